@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: ISC
+#
+# A thin front for Meson, Ninja and the test runner. On a fresh Debian 12 `make demo` and `make test`
+# need nothing before them. BUILD chooses another build folder.
+
+BUILD ?= build
+PYTHON ?= python3
+
+PACKAGES := build-essential meson ninja-build pkg-config python3 \
+	libseccomp-dev libjansson-dev libbsd-dev libcmocka-dev \
+	busybox-static bash-static musl-tools \
+	qemu-system-x86 cpio
+
+.DEFAULT_GOAL := build
+
+.PHONY: deps
+deps:
+	@tools/deps.sh $(PACKAGES)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+.PHONY: build
+build: deps
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+.PHONY: demo
+demo: build
+	examples/demo.sh
+
+.PHONY: test test-svm test-stress test-programs fuzz
+test: build
+	$(PYTHON) tests/run.py --quick
+test-svm: build
+	$(PYTHON) tests/run.py --svm
+test-stress: build
+	$(PYTHON) tests/run.py --stress
+test-programs: build
+	$(PYTHON) tests/run.py --programs
+fuzz: build
+	$(PYTHON) tests/run.py --fuzz
+
+.PHONY: bench bench-check
+bench: build
+	$(PYTHON) bench/run.py
+bench-check: build
+	$(PYTHON) bench/run.py --check
+
+.PHONY: format
+format:
+	@command -v clang-format >/dev/null || { echo "format: apt-get install clang-format" >&2; exit 1; }
+	git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs -r clang-format -i
+
+.PHONY: check
+check:
+	$(PYTHON) tools/check.py
+	$(PYTHON) tools/gen_syscalls_md.py --check
+
+.PHONY: docs
+docs:
+	$(PYTHON) tools/gen_syscalls_md.py
+
+.PHONY: install
+install: build
+	meson install -C $(BUILD)
