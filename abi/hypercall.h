@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the kernel calls the monitor. Numbers, arguments and reasons are in hypercalls.def.
+ *
+ * The kernel fills the frame at HYPERCALL_ADDR and leaves the VM (kvm: `syscall` at the one known
+ * site, whose stub executes `out`) or calls boot_info.hypercall_entry (process). The monitor
+ * copies the frame once, checks every argument by its declared kind, acts, and stores ret: >= 0,
+ * or a negative Linux errno.
+ */
+#ifndef ABI_HYPERCALL_H
+#define ABI_HYPERCALL_H
+
+#include "abi/layout.h" /* HYPERCALL_PORT */
+#include "common/types.h"
+
+#define HYPERCALL_ARGS 6
+
+enum hypercall_number {
+#define HYPERCALL(name, ...) HYP_##name,
+#include "abi/hypercalls.def"
+#undef HYPERCALL
+	HYPERCALL_COUNT
+};
+
+/* Kinds of arguments. A *_LEN directly follows the address it belongs to. */
+enum hypercall_arg {
+	ARG_NONE,
+	ARG_U64,
+	ARG_MEMBER,   /* index of a member record, < MEMBERS_MAX */
+	ARG_BUF_IN,   /* guest address that the monitor reads; next argument: length in bytes */
+	ARG_BUF_OUT,  /* guest address that the monitor writes; next argument: length in bytes */
+	ARG_LEN,      /* length of the preceding buffer, <= 16 MiB unless ARG_LEN_ANY */
+	ARG_RANGE,    /* page-aligned address of application memory (never the kernel's window); next: its length */
+	ARG_RANGE_LEN,
+	ARG_KIN_WORD, /* address of an aligned u32 in kin */
+	ARG_KIN_RANGE, /* page-aligned offset into kin; its length is the preceding ARG_RANGE_LEN or the next */
+	ARG_PATH,     /* NUL-terminated path relative to the root, at most 4096 bytes with the NUL */
+	ARG_HANDLE,   /* a host file handle that this member opened or inherited */
+};
+
+struct hypercall_frame {
+	u64 number;
+	s64 ret;
+	u64 arg[HYPERCALL_ARGS];
+};
+
+/* sleep's view of a host descriptor, the layout of struct pollfd. */
+struct hyp_pollfd {
+	s32 handle;
+	s16 events;
+	s16 revents;
+};
+
+/* fs_stat and fs_fstat fill this; times in nanoseconds since 1970. */
+struct hyp_stat {
+	u64 dev, ino;
+	u32 mode, nlink, uid, gid;
+	u64 rdev, size, blocks, blksize;
+	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
+};
+
+/* usage() fills this: CPU time of the member's host process and its memory. */
+struct hyp_usage {
+	u64 utime_ns, stime_ns, maxrss_kib, minflt, majflt, nvcsw, nivcsw;
+};
+
+#define HYP_NO_DEADLINE (~0ull)
+#define HYP_NO_MEMBER (~0ull)
+
+#endif

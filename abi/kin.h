@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The head of kin: what the kernel, the monitors and the supervisor all read. The rest of kin
+ * belongs to the kernel. The monitors and the supervisor treat all of it as hostile input.
+ */
+#ifndef ABI_KIN_H
+#define ABI_KIN_H
+
+#include "abi/layout.h"
+#include "common/types.h"
+
+#define KIN_MAGIC 0x6e696b2d736f746dull
+#define MEMBERS_MAX 4096
+#define KIN_ARGS_SIZE (256u << 10)
+
+/*
+ * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
+ * seqlock: odd while written. usable is 0 where the host's clock source is not the TSC: then
+ * hypercall clock. A reader that finds the record older than CLOCK_MAX_AGE_MS, or odd for more
+ * than a moment (its writer may have died), asks hypercall clock, which also repairs it.
+ */
+#define CLOCK_MAX_AGE_MS 1000
+struct kin_clock {
+	_Atomic u32 seq;
+	u32 usable;
+	u32 shift;
+	_Atomic u32 owner; /* who writes, see monitor/core/clock.c; 0: nobody */
+	u64 mult;
+	u64 tsc_base;
+	u64 mono_base_ns;
+	s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	s64 boottime_offset_ns;
+	u64 tsc_khz;
+	u64 host_tsc, host_ns; /* the host's clock at the last refresh: the writers' own */
+};
+
+/*
+ * Life of a member record. The monitor that clones sets nothing itself: the kernel takes a FREE
+ * record to CLONING (or SPAWNING and the mailbox), the monitors compare-and-swap host_pid from 0,
+ * and whoever loses that race to the supervisor (which swaps in -1 when the cloning parent died)
+ * exits. EXITING is stored by the kernel after the exit was published. The supervisor alone makes
+ * EXITING -> FREE and, for a monitor that died otherwise, anything -> DEAD; the kernel of another
+ * member then buries the dead (inbox) and makes DEAD -> FREE.
+ */
+enum member_state {
+	MEMBER_FREE,
+	MEMBER_CLONING,
+	MEMBER_SPAWNING,
+	MEMBER_LIVE,
+	MEMBER_EXITING,
+	MEMBER_DEAD,
+};
+
+/* Doorbell: see DESIGN decision 7. Waker: ++doorbell, full barrier, read doorbell_state. */
+enum doorbell_state {
+	DOORBELL_RUNNING,
+	DOORBELL_ASLEEP_FUTEX, /* hypercall wake() reaches it */
+	DOORBELL_ASLEEP_POLL,  /* waits for host handles too: only a kick through the supervisor reaches it */
+};
+
+struct kin_member {
+	/* one cache line that others write */
+	_Atomic u32 doorbell;       /* futex word */
+	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
+	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
+	u32 pad0[13];
+	/* one that seldom changes */
+	_Atomic u32 state;      /* enum member_state */
+	_Atomic u32 generation; /* +1 whenever the record becomes CLONING or SPAWNING */
+	_Atomic s32 host_pid;
+	u32 parent;             /* index of the cloning member */
+	s32 pid, ppid;          /* of its process, for -v and --stats */
+	u32 backend;
+	u32 exec_offset;        /* SPAWNING: offset of struct kin_exec from KIN_BASE in pages */
+	_Atomic u64 proc;       /* address of its main struct kin_proc; the kernel's own */
+	u64 clone_tsc;          /* TSC at the clone hypercall in the parent */
+	u64 resumed_tsc;        /* TSC when the parent went on */
+	u64 first_tsc;          /* TSC of the child's first instruction */
+	u64 exit_tsc;
+	/* counts, stored by the owner when it exits and now and then */
+	u64 syscalls_direct, syscalls_trapped, sites, hypercalls, faults, interrupts;
+	char comm[16];
+} __attribute__((aligned(64)));
+
+/* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
+struct kin_exec {
+	u32 argc, envc, bytes;
+	u32 init;  /* --init: PID 1 is the kernel's own reaper */
+	char strings[]; /* path, cwd, argv..., envp... */
+};
+
+/* Family-wide sums; members add what they counted when they exit. */
+#define STATS_SYSCALLS 512
+#define STATS_HYPERCALLS 64
+struct kin_stats {
+	_Atomic u64 direct[STATS_SYSCALLS];
+	_Atomic u64 trapped[STATS_SYSCALLS];  /* later executions that still trapped */
+	_Atomic u64 first[STATS_SYSCALLS];    /* first execution of a site */
+	_Atomic u64 unsupported[STATS_SYSCALLS];
+	_Atomic u64 hypercalls[STATS_HYPERCALLS];
+	_Atomic u64 forks, vforks, execs, faults, interrupts;
+	_Atomic u64 kin_pages, kin_pages_peak;
+};
+
+struct kin_header {
+	u64 magic;
+	u64 size;
+	_Atomic u32 ready;         /* the first kernel has initialised the rest of kin */
+	u32 verbose;
+
+	/* Mailbox to the supervisor: set the bit, then hypercall notify. */
+	_Atomic u64 kick_map[MEMBERS_MAX / 64];  /* interrupt that member */
+	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
+
+	/*
+	 * Inbox from the supervisor: it sets bits, then inbox_pending, then kicks a member (the
+	 * steward, PID 1's by choice).
+	 */
+	_Atomic u32 inbox_pending;
+	_Atomic u64 inbox_foreground;            /* bit N-1: signal N for the foreground process group */
+	_Atomic u64 inbox_init;                  /* bit N-1: signal N for PID 1 */
+	_Atomic u64 inbox_dead[MEMBERS_MAX / 64]; /* these members died without publishing an exit */
+
+	/* The end. status is a wait status. */
+	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
+	_Atomic u32 ended_status;
+	_Atomic u32 fatal;         /* the family cannot go on; text says why */
+	char fatal_text[256];
+
+	struct kin_clock clock;
+	struct kin_stats stats;
+	struct kin_member members[MEMBERS_MAX];
+	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
+	u64 kernel_area;           /* first byte that belongs to the kernel alone follows this struct, page-aligned */
+};
+
+#define KIN ((struct kin_header *)KIN_BASE)
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The address space of a member. One number means the same thing three times: a virtual address
+ * of the guest, its guest-physical address, and the address in the monitor's host process are
+ * equal for private memory [PRIVATE_BASE, PRIVATE_END) and for kin [KIN_BASE, KIN_END). Both
+ * backends use this map.
+ *
+ * Also read by assembly and the linker script: plain macros only, no C.
+ */
+#ifndef ABI_LAYOUT_H
+#define ABI_LAYOUT_H
+
+/* kvm: memory slots and `populate` come in chunks of this size, aligned. */
+#define SLOT_CHUNK 0x1000000
+
+/* Private memory: identity mapped, given by the host on first touch. */
+#define PRIVATE_BASE 0x10000
+#define PRIVATE_END 0x4000000000 /* 2^38 */
+
+/*
+ * The kernel's window. Everything in it belongs to the kernel; an application address never lies
+ * in it.
+ */
+#define KERNEL_BASE 0x05000000
+#define BOOT_INFO_ADDR 0x05000000   /* struct boot_info, one page, written by the monitor, read-only after */
+#define PERCPU_ADDR 0x05001000      /* struct percpu, one page, kernel/arch/x86_64/arch.h */
+#define HYPERCALL_PORT 0x40         /* kvm: `out` to it leaves the VM */
+#define HYPERCALL_ADDR 0x05002000   /* struct hypercall_frame, one page, abi/hypercall.h */
+#define CPU_TABLES_ADDR 0x05003000  /* GDT and TSS, then the IDT: filled by the kvm backend */
+#define CPU_TABLES_SIZE 0x8000
+#define IST_STACKS_ADDR 0x0500c000  /* kvm: exceptions arrive here; then a stack for a panic without a kernel stack */
+#define IST_STACK_SIZE 0x4000
+#define ALTSTACK_ADDR 0x05014000    /* process backend: alternate signal stack */
+#define ALTSTACK_SIZE 0xc000
+#define VDSO_ADDR 0x05020000        /* the vDSO image; up to SITE_STUBS_ADDR it is application code, the exception */
+#define VDSO_SIZE 0x4000
+#define SITE_TAILS_ADDR 0x05024000  /* tails of displaced sites: application code as well (redirect.c) */
+#define SITE_TAILS_SIZE 0xc000
+#define SITE_STUBS_ADDR 0x05030000  /* one stub per redirected system-call site */
+#define SITE_STUBS_SIZE 0xb0000
+#define CALL_TABLE_ADDR 0x050f0000  /* jmp *0x050fNNNN reads the address of a stub here */
+#define CALL_TABLE_SIZE 0x10000
+#define KERNEL_IMAGE 0x05100000     /* linked address of the kernel */
+#define KERNEL_IMAGE_END 0x05800000
+#define KERNEL_HEAP 0x05800000      /* private kernel memory: heap, kernel stacks, page tables */
+#define KERNEL_HEAP_END 0x08000000
+#define KERNEL_END 0x08000000
+
+/* Where the kernel places what the application does not place itself. */
+#define USER_PIE_BASE 0x08000000
+#define USER_BRK_BASE 0x10000000    /* brk of non-PIE programs: KERNEL_BASE would cap it at 76 MiB otherwise */
+#define USER_STACK_TOP 0x3ffffff000 /* stack grows down from here, mmap areas are taken below it, top down */
+#define USER_STACK_SIZE 0x800000
+#define USER_ADDRESS_END 0x7ffffffff000 /* what Linux allows to ask for */
+
+/* Kin: the family's shared segment, a sparse memfd sealed at this size. */
+#define KIN_BASE 0x4000000000
+#define KIN_SIZE 0x1000000000 /* 64 GiB of addresses; memory is what was touched */
+#define KIN_END (KIN_BASE + KIN_SIZE)
+
+#endif
