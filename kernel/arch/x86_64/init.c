@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* First C code of a fresh member, and the proof that assembly and C agree on their structures. */
+#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+
+#define CHECK(c) _Static_assert(c, #c)
+#define CHECK_CPU(name, field) CHECK(name == PERCPU_ADDR + offsetof(struct percpu, field))
+#define CHECK_FRAME(name, field) CHECK(name == offsetof(struct trapframe, field))
+
+CHECK_CPU(CPU_KSTACK_TOP, kstack_top);
+CHECK_CPU(CPU_USER_RSP, user_rsp);
+CHECK(CPU_CURRENT == CPU_USER_RSP + 8 && CPU_IRQ_PENDING == CPU_CURRENT + 8); /* `current` is a macro */
+CHECK_CPU(CPU_IRQ_PENDING, irq_pending);
+CHECK_CPU(CPU_ATTENTION, attention);
+CHECK_CPU(CPU_EXC_RAX, scratch[0]);
+CHECK_CPU(CPU_STEPPED, scratch[4]);
+CHECK(offsetof(struct percpu, kstack_top) == PERCPU_KSTACK_TOP);
+CHECK(offsetof(struct percpu, irq_pending) == PERCPU_IRQ_PENDING);
+CHECK(sizeof(struct percpu) <= PAGE_SIZE);
+CHECK_FRAME(FRAME_R15, r15);
+CHECK_FRAME(FRAME_RBX, rbx);
+CHECK_FRAME(FRAME_R11, r11);
+CHECK_FRAME(FRAME_RAX, rax);
+CHECK_FRAME(FRAME_RDI, rdi);
+CHECK_FRAME(FRAME_ORIG_RAX, orig_rax);
+CHECK_FRAME(FRAME_RIP, rip);
+CHECK_FRAME(FRAME_RFLAGS, rflags);
+CHECK_FRAME(FRAME_SS, ss);
+CHECK(sizeof(struct trapframe) == FRAME_SIZE);
+CHECK(offsetof(struct thread, ksp) == THREAD_KSP);
+CHECK(sizeof(struct kernel_image) == 15 * 8); /* as written in entry.S */
+CHECK(BOOT_TABLES == 8 && EXCEPTION_STUB_SIZE == 32 && SYSCALL_VECTOR == 0x100);
+
+/* What percpu->attention points to until there is a process. */
+static _Atomic u32 nobody;
+
+void arch_init(void)
+{
+	struct percpu *cpu = PERCPU;
+
+	if (cpu->attention)
+		return;
+	if (BOOT_INFO->magic != BOOT_MAGIC)
+		kpanic("the monitor left no boot information");
+	cpu->attention = &nobody;
+	paging_init();
+}
+
+_Noreturn void arch_start(void)
+{
+	arch_init();
+	kernel_main();
+}

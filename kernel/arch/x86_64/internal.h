@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of this folder share, C and assembly. */
+#ifndef KERNEL_ARCH_INTERNAL_H
+#define KERNEL_ARCH_INTERNAL_H
+
+#include "kernel/arch/x86_64/arch.h"
+
+/* entry.S, switch.S */
+void stack_switch(struct thread *from, struct thread *to);
+void thread_enter_user(void);
+void thread_enter_kernel(void);
+int clone_save(struct thread *self, u32 member);
+_Noreturn void frame_resume(struct trapframe *frame);
+extern char tlb_flush_return[];
+void tlb_flush_kvm(void); /* clobbers RAX only */
+extern u64 boot_tables[][512]; /* BOOT_TABLES of them, filled by the monitor */
+
+/* Called by assembly. */
+_Noreturn void arch_start(void);
+int arch_clone_parent(u32 member);
+void arch_clone_child(void);
+void arch_exit_work(struct trapframe *frame);
+void arch_exit_bad_rip(struct trapframe *frame);
+_Noreturn void trap_in_stub(u64 vector, u64 rip, u64 error, u64 cr2, u64 rsp);
+
+/* thread.c: FPU and bases of t to and from the registers. */
+void thread_load_registers(struct thread *t);
+void thread_save_registers(struct thread *t);
+
+/* usercopy.S: bytes not copied; a fault that nobody can serve ends the copy. */
+size_t user_copy(void *dst, const void *src, size_t n);
+size_t user_zero(void *dst, size_t n);
+/* 0, or 1 after a fault. */
+int user_read32(const u32 *addr, u32 *value);
+int user_swap32(u32 *addr, u32 expected, u32 desired, u32 *found);
+
+/* paging_kvm.c */
+void paging_kvm_init(void);
+void tlb_flush_pending(void); /* does what was put off; before every return to the application */
+extern const struct paging_ops paging_kvm_ops, paging_process_ops;
+
+/* Is [addr, +len) legal as an application's pointer: nothing of the kernel's window, of kin, or above the application? */
+bool user_range_ok(u64 addr, u64 len);
+
+#endif

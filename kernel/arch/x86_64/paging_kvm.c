@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Paging in the kvm backend: four-level page tables that the kernel owns. The monitor built the first ones (the kernel's window
+ * and the first chunk of kin) in boot_tables; new tables come from the kernel's heap, where address = guest-physical address.
+ *
+ * An entry becomes present only after the memory slot behind it exists: chunks of SLOT_CHUNK bytes are asked for by hypercall
+ * once and remembered, which a clone inherits along with its slots. Everything is user-accessible, because the kernel runs
+ * at CPL 3 as well. Accessed and dirty bits are set from the start: nobody reads them.
+ *
+ * The processor's cached translations are dropped lazily, before the next return to the application: with identity mapping a
+ * stale entry can only be too permissive, for the kernel's own accesses in between it leads to the right memory. Entries that
+ * lead elsewhere (kin) are dropped at once. Tables that went out of use are freed after that, never before.
+ */
+#include <asm/errno.h>
+#include <linux/mman.h>
+
+#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+
+#define PTE_P 0x1ull
+#define PTE_W 0x2ull
+#define PTE_U 0x4ull
+#define PTE_AD 0x60ull
+#define PTE_PS 0x80ull
+#define PTE_KEPT 0x200ull /* software: a mapping, though perhaps PROT_NONE and not present */
+#define PTE_NX (1ull << 63)
+#define PTE_ADDR 0x000ffffffffff000ull
+#define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_AD)
+#define PTE_PROT (PTE_P | PTE_W | PTE_NX)
+
+#define ENTRIES 512
+#define TOP_LEVEL 4
+#define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+#define CHUNKS (KIN_END / SLOT_CHUNK)
+
+enum change_kind { CHANGE_MAP, CHANGE_PROTECT, CHANGE_UNMAP };
+
+struct change {
+	enum change_kind kind;
+	u64 bits;     /* MAP, PROTECT: PTE_P, PTE_W, PTE_NX */
+	u64 offset;   /* MAP: physical minus virtual address */
+	bool flush;   /* out: a present entry changed */
+};
+
+static u64 *root;
+static u64 covered[CHUNKS / 64]; /* chunks that have a slot */
+static bool flush_wanted;
+static u64 *dead_tables;         /* linked through their first entry; in use until the next flush */
+
+static void flush_later(void)
+{
+	flush_wanted = true;
+	PERCPU->irq_pending = 1;
+}
+
+static void flush_now(void)
+{
+	flush_wanted = false;
+	tlb_flush_kvm();
+	while (dead_tables) {
+		u64 *t = dead_tables;
+
+		dead_tables = (u64 *)t[0];
+		kpages_free(t, 1);
+	}
+}
+
+void tlb_flush_pending(void)
+{
+	if (flush_wanted)
+		flush_now();
+}
+
+/* ---- slots */
+
+static bool chunk_covered(u64 chunk)
+{
+	return covered[chunk / 64] >> (chunk % 64) & 1;
+}
+
+static void chunks_mark(u64 from, u64 to)
+{
+	for (u64 c = from; c < to; c++)
+		covered[c / 64] |= 1ull << (c % 64);
+}
+
+/* Slots behind [addr, +len) of private memory or kin. */
+static int slots_ensure(u64 addr, u64 len)
+{
+	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK;
+
+	for (u64 c = addr / SLOT_CHUNK; c < end; c++) {
+		u64 last = c, start;
+		s64 err;
+
+		if (chunk_covered(c))
+			continue;
+		while (last + 1 < end && !chunk_covered(last + 1))
+			last++;
+		start = MAX(c * SLOT_CHUNK, (u64)PRIVATE_BASE);
+		err = host_populate(start, (last + 1) * SLOT_CHUNK - start);
+		if (err < 0)
+			return (int)err;
+		chunks_mark(c, last + 1);
+		c = last;
+	}
+	return 0;
+}
+
+/* ---- tables */
+
+static u64 *table_of(u64 entry)
+{
+	return (u64 *)(entry & PTE_ADDR);
+}
+
+static u64 *table_alloc(void)
+{
+	return kpages_alloc(1);
+}
+
+/* The tables of the monitor are part of the image and stay. */
+static void table_kill(u64 *table, u32 level)
+{
+	if (level > 1) {
+		for (u32 i = 0; i < ENTRIES; i++)
+			if (table[i] && !(table[i] & PTE_PS))
+				table_kill(table_of(table[i]), level - 1);
+	}
+	if ((u64)table < KERNEL_HEAP || (u64)table >= KERNEL_HEAP_END)
+		return;
+	table[0] = (u64)dead_tables;
+	dead_tables = table;
+}
+
+static bool table_empty(const u64 *table)
+{
+	for (u32 i = 0; i < ENTRIES; i++)
+		if (table[i])
+			return false;
+	return true;
+}
+
+static bool is_leaf(u64 entry, u32 level)
+{
+	return level == 1 || entry & PTE_PS;
+}
+
+/* The table below *entry, made if need be. Only MAP makes new ones; PROTECT and UNMAP split a large entry. */
+static u64 *table_below(u64 *entry, u32 level)
+{
+	u64 old = *entry, *table;
+
+	if (old && !is_leaf(old, level))
+		return table_of(old);
+	table = table_alloc();
+	if (!table)
+		return NULL;
+	if (old) {
+		u64 bits = old & ~(PTE_ADDR | PTE_PS);
+
+		for (u64 i = 0; i < ENTRIES; i++)
+			table[i] = ((old & PTE_ADDR) + i * PAGE_SIZE) | bits;
+	}
+	*entry = (u64)table | PTE_TABLE;
+	return table;
+}
+
+static u64 leaf_changed(const struct change *c, u64 old, u64 va, u32 level)
+{
+	switch (c->kind) {
+	case CHANGE_MAP:
+		return (va + c->offset) | c->bits | PTE_U | PTE_AD | PTE_KEPT | (level > 1 ? PTE_PS : 0);
+	case CHANGE_PROTECT: return old ? (old & ~PTE_PROT) | c->bits : 0;
+	case CHANGE_UNMAP: return 0;
+	}
+	return 0;
+}
+
+/* Can [va, next) be one entry of this level after the change? step: bytes that an entry stands for. */
+static bool wants_leaf(const struct change *c, u64 entry, u64 va, u64 next, u64 step, u32 level)
+{
+	if (level == 1)
+		return true;
+	if (next - va != step)
+		return false;
+	if (c->kind == CHANGE_MAP)
+		return level == 2 && ((va + c->offset) & (step - 1)) == 0;
+	return c->kind == CHANGE_UNMAP || is_leaf(entry, level);
+}
+
+static void entry_change(struct change *c, u64 *entry, u64 va, u32 level)
+{
+	u64 old = *entry;
+
+	if (old && !is_leaf(old, level)) {
+		*entry = leaf_changed(c, 0, va, level);
+		table_kill(table_of(old), level - 1);
+		c->flush = true;
+		return;
+	}
+	*entry = leaf_changed(c, old, va, level);
+	/* Even where nothing differs: a fault on a present entry means that the processor holds an older one. */
+	c->flush |= (old & PTE_P) != 0;
+}
+
+static int range_change(struct change *c, u64 *table, u32 level, u64 va, u64 end)
+{
+	u32 shift = PAGE_SHIFT + 9 * (level - 1);
+	u64 step = 1ull << shift, next;
+
+	for (; va < end; va = next) {
+		u64 *entry = &table[va >> shift & (ENTRIES - 1)], *below;
+
+		next = MIN(end, ALIGN_DOWN(va, step) + step);
+		if (!*entry && c->kind != CHANGE_MAP)
+			continue;
+		if (wants_leaf(c, *entry, va, next, step, level)) {
+			entry_change(c, entry, va, level);
+			continue;
+		}
+		below = table_below(entry, level);
+		if (!below && c->kind != CHANGE_MAP) {
+			/* No memory to split a large entry: all of it goes, and mm_fault brings back what should stay. */
+			*entry = 0;
+			c->flush = true;
+			continue;
+		}
+		if (!below || range_change(c, below, level - 1, va, next))
+			return -ENOMEM;
+		if (c->kind == CHANGE_UNMAP && table_empty(below)) {
+			*entry = 0;
+			table_kill(below, level - 1);
+			c->flush = true;
+		}
+	}
+	return 0;
+}
+
+static int change(struct change *c, u64 va, u64 len)
+{
+	int err = range_change(c, root, TOP_LEVEL, va, va + len);
+
+	if (c->flush)
+		flush_later();
+	return err;
+}
+
+static u64 prot_bits(int prot)
+{
+	u64 bits = prot & PROT_EXEC ? 0 : PTE_NX;
+
+	if (prot & PROT_ANY)
+		bits |= PTE_P;
+	if (prot & PROT_WRITE)
+		bits |= PTE_W;
+	return bits;
+}
+
+/* ---- struct paging_ops */
+
+static int map_private(u64 va, u64 len, int prot, bool fresh)
+{
+	struct change c = { .kind = CHANGE_MAP, .bits = prot_bits(prot) };
+	int err = slots_ensure(va, len);
+
+	return err ? err : change(&c, va, len);
+}
+
+/* Identity, in whole chunks, so that 2 MiB entries do and faults are few. A chunk of kin has its slot and entries, or neither. */
+static int kin_populate(u64 addr, u64 len)
+{
+	struct change c = { .kind = CHANGE_MAP, .bits = PTE_P | PTE_W | PTE_NX };
+	u64 end = ALIGN_UP(addr + len, SLOT_CHUNK);
+
+	for (u64 at = ALIGN_DOWN(addr, SLOT_CHUNK); at < end; at += SLOT_CHUNK) {
+		int err;
+
+		if (chunk_covered(at / SLOT_CHUNK))
+			continue;
+		err = (int)host_populate(at, SLOT_CHUNK);
+		if (!err)
+			err = change(&c, at, SLOT_CHUNK);
+		if (err)
+			return err;
+		chunks_mark(at / SLOT_CHUNK, at / SLOT_CHUNK + 1);
+	}
+	return 0;
+}
+
+static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
+{
+	struct change c = { .kind = CHANGE_MAP, .bits = prot_bits(prot), .offset = kin_addr - va };
+	int err = kin_populate(kin_addr, len);
+
+	if (!err)
+		err = change(&c, va, len);
+	if (c.flush)
+		flush_now();
+	return err;
+}
+
+static int map_file(u64 va, u64 len, int prot, int handle, u64 offset)
+{
+	s64 err = host_map_file(va, len, prot & PROT_ANY, handle, offset);
+
+	return err < 0 ? (int)err : map_private(va, len, prot, false);
+}
+
+static int protect(u64 va, u64 len, int prot)
+{
+	struct change c = { .kind = CHANGE_PROTECT, .bits = prot_bits(prot) };
+
+	return change(&c, va, len);
+}
+
+static int unmap(u64 va, u64 len, bool kin)
+{
+	struct change c = { .kind = CHANGE_UNMAP };
+	int err = change(&c, va, len);
+
+	if (kin && c.flush)
+		flush_now();
+	if (!kin && !err)
+		err = (int)host_unmap(va, len);
+	return err;
+}
+
+static int discard(u64 va, u64 len)
+{
+	return (int)host_discard(va, len);
+}
+
+const struct paging_ops paging_kvm_ops = {
+	.map_private = map_private,
+	.map_kin = map_kin,
+	.map_file = map_file,
+	.protect = protect,
+	.unmap = unmap,
+	.discard = discard,
+	.kin_populate = kin_populate,
+};
+
+void paging_kvm_init(void)
+{
+	root = boot_tables[0];
+	chunks_mark(KERNEL_BASE / SLOT_CHUNK, KERNEL_END / SLOT_CHUNK);
+	chunks_mark(KIN_BASE / SLOT_CHUNK, KIN_BASE / SLOT_CHUNK + 1);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* Paging in the process backend: the host's mappings are the page tables. Kin is mapped whole at its own address by the monitor. */
+#include <linux/mman.h>
+
+#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/host/host.h"
+
+#define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+static int map_private(u64 va, u64 len, int prot, bool fresh)
+{
+	if (fresh)
+		return (int)host_map_anon(va, len, prot & PROT_ANY);
+	return (int)host_protect(va, len, prot & PROT_ANY);
+}
+
+static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
+{
+	return (int)host_map_kin(va, len, kin_addr - KIN_BASE, prot & PROT_ANY);
+}
+
+static int map_file(u64 va, u64 len, int prot, int handle, u64 offset)
+{
+	return (int)host_map_file(va, len, prot & PROT_ANY, handle, offset);
+}
+
+static int protect(u64 va, u64 len, int prot)
+{
+	return (int)host_protect(va, len, prot & PROT_ANY);
+}
+
+static int unmap(u64 va, u64 len, bool kin)
+{
+	return (int)host_unmap(va, len);
+}
+
+static int discard(u64 va, u64 len)
+{
+	return (int)host_discard(va, len);
+}
+
+static int kin_populate(u64 addr, u64 len)
+{
+	return 0;
+}
+
+const struct paging_ops paging_process_ops = {
+	.map_private = map_private,
+	.map_kin = map_kin,
+	.map_file = map_file,
+	.protect = protect,
+	.unmap = unmap,
+	.discard = discard,
+	.kin_populate = kin_populate,
+};

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Redirected system-call sites (docs/architecture.md, "First trap, then call"). The first execution of a `syscall`
+ * traps; where the bytes allow it the site is rewritten to jump through the table at CALL_TABLE_ADDR.
+ */
+#ifndef KERNEL_ARCH_REDIRECT_H
+#define KERNEL_ARCH_REDIRECT_H
+
+#include "common/types.h"
+
+/* redirect_site, redirect_range_gone: arch.h. */
+
+/* True once after redirect_site saw a site for the first time. */
+bool redirect_first_execution(void);
+/* exec: all sites are forgotten. */
+void redirect_reset(void);
+
+#endif

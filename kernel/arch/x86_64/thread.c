@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/* Threads as the processor sees them: starting one, switching between them, and carrying one into the clone of a VM. */
+#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+
+/* What stack_switch pops, from low to high addresses. */
+struct switch_frame {
+	u64 r15, r14, r13, r12, rbx, rbp, rip;
+};
+
+void thread_save_registers(struct thread *t)
+{
+	fpu_save(t->xsave);
+	t->fsbase = fsbase_get();
+	t->gsbase = gsbase_get();
+}
+
+void thread_load_registers(struct thread *t)
+{
+	fpu_restore(t->xsave);
+	fsbase_set(t->fsbase);
+	gsbase_set(t->gsbase);
+}
+
+/* The room for a trapframe at the top of the stack stays free below every kind of first frame. */
+static struct switch_frame *first_frame(struct thread *t)
+{
+	struct switch_frame *s = (struct switch_frame *)thread_frame(t) - 1;
+
+	memset(s, 0, sizeof(*s));
+	t->ksp = (u64)s;
+	return s;
+}
+
+void arch_thread_init(struct thread *t, const struct trapframe *frame)
+{
+	struct switch_frame *s = first_frame(t);
+
+	*thread_frame(t) = *frame;
+	s->rip = (u64)thread_enter_user;
+}
+
+void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
+{
+	struct switch_frame *s = first_frame(t);
+
+	s->rbx = (u64)fn;
+	s->r12 = (u64)arg;
+	s->rip = (u64)thread_enter_kernel;
+}
+
+/*
+ * From no thread (boot) or the current one to next, whose saved FPU state and bases must be valid. If the current thread never runs
+ * again its stack may be freed once another stack is in use, by whoever runs then.
+ */
+void context_switch(struct thread *next)
+{
+	struct thread *prev = current;
+
+	if (prev == next)
+		return;
+	if (prev)
+		thread_save_registers(prev);
+	current = next;
+	PERCPU->kstack_top = next->kstack_top;
+	if (next->proc && next->proc->kp)
+		PERCPU->attention = &next->proc->kp->attention;
+	thread_load_registers(next);
+	stack_switch(prev, next);
+}
+
+int arch_clone(u32 member)
+{
+	struct thread *t = current;
+
+	thread_save_registers(t);
+	return clone_save(t, member);
+}
+
+int arch_clone_parent(u32 member)
+{
+	return (int)host_clone(member);
+}
+
+/* The clone's registers are constants: take the thread's from memory. Translations start empty. */
+void arch_clone_child(void)
+{
+	thread_load_registers(current);
+	PERCPU->irq_pending = 1;
+}
+
+_Noreturn void arch_return_to_user(struct trapframe *frame)
+{
+	struct trapframe *top = thread_frame(current);
+
+	if (frame != top)
+		memmove(top, frame, sizeof(*top));
+	PERCPU->irq_pending = 1; /* exit work first */
+	frame_resume(top);
+}

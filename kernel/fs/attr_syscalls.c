@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * System calls that change attributes: mode, owner, times, size. A host-backed inode is pinned
+ * first, so that the change is there for everybody who looks the file up from then on; its data
+ * stays on the host.
+ */
+#include <asm/errno.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/resource.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#ifndef UTIME_NOW
+#define UTIME_NOW ((1l << 30) - 1l)
+#define UTIME_OMIT ((1l << 30) - 2l)
+#endif
+
+static s64 may_alter(struct inode *ino)
+{
+	if (ino->fs == FS_PROC)
+		return -EPERM;
+	return 0;
+}
+
+static s64 change_mode(struct inode *ino, u32 mode)
+{
+	s64 err = may_alter(ino);
+
+	if (!err)
+		err = access_owner(ino);
+	if (err)
+		return err;
+	if (S_ISLNK(ino->mode))
+		return -EOPNOTSUPP;
+	mode &= 07777;
+	if (cred_uid() != 0 && !S_ISDIR(ino->mode) && !cred_in_group(ino->gid))
+		mode &= ~(u32)S_ISGID;
+	inode_pin(ino);
+	ino->mode = (ino->mode & S_IFMT) | mode;
+	inode_touch(ino, false);
+	return 0;
+}
+
+static s64 change_owner(struct inode *ino, u32 uid, u32 gid)
+{
+	s64 err = may_alter(ino);
+
+	if (err)
+		return err;
+	if (cred_uid() != 0) {
+		if ((uid != ~0u && (uid != ino->uid || uid != cred_uid())) ||
+			(gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(gid))))
+			return -EPERM;
+	}
+	inode_pin(ino);
+	if (!S_ISDIR(ino->mode) && (uid != ~0u || gid != ~0u))
+		ino->mode &= ~(u32)S_ISUID & ~(ino->mode & 010 ? (u32)S_ISGID : 0);
+	if (uid != ~0u)
+		ino->uid = uid;
+	if (gid != ~0u)
+		ino->gid = gid;
+	inode_touch(ino, false);
+	return 0;
+}
+
+/* Two times in ns; OMIT and NOW as markers. */
+#define TIME_NOW (INT64_MIN)
+#define TIME_OMIT (INT64_MIN + 1)
+
+static s64 change_times(struct inode *ino, const s64 *t)
+{
+	bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
+	s64 err = may_alter(ino), now = (s64)time_real_ns();
+
+	if (err)
+		return err;
+	if (t[0] == TIME_OMIT && t[1] == TIME_OMIT)
+		return 0;
+	if (access_owner(ino)) {
+		err = both_now ? access_inode(ino, MAY_WRITE) : -EPERM;
+		if (err)
+			return err;
+	}
+	inode_pin(ino);
+	if (t[0] != TIME_OMIT)
+		ino->atime_ns = t[0] == TIME_NOW ? now : t[0];
+	if (t[1] != TIME_OMIT)
+		ino->mtime_ns = t[1] == TIME_NOW ? now : t[1];
+	ino->ctime_ns = now;
+	return 0;
+}
+
+/* What a call does to the inode it found. */
+struct change {
+	enum { CHANGE_MODE, CHANGE_OWNER, CHANGE_TIMES, CHANGE_SIZE } what;
+	u32 mode, uid, gid;
+	s64 times[2];
+	u64 size;
+};
+
+static s64 change_size(struct inode *ino, u64 size)
+{
+	if (S_ISDIR(ino->mode))
+		return -EISDIR;
+	s64 err = access_inode(ino, MAY_WRITE);
+	if (err)
+		return err;
+	if (size > current->proc->rlimit_cur[RLIMIT_FSIZE])
+		return -EFBIG;
+	return inode_truncate(ino, size);
+}
+
+static s64 apply(struct inode *ino, const struct change *c)
+{
+	switch (c->what) {
+	case CHANGE_MODE: return change_mode(ino, c->mode);
+	case CHANGE_OWNER: return change_owner(ino, c->uid, c->gid);
+	case CHANGE_TIMES: return change_times(ino, c->times);
+	default: return change_size(ino, c->size);
+	}
+}
+
+static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct change *c)
+{
+	struct walk *w;
+	s64 err = walk_user(&w, (int)dirfd, path, walk);
+
+	if (err)
+		return err;
+	if (walk_inode(w))
+		err = apply(w->inode, c);
+	else
+		/* pipes and the host's standard files: accepted, kept nowhere */
+		err = w->jump ? 0 : -ENOSPC;
+	walk_free(w);
+	return err;
+}
+
+static s64 apply_fd(u64 fd, const struct change *c)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 err = f->type == FILE_PATH ? -EBADF : f->inode ? apply(f->inode, c) : 0;
+	file_put(f);
+	return err;
+}
+
+s64 sys_fchmodat(u64 dirfd, u64 path, u64 mode)
+{
+	struct change c = {.what = CHANGE_MODE, .mode = (u32)mode};
+
+	return apply_path(dirfd, path, WALK_FOLLOW, &c);
+}
+
+s64 sys_chmod(u64 path, u64 mode)
+{
+	return sys_fchmodat((u64)AT_FDCWD, path, mode);
+}
+
+s64 sys_fchmod(u64 fd, u64 mode)
+{
+	struct change c = {.what = CHANGE_MODE, .mode = (u32)mode};
+
+	return apply_fd(fd, &c);
+}
+
+s64 sys_fchownat(u64 dirfd, u64 path, u64 uid, u64 gid, u64 flags)
+{
+	struct change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
+
+	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return apply_path(dirfd, path,
+					  (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+						  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+					  &c);
+}
+
+s64 sys_chown(u64 path, u64 uid, u64 gid)
+{
+	return sys_fchownat((u64)AT_FDCWD, path, uid, gid, 0);
+}
+
+s64 sys_lchown(u64 path, u64 uid, u64 gid)
+{
+	return sys_fchownat((u64)AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+s64 sys_fchown(u64 fd, u64 uid, u64 gid)
+{
+	struct change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
+
+	return apply_fd(fd, &c);
+}
+
+static s64 time_of(s64 sec, s64 nsec, s64 *out)
+{
+	if (nsec == UTIME_NOW)
+		*out = TIME_NOW;
+	else if (nsec == UTIME_OMIT)
+		*out = TIME_OMIT;
+	else if (nsec < 0 || nsec >= (s64)NSEC_PER_SEC)
+		return -EINVAL;
+	else
+		*out = sec * (s64)NSEC_PER_SEC + nsec;
+	return 0;
+}
+
+s64 sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
+{
+	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	s64 t[4];
+
+	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (times) {
+		if (copy_in(t, (const void *)times, sizeof(t)))
+			return -EFAULT;
+		if (time_of(t[0], t[1], &c.times[0]) || time_of(t[2], t[3], &c.times[1]))
+			return -EINVAL;
+	}
+	if (!path)
+		return (int)dirfd == AT_FDCWD ? -EFAULT : apply_fd(dirfd, &c);
+	return apply_path(dirfd, path,
+					  (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+						  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+					  &c);
+}
+
+s64 sys_futimesat(u64 dirfd, u64 path, u64 times)
+{
+	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	s64 t[4];
+
+	if (times) {
+		if (copy_in(t, (const void *)times, sizeof(t)))
+			return -EFAULT;
+		for (u32 i = 0; i < 2; i++) {
+			if (t[2 * i + 1] < 0 || t[2 * i + 1] >= 1000000)
+				return -EINVAL;
+			c.times[i] = t[2 * i] * (s64)NSEC_PER_SEC + t[2 * i + 1] * 1000;
+		}
+	}
+	return path ? apply_path(dirfd, path, WALK_FOLLOW, &c) : apply_fd(dirfd, &c);
+}
+
+s64 sys_utimes(u64 path, u64 times)
+{
+	return path ? sys_futimesat((u64)AT_FDCWD, path, times) : -EFAULT;
+}
+
+s64 sys_utime(u64 path, u64 times)
+{
+	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	s64 t[2];
+
+	if (times) {
+		if (copy_in(t, (const void *)times, sizeof(t)))
+			return -EFAULT;
+		c.times[0] = t[0] * (s64)NSEC_PER_SEC;
+		c.times[1] = t[1] * (s64)NSEC_PER_SEC;
+	}
+	return apply_path((u64)AT_FDCWD, path, WALK_FOLLOW, &c);
+}
+
+s64 sys_truncate(u64 path, u64 size)
+{
+	struct change c = {.what = CHANGE_SIZE, .size = size};
+
+	return (s64)size < 0 ? -EINVAL : apply_path((u64)AT_FDCWD, path, WALK_FOLLOW, &c);
+}
+
+s64 sys_ftruncate(u64 fd, u64 size)
+{
+	struct file *f = fd_get((int)fd);
+	s64 err = -EINVAL;
+
+	if (!f)
+		return -EBADF;
+	if ((s64)size >= 0 && file_ops[f->type]->truncate)
+		err = file_ops[f->type]->truncate(f, size);
+	else if (f->type == FILE_PATH)
+		err = -EBADF;
+	file_put(f);
+	return err;
+}
+
+/* Pages of [pos, +len) are allocated, so that later writes there cannot run out of memory. */
+static s64 allocate(struct inode *ino, u64 pos, u64 len, bool keep_size)
+{
+	s64 err = 0;
+
+	inode_data_lock(ino);
+	if (!ino->object)
+		ino->object = object_create(0);
+	for (u64 i = pos / PAGE_SIZE; ino->object && !err && i <= (pos + len - 1) / PAGE_SIZE;) {
+		u64 run;
+		if (object_page(ino->object, i, true, &run))
+			i += run;
+		else
+			err = -ENOSPC;
+	}
+	if (!ino->object)
+		err = -ENOSPC;
+	if (!err && !keep_size && pos + len > ino->size)
+		ino->size = pos + len;
+	kin_unlock(&ino->lock);
+	inode_touch(ino, !keep_size);
+	return err;
+}
+
+static void clear_part(struct kin_object *o, u64 from, u64 to)
+{
+	u64 run;
+	u8 *page = to > from ? object_page(o, from / PAGE_SIZE, false, &run) : NULL;
+
+	if (page)
+		memset(page + from % PAGE_SIZE, 0, to - from);
+}
+
+/* Zeroes [pos, +len): whole pages become holes, parts are cleared. */
+static void punch(struct inode *ino, u64 pos, u64 len)
+{
+	inode_data_lock(ino);
+	u64 end = pos + len, first = ALIGN_UP(pos, PAGE_SIZE), last = ALIGN_DOWN(end, PAGE_SIZE);
+	struct kin_object *o = ino->object;
+
+	if (o && first > last) { /* within one page */
+		clear_part(o, pos, end);
+	} else if (o) {
+		clear_part(o, pos, first);
+		if (last > first)
+			object_punch(o, first / PAGE_SIZE, (last - first) / PAGE_SIZE);
+		clear_part(o, last, end);
+	}
+	kin_unlock(&ino->lock);
+	inode_touch(ino, true);
+}
+
+static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
+{
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+
+	if ((s64)pos < 0 || (s64)len <= 0)
+		return -EINVAL;
+	if (f->type == FILE_PATH || (f->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (f->type != FILE_INODE)
+		return f->type == FILE_PIPE ? -ESPIPE : -ENODEV;
+	if (pos + len > (u64)INT64_MAX)
+		return -EFBIG;
+	mode &= ~(u32)FALLOC_FL_KEEP_SIZE;
+	if (mode & ~(u32)(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
+		mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
+		(mode & FALLOC_FL_PUNCH_HOLE && !keep))
+		return -EOPNOTSUPP;
+	u32 seals = f->inode->seals;
+	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
+		((seals & F_SEAL_GROW) && !keep && pos + len > f->inode->size))
+		return -EPERM;
+	if (!keep && pos + len > current->proc->rlimit_cur[RLIMIT_FSIZE])
+		return -EFBIG;
+	if (mode)
+		punch(f->inode, pos, len);
+	return mode & FALLOC_FL_PUNCH_HOLE ? 0 : allocate(f->inode, pos, len, keep);
+}
+
+s64 sys_fallocate(u64 fd, u64 mode, u64 pos, u64 len)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 err = fallocate(f, (u32)mode, pos, len);
+	file_put(f);
+	return err;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a process knows of the file system: current directory, root, umask. Private, cloned with
+ * the process; the references to inodes are counted in kin for each copy. A member that is killed
+ * leaves its two references behind: at worst a removed directory stays allocated.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+struct fs_context *fs_context_create(const char *cwd)
+{
+	struct fs_context *c = kpages_alloc((sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
+
+	if (!c)
+		return NULL;
+	c->umask = 022;
+	struct walk *w = walk_new();
+	if (w && !walk_path(w, AT_FDCWD, *cwd == '/' ? cwd : "/", WALK_FOLLOW) && S_ISDIR(w->mode) &&
+		walk_inode(w)) {
+		inode_get(w->inode);
+		c->cwd_inode = w->inode;
+		strlcpy(c->cwd, walk_text(w), sizeof(c->cwd));
+	} else {
+		c->cwd_inode = vfs_shared()->root;
+		inode_get(c->cwd_inode);
+		strlcpy(c->cwd, "/", sizeof(c->cwd));
+	}
+	walk_free(w);
+	return c;
+}
+
+void fs_context_fork(struct fs_context *c)
+{
+	inode_get(c->cwd_inode);
+	if (c->root)
+		inode_get(c->root);
+}
+
+void fs_context_fork_abort(struct fs_context *c)
+{
+	inode_put(c->cwd_inode);
+	inode_put(c->root);
+}
+
+struct fs_context *fs_context_clone(const struct fs_context *c)
+{
+	struct fs_context *copy = kpages_alloc((sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, c, sizeof(*c));
+	fs_context_fork(copy);
+	return copy;
+}
+
+void fs_context_release(struct fs_context *c)
+{
+	if (!c)
+		return;
+	fs_context_fork_abort(c);
+	kpages_free(c, (sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
+/* The new current directory of the process; text is its path. */
+static s64 set_cwd(struct inode *dir, const char *text)
+{
+	struct fs_context *c = current->proc->fs;
+
+	s64 err = access_inode(dir, MAY_EXEC);
+	if (err)
+		return err;
+	inode_get(dir);
+	inode_put(c->cwd_inode);
+	c->cwd_inode = dir;
+	strlcpy(c->cwd, text, sizeof(c->cwd));
+	proc_info_set_cwd(current->proc->kp, c->cwd);
+	return 0;
+}
+
+s64 sys_chdir(u64 path)
+{
+	struct walk *w;
+	s64 err = walk_user(&w, AT_FDCWD, path, WALK_FOLLOW);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(w->mode))
+		err = -ENOTDIR;
+	else if (!walk_inode(w))
+		err = -ENOMEM;
+	else
+		err = set_cwd(w->inode, walk_text(w));
+	walk_free(w);
+	return err;
+}
+
+s64 sys_fchdir(u64 fd)
+{
+	static char text[VFS_PATH_MAX + 1];
+	struct file *f = fd_get((int)fd);
+	s64 err = -ENOTDIR;
+
+	if (!f)
+		return -EBADF;
+	if (f->inode && S_ISDIR(f->inode->mode)) {
+		s64 n = dir_path(f->inode, text, VFS_PATH_MAX);
+		err = set_cwd(f->inode, n > 0 ? text : "/");
+	}
+	file_put(f);
+	return err;
+}
+
+s64 sys_chroot(u64 path)
+{
+	struct fs_context *c = current->proc->fs;
+	struct walk *w;
+	s64 err = walk_user(&w, AT_FDCWD, path, WALK_FOLLOW);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(w->mode))
+		err = -ENOTDIR;
+	else if (cred_uid() != 0)
+		err = -EPERM;
+	else if (!walk_inode(w))
+		err = -ENOMEM;
+	if (!err) {
+		inode_put(c->root);
+		c->root = w->inode == vfs_shared()->root ? NULL : w->inode;
+		if (c->root)
+			inode_get(c->root);
+	}
+	walk_free(w);
+	return err;
+}
+
+s64 sys_getcwd(u64 buf, u64 size)
+{
+	static char text[VFS_PATH_MAX + 1], root[VFS_PATH_MAX + 1];
+	struct fs_context *c = current->proc->fs;
+	s64 n = dir_path(c->cwd_inode, text, VFS_PATH_MAX), skip = 0;
+
+	if (n < 0)
+		return n;
+	if (c->root) {
+		s64 r = dir_path(c->root, root, VFS_PATH_MAX);
+		if (r > 0 && n >= r && !memcmp(root, text, (size_t)r) && (n == r || text[r] == '/'))
+			skip = r;
+	}
+	if (n == skip) {
+		text[n++] = '/';
+		text[n] = '\0';
+	}
+	n = n - skip + 1;
+	if ((u64)n > size)
+		return -ERANGE;
+	return copy_out((void *)buf, text + skip, (size_t)n) ? -EFAULT : n;
+}
+
+s64 sys_umask(u64 mask)
+{
+	struct fs_context *c = current->proc->fs;
+	u32 old = c->umask;
+
+	c->umask = mask & 0777;
+	return old;
+}

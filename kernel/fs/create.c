@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * New names: files, directories, links, nodes. The inode is complete before its entry is inserted
+ * under the directory's lock; there it is decided whether the name is free, for two members may
+ * create it at once.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+/*
+ * Inserts ino (reference taken over on success) under w's last name. on_host: the host has that
+ * name, so without a whiteout it exists.
+ */
+static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
+{
+	struct inode *dir = w->dir;
+	struct dirent_node *fresh = dirent_alloc(w->name, w->name_len);
+	s64 err = 0;
+
+	if (!fresh)
+		return -ENOSPC;
+	kin_lock(&dir->lock);
+	struct dirent_node *e = dirent_find(dir, w->name, w->name_len);
+	if (inode_is(dir, INODE_DEAD)) {
+		err = -ENOENT;
+	} else if (e ? e->inode != NULL : on_host) {
+		err = -EEXIST;
+	} else if (e) {
+		dirent_set(dir, e, ino);
+	} else {
+		e = fresh;
+		fresh = NULL;
+		dirent_insert(dir, e, ino);
+	}
+	if (!err && S_ISDIR(ino->mode)) {
+		inode_get(dir);
+		ino->dir.parent = dir;
+		ino->dir.entry = e;
+		dir->nlink++;
+	}
+	kin_unlock(&dir->lock);
+	dirent_free(fresh);
+	if (!err) {
+		inode_touch(dir, true);
+		inode_pin(dir);
+	}
+	return err;
+}
+
+/* Checks that hold for every new name: 0, or what Linux says. */
+static s64 may_create(struct walk *w)
+{
+	if (w->last != LAST_NAME)
+		return -EEXIST;
+	if (!walk_dir(w))
+		return -ENOSPC;
+	if (w->dir->fs == FS_PROC)
+		return -ENOENT;
+	return access_inode(w->dir, MAY_WRITE | MAY_EXEC);
+}
+
+s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out)
+{
+	bool on_host = walk_name_on_host(w);
+	s64 err = may_create(w);
+
+	if (err)
+		return err;
+	struct inode *ino = inode_alloc(w->dir->fs, mode);
+	if (!ino)
+		return -ENOSPC;
+	if (w->dir->fs == FS_ROOT)
+		ino->dev = w->dir->dev;
+	ino->rdev = rdev;
+	ino->nlink = S_ISDIR(mode) ? 2 : 1;
+	if (w->dir->mode & S_ISGID) {
+		ino->gid = w->dir->gid;
+		if (S_ISDIR(mode))
+			ino->mode |= S_ISGID;
+	}
+	if (target) {
+		ino->link_len = (u32)strlen(target);
+		ino->link = kin_string(target, ino->link_len);
+		ino->size = ino->link_len;
+		err = ino->link ? 0 : -ENOSPC;
+	}
+	if (out && !err)
+		inode_get(ino);
+	if (!err)
+		err = link_in(w, ino, on_host);
+	if (err) {
+		if (out && ino->refs > 1)
+			inode_put(ino);
+		inode_put(ino);
+		return err;
+	}
+	if (out)
+		*out = ino;
+	return 0;
+}
+
+/*
+ * A path whose last name is to be made. Linux asks whether it exists before it looks at
+ * permissions.
+ */
+static s64 walk_new_name(struct walk **w, int dirfd, u64 path, bool dir)
+{
+	s64 err = walk_user(w, dirfd, path, WALK_CREATE);
+
+	if (err)
+		return err;
+	if ((*w)->found || (*w)->last != LAST_NAME)
+		err = -EEXIST;
+	else if ((*w)->slash && !dir)
+		err = -ENOENT;
+	if (err)
+		walk_free(*w);
+	return err;
+}
+
+s64 sys_mkdirat(u64 dirfd, u64 path, u64 mode)
+{
+	struct walk *w;
+	s64 err = walk_new_name(&w, (int)dirfd, path, true);
+
+	if (err)
+		return err;
+	mode &= 01777 & ~current->proc->fs->umask;
+	err = node_create(w, S_IFDIR | (u32)mode, 0, NULL, NULL);
+	walk_free(w);
+	return err;
+}
+
+s64 sys_mkdir(u64 path, u64 mode)
+{
+	return sys_mkdirat((u64)AT_FDCWD, path, mode);
+}
+
+s64 sys_mknodat(u64 dirfd, u64 path, u64 mode, u64 dev)
+{
+	u32 type = mode & S_IFMT, perm = mode & 07777 & ~current->proc->fs->umask;
+	struct walk *w;
+
+	if (S_ISDIR(mode))
+		return -EPERM;
+	if (type == 0)
+		type = S_IFREG;
+	if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && type != S_IFCHR &&
+		type != S_IFBLK)
+		return -EINVAL;
+	s64 err = walk_new_name(&w, (int)dirfd, path, false);
+	if (err)
+		return err;
+	/* Devices would name what the family was not given. */
+	err = type == S_IFCHR || type == S_IFBLK ? -EPERM : node_create(w, type | perm, 0, NULL, NULL);
+	walk_free(w);
+	return err;
+}
+
+s64 sys_mknod(u64 path, u64 mode, u64 dev)
+{
+	return sys_mknodat((u64)AT_FDCWD, path, mode, dev);
+}
+
+s64 sys_symlinkat(u64 target, u64 dirfd, u64 path)
+{
+	static char text[VFS_PATH_MAX];
+	struct walk *w;
+	s64 n = string_in(text, (const void *)target, sizeof(text));
+
+	if (n < 0)
+		return n;
+	if (n == 0)
+		return -ENOENT;
+	s64 err = walk_new_name(&w, (int)dirfd, path, false);
+	if (err)
+		return err;
+	err = node_create(w, S_IFLNK | 0777, 0, text, NULL);
+	walk_free(w);
+	return err;
+}
+
+s64 sys_symlink(u64 target, u64 path)
+{
+	return sys_symlinkat(target, (u64)AT_FDCWD, path);
+}
+
+static s64 link_to(struct inode *ino, struct walk *w)
+{
+	bool on_host = walk_name_on_host(w);
+
+	if (S_ISDIR(ino->mode))
+		return -EPERM;
+	s64 err = may_create(w);
+	if (err)
+		return err;
+	if (w->dir->fs != ino->fs)
+		return -EXDEV;
+	if (!ino->nlink && !inode_is(ino, INODE_TMPFILE))
+		return -ENOENT;
+	inode_get(ino);
+	inode_add_link(ino);
+	err = link_in(w, ino, on_host);
+	if (err) {
+		inode_drop_link(ino);
+		inode_put(ino);
+	}
+	return err;
+}
+
+s64 sys_linkat(u64 olddirfd, u64 oldpath, u64 newdirfd, u64 newpath, u64 flags)
+{
+	struct walk *old, *w;
+	u32 walk =
+		(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+
+	if (flags & ~(u64)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	s64 err = walk_user(&old, (int)olddirfd, oldpath, walk);
+	if (err)
+		return err;
+	err = walk_new_name(&w, (int)newdirfd, newpath, false);
+	if (!err) {
+		if (!walk_inode(old))
+			err = old->jump ? -EXDEV : -ENOSPC;
+		else
+			err = link_to(old->inode, w);
+		walk_free(w);
+	}
+	walk_free(old);
+	return err;
+}
+
+s64 sys_link(u64 oldpath, u64 newpath)
+{
+	return sys_linkat((u64)AT_FDCWD, oldpath, (u64)AT_FDCWD, newpath, 0);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Character devices: null, zero, full, random, urandom, and the terminal. Device nodes are inodes
+ * like others, told apart by rdev; nodes on the host's root are not served.
+ *
+ * Random bytes come from the host in large steps. The pool is private memory, so a clone must not
+ * use its parent's: it remembers which member filled it.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/random.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/syscall/syscall.h"
+
+enum device { DEV_NONE, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
+
+#define POOL_SIZE 4096
+static u8 pool[POOL_SIZE];
+static u32 pool_left, pool_member, pool_generation;
+
+s64 random_fill(void *buf, size_t len)
+{
+	u8 *out = buf;
+	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
+
+	if (len > POOL_SIZE / 4)
+		return host_random(buf, len);
+	u32 generation = member_self()->generation;
+	if (pool_left < len || pool_member != boot->member || pool_generation != generation) {
+		s64 n = host_random(pool, POOL_SIZE);
+		if (n < 0)
+			return n;
+		pool_left = POOL_SIZE;
+		pool_member = boot->member;
+		pool_generation = generation;
+	}
+	pool_left -= (u32)len;
+	memcpy(out, pool + pool_left, len);
+	memset(pool + pool_left, 0, len);
+	return (s64)len;
+}
+
+static s64 random_read(void *buf, size_t len)
+{
+	u8 bytes[512];
+	size_t done = 0;
+
+	while (done < len) {
+		size_t n = MIN(len - done, sizeof(bytes));
+		s64 got = random_fill(bytes, n);
+		if (got < 0)
+			return done ? (s64)done : got;
+		if (copy_out((u8 *)buf + done, bytes, n))
+			return done ? (s64)done : -EFAULT;
+		done += n;
+	}
+	memset(bytes, 0, sizeof(bytes));
+	return (s64)done;
+}
+
+s64 sys_getrandom(u64 buf, u64 len, u64 flags)
+{
+	if (flags & ~(u64)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+		(flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	return random_read((void *)buf, MIN(len, 0x1ffffffull));
+}
+
+static s64 dev_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	switch (f->priv[0]) {
+	case DEV_NULL: return 0;
+	case DEV_ZERO:
+	case DEV_FULL: return clear_out(buf, len) ? -EFAULT : (s64)len;
+	default: return random_read(buf, len);
+	}
+}
+
+static s64 dev_write(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	return f->priv[0] == DEV_FULL && len ? -ENOSPC : (s64)len;
+}
+
+static s64 dev_seek(struct file *f, s64 offset, int whence)
+{
+	return 0; /* as Linux's null_lseek */
+}
+
+static u32 dev_poll(struct file *f, struct poll_table *pt)
+{
+	return 0x145; /* IN, OUT, RDNORM, WRNORM */
+}
+
+const struct file_ops dev_file_ops = {
+	.name = "device",
+	.read = dev_read,
+	.write = dev_write,
+	.poll = dev_poll,
+	.seek = dev_seek,
+	.stat = file_stat,
+	.release = file_drop_inode,
+	.seekable = true,
+};
+
+s64 dev_open(struct inode *ino, u32 flags, struct file **out)
+{
+	if (inode_is(ino, INODE_LOWER))
+		return -ENXIO;
+	if (ino->rdev == (5 << 8) || ino->rdev == (5 << 8 | 1))
+		return tty_open(out, flags);
+	struct file *f = file_alloc(FILE_DEV, flags);
+	if (!f)
+		return -ENFILE;
+	f->priv[0] = ino->rdev & 0xff;
+	inode_get(ino);
+	f->inode = ino;
+	*out = f;
+	return 0;
+}

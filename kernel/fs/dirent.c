@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names of a directory in the writable layer: one tree by (hash, name) for lookup, one by order
+ * of creation, whose numbers are the positions that getdents gives out: an entry keeps its
+ * position whatever happens to the others. The directory's lock protects both trees; a member
+ * that dies inside leaves them torn, which ends the family.
+ */
+#include "kernel/fs/inode.h"
+
+#include "kernel/lib/lib.h"
+
+static int compare_names(struct dirent_node *a, struct dirent_node *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	return memcmp(a->name, b->name, a->len);
+}
+
+static int compare_seqs(struct dirent_node *a, struct dirent_node *b)
+{
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+RB_GENERATE_INTERNAL(dirent_names, dirent_node, by_name, compare_names,
+					 static __attribute__((unused)))
+RB_GENERATE_INTERNAL(dirent_seqs, dirent_node, by_seq, compare_seqs, static __attribute__((unused)))
+
+struct dirent_node *dirent_alloc(const char *name, size_t len)
+{
+	struct dirent_node *e = kin_alloc(sizeof(*e) + len + 1);
+
+	if (!e)
+		return NULL;
+	memcpy(e->name, name, len);
+	e->len = (u16)len;
+	e->hash = (u32)hash_bytes(name, len);
+	return e;
+}
+
+void dirent_free(struct dirent_node *e)
+{
+	if (e)
+		kin_free(e, sizeof(*e) + e->len + 1u);
+}
+
+struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len)
+{
+	u32 hash = (u32)hash_bytes(name, len);
+	struct dirent_node *e = RB_ROOT(&dir->dir.names);
+
+	while (e) {
+		int c = hash != e->hash ? (hash < e->hash ? -1 : 1)
+				: len != e->len ? (len < e->len ? -1 : 1)
+								: memcmp(name, e->name, len);
+		if (!c)
+			return e;
+		e = c < 0 ? RB_LEFT(e, by_name) : RB_RIGHT(e, by_name);
+	}
+	return NULL;
+}
+
+struct dirent_node *dirent_after(struct inode *dir, u64 seq)
+{
+	struct dirent_node *e = RB_ROOT(&dir->dir.seqs), *best = NULL;
+
+	while (e) {
+		if (e->seq >= seq) {
+			best = e;
+			e = RB_LEFT(e, by_seq);
+		} else {
+			e = RB_RIGHT(e, by_seq);
+		}
+	}
+	return best;
+}
+
+static void count(struct inode *dir, struct inode *ino, int change)
+{
+	if (ino)
+		dir->dir.count += (u32)change;
+	else
+		dir->dir.whiteouts += (u32)change;
+}
+
+void dirent_insert(struct inode *dir, struct dirent_node *e, struct inode *ino)
+{
+	e->inode = ino;
+	e->seq = dir->dir.next_seq++;
+	RB_INSERT(dirent_names, &dir->dir.names, e);
+	RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
+	count(dir, ino, 1);
+}
+
+void dirent_remove(struct inode *dir, struct dirent_node *e)
+{
+	count(dir, e->inode, -1);
+	RB_REMOVE(dirent_names, &dir->dir.names, e);
+	RB_REMOVE(dirent_seqs, &dir->dir.seqs, e);
+}
+
+void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino)
+{
+	count(dir, e->inode, -1);
+	e->inode = ino;
+	count(dir, ino, 1);
+}
+
+/*
+ * Last reference to the directory is gone: whiteouts, or at the end of a file system its entries.
+ */
+void dir_free(struct inode *dir)
+{
+	struct dirent_node *e, *next;
+
+	for (e = RB_MIN(dirent_seqs, &dir->dir.seqs); e; e = next) {
+		next = RB_NEXT(dirent_seqs, &dir->dir.seqs, e);
+		dirent_remove(dir, e);
+		inode_put(e->inode);
+		dirent_free(e);
+	}
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * eventfd(2): a counter in kin. Small changes by compare-and-swap, so there is nothing to
+ * recover; wakers follow the rule of kernel/kin/queue.c.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define EFD_SEMAPHORE 1
+#define EFD_CLOEXEC O_CLOEXEC
+#define EFD_NONBLOCK O_NONBLOCK
+#define EVENTFD_MAX 0xfffffffffffffffeull
+#define ANON_INODE_DEV 13
+
+/* file.priv[0] */
+struct eventfd {
+	_Atomic u64 count;
+	_Atomic u64 writes;        /* ever: for edge triggers */
+	struct kin_queue readable, writable;
+	bool semaphore;
+};
+
+static struct eventfd *eventfd_of(struct file *f)
+{
+	return (struct eventfd *)f->priv[0];
+}
+
+static bool nonblocking(struct file *f)
+{
+	return atomic_load(&f->flags) & O_NONBLOCK;
+}
+
+/* 0 when the count may have changed in the wanted direction, or -ERESTARTSYS. */
+static s64 eventfd_wait(struct eventfd *e, struct kin_queue *q, u64 add)
+{
+	struct kin_waiter *w = waiter_get();
+	int err = 0;
+
+	queue_add(q, w);
+	while (!err && (add ? atomic_load(&e->count) > EVENTFD_MAX - add : !atomic_load(&e->count)))
+		err = thread_sleep(HYP_NO_DEADLINE, true);
+	queue_remove(w);
+	waiter_put(w);
+	return err ? -ERESTARTSYS : 0;
+}
+
+static s64 eventfd_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	struct eventfd *e = eventfd_of(f);
+	u64 old, take;
+	s64 err;
+
+	if (len < sizeof(take))
+		return -EINVAL;
+	for (;;) {
+		old = atomic_load(&e->count);
+		take = e->semaphore && old ? 1 : old;
+		if (old && atomic_compare_exchange_weak(&e->count, &old, old - take))
+			break;
+		if (old)
+			continue;
+		if (nonblocking(f))
+			return -EAGAIN;
+		err = eventfd_wait(e, &e->readable, 0);
+		if (err)
+			return err;
+	}
+	queue_wake_all(&e->writable);
+	return copy_out(buf, &take, sizeof(take)) ? -EFAULT : (s64)sizeof(take);
+}
+
+static s64 eventfd_write(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	struct eventfd *e = eventfd_of(f);
+	u64 old, add;
+	s64 err;
+
+	if (len < sizeof(add))
+		return -EINVAL;
+	if (copy_in(&add, buf, sizeof(add)))
+		return -EFAULT;
+	if (add == ~0ull)
+		return -EINVAL;
+	for (;;) {
+		old = atomic_load(&e->count);
+		if (old <= EVENTFD_MAX - add) {
+			if (atomic_compare_exchange_weak(&e->count, &old, old + add))
+				break;
+			continue;
+		}
+		if (nonblocking(f))
+			return -EAGAIN;
+		err = eventfd_wait(e, &e->writable, add);
+		if (err)
+			return err;
+	}
+	atomic_fetch_add(&e->writes, 1);
+	queue_wake_all(&e->readable);
+	return sizeof(add);
+}
+
+static u32 eventfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct eventfd *e = eventfd_of(f);
+	u64 count;
+
+	poll_wait(pt, &e->readable);
+	poll_wait(pt, &e->writable);
+	count = atomic_load(&e->count);
+	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (count < EVENTFD_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
+}
+
+static u64 eventfd_edges(struct file *f)
+{
+	return atomic_load(&eventfd_of(f)->writes);
+}
+
+static s64 eventfd_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = ANON_INODE_DEV;
+	st->ino = 1;
+	st->mode = 0600;
+	st->nlink = 1;
+	st->blksize = PAGE_SIZE;
+	return 0;
+}
+
+static void eventfd_release(struct file *f)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	if (!e)
+		return;
+	queue_destroy(&e->readable);
+	queue_destroy(&e->writable);
+	f->priv[0] = 0;
+	kin_free(e, sizeof(*e));
+}
+
+const struct file_ops eventfd_file_ops = {
+	.name = "eventfd",
+	.read = eventfd_read,
+	.write = eventfd_write,
+	.poll = eventfd_poll,
+	.edges = eventfd_edges,
+	.stat = eventfd_stat,
+	.release = eventfd_release,
+};
+
+s64 sys_eventfd2(u64 initial, u64 flags)
+{
+	struct eventfd *e;
+	struct file *f;
+
+	if (flags & ~(u64)(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
+		return -EINVAL;
+	f = file_alloc(FILE_EVENTFD, O_RDWR | (flags & EFD_NONBLOCK));
+	if (!f)
+		return -ENFILE;
+	e = kin_alloc(sizeof(*e));
+	if (!e) {
+		file_put(f);
+		return -ENOMEM;
+	}
+	atomic_store(&e->count, (u32)initial);
+	e->semaphore = flags & EFD_SEMAPHORE;
+	queue_init(&e->readable);
+	queue_init(&e->writable);
+	f->priv[0] = (u64)e;
+	return fd_install(f, 0, flags & EFD_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+s64 sys_eventfd(u64 initial)
+{
+	return sys_eventfd2(initial, 0);
+}

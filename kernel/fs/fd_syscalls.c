@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/* System calls on descriptors: close, dup, fcntl, ioctl. Source: the man pages of these names. */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <asm/ioctls.h>
+#include <linux/close_range.h>
+#include <linux/fcntl.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/fdtable.h"
+#include "kernel/kin/pipe.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define RESOURCE_NOFILE 7
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC)
+
+s64 sys_close(u64 fd)
+{
+	return fd_close(fd);
+}
+
+s64 sys_close_range(u64 first, u64 last, u64 flags)
+{
+	if (flags & ~(u64)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || (u32)first > (u32)last)
+		return -EINVAL;
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		int err = fd_unshare();
+
+		if (err)
+			return err;
+	}
+	fd_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
+	return 0;
+}
+
+static s64 dup_lowest(struct file *f, u64 lowest, u32 flags)
+{
+	if (lowest >= current->proc->rlimit_cur[RESOURCE_NOFILE])
+		return -EINVAL;
+	file_get(f);
+	return fd_install(f, lowest, flags);
+}
+
+s64 sys_dup(u64 fd)
+{
+	struct file *f = fd_get(fd);
+	s64 r;
+
+	if (!f)
+		return -EBADF;
+	file_get(f);
+	r = fd_install(f, 0, 0);
+	file_put(f);
+	return r;
+}
+
+static s64 dup_to(u64 from, u64 to, u32 flags)
+{
+	struct file *f = fd_get(from);
+	s64 r;
+
+	if (!f)
+		return -EBADF;
+	file_get(f);
+	r = fd_install_at(f, to, flags);
+	file_put(f);
+	return r;
+}
+
+s64 sys_dup2(u64 from, u64 to)
+{
+	if ((u32)from == (u32)to)
+		return fd_flags_get(from) < 0 ? -EBADF : (s64)(u32)to;
+	return dup_to(from, to, 0);
+}
+
+s64 sys_dup3(u64 from, u64 to, u64 flags)
+{
+	if (flags & ~(u64)O_CLOEXEC || (u32)from == (u32)to)
+		return -EINVAL;
+	return dup_to(from, to, flags ? FD_CLOEXEC : 0);
+}
+
+/* Changes the status flags in mask; others may change others at the same time. */
+static void flags_change(struct file *f, u32 mask, u32 value)
+{
+	u32 old = atomic_load(&f->flags);
+
+	while (!atomic_compare_exchange_weak(&f->flags, &old, (old & ~mask) | (value & mask)))
+		;
+}
+
+static s64 fcntl_setfl(struct file *f, u64 arg)
+{
+	if (f->type == FILE_PIPE && arg & O_DIRECT)
+		return -EINVAL; /* packet mode is not there */
+	flags_change(f, SETFL_MASK, arg);
+	return 0;
+}
+
+static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
+{
+	switch (cmd) {
+	case F_GETFL:
+		return atomic_load(&f->flags) & ~(u32)O_CLOEXEC;
+	case F_SETFL:
+		return fcntl_setfl(f, arg);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_fcntl(f, cmd, arg);
+	case F_SETPIPE_SZ:
+	case F_GETPIPE_SZ:
+		return pipe_fcntl(f, cmd, arg);
+	case F_GETOWN:
+	case F_GETSIG:
+		return 0;
+	case F_SETOWN:
+	case F_SETSIG:
+		return 0; /* SIGIO is never sent, as nothing here supports FASYNC */
+	default:
+		return -EINVAL;
+	}
+}
+
+s64 sys_fcntl(u64 fd, u64 cmd, u64 arg)
+{
+	struct file *f;
+	s64 r;
+
+	if (cmd == F_GETFD)
+		return fd_flags_get(fd);
+	if (cmd == F_SETFD)
+		return fd_flags_set(fd, arg & FD_CLOEXEC);
+	f = fd_get(fd);
+	if (!f)
+		return -EBADF;
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		r = dup_lowest(f, (u32)arg, cmd == F_DUPFD_CLOEXEC ? FD_CLOEXEC : 0);
+	else if (f->type == FILE_PATH && cmd != F_GETFL)
+		r = -EBADF;
+	else
+		r = fcntl_file(f, cmd, arg);
+	file_put(f);
+	return r;
+}
+
+static s64 ioctl_flag(struct file *f, u64 arg, u32 flag)
+{
+	s32 on;
+
+	if (copy_in(&on, (void *)arg, sizeof(on)))
+		return -EFAULT;
+	flags_change(f, flag, on ? flag : 0);
+	return 0;
+}
+
+static s64 ioctl_file(struct file *f, u32 cmd, u64 arg)
+{
+	if (cmd == FIONBIO)
+		return ioctl_flag(f, arg, O_NONBLOCK);
+	if (cmd == FIOASYNC)
+		return ioctl_flag(f, arg, FASYNC);
+	return file_ops[f->type]->ioctl ? file_ops[f->type]->ioctl(f, cmd, arg) : -ENOTTY;
+}
+
+s64 sys_ioctl(u64 fd, u64 cmd, u64 arg)
+{
+	struct file *f = fd_get(fd);
+	s64 r;
+
+	if (!f)
+		return -EBADF;
+	if (f->type == FILE_PATH)
+		r = -EBADF;
+	else if ((u32)cmd == FIOCLEX || (u32)cmd == FIONCLEX)
+		r = fd_flags_set(fd, (u32)cmd == FIOCLEX ? FD_CLOEXEC : 0);
+	else
+		r = ioctl_file(f, cmd, arg);
+	file_put(f);
+	return r;
+}

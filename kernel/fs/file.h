@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Open file descriptions and descriptor tables, both in kin. A struct file is what POSIX calls an
+ * open file description: shared by dup and fork, it holds offset and status flags. Its type selects
+ * a const table of operations.
+ */
+#ifndef KERNEL_FS_FILE_H
+#define KERNEL_FS_FILE_H
+
+#include "kernel/kin/kin.h"
+
+struct inode;
+struct pipe;
+struct hyp_stat;
+struct kstat;
+struct poll_table;
+
+enum file_type {
+	FILE_NONE,
+	FILE_PIPE,
+	FILE_INODE,
+	FILE_DIR,
+	FILE_HOST_IO,
+	FILE_DEV,
+	FILE_PROC,
+	FILE_SOCKET,
+	FILE_EVENTFD,
+	FILE_EPOLL,
+	FILE_SIGNALFD,
+	FILE_TIMERFD,
+	FILE_PIDFD,
+	FILE_PATH,
+	FILE_TYPES
+};
+
+struct file {
+	_Atomic u32 refs;      /* descriptor-table entries, calls in progress, and file_get (kept) */
+	u16 type, reserved;
+	u32 magic;
+	_Atomic u32 kept;      /* references taken by file_get */
+	_Atomic u32 flags;     /* O_ACCMODE and status flags */
+	struct kin_lock lock;  /* pos of a seekable file in use; may be held across copy_in/out */
+	s64 pos;
+	struct inode *inode;   /* or NULL */
+	struct pipe *pipe;     /* or NULL */
+	u64 priv[4];           /* by type */
+	char *path;            /* kin string for /proc/PID/fd, or NULL */
+	u32 path_len, owner_pid;
+	struct epoll_item *epoll_items; /* interest in this file: kernel/fs/epoll.c */
+};
+
+/* Buffers are application memory; operations use copy_in/copy_out. Results: bytes or -errno. */
+struct iovec;
+struct file_ops {
+	const char *name;
+	s64 (*read)(struct file *f, void *buf, size_t len, s64 *pos);   /* pos NULL: not seekable */
+	s64 (*write)(struct file *f, const void *buf, size_t len, s64 *pos);
+	/* EPOLL* mask; registers with pt when not NULL. */
+	u32 (*poll)(struct file *f, struct poll_table *pt);
+	s64 (*ioctl)(struct file *f, u32 cmd, u64 arg);
+	/* Called with f->lock held; the new position, which the caller stores in f->pos. */
+	s64 (*seek)(struct file *f, s64 offset, int whence);
+	s64 (*stat)(struct file *f, struct kstat *st);
+	s64 (*getdents)(struct file *f, void *buf, size_t len);
+	s64 (*truncate)(struct file *f, u64 size);
+	void (*release)(struct file *f);                                /* last reference gone */
+	/*
+	 * Optional: a vector as one operation (the vector is kernel memory, its bases are the
+	 * application's), and a number that changes with every event, for edge triggers.
+	 */
+	s64 (*readv)(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
+	s64 (*writev)(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
+	u64 (*edges)(struct file *f);
+	bool seekable;
+};
+extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/fs/file.c */
+
+struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
+void file_get(struct file *f);
+void file_put(struct file *f);
+
+/* Descriptor tables. lock: entries. Order: fdtable lock before a file's lock. */
+struct fd_entry {
+	struct file *file;
+	u32 flags; /* FD_CLOEXEC */
+	u32 pad;
+};
+struct fdtable {
+	struct kin_lock lock;
+	u32 size, next_hint;
+	_Atomic u32 refs;
+	u32 magic;
+	struct fd_entry *entries;
+	struct fdtable *next, **prev; /* all tables: kernel/fs/fdtable.c */
+};
+struct fdtable *fdtable_create(void);
+struct fdtable *fdtable_clone(struct fdtable *t);      /* fork */
+/*
+ * The same for a child already visible to burial: *slot (in its kin_proc) is set first, then
+ * filled. 0 or -ENOMEM.
+ */
+int fdtable_clone_to(struct fdtable **slot, struct fdtable *t);
+/*
+ * Exit, burial: closes all; record locks of pid go first. May be called again after a death in
+ * it.
+ */
+void fdtable_release(struct fdtable *t);
+/* The same, and *slot becomes NULL such that no death can release the table twice. */
+void fdtable_drop(struct fdtable **slot);
+void fdtable_close_on_exec(struct fdtable *t);
+/*
+ * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
+ * file_put before the call ends (in a process with one thread it is only borrowed from the table);
+ * to keep the file, or to hand it to fd_install, take file_get as well.
+ */
+struct file *fd_get(int fd);
+/* Of any process (the caller holds tree_lock for t's sake): a counted reference. */
+struct file *fdtable_get(struct fdtable *t, int fd);
+int fdtable_next(struct fdtable *t, int fd);           /* first open descriptor >= fd, or -1 */
+/* Takes over the reference, also when it fails; descriptor or -EMFILE. */
+int fd_install(struct file *f, int lowest, u32 flags);
+int fd_install_at(struct file *f, int fd, u32 flags);  /* dup2: closes what was there */
+int fd_close(int fd);
+
+/* poll/select/epoll: kernel/fs/poll.c */
+void poll_wait(struct poll_table *pt, struct kin_queue *q);
+void poll_wait_host(struct poll_table *pt, int handle, u32 events);
+
+/* kernel/kin/pipe.c: a pair; [0] reads, [1] writes */
+int pipe_create(struct file *pair[2], u32 flags);
+/* Named FIFO: the pipe of an inode, opened with Linux's blocking rules. */
+s64 fifo_open(struct inode *ino, u32 flags, struct file **out);
+/* Written by FS: where an inode keeps its FIFO's pipe (NULL at first), and its references. */
+struct pipe **inode_fifo_slot(struct inode *ino);
+void inode_get(struct inode *ino);
+void inode_put(struct inode *ino);
+
+/*
+ * Record locks (fcntl, flock): kernel/fs/lock.c. Dropped when a process closes any descriptor of
+ * the inode, and at its death.
+ */
+void locks_close(struct inode *ino, s32 pid);
+void locks_release_process(s32 pid);
+s64 lock_fcntl(struct file *f, u32 cmd, u64 arg); /* F_SETLK and its kin */
+
+#endif

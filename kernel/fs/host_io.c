@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The family's standard input, output and error: host handles 0, 1 and 2 as files. Reading waits
+ * in the kernel's own sleep first, so that other threads run and signals arrive; the host's read
+ * then does not block. Writing may block in the monitor, which an interrupt ends. Application
+ * memory is passed to the monitor where it lies (mm_host_span).
+ */
+#include <asm/errno.h>
+#include <asm/signal.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/uio.h>
+
+#include "kernel/fs/tty.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/time/time.h"
+
+#define GATHER 65536
+#define NONBLOCK_WRITE 4096 /* what a pipe that is ready for writing takes without blocking */
+
+static int handle_of(struct file *f)
+{
+	return (int)f->priv[HOST_IO_HANDLE];
+}
+
+static bool is_regular(struct file *f)
+{
+	return S_ISREG(f->priv[HOST_IO_MODE]);
+}
+
+/* What is ready now, without waiting. */
+static u32 ready(struct file *f, u32 events)
+{
+	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
+
+	s64 n = host_sleep(member_self()->doorbell, 0, &p, 1, HYP_NO_MEMBER);
+	return n > 0 ? (u16)p.revents : 0;
+}
+
+/* Sleeps until the handle is readable. 0, -EAGAIN, -ERESTARTSYS, -ETIMEDOUT. */
+static s64 wait_readable(struct file *f, u64 timeout_ns)
+{
+	struct hyp_pollfd p = {.handle = handle_of(f), .events = POLLIN};
+	u64 deadline = timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_mono_ns() + timeout_ns;
+
+	if (f->flags & O_NONBLOCK)
+		return ready(f, POLLIN) ? 0 : -EAGAIN;
+	for (;;) {
+		int err = thread_sleep_fds(deadline, true, &p, 1);
+		if (err < 0)
+			return err == -EINTR ? -ERESTARTSYS : err;
+		if (p.revents)
+			return 0;
+	}
+}
+
+/* The monitor's call was interrupted: by a signal for us, or to look at something else first. */
+static bool signal_came(void)
+{
+	if (inbox_waiting())
+		inbox_run();
+	return signal_pending(current);
+}
+
+static s64 read_regular(struct file *f, u64 buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		u64 host;
+		u64 n = mm_host_span(current->proc->mm, buf + done, len - done, true, &host);
+		if (!n)
+			return done ? (s64)done : -EFAULT;
+		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20));
+		if (got == -EINTR)
+			continue;
+		if (got < 0)
+			return done ? (s64)done : got;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (s64)done;
+}
+
+static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	if (!len)
+		return 0;
+	if (is_regular(f))
+		return read_regular(f, (u64)buf, len);
+	for (;;) {
+		u64 host, timeout = HYP_NO_DEADLINE;
+		if (f->priv[HOST_IO_TTY]) {
+			s64 err = tty_may_read();
+			if (err)
+				return err;
+			timeout = tty_read_timeout(handle_of(f));
+		}
+		s64 err = wait_readable(f, timeout);
+		if (err)
+			return err == -ETIMEDOUT ? 0 : err;
+		u64 n = mm_host_span(current->proc->mm, (u64)buf, len, true, &host);
+		if (!n)
+			return -EFAULT;
+		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20));
+		if (got != -EINTR && got != -EAGAIN)
+			return got;
+		if (signal_came())
+			return -ERESTARTSYS;
+	}
+}
+
+/* One piece. Bytes, or -errno; -ERESTARTSYS when a signal came before anything was written. */
+static s64 write_piece(struct file *f, const void *host, size_t n)
+{
+	for (;;) {
+		s64 got = host_io_write(handle_of(f), host, n);
+		if (got == -EPIPE)
+			signal_send_thread(current, SIGPIPE, NULL);
+		if (got == -EAGAIN && !(f->flags & O_NONBLOCK)) {
+			struct hyp_pollfd p = {.handle = handle_of(f), .events = POLLOUT};
+			if (thread_sleep_fds(HYP_NO_DEADLINE, true, &p, 1) == -EINTR)
+				return -ERESTARTSYS;
+			continue;
+		}
+		if (got != -EINTR)
+			return got;
+		if (signal_came())
+			return -ERESTARTSYS;
+	}
+}
+
+static s64 host_io_write_op(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	bool nonblock = (f->flags & O_NONBLOCK) && !is_regular(f);
+	size_t done = 0;
+
+	if (f->priv[HOST_IO_TTY]) {
+		s64 err = tty_may_write(handle_of(f));
+		if (err)
+			return err;
+	}
+	while (done < len) {
+		u64 host;
+		u64 n = mm_host_span(current->proc->mm, (u64)buf + done, len - done, false, &host);
+		if (!n)
+			return done ? (s64)done : -EFAULT;
+		if (nonblock && !(ready(f, POLLOUT) & (POLLOUT | POLLERR)))
+			return done ? (s64)done : -EAGAIN;
+		n = MIN(n, nonblock ? NONBLOCK_WRITE : 8ull << 20);
+		s64 got = write_piece(f, (const void *)host, n);
+		if (got < 0)
+			return done ? (s64)done : got;
+		done += (size_t)got;
+	}
+	return (s64)done;
+}
+
+/*
+ * A vector in one write: output of several members stays in lines, and a pipe keeps its
+ * atomicity.
+ */
+static s64 host_io_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
+{
+	s64 total = 0, got = 0;
+
+	for (u32 i = 0; i < n; i++)
+		total += (s64)iov[i].iov_len;
+	char *buf = total > 0 && total <= GATHER ? kmalloc((size_t)total) : NULL;
+	if (!buf || n == 1 || (f->flags & O_NONBLOCK)) {
+		kfree(buf);
+		for (total = 0; n--; iov++) {
+			got = iov->iov_len ? host_io_write_op(f, iov->iov_base, iov->iov_len, pos) : 0;
+			if (got < 0)
+				return total ? total : got;
+			total += got;
+			if ((size_t)got < iov->iov_len)
+				break;
+		}
+		return total;
+	}
+	s64 len = 0;
+	for (u32 i = 0; i < n && got == 0; i++) {
+		size_t missing = copy_in_some(buf + len, iov[i].iov_base, iov[i].iov_len);
+		len += (s64)(iov[i].iov_len - missing);
+		got = missing ? -EFAULT : 0;
+	}
+	if (len)
+		got = f->priv[HOST_IO_TTY] ? tty_may_write(handle_of(f)) : 0;
+	for (total = 0; total < len && !got;) {
+		s64 put = write_piece(f, buf + total, (size_t)(len - total));
+		if (put > 0)
+			total += put;
+		else
+			got = put ? put : -EIO;
+	}
+	kfree(buf);
+	return total ? total : got;
+}
+
+static s64 host_io_seek_op(struct file *f, s64 offset, int whence)
+{
+	return host_io_seek(handle_of(f), offset, whence);
+}
+
+static u32 host_io_poll(struct file *f, struct poll_table *pt)
+{
+	if (is_regular(f))
+		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	u32 got = ready(f, POLLIN | POLLOUT | POLLPRI);
+	/*
+	 * Only what is not ready is worth sleeping for: a terminal is nearly always ready for
+	 * writing.
+	 */
+	poll_wait_host(pt, handle_of(f), (POLLIN | POLLOUT) & ~got);
+	if (got & POLLIN)
+		got |= POLLRDNORM;
+	if (got & POLLOUT)
+		got |= POLLWRNORM;
+	return got & ~(u32)POLLNVAL;
+}
+
+static s64 host_io_stat(struct file *f, struct kstat *st)
+{
+	struct hyp_stat h;
+	s64 err = host_fs_fstat(handle_of(f), &h);
+
+	if (!err)
+		hyp_to_kstat(&h, st);
+	return err;
+}
+
+const struct file_ops host_io_file_ops = {
+	.name = "host",
+	.read = host_io_read_op,
+	.write = host_io_write_op,
+	.writev = host_io_writev,
+	.poll = host_io_poll,
+	.ioctl = tty_ioctl,
+	.seek = host_io_seek_op,
+	.stat = host_io_stat,
+	.seekable = false, /* the offset is the host's, shared with whoever else has the file */
+};
+
+static struct file *host_io_new(int handle, u32 flags)
+{
+	struct hyp_stat st;
+
+	if (host_fs_fstat(handle, &st))
+		return NULL;
+	struct file *f = file_alloc(FILE_HOST_IO, flags);
+	if (!f)
+		return NULL;
+	f->priv[HOST_IO_HANDLE] = (u64)handle;
+	f->priv[HOST_IO_MODE] = st.mode;
+	f->priv[HOST_IO_TTY] = S_ISCHR(st.mode) && tty_is(handle);
+	return f;
+}
+
+struct file *host_io_file(int handle)
+{
+	return host_io_new(handle, O_RDWR);
+}
+
+/* /dev/tty: whichever standard handle is the terminal, if this session has it. */
+s64 tty_open(struct file **out, u32 flags)
+{
+	struct console *c = console_get();
+
+	if (!(flags & O_NOCTTY))
+		tty_acquire();
+	if (!c->session || c->session != current->proc->kp->sid)
+		return -ENXIO;
+	for (int handle = 0; handle <= 2; handle++) {
+		if (!tty_is(handle))
+			continue;
+		*out = host_io_new(handle, flags);
+		return *out ? 0 : -ENFILE;
+	}
+	return -ENXIO;
+}
+
+/* Through /proc/self/fd/N: a new description where that makes sense, else the same one. */
+s64 file_reopen(struct file *f, u32 flags, struct file **out)
+{
+	u32 have = f->flags & O_ACCMODE, want = flags & O_ACCMODE;
+
+	if (flags & O_PATH)
+		return -EOPNOTSUPP;
+	if (f->type == FILE_HOST_IO) {
+		*out =
+			host_io_new((int)f->priv[HOST_IO_HANDLE], flags & (O_ACCMODE | O_NONBLOCK | O_APPEND));
+		return *out ? 0 : -ENFILE;
+	}
+	if (f->type != FILE_PIPE)
+		return -ENXIO;
+	if (f->inode)
+		return fifo_open(f->inode, flags & (O_ACCMODE | O_NONBLOCK), out);
+	if (have != O_RDWR && have != want)
+		return -EACCES;
+	file_get(f);
+	*out = f;
+	return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inodes: allocation, references, times, attributes. The last reference frees; a host-backed
+ * inode leaves the table first, under its bucket's lock, because a lookup there may be taking a
+ * reference (icache.c).
+ */
+#include "kernel/fs/inode.h"
+
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/time/time.h"
+
+/* Device numbers of the kernel's own file systems; the root's is the host's. */
+u64 inode_device(enum inode_fs fs)
+{
+	return fs == FS_ROOT ? vfs_shared()->root_dev : 0x30 + fs;
+}
+
+struct inode *inode_alloc(enum inode_fs fs, u32 mode)
+{
+	struct inode *ino = kin_alloc(sizeof(*ino));
+
+	if (!ino)
+		return NULL;
+	s64 now = (s64)time_real_ns();
+	ino->refs = 1;
+	ino->mode = mode;
+	ino->fs = fs;
+	ino->uid = cred_uid();
+	ino->gid = cred_gid();
+	ino->dev = inode_device(fs);
+	ino->ino = vfs_shared()->next_ino++;
+	ino->atime_ns = ino->mtime_ns = ino->ctime_ns = ino->btime_ns = now;
+	if (S_ISDIR(mode)) {
+		RB_INIT(&ino->dir.names);
+		RB_INIT(&ino->dir.seqs);
+		ino->dir.next_seq = 1;
+	}
+	return ino;
+}
+
+char *kin_string(const char *s, size_t len)
+{
+	char *copy = kin_alloc(len + 1);
+
+	if (copy)
+		memcpy(copy, s, len);
+	return copy;
+}
+
+void inode_get(struct inode *ino)
+{
+	ino->refs++;
+}
+
+/*
+ * Frees what ino holds; the parent's reference is handed back, so that a chain of directories
+ * does not recurse.
+ */
+static struct inode *inode_free(struct inode *ino)
+{
+	struct inode *parent = NULL;
+	u32 mode = ino->mode;
+
+	if (ino->lock_count)
+		locks_release_inode(ino);
+	if (ino->fs == FS_PROC) {
+		parent = ino->proc.parent;
+	} else if (S_ISDIR(mode)) {
+		parent = ino->dir.parent;
+		dir_free(ino);
+	} else if (S_ISREG(mode) && ino->object) {
+		object_put(ino->object);
+	} else if (S_ISLNK(mode) && ino->link) {
+		kin_free(ino->link, ino->link_len + 1);
+	}
+	if (ino->lower_path)
+		kin_free(ino->lower_path, ino->lower_len + 1);
+	kin_free(ino, sizeof(*ino));
+	return parent;
+}
+
+static struct kin_lock *bucket_lock(struct inode *ino)
+{
+	return &vfs_shared()->locks[ino->bucket % ICACHE_LOCKS];
+}
+
+/*
+ * True if this was the last reference. A hashed inode can be found until it is taken off under
+ * the bucket's lock.
+ */
+static bool inode_drop(struct inode *ino)
+{
+	u32 refs = ino->refs;
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak(&ino->refs, &refs, refs - 1))
+			return false;
+	if (!inode_is(ino, INODE_HASHED))
+		return --ino->refs == 0;
+	struct kin_lock *lock = bucket_lock(ino);
+	kin_lock(lock);
+	bool last = --ino->refs == 0;
+	if (last)
+		LIST_REMOVE(ino, hash);
+	kin_unlock(lock);
+	return last;
+}
+
+void inode_put(struct inode *ino)
+{
+	while (ino && inode_drop(ino))
+		ino = inode_free(ino);
+}
+
+void inode_touch(struct inode *ino, bool modified)
+{
+	s64 now = (s64)time_real_ns();
+
+	ino->ctime_ns = now;
+	if (modified)
+		ino->mtime_ns = now;
+}
+
+void inode_stat(struct inode *ino, struct kstat *st)
+{
+	u64 size = ino->size;
+
+	memset(st, 0, sizeof(*st));
+	st->dev = ino->dev;
+	st->ino = ino->ino;
+	st->rdev = ino->rdev;
+	st->mode = ino->mode;
+	st->nlink = ino->nlink;
+	st->uid = ino->uid;
+	st->gid = ino->gid;
+	st->size = size;
+	st->blksize = PAGE_SIZE;
+	st->blocks = inode_is(ino, INODE_LOWER | INODE_MERGED) ? ino->lower_blocks : (size + 511) / 512;
+	st->atime_ns = ino->atime_ns;
+	st->mtime_ns = ino->mtime_ns;
+	st->ctime_ns = ino->ctime_ns;
+	st->btime_ns = ino->btime_ns;
+	if (S_ISREG(st->mode) && !inode_is(ino, INODE_LOWER) && ino->fs != FS_PROC) {
+		inode_data_lock(ino);
+		st->blocks = ino->object ? object_pages(ino->object) * (PAGE_SIZE / 512) : 0;
+		kin_unlock(&ino->lock);
+	}
+}
+
+void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st)
+{
+	*st = (struct kstat){
+		.dev = h->dev,
+		.ino = h->ino,
+		.rdev = h->rdev,
+		.size = h->size,
+		.blocks = h->blocks,
+		.blksize = h->blksize,
+		.mode = h->mode,
+		.nlink = h->nlink,
+		.uid = h->uid,
+		.gid = h->gid,
+		.atime_ns = h->atime_ns,
+		.mtime_ns = h->mtime_ns,
+		.ctime_ns = h->ctime_ns,
+		.btime_ns = h->btime_ns,
+	};
+}
+
+struct pipe **inode_fifo_slot(struct inode *ino)
+{
+	return &ino->fifo;
+}
+
+struct vfs_shared *vfs_shared(void)
+{
+	return kin_root_get(ROOT_VFS);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inodes in kin: everything that a member of the family has touched. An untouched host object has
+ * no inode, or only while it is in use: its identity is the host's (dev, ino), for directories
+ * their path, and the table of host-backed inodes (icache.c) finds it by that. Changing
+ * attributes, content or names pins it there.
+ *
+ * Lock order: rename_lock, directory locks, inode data locks, buckets of the table, the
+ * allocator's. Whoever holds more than one directory lock holds rename_lock, so these need no
+ * order among themselves. No hypercall under any of them; the lower layer never changes, so what
+ * was looked up before the lock still holds under it.
+ *
+ * Directories of the lower layer never move (renaming one is EXDEV, as overlayfs answers), so
+ * their path is constant and names them on the host as well. All other directories know their
+ * parent.
+ */
+#ifndef KERNEL_FS_INODE_H
+#define KERNEL_FS_INODE_H
+
+#include <linux/stat.h> /* before anything that makes it defer to glibc */
+
+#include <stdatomic.h>
+
+#include <bsd/sys/tree.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/vfs.h"
+
+/* Which file system, for EXDEV and statfs. */
+enum inode_fs { FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_KINDS };
+
+enum inode_flags {
+	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower_path */
+	INODE_MERGED = 2,   /* directory: the host's names show through, lower_path is its path */
+	INODE_HASHED = 4,   /* in the table of host-backed inodes; bucket lock */
+	INODE_PINNED = 8,   /* the table holds a reference; bucket lock */
+	INODE_DEAD = 16,    /* directory removed: nothing can be created in it; its lock */
+	INODE_TMPFILE = 32, /* O_TMPFILE: may be linked though nlink is 0 */
+	INODE_MOUNT = 64,   /* root of /proc, /dev, ...: cannot be removed or renamed */
+};
+
+/* A name in the writable layer. inode NULL: whiteout, hides the host's name. */
+struct dirent_node {
+	RB_ENTRY(dirent_node) by_name, by_seq;
+	struct inode *inode; /* reference */
+	u64 seq;             /* order of creation: the position for getdents */
+	u32 hash;
+	u16 len;
+	char name[];
+};
+RB_HEAD(dirent_names, dirent_node);
+RB_HEAD(dirent_seqs, dirent_node);
+
+/* lock of the inode protects all; parent and entry change under rename_lock as well. */
+struct dir {
+	struct dirent_names names;
+	struct dirent_seqs seqs;
+	u64 next_seq;
+	u32 count; /* entries that are not whiteouts */
+	u32 whiteouts;
+	struct inode *parent;      /* reference; NULL: root, or INODE_MERGED (its path says) */
+	struct dirent_node *entry; /* in parent; NULL once removed */
+};
+
+struct record_lock;
+struct lock_table;
+
+struct inode {
+	_Atomic u32 refs;
+	_Atomic u32 flags;                 /* enum inode_flags */
+	_Atomic u32 mode, uid, gid, nlink; /* single stores */
+	u32 fs, seals;
+	u64 dev, ino, rdev;
+	_Atomic u64 size; /* stored after the data it covers; lock to change */
+	_Atomic s64 atime_ns, mtime_ns, ctime_ns;
+	s64 btime_ns;
+	/*
+	 * Directory: its entries. Regular file: object and size. The latter is held across copies
+	 * from and to application memory whose pages were made present before (mm_accessible), never
+	 * across file I/O; a dead owner leaves it whole.
+	 */
+	struct kin_lock lock;
+	LIST_ENTRY(inode) hash; /* bucket lock */
+	u32 bucket;
+	char *lower_path; /* kin string, constant; INODE_LOWER and INODE_MERGED */
+	u32 lower_len;
+	u32 link_len;
+	u64 lower_blocks; /* st_blocks of the host's file while INODE_LOWER */
+	union {
+		struct kin_object *object; /* regular file: NULL while it is all holes; lock */
+		struct dir dir;
+		char *link;        /* symbolic link: target, constant */
+		struct pipe *fifo; /* kernel/kin/pipe.c */
+		struct {
+			struct inode *parent; /* reference; constant */
+			u32 entry;            /* index into proc_entries */
+			s32 pid;
+			u32 number;
+		} proc;
+	};
+	struct record_lock *locks; /* lock.c: the table's lock protects the list */
+	_Atomic u32 lock_count;
+};
+
+/* What all members share, at ROOT_VFS. */
+#define ICACHE_BUCKETS 4096
+#define ICACHE_LOCKS 64
+#define FILTER_BITS 65536
+struct vfs_shared {
+	struct inode *root, *proc, *tmp, *dev_root, *shm;
+	_Atomic u64 next_ino;
+	u64 root_dev;
+	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
+	struct lock_table *_Atomic lock_table; /* lock.c; NULL until the first lock */
+	struct kin_lock rename_lock;
+	/*
+	 * Bit set: a host path or (dev, ino) with this hash may be pinned. Never cleared, read
+	 * without a lock.
+	 */
+	_Atomic u64 filter[FILTER_BITS / 64];
+	struct kin_lock locks[ICACHE_LOCKS];
+	LIST_HEAD(, inode) buckets[ICACHE_BUCKETS];
+};
+struct vfs_shared *vfs_shared(void);
+
+static inline bool inode_is(const struct inode *ino, u32 flag)
+{
+	return ino->flags & flag;
+}
+
+/* ---- inode.c */
+/* refs 1, nlink 0, times now, owner the caller; NULL: ENOSPC */
+struct inode *inode_alloc(enum inode_fs fs, u32 mode);
+void inode_touch(struct inode *ino, bool modified); /* ctime, and mtime if modified */
+void inode_stat(struct inode *ino, struct kstat *st);
+void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st);
+char *kin_string(const char *s, size_t len); /* NUL-terminated copy; NULL: no memory */
+u64 inode_device(enum inode_fs fs);
+
+/* ---- icache.c: host-backed inodes */
+u64 hash_bytes(const void *p, size_t n);
+bool icache_path_pinned(const char *path, u32 len); /* false: certainly not */
+bool icache_file_pinned(u64 dev, u64 ino);
+struct inode *icache_find_dir(const char *path, u32 len); /* reference or NULL */
+struct inode *icache_find_file(u64 dev, u64 ino);
+/* found or made; NULL: ENOSPC */
+struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st);
+void inode_pin(struct inode *ino); /* no effect unless host-backed */
+void inode_unpin(struct inode *ino);
+/* One name less: nlink, ctime, and the pin that a last name held. */
+void inode_drop_link(struct inode *ino);
+void inode_add_link(struct inode *ino);
+
+/* ---- dirent.c: caller holds the directory's lock (dirent_alloc, dirent_free: none needed) */
+struct dirent_node *dirent_alloc(const char *name, size_t len);
+void dirent_free(struct dirent_node *e);
+struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len);
+struct dirent_node *dirent_after(struct inode *dir, u64 seq); /* first with seq >= */
+/* takes over the reference */
+void dirent_insert(struct inode *dir, struct dirent_node *e, struct inode *ino);
+/* unlinked; the caller frees and puts */
+void dirent_remove(struct inode *dir, struct dirent_node *e);
+/* inode or whiteout; old reference is the caller's */
+void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino);
+void dir_free(struct inode *dir);
+
+/* ---- handles.c: the member's private host handles */
+/* of a host-backed file or directory; stays open until the cache needs room */
+s64 handle_get(struct inode *ino);
+void handles_reset(void);
+
+struct walk; /* kernel/fs/walk.h */
+/* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
+s64 dir_path(struct inode *dir, char *buf, size_t size);
+
+/* ---- access.c */
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+/* with the effective ids: 0 or -EACCES */
+int access_check(u32 mode, u32 uid, u32 gid, u32 want);
+int access_check_ids(u32 mode, u32 uid, u32 gid, u32 want, u32 as_uid, u32 as_gid);
+int access_inode(struct inode *ino, u32 want);
+/* 0 or -EPERM: not the owner, not root */
+int access_owner(struct inode *ino);
+int access_sticky(struct inode *dir, struct inode *victim); /* 0 or -EPERM */
+u32 cred_uid(void);
+u32 cred_gid(void);
+bool cred_in_group(u32 gid);
+
+/* ---- open.c, create.c, inode_io.c, copy_up.c, map.c */
+/*
+ * Makes an inode of mode below w's directory under its last name. 0, -EEXIST, ... *out: a
+ * reference, or NULL out.
+ */
+s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out);
+s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out);
+s64 inode_truncate(struct inode *ino, u64 size);
+s64 inode_copy_up(struct inode *ino, bool discard);
+/* dst or src: kernel or kin memory. Bytes or -errno. */
+s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);
+s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
+bool inode_data_lock(struct inode *ino);
+s64 file_stat(struct file *f, struct kstat *st);
+/* release: locks of the description, the inode; may be repeated */
+void file_drop_inode(struct file *f);
+int file_set_path(struct file *f, const char *path);
+
+/* ---- readdir.c */
+/* reads the host's names: 1 if none is visible, 0, -errno; takes dir's lock */
+s64 lower_dir_empty(struct inode *dir);
+
+/* ---- dev.c, proc.c, context.c, host_io.c */
+s64 dev_open(struct inode *ino, u32 flags, struct file **out);
+s64 random_fill(void *buf, size_t len);
+s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out);
+struct inode *proc_root_inode(struct inode *parent);
+/* Target of a link in /proc: a file (*jump) or text (its length in buf). */
+s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump);
+s64 proc_dir_path(struct inode *dir, char *buf, size_t size);
+s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next);
+s64 tty_open(struct file **out, u32 flags);
+s64 host_io_reopen(struct file *old, u32 flags, struct file **out);
+/* A file of inode-less kinds opened again through /proc/self/fd. */
+s64 file_reopen(struct file *f, u32 flags, struct file **out);
+void locks_release_inode(struct inode *ino);
+void locks_release_file(struct file *f);
+
+#endif

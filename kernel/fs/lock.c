@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Record locks (fcntl), open-file-description locks and flock(2). One lock in kin protects all of
+ * them: sections are short, and looking for deadlocks crosses inodes. Record locks belong to a
+ * pid and go when it closes any descriptor of the inode or dies; the other two belong to an open
+ * file description. Source: fcntl(2), flock(2).
+ *
+ * Order: the table's lock is taken with no other lock held; queues inside it. Waiters sleep on
+ * one of a few queues, chosen by inode, and look again when anything there is released. The table
+ * is made by the first call that needs it, by one compare-and-swap.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define RANGE_END 0x7fffffffffffffffll
+#define QUEUES 64
+#define CHAIN_MAX 4096
+
+#ifndef LOCK_SH
+#define LOCK_SH 1
+#define LOCK_EX 2
+#define LOCK_NB 4
+#define LOCK_UN 8
+#endif
+
+enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
+
+struct record_lock {
+	struct record_lock *next; /* of the inode */
+	LIST_ENTRY(record_lock) all;
+	struct inode *inode; /* no reference: the holder's open file has one */
+	enum lock_kind kind;
+	s16 type, reserved; /* F_RDLCK, F_WRLCK */
+	s64 start, end;     /* inclusive */
+	s32 pid;
+	struct file *file; /* OFD and flock: the owner */
+};
+
+/* A record lock that its process waits for: edges of the graph in which deadlocks are circles. */
+struct lock_wait {
+	LIST_ENTRY(lock_wait) link;
+	struct record_lock want;
+};
+
+struct lock_table {
+	struct kin_lock lock;
+	LIST_HEAD(, record_lock) all;
+	LIST_HEAD(, lock_wait) waits;
+	_Atomic u32 count; /* of record locks and waits: 0 lets closing skip the lock */
+	struct kin_queue queues[QUEUES];
+};
+
+/* NULL: nobody has ever locked anything, or kin is full. */
+static struct lock_table *table(bool create)
+{
+	struct vfs_shared *v = vfs_shared();
+	struct lock_table *t = v->lock_table, *none = NULL;
+
+	if (t || !create)
+		return t;
+	t = kin_alloc(sizeof(*t));
+	if (!t)
+		return NULL;
+	for (u32 i = 0; i < QUEUES; i++)
+		queue_init(&t->queues[i]);
+	if (!atomic_compare_exchange_strong(&v->lock_table, &none, t)) {
+		kin_free(t, sizeof(*t));
+		t = none;
+	}
+	return t;
+}
+
+static struct kin_queue *queue_of(struct lock_table *t, struct inode *ino)
+{
+	return &t->queues[(u64)ino / 64 % QUEUES];
+}
+
+static bool same_owner(const struct record_lock *a, const struct record_lock *b)
+{
+	return a->kind == b->kind && (a->kind == KIND_POSIX ? a->pid == b->pid : a->file == b->file);
+}
+
+/* Record and OFD locks see each other, flock is a world of its own. */
+static bool conflicts(const struct record_lock *a, const struct record_lock *b)
+{
+	return (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK) && !same_owner(a, b) &&
+		   (a->type == F_WRLCK || b->type == F_WRLCK) && a->start <= b->end && b->start <= a->end;
+}
+
+static struct record_lock *find_conflict(const struct record_lock *want)
+{
+	struct record_lock *l;
+
+	for (l = want->inode->locks; l; l = l->next)
+		if (conflicts(l, want))
+			return l;
+	return NULL;
+}
+
+static void unlink_lock(struct lock_table *t, struct record_lock *l)
+{
+	struct record_lock **at = &l->inode->locks;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	LIST_REMOVE(l, all);
+	l->inode->lock_count--;
+	t->count--;
+	kin_free(l, sizeof(*l));
+}
+
+static void link_lock(struct lock_table *t, struct record_lock *l, const struct record_lock *value)
+{
+	*l = *value;
+	l->next = l->inode->locks;
+	l->inode->locks = l;
+	LIST_INSERT_HEAD(&t->all, l, all);
+	l->inode->lock_count++;
+	t->count++;
+}
+
+/*
+ * Two fresh nodes are enough for any change: the new range, and the second half of one that is
+ * split.
+ */
+struct spares {
+	struct record_lock *node[2];
+};
+
+static bool spares_get(struct spares *s)
+{
+	s->node[0] = kin_alloc(sizeof(struct record_lock));
+	s->node[1] = kin_alloc(sizeof(struct record_lock));
+	return s->node[0] && s->node[1];
+}
+
+static struct record_lock *spares_take(struct spares *s)
+{
+	u32 i = s->node[0] ? 0 : 1;
+	struct record_lock *l = s->node[i];
+
+	s->node[i] = NULL;
+	return l;
+}
+
+static void spares_put(struct spares *s)
+{
+	for (u32 i = 0; i < 2; i++)
+		if (s->node[i])
+			kin_free(s->node[i], sizeof(struct record_lock));
+}
+
+/* l has another type than the new range and overlaps it: what lies outside stays. */
+static void cut(struct lock_table *t, struct record_lock *l, const struct record_lock *new,
+				struct spares *s)
+{
+	if (l->start < new->start && l->end > new->end) {
+		struct record_lock right = *l;
+		right.start = new->end + 1;
+		l->end = new->start - 1;
+		link_lock(t, spares_take(s), &right);
+	} else if (l->start < new->start) {
+		l->end = new->start - 1;
+	} else if (l->end > new->end) {
+		l->start = new->end + 1;
+	} else {
+		unlink_lock(t, l);
+	}
+}
+
+/*
+ * Makes the owner's locks on the range be of new's type (F_UNLCK: none); neighbours of one type
+ * become one.
+ */
+static void set_range(struct lock_table *t, const struct record_lock *want, struct spares *s)
+{
+	struct record_lock new = *want, *l, *next;
+
+	for (l = new.inode->locks; l; l = next) {
+		next = l->next;
+		if (!same_owner(l, &new))
+			continue;
+		if (l->type == new.type) {
+			bool apart = (l->end != RANGE_END && l->end + 1 < new.start) ||
+						 (new.end != RANGE_END &&new.end + 1 < l->start);
+			if (apart)
+				continue;
+			new.start = MIN(new.start, l->start);
+			new.end = MAX(new.end, l->end);
+			unlink_lock(t, l);
+		} else if (l->start <= new.end &&new.start <= l->end) {
+			cut(t, l, &new, s);
+		}
+	}
+	if (new.type != F_UNLCK)
+		link_lock(t, spares_take(s), &new);
+}
+
+/* Would pid, waiting for want, wait for itself? Follows who waits for whom. */
+static bool deadlock(struct lock_table *t, const struct record_lock *want)
+{
+	struct record_lock *blocker = find_conflict(want);
+
+	for (u32 steps = 0; blocker && steps < CHAIN_MAX; steps++) {
+		struct lock_wait *w;
+		if (blocker->kind != KIND_POSIX)
+			return false;
+		if (blocker->pid == want->pid)
+			return true;
+		LIST_FOREACH (w, &t->waits, link)
+			if (w->want.pid == blocker->pid)
+				break;
+		blocker = w ? find_conflict(&w->want) : NULL;
+	}
+	return false;
+}
+
+static void wait_begin(struct lock_table *t, struct lock_wait *w)
+{
+	LIST_INSERT_HEAD(&t->waits, w, link);
+	t->count++;
+}
+
+static void wait_end(struct lock_table *t, struct lock_wait *w)
+{
+	kin_lock(&t->lock);
+	LIST_REMOVE(w, link);
+	t->count--;
+	kin_unlock(&t->lock);
+	kin_free(w, sizeof(*w));
+}
+
+/* One attempt. 0, -EAGAIN: somebody holds it (*wait is entered in the graph), -EDEADLK. */
+static s64 try_set(struct lock_table *t, const struct record_lock *want, struct spares *s,
+				   struct lock_wait **wait)
+{
+	s64 err = 0;
+
+	kin_lock(&t->lock);
+	if (want->type == F_UNLCK || !find_conflict(want))
+		set_range(t, want, s);
+	else if (wait && want->kind == KIND_POSIX && deadlock(t, want))
+		err = -EDEADLK;
+	else
+		err = -EAGAIN;
+	if (err == -EAGAIN && wait && !*wait && want->kind == KIND_POSIX) {
+		*wait = kin_alloc(sizeof(**wait));
+		if (*wait) {
+			(*wait)->want = *want;
+			wait_begin(t, *wait);
+		}
+	}
+	kin_unlock(&t->lock);
+	return err;
+}
+
+static s64 set_lock(const struct record_lock *want, bool block)
+{
+	struct lock_table *t = table(want->type != F_UNLCK);
+	struct lock_wait *wait = NULL;
+	struct spares s;
+	s64 err = 0;
+
+	if (!t)
+		return want->type == F_UNLCK ? 0 : -ENOLCK;
+	if (!spares_get(&s)) {
+		spares_put(&s);
+		return -ENOLCK;
+	}
+	struct kin_waiter *w = NULL;
+	if (block) {
+		w = waiter_get();
+		queue_add(queue_of(t, want->inode), w);
+	}
+	for (;;) {
+		err = try_set(t, want, &s, block ? &wait : NULL);
+		if (err != -EAGAIN || !block)
+			break;
+		if (thread_sleep(HYP_NO_DEADLINE, true) == -EINTR) {
+			err = -ERESTARTSYS;
+			break;
+		}
+	}
+	if (w) {
+		queue_remove(w);
+		waiter_put(w);
+	}
+	if (wait)
+		wait_end(t, wait);
+	spares_put(&s);
+	/* A smaller range, or a weaker lock, may be what others wait for. */
+	if (!err && want->type != F_WRLCK)
+		queue_wake_all(queue_of(t, want->inode));
+	return err;
+}
+
+/* The application's range: 0, -EINVAL, -EOVERFLOW. */
+static s64 range_of(struct file *f, const struct flock *fl, struct record_lock *l)
+{
+	s64 base;
+
+	switch (fl->l_whence) {
+	case SEEK_SET: base = 0; break;
+	case SEEK_CUR: base = f->pos; break;
+	case SEEK_END: base = (s64)f->inode->size; break;
+	default: return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, (s64)fl->l_start, &l->start))
+		return -EOVERFLOW;
+	if (fl->l_len > 0) {
+		if (__builtin_add_overflow(l->start, (s64)fl->l_len - 1, &l->end))
+			return -EOVERFLOW;
+	} else if (fl->l_len < 0) {
+		l->end = l->start - 1;
+		l->start += fl->l_len;
+	} else {
+		l->end = RANGE_END;
+	}
+	return l->start < 0 || l->end < l->start ? -EINVAL : 0;
+}
+
+static s64 get_lock(struct file *f, struct flock *fl, const struct record_lock *want)
+{
+	struct lock_table *t = table(false);
+	struct record_lock *l = NULL;
+
+	if (t) {
+		kin_lock(&t->lock);
+		l = find_conflict(want);
+		if (l) {
+			fl->l_type = l->type;
+			fl->l_whence = SEEK_SET;
+			fl->l_start = l->start;
+			fl->l_len = l->end == RANGE_END ? 0 : l->end - l->start + 1;
+			fl->l_pid = l->kind == KIND_POSIX ? l->pid : -1;
+		}
+		kin_unlock(&t->lock);
+	}
+	if (!l)
+		fl->l_type = F_UNLCK;
+	return 0;
+}
+
+static bool is_ofd(u32 cmd)
+{
+	return cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW || cmd == F_OFD_GETLK;
+}
+
+s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
+	u32 acc = f->flags & O_ACCMODE;
+	struct flock fl;
+
+	if (!f->inode)
+		return -EINVAL;
+	if (copy_in(&fl, (const void *)arg, sizeof(fl)))
+		return -EFAULT;
+	struct record_lock want = {
+		.inode = f->inode,
+		.kind = is_ofd(cmd) ? KIND_OFD : KIND_POSIX,
+		.type = fl.l_type,
+		.pid = current->proc->kp->pid,
+		.file = f,
+	};
+	s64 err = range_of(f, &fl, &want);
+	if (err)
+		return err;
+	if ((fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && (get || fl.l_type != F_UNLCK)) ||
+		(is_ofd(cmd) && fl.l_pid))
+		return -EINVAL;
+	if (get) {
+		err = get_lock(f, &fl, &want);
+		return err ? err : copy_out((void *)arg, &fl, sizeof(fl)) ? -EFAULT : 0;
+	}
+	if ((fl.l_type == F_RDLCK && acc == O_WRONLY) || (fl.l_type == F_WRLCK && acc == O_RDONLY))
+		return -EBADF;
+	return set_lock(&want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+}
+
+static s64 flock_file(struct file *f, u64 op)
+{
+	struct record_lock want = {
+		.inode = f->inode,
+		.kind = KIND_FLOCK,
+		.end = RANGE_END,
+		.file = f,
+		.pid = current->proc->kp->pid,
+	};
+
+	if (f->type == FILE_PATH)
+		return -EBADF;
+	switch (op & ~(u64)LOCK_NB) {
+	case LOCK_SH: want.type = F_RDLCK; break;
+	case LOCK_EX: want.type = F_WRLCK; break;
+	case LOCK_UN: want.type = F_UNLCK; break;
+	default: return -EINVAL;
+	}
+	if (!f->inode)
+		return -ENOLCK;
+	s64 err = set_lock(&want, false);
+	if (err != -EAGAIN)
+		return err;
+	/*
+	 * A lock that is converted is given up first: two who both convert would wait for each other.
+	 */
+	struct record_lock none = want;
+	none.type = F_UNLCK;
+	set_lock(&none, false);
+	return set_lock(&want, !(op & LOCK_NB));
+}
+
+s64 sys_flock(u64 fd, u64 op)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 err = flock_file(f, op);
+	file_put(f);
+	return err;
+}
+
+/*
+ * Drops the locks of f, or the record locks of pid, or (neither) all; of ino, or of all inodes
+ * (NULL).
+ */
+static void release(struct inode *ino, s32 pid, struct file *f)
+{
+	struct lock_table *t = table(false);
+	u64 wake = 0;
+	struct record_lock *l, *next;
+
+	if (!t || !t->count)
+		return;
+	kin_lock(&t->lock);
+	for (l = LIST_FIRST(&t->all); l; l = next) {
+		next = LIST_NEXT(l, all);
+		bool mine = f     ? l->kind != KIND_POSIX && l->file == f
+					: pid ? l->kind == KIND_POSIX && l->pid == pid
+						  : true;
+		if (!mine || (ino && l->inode != ino))
+			continue;
+		wake |= 1ull << (queue_of(t, l->inode) - t->queues);
+		unlink_lock(t, l);
+	}
+	kin_unlock(&t->lock);
+	for (u32 i = 0; i < QUEUES; i++)
+		if (wake & 1ull << i)
+			queue_wake_all(&t->queues[i]);
+}
+
+void locks_close(struct inode *ino, s32 pid)
+{
+	if (ino && ino->lock_count)
+		release(ino, pid, NULL);
+}
+
+void locks_release_file(struct file *f)
+{
+	if (f->inode && f->inode->lock_count)
+		release(f->inode, 0, f);
+}
+
+void locks_release_inode(struct inode *ino)
+{
+	release(ino, 0, NULL);
+}
+
+/* Death: also what the process was waiting for when it was killed. */
+void locks_release_process(s32 pid)
+{
+	struct lock_table *t = table(false);
+	struct lock_wait *w, *next;
+
+	if (!t || !t->count)
+		return;
+	release(NULL, pid, NULL);
+	kin_lock(&t->lock);
+	for (w = LIST_FIRST(&t->waits); w; w = next) {
+		next = LIST_NEXT(w, link);
+		if (w->want.pid != pid)
+			continue;
+		LIST_REMOVE(w, link);
+		t->count--;
+		kin_free(w, sizeof(*w));
+	}
+	kin_unlock(&t->lock);
+}

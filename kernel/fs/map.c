@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files as memory, for exec and mmap. A host-backed file is mapped privately from the host's page
+ * cache, so its text is shared by all members; a file in kin is copied for a private mapping, or
+ * its object is mapped for a shared one.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/fs/inode.h"
+#include "kernel/lib/lib.h"
+
+static struct inode *regular(struct file *f)
+{
+	bool ok = f->type == FILE_INODE && f->inode && S_ISREG(f->inode->mode);
+	return ok ? f->inode : NULL;
+}
+
+s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos)
+{
+	struct inode *ino = regular(f);
+
+	return ino ? inode_read_kernel(ino, buf, len, pos) : -EINVAL;
+}
+
+s64 file_may_exec(struct file *f)
+{
+	if (!f->inode || !S_ISREG(f->inode->mode))
+		return -EACCES;
+	return access_inode(f->inode, MAY_EXEC);
+}
+
+s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
+{
+	struct inode *ino = regular(f);
+
+	if (!ino)
+		return -ENODEV;
+	if (inode_is(ino, INODE_LOWER)) {
+		s64 handle = handle_get(ino);
+		return handle < 0 ? handle : paging->map_file(va, len, prot, (int)handle, offset);
+	}
+	s64 err = paging->map_private(va, len, PROT_READ | PROT_WRITE, true);
+	if (err)
+		return err;
+	s64 n = inode_read_kernel(ino, (void *)va, len, offset);
+	if (n < 0)
+		return n;
+	return prot == (PROT_READ | PROT_WRITE) ? 0 : paging->protect(va, len, prot);
+}
+
+struct kin_object *file_shared_object(struct file *f)
+{
+	struct inode *ino = regular(f);
+
+	/* A host-backed file was not opened for writing: its pages are the host's, nothing to share. */
+	if (!ino || inode_is(ino, INODE_LOWER))
+		return NULL;
+	inode_data_lock(ino);
+	if (!ino->object)
+		ino->object = object_create(0);
+	struct kin_object *o = ino->object;
+	if (o)
+		object_get(o);
+	kin_unlock(&ino->lock);
+	return o;
+}
+
+bool file_mappable(struct file *f)
+{
+	return regular(f) != NULL;
+}

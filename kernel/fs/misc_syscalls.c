@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls about files that need little here: syncing (the host's files do not change, the others
+ * are memory), hints, extended attributes (none), mounting (not for members), memfd.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/syscall/syscall.h"
+
+static s64 check_fd(u64 fd, s64 result)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	bool path = f->type == FILE_PATH;
+	file_put(f);
+	return path ? -EBADF : result;
+}
+
+s64 sys_sync(void)
+{
+	return 0;
+}
+
+s64 sys_syncfs(u64 fd)
+{
+	return check_fd(fd, 0);
+}
+
+static s64 sync_file(u64 fd)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	bool ok = f->type == FILE_INODE || f->type == FILE_DIR || f->type == FILE_HOST_IO;
+	s64 err = f->type == FILE_PATH ? -EBADF : ok ? 0 : -EINVAL;
+	file_put(f);
+	return err;
+}
+
+s64 sys_fsync(u64 fd)
+{
+	return sync_file(fd);
+}
+
+s64 sys_fdatasync(u64 fd)
+{
+	return sync_file(fd);
+}
+
+s64 sys_sync_file_range(u64 fd, u64 pos, u64 len, u64 flags)
+{
+	return flags & ~7ull ? -EINVAL : check_fd(fd, 0);
+}
+
+static s64 seekable(u64 fd)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 err = f->type == FILE_PATH ? -EBADF : f->type == FILE_PIPE ? -ESPIPE : 0;
+	file_put(f);
+	return err;
+}
+
+s64 sys_fadvise64(u64 fd, u64 pos, u64 len, u64 advice)
+{
+	s64 err = seekable(fd);
+
+	return err ? err : (s64)len < 0 || advice > 5 ? -EINVAL : 0;
+}
+
+s64 sys_readahead(u64 fd, u64 pos, u64 count)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 err = (f->flags & O_ACCMODE) == O_WRONLY || f->type == FILE_PATH ? -EBADF
+			  : f->type == FILE_INODE                                    ? 0
+																		 : -EINVAL;
+	file_put(f);
+	return err;
+}
+
+/* Extended attributes: no file has any, and none can be set. The path must exist nevertheless. */
+static s64 xattr_path(u64 path, u32 walk, s64 result)
+{
+	struct walk *w;
+	s64 err = walk_user(&w, AT_FDCWD, path, walk);
+
+	if (err)
+		return err;
+	walk_free(w);
+	return result;
+}
+
+s64 sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
+{
+	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
+}
+
+s64 sys_lsetxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
+{
+	return xattr_path(path, 0, -EOPNOTSUPP);
+}
+
+s64 sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags)
+{
+	return check_fd(fd, -EOPNOTSUPP);
+}
+
+s64 sys_getxattr(u64 path, u64 name, u64 value, u64 size)
+{
+	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
+}
+
+s64 sys_lgetxattr(u64 path, u64 name, u64 value, u64 size)
+{
+	return xattr_path(path, 0, -EOPNOTSUPP);
+}
+
+s64 sys_fgetxattr(u64 fd, u64 name, u64 value, u64 size)
+{
+	return check_fd(fd, -EOPNOTSUPP);
+}
+
+s64 sys_listxattr(u64 path, u64 list, u64 size)
+{
+	return xattr_path(path, WALK_FOLLOW, 0);
+}
+
+s64 sys_llistxattr(u64 path, u64 list, u64 size)
+{
+	return xattr_path(path, 0, 0);
+}
+
+s64 sys_flistxattr(u64 fd, u64 list, u64 size)
+{
+	return check_fd(fd, 0);
+}
+
+s64 sys_removexattr(u64 path, u64 name)
+{
+	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
+}
+
+s64 sys_lremovexattr(u64 path, u64 name)
+{
+	return xattr_path(path, 0, -EOPNOTSUPP);
+}
+
+s64 sys_fremovexattr(u64 fd, u64 name)
+{
+	return check_fd(fd, -EOPNOTSUPP);
+}
+
+/* The family's tree is what it was started with. */
+s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 data, u64 unused)
+{
+	return -EPERM;
+}
+
+s64 sys_umount2(u64 target, u64 flags, u64 a, u64 b, u64 c, u64 d)
+{
+	return -EPERM;
+}
+
+s64 sys_pivot_root(u64 new, u64 old, u64 a, u64 b, u64 c, u64 d)
+{
+	return -EPERM;
+}
+
+/* A file without a name in any directory, its pages in kin like every file's. */
+s64 sys_memfd_create(u64 name, u64 flags)
+{
+	char path[8 + 256] = "/memfd:";
+
+	if (flags & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x18 /* NOEXEC_SEAL, EXEC */))
+		return -EINVAL; /* MFD_HUGETLB among them */
+	s64 n = string_in(path + 7, (const void *)name, 250);
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	struct inode *ino = inode_alloc(FS_MEMFD, S_IFREG | (flags & 8 ? 0666 : 0777));
+	struct file *f = ino ? file_alloc(FILE_INODE, O_RDWR | O_LARGEFILE) : NULL;
+	if (!f) {
+		inode_put(ino);
+		return -ENFILE;
+	}
+	ino->seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
+	f->inode = ino;
+	if (file_set_path(f, path)) {
+		file_put(f);
+		return -ENOMEM;
+	}
+	return fd_install(f, 0, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	struct inode *ino = f->type == FILE_INODE ? f->inode : NULL;
+
+	if (!ino || ino->fs != FS_MEMFD)
+		return -EINVAL;
+	if (cmd == F_GET_SEALS)
+		return ino->seals;
+	if ((f->flags & O_ACCMODE) == O_RDONLY || (ino->seals & F_SEAL_SEAL))
+		return -EPERM;
+	if (arg & ~0x1full)
+		return -EINVAL;
+	ino->seals |= (u32)arg;
+	return 0;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * open: from a walked path to an open file description. What is opened decides the type of file:
+ * regular data, directory, a file of /proc, a device, a FIFO, or something named through
+ * /proc/self/fd.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/openat2.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+/* Linux keeps these in the description; the rest only matters while opening. */
+#define STATUS_FLAGS                                                                             \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | O_NOATIME | O_LARGEFILE | \
+	 O_PATH | O_DIRECTORY | O_NOFOLLOW | FASYNC)
+
+void file_drop_inode(struct file *f)
+{
+	struct inode *ino = f->inode;
+
+	locks_release_file(f);
+	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
+	inode_put(ino);
+}
+
+/* O_PATH: names a place, nothing can be read or written. */
+const struct file_ops opath_file_ops = {
+	.name = "path",
+	.stat = file_stat,
+	.release = file_drop_inode,
+};
+
+int file_set_path(struct file *f, const char *path)
+{
+	size_t len = strlen(path);
+
+	f->path = kin_string(path, len);
+	if (!f->path)
+		return -ENOSPC;
+	f->path_len = (u32)len;
+	return 0;
+}
+
+static s64 new_file(struct inode *ino, enum file_type type, const char *path, u32 flags,
+					struct file **out)
+{
+	struct file *f = file_alloc(type, flags & STATUS_FLAGS & ~(u32)(O_DIRECTORY | O_NOFOLLOW));
+
+	if (!f)
+		return -ENFILE;
+	if (file_set_path(f, path)) {
+		file_put(f);
+		return -ENOSPC;
+	}
+	inode_get(ino);
+	f->inode = ino;
+	*out = f;
+	return 0;
+}
+
+static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)
+{
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+
+	if (ino->fs == FS_PROC)
+		return new_file(ino, FILE_PROC, path, flags, out);
+	if (flags & O_TRUNC) {
+		s64 err = inode_truncate(ino, 0);
+		if (err)
+			return err;
+	}
+	if (inode_is(ino, INODE_LOWER)) {
+		/* The host may refuse what its mode bits allow: now, not at the first read. */
+		s64 err = writes ? inode_copy_up(ino, false) : handle_get(ino);
+		if (err < 0)
+			return err;
+	}
+	return new_file(ino, FILE_INODE, path, flags, out);
+}
+
+static s64 may_open(struct inode *ino, u32 flags)
+{
+	u32 acc = flags & O_ACCMODE, want = 0;
+
+	if (acc != O_WRONLY)
+		want |= MAY_READ;
+	if (acc != O_RDONLY || (flags & O_TRUNC))
+		want |= MAY_WRITE;
+	if ((flags & O_NOATIME) && access_owner(ino))
+		return -EPERM;
+	return access_inode(ino, want);
+}
+
+/* With the permissions checked: ino was just created, or may_open said yes. */
+s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out)
+{
+	u32 mode = ino->mode;
+	s64 err;
+
+	if (flags & O_PATH)
+		return new_file(ino, FILE_PATH, path, flags & ~(u32)O_ACCMODE, out);
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT))
+			return -EISDIR;
+		return new_file(ino, FILE_DIR, path, flags, out);
+	case S_IFREG: return open_regular(ino, path, flags, out);
+	case S_IFLNK: return -ELOOP;
+	case S_IFIFO:
+		err = fifo_open(ino, flags & STATUS_FLAGS, out);
+		if (!err)
+			file_set_path(*out, path);
+		return err;
+	case S_IFCHR:
+		err = dev_open(ino, flags & STATUS_FLAGS, out);
+		if (!err && !(*out)->path)
+			file_set_path(*out, path);
+		return err;
+	default: return -ENXIO; /* sockets, block devices */
+	}
+}
+
+static s64 open_new(struct walk *w, u32 flags, u32 mode, struct file **out)
+{
+	struct inode *ino;
+
+	if (w->slash)
+		return -EISDIR;
+	mode = S_IFREG | (mode & 07777 & ~current->proc->fs->umask);
+	s64 err = node_create(w, mode, 0, NULL, &ino);
+	if (err)
+		return err;
+	err = inode_open(ino, walk_text(w), flags & ~(u32)(O_TRUNC | O_CREAT), out);
+	inode_put(ino);
+	return err;
+}
+
+static s64 open_found(struct walk *w, u32 flags, struct file **out)
+{
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(w->mode))
+		return S_ISLNK(w->mode) && (flags & O_NOFOLLOW) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR;
+	if (S_ISLNK(w->mode) && !(flags & O_PATH))
+		return -ELOOP;
+	if (w->jump && !w->inode)
+		return file_reopen(w->jump, flags, out);
+	struct inode *ino = walk_inode(w);
+	if (!ino)
+		return -ENFILE;
+	if (!(flags & O_PATH)) {
+		s64 err = may_open(ino, flags);
+		if (err)
+			return err;
+	}
+	return inode_open(ino, walk_text(w), flags, out);
+}
+
+/* O_TMPFILE: a file without a name in that directory's file system. */
+static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
+{
+	if (!S_ISDIR(w->mode))
+		return -ENOTDIR;
+	struct inode *dir = walk_inode(w);
+	if (!dir)
+		return -ENFILE;
+	s64 err = access_inode(dir, MAY_WRITE | MAY_EXEC);
+	if (err)
+		return err;
+	if (dir->fs == FS_PROC)
+		return -EOPNOTSUPP;
+	struct inode *ino = inode_alloc(dir->fs, S_IFREG | (mode & 07777 & ~current->proc->fs->umask));
+	if (!ino)
+		return -ENOSPC;
+	if (dir->fs == FS_ROOT)
+		ino->dev = dir->dev;
+	if (!(flags & O_EXCL))
+		ino->flags |= INODE_TMPFILE;
+	err = new_file(ino, FILE_INODE, walk_text(w), flags, out);
+	inode_put(ino);
+	return err;
+}
+
+static s64 check_flags(u32 flags)
+{
+	if ((flags & __O_TMPFILE) && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
+		return -EINVAL;
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY) && !(flags & __O_TMPFILE))
+		return -EINVAL;
+	return 0;
+}
+
+static s64 open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
+{
+	if ((flags & __O_TMPFILE) && !(flags & O_PATH))
+		return open_tmpfile(w, flags, mode, out);
+	for (u32 tries = 0;; tries++) {
+		s64 err = w->found ? open_found(w, flags, out) : open_new(w, flags, mode, out);
+		/*
+		 * Another member created the name between lookup and insertion: open that, unless O_EXCL.
+		 */
+		if (err != -EEXIST || w->found || (flags & O_EXCL) || tries)
+			return err;
+		return -EAGAIN;
+	}
+}
+
+static u32 walk_flags_of(u32 flags)
+{
+	u32 walk = 0;
+
+	if (flags & O_CREAT)
+		walk |= WALK_CREATE;
+	if (!(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+		walk |= WALK_FOLLOW;
+	return walk;
+}
+
+static u32 clean_flags(u32 flags)
+{
+	if (flags & O_PATH)
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	return flags;
+}
+
+s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)
+{
+	flags = clean_flags(flags);
+	s64 err = check_flags(flags);
+
+	for (u32 tries = 0; !err && tries < 8; tries++) {
+		struct walk *w = walk_new();
+		if (!w)
+			return -ENOMEM;
+		err = walk_path(w, dirfd, path, walk_flags_of(flags));
+		if (!err)
+			err = open_walked(w, flags, mode, out);
+		walk_free(w);
+		if (err != -EAGAIN)
+			break;
+		err = 0;
+	}
+	return err;
+}
+
+static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode)
+{
+	struct file *f = NULL;
+	char *text = kpages_alloc(1);
+
+	if (!text)
+		return -ENOMEM;
+	s64 n = string_in(text, (const void *)path, VFS_PATH_MAX);
+	if (n >= 0)
+		n = vfs_open(dirfd, text, (u32)flags, (u32)mode, &f);
+	kpages_free(text, 1);
+	if (n < 0)
+		return n;
+	return fd_install(f, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+s64 sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode)
+{
+	return open_user((int)dirfd, path, flags, mode);
+}
+
+s64 sys_open(u64 path, u64 flags, u64 mode)
+{
+	return open_user(AT_FDCWD, path, flags, mode);
+}
+
+s64 sys_creat(u64 path, u64 mode)
+{
+	return open_user(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+s64 sys_openat2(u64 dirfd, u64 path, u64 how, u64 size)
+{
+	struct open_how h;
+
+	if (size < sizeof(h))
+		return -EINVAL;
+	if (size > sizeof(h))
+		return -E2BIG;
+	if (copy_in(&h, (const void *)how, sizeof(h)))
+		return -EFAULT;
+	if (h.flags >> 32 || (h.mode && !(h.flags & (O_CREAT | __O_TMPFILE))) || h.mode & ~07777ull)
+		return -EINVAL;
+	if (h.resolve & ~(u64)RESOLVE_NO_XDEV)
+		return h.resolve & ~0x3full ? -EINVAL : -EOPNOTSUPP;
+	return open_user((int)dirfd, path, h.flags, h.mode);
+}

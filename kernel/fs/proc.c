@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /proc: the table of entries, lookup, listing, links, and the file operations. A file's text is
+ * made when it is read from position 0 and kept with the description, as a copy in kin, until the
+ * next such read or the last close, so that a reader in small steps sees one state.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "kernel/fs/proc.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+
+#define DYNAMIC 256 /* positions of pids and descriptors in listings start here */
+#define DIR_MODE (S_IFDIR | 0555)
+#define FILE_MODE (S_IFREG | 0444)
+#define LINK_MODE (S_IFLNK | 0777)
+
+/* Row 0 is /proc itself. Rows with the name "" stand for numbers: pids, tasks, descriptors. */
+const struct proc_entry proc_entries[] = {
+	{P_NONE, P_ROOT, "proc", DIR_MODE, NULL, NULL},
+	{P_ROOT, P_PID, "", DIR_MODE, NULL, NULL},
+	{P_TASK, P_PID, "", DIR_MODE, NULL, NULL},
+	{P_FD, P_NONE, "", S_IFLNK | 0700, NULL, link_fd},
+	{P_FDINFO, P_NONE, "", FILE_MODE, show_pid_fdinfo, NULL},
+
+	{P_ROOT, P_NONE, "self", LINK_MODE, NULL, link_self},
+	{P_ROOT, P_NONE, "thread-self", LINK_MODE, NULL, link_thread_self},
+	{P_ROOT, P_NONE, "mounts", LINK_MODE, NULL, link_mounts},
+	{P_ROOT, P_NONE, "meminfo", FILE_MODE, show_meminfo, NULL},
+	{P_ROOT, P_NONE, "cpuinfo", FILE_MODE, show_cpuinfo, NULL},
+	{P_ROOT, P_NONE, "stat", FILE_MODE, show_stat, NULL},
+	{P_ROOT, P_NONE, "uptime", FILE_MODE, show_uptime, NULL},
+	{P_ROOT, P_NONE, "loadavg", FILE_MODE, show_loadavg, NULL},
+	{P_ROOT, P_NONE, "version", FILE_MODE, show_version, NULL},
+	{P_ROOT, P_NONE, "filesystems", FILE_MODE, show_filesystems, NULL},
+	{P_ROOT, P_NONE, "cmdline", FILE_MODE, show_cmdline_boot, NULL},
+	{P_ROOT, P_NONE, "swaps", FILE_MODE, show_empty, NULL},
+	{P_ROOT, P_SYS, "sys", DIR_MODE, NULL, NULL},
+
+	{P_SYS, P_SYS_KERNEL, "kernel", DIR_MODE, NULL, NULL},
+	{P_SYS, P_SYS_FS, "fs", DIR_MODE, NULL, NULL},
+	{P_SYS, P_SYS_VM, "vm", DIR_MODE, NULL, NULL},
+	{P_SYS_KERNEL, P_NONE, "ostype", FILE_MODE, show_ostype, NULL},
+	{P_SYS_KERNEL, P_NONE, "osrelease", FILE_MODE, show_osrelease, NULL},
+	{P_SYS_KERNEL, P_NONE, "hostname", FILE_MODE, show_hostname, NULL},
+	{P_SYS_KERNEL, P_NONE, "pid_max", FILE_MODE, show_pid_max, NULL},
+	{P_SYS_KERNEL, P_NONE, "cap_last_cap", FILE_MODE, show_cap_last_cap, NULL},
+	{P_SYS_KERNEL, P_NONE, "ngroups_max", FILE_MODE, show_ngroups_max, NULL},
+	{P_SYS_KERNEL, P_SYS_RANDOM, "random", DIR_MODE, NULL, NULL},
+	{P_SYS_RANDOM, P_NONE, "uuid", FILE_MODE, show_uuid, NULL},
+	{P_SYS_RANDOM, P_NONE, "boot_id", FILE_MODE, show_boot_id, NULL},
+	{P_SYS_RANDOM, P_NONE, "entropy_avail", FILE_MODE, show_entropy, NULL},
+	{P_SYS_FS, P_NONE, "pipe-max-size", FILE_MODE, show_pipe_max, NULL},
+	{P_SYS_FS, P_NONE, "file-max", FILE_MODE, show_file_max, NULL},
+	{P_SYS_FS, P_NONE, "nr_open", FILE_MODE, show_nr_open, NULL},
+	{P_SYS_VM, P_NONE, "overcommit_memory", FILE_MODE, show_overcommit, NULL},
+	{P_SYS_VM, P_NONE, "max_map_count", FILE_MODE, show_max_map_count, NULL},
+
+	{P_PID, P_NONE, "exe", LINK_MODE, NULL, link_exe},
+	{P_PID, P_NONE, "cwd", LINK_MODE, NULL, link_cwd},
+	{P_PID, P_NONE, "root", LINK_MODE, NULL, link_root},
+	{P_PID, P_FD, "fd", S_IFDIR | 0500, NULL, NULL},
+	{P_PID, P_FDINFO, "fdinfo", DIR_MODE, NULL, NULL},
+	{P_PID, P_TASK, "task", DIR_MODE, NULL, NULL},
+	{P_PID, P_NONE, "stat", FILE_MODE, show_pid_stat, NULL},
+	{P_PID, P_NONE, "status", FILE_MODE, show_pid_status, NULL},
+	{P_PID, P_NONE, "statm", FILE_MODE, show_pid_statm, NULL},
+	{P_PID, P_NONE, "cmdline", FILE_MODE, show_pid_cmdline, NULL},
+	{P_PID, P_NONE, "comm", S_IFREG | 0644, show_pid_comm, NULL},
+	{P_PID, P_NONE, "environ", S_IFREG | 0400, show_pid_environ, NULL},
+	{P_PID, P_NONE, "maps", FILE_MODE, show_pid_maps, NULL},
+	{P_PID, P_NONE, "limits", FILE_MODE, show_pid_limits, NULL},
+	{P_PID, P_NONE, "mounts", FILE_MODE, show_mounts, NULL},
+	{P_PID, P_NONE, "mountinfo", FILE_MODE, show_mountinfo, NULL},
+	{P_PID, P_NONE, "oom_score", FILE_MODE, show_pid_zero, NULL},
+	{P_PID, P_NONE, "oom_score_adj", S_IFREG | 0644, show_pid_zero, NULL},
+	{P_PID, P_NONE, "uid_map", FILE_MODE, show_pid_id_map, NULL},
+	{P_PID, P_NONE, "gid_map", FILE_MODE, show_pid_id_map, NULL},
+};
+const u32 proc_entry_count = ARRAY_SIZE(proc_entries);
+
+static u64 proc_number(u32 entry, s32 pid, u32 number)
+{
+	return 1 + entry + (u64)(u32)pid * 4096 + (u64)number * 4096 * 65536;
+}
+
+static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 number)
+{
+	const struct proc_entry *e = &proc_entries[entry];
+	struct inode *ino = inode_alloc(FS_PROC, e->mode);
+	struct proc_view v;
+
+	if (!ino)
+		return NULL;
+	inode_get(parent);
+	ino->proc.parent = parent;
+	ino->proc.entry = entry;
+	ino->proc.pid = pid;
+	ino->proc.number = number;
+	ino->ino = proc_number(entry, pid, number);
+	ino->nlink = S_ISDIR(e->mode) ? 2 : 1;
+	ino->uid = ino->gid = 0;
+	if (pid && proc_view(pid, &v)) {
+		ino->uid = v.euid;
+		ino->gid = v.egid;
+	}
+	return ino;
+}
+
+struct inode *proc_root_inode(struct inode *parent)
+{
+	return proc_inode(parent, 0, 0, 0);
+}
+
+/* A plain decimal number without leading zeros, or -1. */
+static s64 parse_number(const char *s, size_t n)
+{
+	s64 v = 0;
+
+	if (!n || n > 9 || (n > 1 && s[0] == '0'))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return -1;
+		v = v * 10 + (s[i] - '0');
+	}
+	return v;
+}
+
+/* Does number exist in dir? *pid: whose entry it is. */
+static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
+{
+	struct proc_view v;
+
+	*pid = dir->proc.pid;
+	switch (in) {
+	case P_ROOT: *pid = (s32)number; return proc_view(*pid, &v);
+	case P_TASK:
+		if (number == *pid)
+			return true;
+		if (!proc_is_self(*pid))
+			return false;
+		struct thread *t;
+		LIST_FOREACH (t, &current->proc->threads, sibling)
+			if (t->tid == number)
+				return true;
+		return false;
+	case P_FD:
+	case P_FDINFO: return proc_next_fd(*pid, (s32)number) == number;
+	default: return false;
+	}
+}
+
+s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
+{
+	u32 in = proc_entries[dir->proc.entry].self;
+	s64 number = parse_number(name, len);
+	s32 pid = dir->proc.pid;
+
+	for (u32 i = 0; i < proc_entry_count; i++) {
+		const struct proc_entry *e = &proc_entries[i];
+		if (e->dir != in)
+			continue;
+		bool match = e->name[0] ? strlen(e->name) == len && !memcmp(e->name, name, len)
+								: number >= 0 && number_exists(dir, in, number, &pid);
+		if (!match)
+			continue;
+		*out = proc_inode(dir, i, pid, number >= 0 ? (u32)number : 0);
+		return *out ? 0 : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+s64 proc_dir_path(struct inode *dir, char *buf, size_t size)
+{
+	size_t at = size - 1;
+	char number[16];
+
+	for (; dir && dir->fs == FS_PROC; dir = dir->proc.parent) {
+		const struct proc_entry *e = &proc_entries[dir->proc.entry];
+		const char *name = e->name;
+		if (!*name) {
+			ksnprintf(number, sizeof(number), "%u", dir->proc.number);
+			name = number;
+		}
+		size_t n = strlen(name);
+		if (at < n + 1)
+			return -ENAMETOOLONG;
+		at -= n;
+		memcpy(buf + at, name, n);
+		buf[--at] = '/';
+	}
+	memmove(buf, buf + at, size - 1 - at);
+	buf[size - 1 - at] = '\0';
+	return (s64)(size - 1 - at);
+}
+
+/* The smallest number >= from in a directory of numbers, or -1. */
+struct next_pid {
+	s32 from, best;
+};
+
+static int closer(struct kin_proc *p, void *arg)
+{
+	struct next_pid *n = arg;
+
+	if (p->pid >= n->from && (n->best < 0 || p->pid < n->best))
+		n->best = p->pid;
+	return 0;
+}
+
+static s32 next_number(struct inode *dir, u32 in, s32 from)
+{
+	struct next_pid n = {from, -1};
+
+	if (in == P_ROOT) {
+		tree_lock();
+		proc_foreach(closer, &n);
+		tree_unlock();
+		return n.best;
+	}
+	if (in == P_TASK) {
+		struct thread *t;
+		if (!proc_is_self(dir->proc.pid))
+			return from <= dir->proc.pid ? dir->proc.pid : -1;
+		LIST_FOREACH (t, &current->proc->threads, sibling)
+			if (t->tid >= from && (n.best < 0 || t->tid < n.best))
+				n.best = t->tid;
+		return n.best;
+	}
+	return proc_next_fd(dir->proc.pid, from);
+}
+
+/*
+ * The entry at position pos (>= 2) or after: length of its name, 0 at the end. Static entries
+ * first, then numbers.
+ */
+s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next)
+{
+	u32 in = proc_entries[dir->proc.entry].self, numbered = 0;
+
+	for (u32 i = 0; i < proc_entry_count; i++) {
+		const struct proc_entry *e = &proc_entries[i];
+		if (e->dir != in || i + 2 < pos)
+			numbered = e->dir == in && !e->name[0] ? i : numbered;
+		else if (!e->name[0])
+			numbered = i;
+		else {
+			strlcpy(name, e->name, 256);
+			*ino = proc_number(i, dir->proc.pid, 0);
+			*type = (e->mode & S_IFMT) >> 12;
+			*next = i + 3;
+			return (s64)strlen(name);
+		}
+	}
+	if (!numbered)
+		return 0;
+	s32 n = next_number(dir, in, pos < DYNAMIC ? 0 : (s32)(pos - DYNAMIC));
+	if (n < 0)
+		return 0;
+	*ino = proc_number(numbered, in == P_ROOT ? n : dir->proc.pid, (u32)n);
+	*type = (proc_entries[numbered].mode & S_IFMT) >> 12;
+	*next = DYNAMIC + (u64)n + 1;
+	return ksnprintf(name, 256, "%d", n);
+}
+
+s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump)
+{
+	const struct proc_entry *e = &proc_entries[ino->proc.entry];
+	struct proc_target target = {ino->proc.pid, ino->proc.number};
+	struct text t = {0};
+
+	if (!e->link)
+		return -EINVAL;
+	if (jump && e->dir == P_FD) {
+		*jump = proc_file(target.pid, target.number);
+		return *jump ? 0 : -ENOENT;
+	}
+	s64 err = e->link(&t, &target);
+	if (!err && t.failed)
+		err = -ENOMEM;
+	size_t n = MIN(t.len, size);
+	if (!err)
+		memcpy(buf, t.buf, n);
+	text_free(&t);
+	return err ? err : (s64)n;
+}
+
+static s64 make_text(struct file *f, struct text *t)
+{
+	struct inode *ino = f->inode;
+	struct proc_target target = {ino->proc.pid, ino->proc.number};
+	const struct proc_entry *e = &proc_entries[ino->proc.entry];
+
+	s64 err = e->show ? e->show(t, &target) : -EINVAL;
+	return !err && t->failed ? -ENOMEM : err;
+}
+
+/*
+ * priv of a FILE_PROC file. The lock word protects the copy, also while it goes to the
+ * application's memory.
+ */
+enum { COPY, COPY_SIZE, COPY_LOCK };
+
+static struct kin_lock *copy_lock(struct file *f)
+{
+	struct kin_lock *l = (struct kin_lock *)&f->priv[COPY_LOCK];
+
+	kin_lock_recover(l, kin_recover_whole, NULL);
+	return l;
+}
+
+static void drop_copy(struct file *f)
+{
+	void *old = (void *)f->priv[COPY];
+
+	__atomic_store_n(&f->priv[COPY], 0, __ATOMIC_RELEASE);
+	if (old)
+		kin_pages_free(old, (f->priv[COPY_SIZE] + PAGE_SIZE) / PAGE_SIZE);
+}
+
+static s64 refresh(struct file *f)
+{
+	struct text t = {0};
+	s64 err = make_text(f, &t);
+	char *copy = err ? NULL : kin_pages_alloc((t.len + PAGE_SIZE) / PAGE_SIZE);
+
+	if (copy) {
+		memcpy(copy, t.buf, t.len);
+		struct kin_lock *l = copy_lock(f);
+		drop_copy(f);
+		f->priv[COPY_SIZE] = t.len;
+		__atomic_store_n(&f->priv[COPY], (u64)copy, __ATOMIC_RELEASE);
+		kin_unlock(l);
+	} else if (!err) {
+		err = -ENOMEM;
+	}
+	text_free(&t);
+	return err;
+}
+
+static s64 proc_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	s64 err = *pos == 0 || !f->priv[COPY] ? refresh(f) : 0;
+
+	if (err)
+		return err;
+	/* Made present before the lock is taken, as for every file. */
+	if (len && !(len = mm_accessible(current->proc->mm, (u64)buf, len, true)))
+		return -EFAULT;
+	struct kin_lock *l = copy_lock(f);
+	const char *text = (const char *)f->priv[COPY];
+	u64 size = f->priv[COPY_SIZE];
+	size_t n = !text || (u64)*pos >= size ? 0 : MIN(len, size - (u64)*pos);
+	if (n && copy_out(buf, text + *pos, n))
+		err = -EFAULT;
+	kin_unlock(l);
+	if (err)
+		return err;
+	*pos += (s64)n;
+	return (s64)n;
+}
+
+/* What may be set: comm of oneself, and the scores that have no effect here. */
+static s64 proc_write(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	const struct proc_entry *e = &proc_entries[f->inode->proc.entry];
+	char text[COMM_LEN] = {0};
+
+	if (!(e->mode & 0200))
+		return -EACCES;
+	if (e->show != show_pid_comm)
+		return (s64)len;
+	if (!proc_is_self(f->inode->proc.pid))
+		return -EINVAL;
+	size_t n = MIN(len, sizeof(text) - 1);
+	if (copy_in(text, buf, n))
+		return -EFAULT;
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	proc_set_comm(text);
+	return (s64)len;
+}
+
+static s64 proc_seek(struct file *f, s64 offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	return offset < 0 ? -EINVAL : offset;
+}
+
+static u32 proc_poll(struct file *f, struct poll_table *pt)
+{
+	return 0x145; /* IN, OUT, RDNORM, WRNORM */
+}
+
+static void proc_release(struct file *f)
+{
+	drop_copy(f);
+	file_drop_inode(f);
+}
+
+const struct file_ops proc_file_ops = {
+	.name = "proc",
+	.read = proc_read,
+	.write = proc_write,
+	.poll = proc_poll,
+	.seek = proc_seek,
+	.stat = file_stat,
+	.release = proc_release,
+	.seekable = true,
+};
+
+void text_bytes(struct text *t, const void *p, size_t n)
+{
+	if (t->len + n + 1 > t->cap && !t->failed) {
+		size_t pages = (MAX(t->len + n + 1, t->cap * 2) + PAGE_SIZE - 1) / PAGE_SIZE;
+		char *more = kpages_alloc(pages);
+		if (more) {
+			memcpy(more, t->buf, t->len);
+			if (t->buf)
+				kpages_free(t->buf, t->cap / PAGE_SIZE);
+			t->buf = more;
+			t->cap = pages * PAGE_SIZE;
+		} else {
+			t->failed = true;
+		}
+	}
+	if (t->failed)
+		return;
+	memcpy(t->buf + t->len, p, n);
+	t->len += n;
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = kvsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		text_bytes(t, line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+void text_free(struct text *t)
+{
+	if (t->buf)
+		kpages_free(t->buf, t->cap / PAGE_SIZE);
+	t->buf = NULL;
+}

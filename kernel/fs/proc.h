@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /proc: one flat table of entries says what exists; each has a function that writes its text, or
+ * its link. Inodes of /proc are made at lookup and freed with their last user; they hold a row of
+ * the table, a pid and a number.
+ */
+#ifndef KERNEL_FS_PROC_H
+#define KERNEL_FS_PROC_H
+
+#include "kernel/fs/inode.h"
+
+/* Directories of /proc, the dir of their entries. P_NONE: not a directory. */
+enum proc_dir {
+	P_NONE,
+	P_ROOT,
+	P_PID,
+	P_FD,
+	P_FDINFO,
+	P_TASK,
+	P_SYS,
+	P_SYS_KERNEL,
+	P_SYS_RANDOM,
+	P_SYS_FS,
+	P_SYS_VM,
+	P_NET
+};
+
+/* Text under construction: kernel heap pages, grows. */
+struct text {
+	char *buf;
+	size_t len, cap;
+	bool failed;
+};
+void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_bytes(struct text *t, const void *p, size_t n);
+void text_free(struct text *t);
+
+/* What is shown: a process (0: none) and, for fd and fdinfo, a descriptor. */
+struct proc_target {
+	s32 pid;
+	u32 number;
+};
+
+struct proc_entry {
+	u8 dir, self; /* enum proc_dir: where it lies, and what it is */
+	const char *name;
+	u32 mode;
+	s64 (*show)(struct text *t, const struct proc_target *p); /* files; 0 or -errno */
+	s64 (*link)(struct text *t, const struct proc_target *p); /* symbolic links: the target */
+};
+extern const struct proc_entry proc_entries[];
+extern const u32 proc_entry_count;
+
+/* The process, as of now; false: gone. Takes tree_lock. */
+struct proc_view {
+	s32 pid, ppid, pgid, sid, nthreads, nice;
+	u32 state, member, uid, euid, suid, gid, egid, sgid, exit_signal;
+	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending;
+	char comm[16];
+};
+bool proc_view(s32 pid, struct proc_view *v);
+bool proc_is_self(s32 pid);              /* its memory can be looked at from here */
+struct file *proc_file(s32 pid, u32 fd); /* a reference, or NULL */
+s32 proc_next_fd(s32 pid, s32 fd);       /* -1: none */
+
+/* proc_root.c */
+s64 show_meminfo(struct text *t, const struct proc_target *p);
+s64 show_cpuinfo(struct text *t, const struct proc_target *p);
+s64 show_stat(struct text *t, const struct proc_target *p);
+s64 show_uptime(struct text *t, const struct proc_target *p);
+s64 show_loadavg(struct text *t, const struct proc_target *p);
+s64 show_version(struct text *t, const struct proc_target *p);
+s64 show_mounts(struct text *t, const struct proc_target *p);
+s64 show_mountinfo(struct text *t, const struct proc_target *p);
+s64 show_filesystems(struct text *t, const struct proc_target *p);
+s64 show_cmdline_boot(struct text *t, const struct proc_target *p);
+s64 show_empty(struct text *t, const struct proc_target *p);
+s64 show_ostype(struct text *t, const struct proc_target *p);
+s64 show_osrelease(struct text *t, const struct proc_target *p);
+s64 show_hostname(struct text *t, const struct proc_target *p);
+s64 show_pid_max(struct text *t, const struct proc_target *p);
+s64 show_cap_last_cap(struct text *t, const struct proc_target *p);
+s64 show_ngroups_max(struct text *t, const struct proc_target *p);
+s64 show_uuid(struct text *t, const struct proc_target *p);
+s64 show_boot_id(struct text *t, const struct proc_target *p);
+s64 show_entropy(struct text *t, const struct proc_target *p);
+s64 show_pipe_max(struct text *t, const struct proc_target *p);
+s64 show_file_max(struct text *t, const struct proc_target *p);
+s64 show_nr_open(struct text *t, const struct proc_target *p);
+s64 show_overcommit(struct text *t, const struct proc_target *p);
+s64 show_max_map_count(struct text *t, const struct proc_target *p);
+s64 link_self(struct text *t, const struct proc_target *p);
+s64 link_thread_self(struct text *t, const struct proc_target *p);
+s64 link_mounts(struct text *t, const struct proc_target *p);
+
+/* proc_pid.c */
+s64 show_pid_stat(struct text *t, const struct proc_target *p);
+s64 show_pid_status(struct text *t, const struct proc_target *p);
+s64 show_pid_statm(struct text *t, const struct proc_target *p);
+s64 show_pid_cmdline(struct text *t, const struct proc_target *p);
+s64 show_pid_comm(struct text *t, const struct proc_target *p);
+s64 show_pid_environ(struct text *t, const struct proc_target *p);
+s64 show_pid_maps(struct text *t, const struct proc_target *p);
+s64 show_pid_limits(struct text *t, const struct proc_target *p);
+s64 show_pid_fdinfo(struct text *t, const struct proc_target *p);
+s64 show_pid_zero(struct text *t, const struct proc_target *p);
+s64 show_pid_id_map(struct text *t, const struct proc_target *p);
+s64 link_exe(struct text *t, const struct proc_target *p);
+s64 link_cwd(struct text *t, const struct proc_target *p);
+s64 link_root(struct text *t, const struct proc_target *p);
+s64 link_fd(struct text *t, const struct proc_target *p);
+
+#endif

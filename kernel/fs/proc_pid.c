@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /proc/PID. What the family shares is read from kin under tree_lock; memory maps, arguments and
+ * environment exist only in the process's own VM: for others the files are empty (cmdline, exe
+ * and cwd are published by their owner).
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/proc.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+
+#define TICK_NS 10000000ul /* USER_HZ 100 */
+
+bool proc_view(s32 pid, struct proc_view *v)
+{
+	tree_lock();
+	struct kin_proc *p = proc_find(pid);
+	if (p) {
+		v->pid = p->pid;
+		v->ppid = p->ppid;
+		v->pgid = p->pgid;
+		v->sid = p->sid;
+		v->nthreads = p->nthreads;
+		v->nice = p->nice;
+		v->state = p->state;
+		v->member = p->member;
+		v->uid = p->uid;
+		v->euid = p->euid;
+		v->suid = p->suid;
+		v->gid = p->gid;
+		v->egid = p->egid;
+		v->sgid = p->sgid;
+		v->exit_signal = p->exit_signal;
+		v->utime_ns = p->utime_ns;
+		v->stime_ns = p->stime_ns;
+		v->cutime_ns = p->cutime_ns;
+		v->cstime_ns = p->cstime_ns;
+		v->start_ns = p->start_ns;
+		v->maxrss_kib = p->maxrss_kib;
+		v->pending = p->signals.pending;
+		memcpy(v->comm, p->comm, sizeof(v->comm));
+		v->comm[sizeof(v->comm) - 1] = '\0';
+	}
+	tree_unlock();
+	return p != NULL;
+}
+
+bool proc_is_self(s32 pid)
+{
+	return current->proc->kp->pid == pid;
+}
+
+static struct fdtable *table_of(s32 pid)
+{
+	struct kin_proc *p = proc_find(pid);
+
+	return p && p->state != PROC_ZOMBIE ? p->fds : NULL;
+}
+
+struct file *proc_file(s32 pid, u32 fd)
+{
+	struct file *f = NULL;
+
+	tree_lock();
+	struct fdtable *table = table_of(pid);
+	if (table)
+		f = fdtable_get(table, (int)fd);
+	tree_unlock();
+	return f;
+}
+
+s32 proc_next_fd(s32 pid, s32 fd)
+{
+	s32 next = -1;
+
+	tree_lock();
+	struct fdtable *table = table_of(pid);
+	if (table)
+		next = fdtable_next(table, fd);
+	tree_unlock();
+	return next;
+}
+
+/* Running members that sleep are S; the doorbell's state says so. */
+static char state_letter(const struct proc_view *v)
+{
+	switch (v->state) {
+	case PROC_STOPPED: return 'T';
+	case PROC_ZOMBIE: return 'Z';
+	default: break;
+	}
+	if (proc_is_self(v->pid) || v->member >= MEMBERS_MAX)
+		return 'R';
+	return KIN->members[v->member].doorbell_state == DOORBELL_RUNNING ? 'R' : 'S';
+}
+
+static void own_counts(s32 pid, struct mm_counts *c)
+{
+	memset(c, 0, sizeof(*c));
+	if (proc_is_self(pid))
+		mm_count(current->proc->mm, c);
+}
+
+s64 show_pid_stat(struct text *t, const struct proc_target *p)
+{
+	struct mm *mm = current->proc->mm;
+	struct console *console = console_get();
+	struct mm_counts c;
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	bool self = proc_is_self(p->pid);
+	own_counts(p->pid, &c);
+	u64 rss = self ? c.resident : v.maxrss_kib / (PAGE_SIZE / 1024);
+	bool tty = console && console->session == v.sid && v.sid;
+	text_add(t, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", v.pid, v.comm, state_letter(&v), v.ppid,
+			 v.pgid, v.sid, tty ? 0x501 : 0, tty ? (int)console->foreground_pgid : -1);
+	text_add(t, "%lu %lu %lu %lu %d %d %d 0 %lu ", v.utime_ns / TICK_NS, v.stime_ns / TICK_NS,
+			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.nice, v.nice, MAX(v.nthreads, 1),
+			 v.start_ns / TICK_NS);
+	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 %lu %lu 0 0 0 0 0 ",
+			 c.size * PAGE_SIZE, rss, self ? mm->code_start : 0, self ? mm->code_end : 0,
+			 self ? mm->stack_start : 0, v.pending & 0x7fffffff,
+			 self ? current->sig.blocked & 0x7fffffff : 0);
+	text_add(t, "%u 0 0 0 0 0 0 %lu %lu %lu %lu %lu %lu %lu 0\n", v.exit_signal,
+			 self ? mm->data_start : 0, self ? mm->data_end : 0, self ? mm->brk_start : 0,
+			 self ? mm->arg_start : 0, self ? mm->arg_end : 0, self ? mm->env_start : 0,
+			 self ? mm->env_end : 0);
+	return 0;
+}
+
+static const char *state_name(char letter)
+{
+	switch (letter) {
+	case 'R': return "R (running)";
+	case 'S': return "S (sleeping)";
+	case 'T': return "T (stopped)";
+	default: return "Z (zombie)";
+	}
+}
+
+static void add_memory(struct text *t, s32 pid, const struct proc_view *v)
+{
+	struct mm_counts c;
+
+	own_counts(pid, &c);
+	u64 kib = PAGE_SIZE / 1024, rss = proc_is_self(pid) ? c.resident * kib : v->maxrss_kib;
+	text_add(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n",
+			 c.size * kib, c.size * kib, c.locked * kib);
+	text_add(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t       0 kB\n",
+			 MAX(rss, v->maxrss_kib), rss, rss - MIN(rss, c.shared * kib));
+	text_add(t, "RssShmem:\t%8lu kB\nVmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n",
+			 c.shared * kib, c.data * kib, c.stack * kib, c.text * kib);
+	text_add(t, "VmLib:\t       0 kB\nVmPTE:\t       0 kB\nVmSwap:\t       0 kB\n");
+}
+
+static void add_signals(struct text *t, s32 pid, const struct proc_view *v)
+{
+	u64 blocked = 0, ignored = 0, caught = 0, own = 0;
+
+	if (proc_is_self(pid)) {
+		blocked = current->sig.blocked;
+		own = current->sig.pending;
+		for (int i = 1; i <= NSIG; i++) {
+			u64 h = current->proc->actions->action[i - 1].handler;
+			ignored |= h == 1 ? SIGBIT(i) : 0;
+			caught |= h > 1 ? SIGBIT(i) : 0;
+		}
+	}
+	text_add(t, "SigQ:\t0/127000\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", own,
+			 v->pending, blocked);
+	text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", ignored, caught);
+}
+
+s64 show_pid_status(struct text *t, const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	u64 caps = v.euid == 0 ? 0x1fffffffffful : 0;
+	text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", v.comm,
+			 proc_is_self(v.pid) ? current->proc->fs->umask : 022, state_name(state_letter(&v)));
+	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, v.pid, v.ppid);
+	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.euid,
+			 v.gid, v.egid, v.sgid, v.egid);
+	text_add(t, "FDSize:\t64\nGroups:\t");
+	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->ngroups; i++)
+		text_add(t, "%u ", current->proc->groups[i]);
+	text_add(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, v.pid, v.pgid,
+			 v.sid);
+	if (v.state != PROC_ZOMBIE)
+		add_memory(t, p->pid, &v);
+	text_add(t, "Threads:\t%d\n", MAX(v.nthreads, 1));
+	add_signals(t, p->pid, &v);
+	text_add(t, "CapInh:\t0000000000000000\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
+			 caps, caps, 0x1fffffffffful);
+	text_add(t, "CapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	text_add(t,
+			 "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	text_add(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	return 0;
+}
+
+s64 show_pid_statm(struct text *t, const struct proc_target *p)
+{
+	struct mm_counts c;
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	own_counts(p->pid, &c);
+	text_add(t, "%lu %lu %lu %lu 0 %lu 0\n", c.size, c.resident, c.shared, c.text,
+			 c.data + c.stack);
+	return 0;
+}
+
+/* What the owner published, with tree_lock taken by the accessor; NUL bytes included. */
+static s64 add_info(struct text *t, s32 pid, enum proc_info_item item)
+{
+	char *buf = kpages_alloc(2);
+	size_t n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	tree_lock();
+	struct kin_proc *kp = proc_find(pid);
+	tree_unlock(); /* slots are never given back: at worst another process is shown */
+	if (kp)
+		n = proc_info_get(kp, item, buf, 2 * PAGE_SIZE);
+	text_bytes(t, buf, MIN(n, 2 * PAGE_SIZE));
+	kpages_free(buf, 2);
+	return kp ? (s64)n : -ESRCH;
+}
+
+/* [start, end) of the process's own memory. */
+static s64 add_memory_text(struct text *t, u64 start, u64 end)
+{
+	char piece[512];
+
+	while (start < end) {
+		size_t n = MIN(end - start, sizeof(piece));
+		if (copy_in(piece, (const void *)start, n))
+			break;
+		text_bytes(t, piece, n);
+		start += n;
+	}
+	return 0;
+}
+
+s64 show_pid_cmdline(struct text *t, const struct proc_target *p)
+{
+	struct mm *mm = current->proc->mm;
+
+	if (proc_is_self(p->pid) && mm->arg_end > mm->arg_start)
+		return add_memory_text(t, mm->arg_start, mm->arg_end);
+	s64 n = add_info(t, p->pid, INFO_CMDLINE);
+	return n < 0 ? n : 0;
+}
+
+s64 show_pid_environ(struct text *t, const struct proc_target *p)
+{
+	struct mm *mm = current->proc->mm;
+
+	return proc_is_self(p->pid) ? add_memory_text(t, mm->env_start, mm->env_end) : 0;
+}
+
+s64 show_pid_comm(struct text *t, const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "%s\n", v.comm);
+	return 0;
+}
+
+s64 show_pid_maps(struct text *t, const struct proc_target *p)
+{
+	char piece[1024];
+	u64 skip = 0;
+	s64 n;
+
+	if (!proc_is_self(p->pid))
+		return 0;
+	while ((n = mm_print_maps(current->proc->mm, piece, sizeof(piece), skip)) > 0) {
+		text_bytes(t, piece, (size_t)n);
+		skip += (u64)n;
+	}
+	return n;
+}
+
+s64 show_pid_limits(struct text *t, const struct proc_target *p)
+{
+	static const char *const names[RLIMITS][2] = {
+		{"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+		{"Max data size", "bytes"},      {"Max stack size", "bytes"},
+		{"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+		{"Max processes", "processes"},  {"Max open files", "files"},
+		{"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+		{"Max file locks", "locks"},     {"Max pending signals", "signals"},
+		{"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+		{"Max realtime priority", ""},   {"Max realtime timeout", "us"},
+	};
+
+	if (!proc_is_self(p->pid))
+		return 0;
+	text_add(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (u32 i = 0; i < RLIMITS; i++) {
+		u64 v[2] = {current->proc->rlimit_cur[i], current->proc->rlimit_max[i]};
+		char s[2][24];
+		for (u32 k = 0; k < 2; k++)
+			ksnprintf(s[k], sizeof(s[k]), v[k] == ~0ull ? "unlimited" : "%lu", v[k]);
+		text_add(t, "%-25s %-20s %-20s %-10s\n", names[i][0], s[0], s[1], names[i][1]);
+	}
+	return 0;
+}
+
+s64 show_pid_fdinfo(struct text *t, const struct proc_target *p)
+{
+	struct file *f = proc_file(p->pid, p->number);
+
+	if (!f)
+		return -ENOENT;
+	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t20\nino:\t%lu\n", f->pos, (u32)f->flags,
+			 f->inode ? f->inode->ino : 0);
+	file_put(f);
+	return 0;
+}
+
+s64 show_pid_zero(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "0\n");
+	return 0;
+}
+
+s64 show_pid_id_map(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "         0          0 4294967295\n");
+	return 0;
+}
+
+s64 link_exe(struct text *t, const struct proc_target *p)
+{
+	s64 n = add_info(t, p->pid, INFO_EXE);
+
+	return n < 0 ? n : n ? 0 : -ENOENT;
+}
+
+s64 link_cwd(struct text *t, const struct proc_target *p)
+{
+	static char path[VFS_PATH_MAX + 1];
+
+	if (proc_is_self(p->pid)) {
+		s64 n = dir_path(current->proc->fs->cwd_inode, path, VFS_PATH_MAX);
+		if (n < 0)
+			return n;
+		text_bytes(t, n ? path : "/", n ? (size_t)n : 1);
+		return 0;
+	}
+	s64 n = add_info(t, p->pid, INFO_CWD);
+	return n < 0 ? n : n ? 0 : -ENOENT;
+}
+
+s64 link_root(struct text *t, const struct proc_target *p)
+{
+	static char path[VFS_PATH_MAX + 1];
+	struct inode *root = proc_is_self(p->pid) ? current->proc->fs->root : NULL;
+	s64 n = root ? dir_path(root, path, VFS_PATH_MAX) : 0;
+
+	text_bytes(t, n > 0 ? path : "/", n > 0 ? (size_t)n : 1);
+	return 0;
+}
+
+/* Only the text for readlink; opening or walking through the link goes to the file itself. */
+s64 link_fd(struct text *t, const struct proc_target *p)
+{
+	struct file *f = proc_file(p->pid, p->number);
+	struct kstat st;
+
+	if (!f)
+		return -ENOENT;
+	if (f->path) {
+		text_bytes(t, f->path, f->path_len);
+		if (f->inode && !f->inode->nlink)
+			text_add(t, " (deleted)");
+	} else if (f->type == FILE_HOST_IO) {
+		text_add(t, "%s",
+				 S_ISCHR(f->priv[1])    ? "/dev/tty"
+				 : S_ISFIFO(f->priv[1]) ? "pipe:[1]"
+				 : S_ISSOCK(f->priv[1]) ? "socket:[1]"
+										: "/host-file");
+	} else if (f->type == FILE_PIPE || f->type == FILE_SOCKET) {
+		s64 err = file_stat(f, &st);
+		text_add(t, "%s:[%lu]", f->type == FILE_PIPE ? "pipe" : "socket", err ? 0 : st.ino);
+	} else {
+		const struct file_ops *ops = file_ops[f->type];
+		text_add(t, "anon_inode:[%s]", ops && ops->name ? ops->name : "file");
+	}
+	file_put(f);
+	return 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /proc files about the whole family and about the machine as its members see it: one processor,
+ * memory without a fixed size (what is shown as total is a round number), formats as Linux 6
+ * prints them.
+ */
+#include <asm/errno.h>
+
+#include "kernel/fs/proc.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/time/time.h"
+
+#define MEM_TOTAL_KIB (8ul << 20)
+#define TICK_NS 10000000ul /* USER_HZ 100 */
+#define KERNEL_RELEASE "6.1.0-mitos"
+
+struct family_sums {
+	u64 cpu_ns, rss_kib;
+	u32 running, total, last_pid;
+};
+
+static int add_process(struct kin_proc *p, void *arg)
+{
+	struct family_sums *s = arg;
+
+	s->cpu_ns += p->utime_ns + p->stime_ns;
+	s->rss_kib += p->state == PROC_ZOMBIE ? 0 : p->maxrss_kib;
+	s->total++;
+	s->running += p->state == PROC_RUNNING && p->member < MEMBERS_MAX &&
+				  KIN->members[p->member].doorbell_state == DOORBELL_RUNNING;
+	s->last_pid = MAX(s->last_pid, (u32)p->pid);
+	return 0;
+}
+
+static void family_sums(struct family_sums *s)
+{
+	memset(s, 0, sizeof(*s));
+	tree_lock();
+	proc_foreach(add_process, s);
+	tree_unlock();
+}
+
+s64 show_meminfo(struct text *t, const struct proc_target *p)
+{
+	u64 shared = kin_pages_used() * (PAGE_SIZE / 1024);
+	struct family_sums s;
+
+	family_sums(&s);
+	u64 used = MIN(shared + s.rss_kib, MEM_TOTAL_KIB / 2);
+	text_add(t, "MemTotal:       %8lu kB\n", MEM_TOTAL_KIB);
+	text_add(t, "MemFree:        %8lu kB\n", MEM_TOTAL_KIB - used);
+	text_add(t, "MemAvailable:   %8lu kB\n", MEM_TOTAL_KIB - used);
+	text_add(t, "Buffers:               0 kB\nCached:         %8lu kB\n", shared);
+	text_add(t, "SwapCached:            0 kB\nActive:         %8lu kB\n", used);
+	text_add(t, "Inactive:              0 kB\nSwapTotal:             0 kB\n");
+	text_add(t, "SwapFree:              0 kB\nDirty:                 0 kB\n");
+	text_add(t, "Writeback:             0 kB\nAnonPages:      %8lu kB\n", s.rss_kib);
+	text_add(t, "Mapped:                0 kB\nShmem:          %8lu kB\n", shared);
+	text_add(t, "Slab:                  0 kB\nCommitLimit:    %8lu kB\n", MEM_TOTAL_KIB);
+	text_add(t, "Committed_AS:   %8lu kB\nHugePages_Total:       0\n", used);
+	text_add(t, "HugePages_Free:        0\nHugepagesize:       2048 kB\n");
+	return 0;
+}
+
+static void cpuid(u32 leaf, u32 *r)
+{
+	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+}
+
+static const char *const flags_edx[32] = {
+	"fpu",        "vme",  "de",   "pse",  "tsc",        "msr",
+	"pae",        "mce",  "cx8",  "apic", [11] = "sep", "mtrr",
+	"pge",        "mca",  "cmov", "pat",  "pse36",      [19] = "clflush",
+	[23] = "mmx", "fxsr", "sse",  "sse2", [28] = "ht"};
+static const char *const flags_ecx[32] = {
+	"pni",        "pclmulqdq", [9] = "ssse3", [12] = "fma", "cx16",       [19] = "sse4_1",
+	"sse4_2",     "x2apic",    "movbe",       "popcnt",     [25] = "aes", "xsave",
+	[28] = "avx", "f16c",      "rdrand",      "hypervisor"};
+static const char *const flags_ebx7[32] = {
+	"fsgsbase",       [3] = "bmi1",    [5] = "avx2", [8] = "bmi2",   "erms",
+	[16] = "avx512f", [18] = "rdseed", "adx",        [29] = "sha_ni"};
+
+static void add_flags(struct text *t, const char *const *names, u32 bits)
+{
+	for (u32 i = 0; i < 32; i++)
+		if ((bits & 1u << i) && names[i])
+			text_add(t, " %s", names[i]);
+}
+
+s64 show_cpuinfo(struct text *t, const struct proc_target *p)
+{
+	u32 r[4], brand[13] = {0}, vendor[4] = {0};
+
+	cpuid(0, r);
+	vendor[0] = r[1];
+	vendor[1] = r[3];
+	vendor[2] = r[2];
+	for (u32 i = 0; i < 3; i++)
+		cpuid(0x80000002 + i, brand + 4 * i);
+	cpuid(1, r);
+	u32 family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 255 : 0);
+	u64 khz = KIN->clock.tsc_khz;
+	text_add(t, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\n", (char *)vendor, family);
+	text_add(t, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
+			 (r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0), (char *)brand, r[0] & 15);
+	text_add(t, "cpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\n", khz / 1000,
+			 khz % 1000);
+	text_add(t, "core id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\nflags\t\t:");
+	add_flags(t, flags_edx, r[3]);
+	text_add(t, " syscall nx lm constant_tsc");
+	add_flags(t, flags_ecx, r[2]);
+	cpuid(7, r);
+	add_flags(t, flags_ebx7, r[1]);
+	text_add(t, "\nbogomips\t: %lu.00\n\n", khz / 500);
+	return 0;
+}
+
+s64 show_stat(struct text *t, const struct proc_target *p)
+{
+	struct family_sums s;
+	u64 up = time_boot_ns() / TICK_NS;
+
+	family_sums(&s);
+	u64 busy = s.cpu_ns / TICK_NS;
+	u64 idle = up > busy ? up - busy : 0;
+	text_add(t, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle, busy,
+			 idle);
+	text_add(t, "intr 0\nctxt 0\nbtime %lu\n",
+			 (u64)((time_real_ns() - time_boot_ns()) / NSEC_PER_SEC));
+	text_add(t, "processes %lu\nprocs_running %u\nprocs_blocked 0\n",
+			 (u64)KIN->stats.forks + KIN->stats.vforks + 1, MAX(s.running, 1u));
+	return 0;
+}
+
+s64 show_uptime(struct text *t, const struct proc_target *p)
+{
+	u64 up = time_boot_ns() / TICK_NS;
+
+	text_add(t, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, up / 100, up % 100);
+	return 0;
+}
+
+s64 show_loadavg(struct text *t, const struct proc_target *p)
+{
+	struct family_sums s;
+
+	family_sums(&s);
+	text_add(t, "%u.00 %u.00 %u.00 %u/%u %u\n", s.running, s.running, s.running, MAX(s.running, 1u),
+			 s.total, s.last_pid);
+	return 0;
+}
+
+s64 show_version(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "Linux version " KERNEL_RELEASE " (mitos) #1 SMP\n");
+	return 0;
+}
+
+static const char *const mounts[][4] = {
+	{"mitos", "/", "overlay", "rw,relatime"},
+	{"proc", "/proc", "proc", "rw,nosuid,nodev,noexec,relatime"},
+	{"dev", "/dev", "devtmpfs", "rw,nosuid"},
+	{"shm", "/dev/shm", "tmpfs", "rw,nosuid,nodev"},
+	{"sysfs", "/sys", "sysfs", "ro,nosuid,nodev,noexec,relatime"},
+	{"tmpfs", "/tmp", "tmpfs", "rw,nosuid,nodev"},
+};
+
+s64 show_mounts(struct text *t, const struct proc_target *p)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
+		text_add(t, "%s %s %s %s 0 0\n", mounts[i][0], mounts[i][1], mounts[i][2], mounts[i][3]);
+	return 0;
+}
+
+s64 show_mountinfo(struct text *t, const struct proc_target *p)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
+		text_add(t, "%u %u 0:%u / %s %s - %s %s rw\n", 20 + i, i ? 20u : 1u, 30 + i, mounts[i][1],
+				 mounts[i][3], mounts[i][2], mounts[i][0]);
+	return 0;
+}
+
+s64 show_filesystems(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tov"
+				"erlay\n");
+	return 0;
+}
+
+s64 show_cmdline_boot(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "mitos\n");
+	return 0;
+}
+
+s64 show_empty(struct text *t, const struct proc_target *p)
+{
+	return 0;
+}
+
+/* Files of /proc/sys that hold one line. */
+#define SHOW_LINE(name, line)                                    \
+	s64 show_##name(struct text *t, const struct proc_target *p) \
+	{                                                            \
+		text_bytes(t, line "\n", sizeof(line));                  \
+		return 0;                                                \
+	}
+SHOW_LINE(ostype, "Linux")
+SHOW_LINE(osrelease, KERNEL_RELEASE)
+SHOW_LINE(hostname, "mitos")
+SHOW_LINE(pid_max, "32768")
+SHOW_LINE(cap_last_cap, "40")
+SHOW_LINE(ngroups_max, "65536")
+SHOW_LINE(entropy, "256")
+SHOW_LINE(pipe_max, "1048576")
+SHOW_LINE(file_max, "9223372036854775807")
+SHOW_LINE(nr_open, "1048576")
+SHOW_LINE(overcommit, "1")
+SHOW_LINE(max_map_count, "65530")
+
+static void add_uuid(struct text *t, const u8 *b)
+{
+	text_add(t, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", b[0],
+			 b[1], b[2], b[3], b[4], b[5], (b[6] & 15) | 0x40, b[7], (b[8] & 63) | 0x80, b[9],
+			 b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+s64 show_uuid(struct text *t, const struct proc_target *p)
+{
+	u8 bytes[16];
+	s64 n = random_fill(bytes, sizeof(bytes));
+
+	if (n < 0)
+		return n;
+	add_uuid(t, bytes);
+	return 0;
+}
+
+/* The same for all members of a family: chosen by the first reader, one compare-and-swap. */
+s64 show_boot_id(struct text *t, const struct proc_target *p)
+{
+	struct vfs_shared *v = vfs_shared();
+	u64 id[2], none = 0;
+
+	if (!v->boot_id) {
+		s64 n = random_fill(id, sizeof(id));
+		if (n < 0)
+			return n;
+		atomic_compare_exchange_strong(&v->boot_id, &none, id[0] | 1);
+	}
+	id[0] = v->boot_id;
+	id[1] = id[0] * 0x9e3779b97f4a7c15ull;
+	add_uuid(t, (u8 *)id);
+	return 0;
+}
+
+s64 link_self(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%d", current->proc->kp->pid);
+	return 0;
+}
+
+s64 link_thread_self(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%d/task/%d", current->proc->kp->pid, current->tid);
+	return 0;
+}
+
+s64 link_mounts(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "self/mounts");
+	return 0;
+}

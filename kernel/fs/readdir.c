@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Directories as files: getdents over the host's names and those of the writable layer.
+ * Positions: 0 ".", 1 "..", then 2 + i for the host's i-th name (its listing never changes), then
+ * UPPER + sequence number of an entry. An entry of the writable layer, whiteouts included, hides
+ * the host's of the same name. The description remembers in priv where on the host the position
+ * lies (priv[0] index, priv[1] host position); its lock protects that.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/syscall/syscall.h"
+
+#define UPPER (1ull << 40)
+#define LISTING_SIZE 32768
+
+struct host_dirent {
+	u64 ino;
+	s64 off;
+	u16 reclen;
+	u8 type;
+	char name[];
+};
+
+/* Records under way to the application. */
+struct filler {
+	char *buf;
+	size_t size, used;
+	u64 last; /* position after the last record */
+	bool old; /* getdents: the type is the last byte of the record */
+	bool full;
+};
+
+static char listing[LISTING_SIZE] __attribute__((aligned(8)));
+static char records[LISTING_SIZE] __attribute__((aligned(8)));
+
+static bool emit(struct filler *f, const char *name, size_t n, u64 ino, u32 type, u64 next)
+{
+	size_t head = f->old ? 18 : 19;
+	size_t len = ALIGN_UP(head + n + 1 + (f->old ? 1 : 0), 8);
+
+	if (f->used + len > f->size) {
+		f->full = true;
+		return false;
+	}
+	char *r = f->buf + f->used;
+	memset(r, 0, len);
+	memcpy(r, &ino, 8);
+	memcpy(r + 8, &next, 8);
+	u16 reclen = (u16)len;
+	memcpy(r + 16, &reclen, 2);
+	if (f->old)
+		r[len - 1] = (char)type;
+	else
+		r[18] = (char)type;
+	memcpy(r + head, name, n);
+	f->used += len;
+	f->last = next;
+	return true;
+}
+
+static bool hidden(struct inode *dir, const char *name, size_t n)
+{
+	kin_lock(&dir->lock);
+	bool found = dirent_find(dir, name, n) != NULL;
+	kin_unlock(&dir->lock);
+	return found;
+}
+
+static bool is_dots(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/*
+ * Calls fn for the host's visible names from index *index at host position *at on, until it
+ * returns false. Both are advanced past what was taken. 0, or an error of the host.
+ */
+static s64 host_names(struct inode *dir, u64 *index, u64 *at,
+					  bool (*fn)(void *arg, struct host_dirent *d, u64 index), void *arg)
+{
+	s64 handle = handle_get(dir);
+
+	if (handle < 0)
+		return handle;
+	for (;;) {
+		s64 n = host_fs_getdents((int)handle, listing, sizeof(listing), *at);
+		if (n <= 0)
+			return n;
+		for (s64 used = 0; used + 19 < n;) {
+			struct host_dirent *d = (struct host_dirent *)(listing + used);
+			if (d->reclen < 20 || used + d->reclen > n)
+				return -EIO;
+			used += d->reclen;
+			if (!is_dots(d->name) && !hidden(dir, d->name, strlen(d->name)) && !fn(arg, d, *index))
+				return 0;
+			++*index;
+			*at = (u64)d->off;
+		}
+	}
+}
+
+static bool emit_host(void *arg, struct host_dirent *d, u64 index)
+{
+	return emit(arg, d->name, strlen(d->name), d->ino, d->type, 2 + index + 1);
+}
+
+/* Moves *index and *at from a remembered place forward to the wanted index. 0, or an error. */
+static s64 skip_host(struct inode *dir, u64 *index, u64 *at, u64 wanted)
+{
+	while (*index < wanted) {
+		s64 handle = handle_get(dir);
+		s64 n = handle < 0 ? handle : host_fs_getdents((int)handle, listing, sizeof(listing), *at);
+		if (n <= 0)
+			return n;
+		for (s64 used = 0; used + 19 < n && *index < wanted;) {
+			struct host_dirent *d = (struct host_dirent *)(listing + used);
+			if (d->reclen < 20 || used + d->reclen > n)
+				return -EIO;
+			used += d->reclen;
+			++*index;
+			*at = (u64)d->off;
+		}
+	}
+	return 0;
+}
+
+static s64 fill_host(struct file *f, struct filler *fill, u64 pos)
+{
+	u64 index = 0, at = 0;
+
+	if (f->priv[0] <= pos - 2) { /* else a seek backwards: count from the beginning */
+		index = f->priv[0];
+		at = f->priv[1];
+	}
+	s64 err = skip_host(f->inode, &index, &at, pos - 2);
+	if (!err)
+		err = host_names(f->inode, &index, &at, emit_host, fill);
+	f->priv[0] = index;
+	f->priv[1] = at;
+	fill->last = MAX(pos, 2 + index);
+	return err;
+}
+
+static u32 type_of(u32 mode)
+{
+	return (mode & S_IFMT) >> 12;
+}
+
+static void fill_upper(struct inode *dir, struct filler *fill, u64 seq)
+{
+	kin_lock(&dir->lock);
+	for (;;) {
+		struct dirent_node *e = dirent_after(dir, seq);
+		if (!e)
+			break;
+		seq = e->seq + 1;
+		if (e->inode &&
+			!emit(fill, e->name, e->len, e->inode->ino, type_of(e->inode->mode), UPPER + seq))
+			break;
+	}
+	kin_unlock(&dir->lock);
+}
+
+static s64 fill_proc(struct inode *dir, struct filler *fill, u64 pos)
+{
+	static char name[256];
+	u64 ino, next;
+	u32 type;
+
+	for (;;) {
+		s64 n = proc_dir_entry(dir, pos, name, &ino, &type, &next);
+		if (n <= 0)
+			return n;
+		if (!emit(fill, name, (size_t)n, ino, type, next))
+			return 0;
+		pos = next;
+	}
+}
+
+static u64 parent_number(struct inode *dir)
+{
+	u64 number = dir->ino;
+
+	if (dir->fs != FS_PROC && !inode_is(dir, INODE_MERGED)) {
+		kin_lock(&vfs_shared()->rename_lock);
+		if (dir->dir.parent)
+			number = dir->dir.parent->ino;
+		kin_unlock(&vfs_shared()->rename_lock);
+	} else if (inode_is(dir, INODE_MERGED) && dir->lower_len) {
+		static char text[VFS_PATH_MAX];
+		u32 n = dir->lower_len;
+		struct dentry *d;
+		memcpy(text, dir->lower_path, n);
+		while (n && text[--n] != '/')
+			;
+		text[n] = '\0';
+		if (!dcache_lookup(text, n, "", true, &d))
+			number = d->st.ino;
+	}
+	return number;
+}
+
+/* f->lock is held. */
+static s64 fill(struct file *f, struct filler *fill)
+{
+	struct inode *dir = f->inode;
+	u64 pos = (u64)f->pos;
+	s64 err = 0;
+
+	fill->last = pos;
+	if (inode_is(dir, INODE_DEAD))
+		return -ENOENT;
+	if (pos == 0 && emit(fill, ".", 1, dir->ino, 4, 1))
+		pos = 1;
+	if (pos == 1 && emit(fill, "..", 2, parent_number(dir), 4, 2))
+		pos = 2;
+	if (fill->full || pos < 2)
+		return 0;
+	if (dir->fs == FS_PROC)
+		return fill_proc(dir, fill, pos);
+	if (pos < UPPER && inode_is(dir, INODE_MERGED))
+		err = fill_host(f, fill, pos);
+	if (!err && !fill->full)
+		fill_upper(dir, fill, pos < UPPER ? 0 : pos - UPPER);
+	return fill->used ? 0 : err;
+}
+
+static s64 getdents(struct file *f, u64 buf, size_t len, bool old)
+{
+	struct filler fl = {.buf = records, .size = MIN(len, sizeof(records)), .old = old};
+
+	if (f->type == FILE_PATH)
+		return -EBADF;
+	if (f->type != FILE_DIR)
+		return -ENOTDIR;
+	kin_lock_recover(&f->lock, kin_recover_whole, NULL);
+	s64 err = fill(f, &fl);
+	if (!err && fl.full && !fl.used)
+		err = -EINVAL;
+	if (!err && fl.used && copy_out((void *)buf, records, fl.used))
+		err = -EFAULT;
+	if (!err && fl.used)
+		f->pos = (s64)fl.last;
+	kin_unlock(&f->lock);
+	return err ? err : (s64)fl.used;
+}
+
+static s64 dir_getdents(struct file *f, void *buf, size_t len)
+{
+	return getdents(f, (u64)buf, len, false);
+}
+
+static s64 getdents_fd(u64 fd, u64 buf, u64 len, bool old)
+{
+	struct file *f = fd_get((int)fd);
+
+	if (!f)
+		return -EBADF;
+	s64 n = getdents(f, buf, len, old);
+	file_put(f);
+	return n;
+}
+
+s64 sys_getdents64(u64 fd, u64 buf, u64 len)
+{
+	return getdents_fd(fd, buf, len, false);
+}
+
+s64 sys_getdents(u64 fd, u64 buf, u64 len)
+{
+	return getdents_fd(fd, buf, len, true);
+}
+
+static bool stop_at_first(void *arg, struct host_dirent *d, u64 index)
+{
+	*(bool *)arg = true;
+	return false;
+}
+
+s64 lower_dir_empty(struct inode *dir)
+{
+	bool visible = false;
+	u64 index = 0, at = 0;
+
+	if (dir->dir.count)
+		return 0;
+	if (!inode_is(dir, INODE_MERGED))
+		return 1;
+	s64 err = host_names(dir, &index, &at, stop_at_first, &visible);
+	return err ? err : !visible;
+}
+
+static s64 dir_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	return -EISDIR;
+}
+
+static s64 dir_seek(struct file *f, s64 offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	return offset < 0 ? -EINVAL : offset;
+}
+
+static u32 dir_poll(struct file *f, struct poll_table *pt)
+{
+	return 0x145; /* EPOLLIN, EPOLLOUT and their NORM twins: as files */
+}
+
+const struct file_ops dir_file_ops = {
+	.name = "dir",
+	.read = dir_read,
+	.seek = dir_seek,
+	.poll = dir_poll,
+	.stat = file_stat,
+	.getdents = dir_getdents,
+	.release = file_drop_inode,
+	.seekable = true,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * unlink and rmdir. A name that the host has too leaves a whiteout. Whether a directory of the
+ * host is empty is decided from its listing, read before any lock is taken (it never changes),
+ * and the whiteouts seen under its lock.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/syscall/syscall.h"
+
+/*
+ * Takes ino's name out of w's directory, whose lock is held. spare: a node for a whiteout, NULLed
+ * if used. *old: the reference that the entry held. -ENOENT: the name means something else by
+ * now.
+ */
+static s64 name_out(struct walk *w, struct inode *ino, bool on_host, struct dirent_node **spare,
+					struct dirent_node **gone)
+{
+	struct inode *dir = w->dir;
+	struct dirent_node *e = dirent_find(dir, w->name, w->name_len);
+
+	*gone = NULL;
+	if (e ? e->inode != ino : !on_host)
+		return -ENOENT;
+	if (!e) {
+		dirent_insert(dir, *spare, NULL);
+		*spare = NULL;
+	} else if (on_host) {
+		dirent_set(dir, e, NULL);
+	} else {
+		dirent_remove(dir, e);
+		*gone = e;
+	}
+	if (e)
+		inode_put(ino); /* the entry's; the caller has one, so this never frees */
+	return 0;
+}
+
+static s64 may_remove(struct walk *w)
+{
+	if (!walk_inode(w) || !walk_dir(w))
+		return -ENOSPC;
+	if (w->dir->fs == FS_PROC)
+		return -EPERM;
+	s64 err = access_inode(w->dir, MAY_WRITE | MAY_EXEC);
+	return err ? err : access_sticky(w->dir, w->inode);
+}
+
+static s64 unlink_name(struct walk *w)
+{
+	struct dirent_node *spare, *gone = NULL;
+	bool on_host = walk_name_on_host(w);
+	s64 err = may_remove(w);
+
+	if (err)
+		return err;
+	if (S_ISDIR(w->inode->mode))
+		return -EISDIR;
+	spare = dirent_alloc(w->name, w->name_len);
+	if (!spare)
+		return -ENOSPC;
+	kin_lock(&w->dir->lock);
+	err = name_out(w, w->inode, on_host, &spare, &gone);
+	kin_unlock(&w->dir->lock);
+	dirent_free(spare);
+	dirent_free(gone);
+	if (err)
+		return err;
+	inode_drop_link(w->inode);
+	inode_touch(w->dir, true);
+	inode_pin(w->dir);
+	return 0;
+}
+
+/* rename_lock and both directories' locks are held. */
+static s64 dir_out(struct walk *w, bool on_host, struct dirent_node **spare,
+				   struct dirent_node **gone)
+{
+	struct inode *victim = w->inode;
+
+	if (victim->dir.count)
+		return -ENOTEMPTY;
+	s64 err = name_out(w, victim, on_host, spare, gone);
+	if (err)
+		return err;
+	victim->flags |= INODE_DEAD;
+	victim->dir.entry = NULL;
+	victim->nlink = 0;
+	w->dir->nlink--;
+	return 0;
+}
+
+static s64 rmdir_name(struct walk *w)
+{
+	struct dirent_node *spare, *gone = NULL;
+	bool on_host = walk_name_on_host(w);
+	s64 err = may_remove(w);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(w->inode->mode))
+		return -ENOTDIR;
+	if (inode_is(w->inode, INODE_MOUNT) || w->inode == vfs_shared()->root)
+		return -EBUSY;
+	s64 empty = lower_dir_empty(w->inode);
+	if (empty <= 0)
+		return empty ? empty : -ENOTEMPTY;
+	spare = dirent_alloc(w->name, w->name_len);
+	if (!spare)
+		return -ENOSPC;
+	kin_lock(&vfs_shared()->rename_lock);
+	kin_lock(&w->dir->lock);
+	kin_lock(&w->inode->lock);
+	err = dir_out(w, on_host, &spare, &gone);
+	kin_unlock(&w->inode->lock);
+	kin_unlock(&w->dir->lock);
+	kin_unlock(&vfs_shared()->rename_lock);
+	dirent_free(spare);
+	dirent_free(gone);
+	if (err)
+		return err;
+	inode_unpin(w->inode);
+	inode_touch(w->inode, false);
+	inode_touch(w->dir, true);
+	inode_pin(w->dir);
+	return 0;
+}
+
+s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags)
+{
+	struct walk *w;
+	bool dir = flags & AT_REMOVEDIR;
+
+	if (flags & ~(u64)AT_REMOVEDIR)
+		return -EINVAL;
+	s64 err = walk_user(&w, (int)dirfd, path, 0);
+	if (err)
+		return err;
+	if (w->last != LAST_NAME)
+		err = !dir                     ? -EISDIR
+			  : w->last == LAST_DOT    ? -EINVAL
+			  : w->last == LAST_DOTDOT ? -ENOTEMPTY
+									   : -EBUSY;
+	else if (w->jump)
+		err = -EPERM;
+	else if (!dir && w->slash)
+		err = S_ISDIR(w->mode) ? -EISDIR : -ENOTDIR;
+	else
+		err = dir ? rmdir_name(w) : unlink_name(w);
+	walk_free(w);
+	return err;
+}
+
+s64 sys_unlink(u64 path)
+{
+	return sys_unlinkat((u64)AT_FDCWD, path, 0);
+}
+
+s64 sys_rmdir(u64 path)
+{
+	return sys_unlinkat((u64)AT_FDCWD, path, AT_REMOVEDIR);
+}

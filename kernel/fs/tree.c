@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tree at its beginning: the host's root, and in its writable layer the kernel's own /proc,
+ * /dev, /sys and /tmp, which hide the host's. Built once by the first member; every member then
+ * attaches its private caches, which start empty.
+ */
+#include <linux/stat.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+
+/* An inode that exists for good, under a name of dir. */
+static struct inode *plant(struct inode *dir, const char *name, struct inode *ino, u32 flags)
+{
+	struct dirent_node *e = dirent_alloc(name, strlen(name));
+
+	if (!e || !ino)
+		family_fatal("no memory for /%s", name);
+	ino->flags |= flags;
+	ino->nlink = S_ISDIR(ino->mode) ? 2 : 1;
+	inode_get(ino);
+	dirent_insert(dir, e, ino);
+	if (S_ISDIR(ino->mode)) {
+		dir->nlink++;
+		if (ino->fs != FS_PROC) {
+			inode_get(dir);
+			ino->dir.parent = dir;
+			ino->dir.entry = e;
+		}
+	}
+	inode_put(ino);
+	return ino;
+}
+
+static struct inode *plant_dir(struct inode *dir, const char *name, enum inode_fs fs, u32 mode)
+{
+	return plant(dir, name, inode_alloc(fs, S_IFDIR | mode), fs == dir->fs ? 0 : INODE_MOUNT);
+}
+
+static void plant_text(struct inode *dir, const char *name, const char *text)
+{
+	struct inode *ino = inode_alloc(dir->fs, S_IFREG | 0444);
+
+	if (ino)
+		inode_write_kernel(ino, text, strlen(text), 0);
+	plant(dir, name, ino, 0);
+}
+
+static void plant_link(struct inode *dir, const char *name, const char *target)
+{
+	struct inode *ino = inode_alloc(dir->fs, S_IFLNK | 0777);
+
+	if (ino) {
+		ino->link_len = (u32)strlen(target);
+		ino->link = kin_string(target, ino->link_len);
+		ino->size = ino->link_len;
+	}
+	plant(dir, name, ino, 0);
+}
+
+static void plant_device(struct inode *dir, const char *name, u32 major, u32 minor, u32 mode)
+{
+	struct inode *ino = inode_alloc(dir->fs, S_IFCHR | mode);
+
+	if (ino)
+		ino->rdev = (u64)major << 8 | minor;
+	plant(dir, name, ino, 0);
+}
+
+static void plant_dev(struct inode *root)
+{
+	struct inode *dev = plant_dir(root, "dev", FS_DEV, 0755);
+
+	plant_device(dev, "null", 1, 3, 0666);
+	plant_device(dev, "zero", 1, 5, 0666);
+	plant_device(dev, "full", 1, 7, 0666);
+	plant_device(dev, "random", 1, 8, 0666);
+	plant_device(dev, "urandom", 1, 9, 0666);
+	plant_device(dev, "tty", 5, 0, 0666);
+	plant_device(dev, "console", 5, 1, 0600);
+	plant_link(dev, "fd", "/proc/self/fd");
+	plant_link(dev, "stdin", "/proc/self/fd/0");
+	plant_link(dev, "stdout", "/proc/self/fd/1");
+	plant_link(dev, "stderr", "/proc/self/fd/2");
+	vfs_shared()->shm = plant_dir(dev, "shm", FS_SHM, 01777);
+}
+
+static void plant_sys(struct inode *root)
+{
+	struct inode *sys = plant_dir(root, "sys", FS_SYS, 0555);
+	struct inode *devices = plant_dir(sys, "devices", FS_SYS, 0755);
+	struct inode *system = plant_dir(devices, "system", FS_SYS, 0755);
+	struct inode *cpu = plant_dir(system, "cpu", FS_SYS, 0755);
+
+	plant_text(cpu, "online", "0\n");
+	plant_text(cpu, "possible", "0\n");
+	plant_text(cpu, "present", "0\n");
+	plant_dir(cpu, "cpu0", FS_SYS, 0755);
+}
+
+void vfs_init(void)
+{
+	struct vfs_shared *v = kin_alloc(sizeof(*v));
+	struct hyp_stat st;
+
+	if (!v)
+		family_fatal("no memory for the file system");
+	kin_root_set(ROOT_VFS, v);
+	v->next_ino = 1ull << 40; /* above what hosts use */
+	s64 err = host_fs_stat(".", &st);
+	if (err || !S_ISDIR(st.mode))
+		family_fatal("the root directory cannot be read (error %d)", (int)-err);
+	v->root_dev = st.dev;
+	v->root = icache_get("", 0, &st);
+	if (!v->root)
+		family_fatal("no memory for the root directory");
+	inode_pin(v->root);
+	v->root->flags |= INODE_MOUNT;
+	v->proc = plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
+	v->tmp = plant_dir(v->root, "tmp", FS_TMP, 01777);
+	plant_dev(v->root);
+	plant_sys(v->root);
+}
+
+void vfs_attach(void)
+{
+	handles_reset();
+}

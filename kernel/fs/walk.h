@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Path resolution and what the member remembers of the host's names. A walk is private to its
+ * thread: take one, resolve a path with it, look at what it found, give it back.
+ */
+#ifndef KERNEL_FS_WALK_H
+#define KERNEL_FS_WALK_H
+
+#include "kernel/fs/inode.h"
+
+/* ---- dcache.c: the member's private memory of the host's names */
+struct dentry {
+	LIST_ENTRY(dentry) hash;
+	TAILQ_ENTRY(dentry) age;
+	u32 key, len;
+	s32 error;       /* 0, or -ENOENT, -ENOTDIR */
+	bool stat_known; /* false: a directory, nothing else is known */
+	char *target;    /* symbolic link, once read */
+	struct hyp_stat st;
+	char path[];
+};
+/* rest: components that will be wanted next ("a/b"), or "". Valid until the next call. */
+s64 dcache_lookup(const char *path, u32 len, const char *rest, bool need_stat, struct dentry **out);
+s64 dcache_readlink(const char *path, u32 len, const char **target);
+
+/* ---- walk.c */
+enum walk_flags {
+	WALK_FOLLOW = 1, /* a symbolic link in the last place is followed */
+	WALK_PARENT = 2, /* stop at the directory of the last name */
+	WALK_EMPTY = 4,  /* AT_EMPTY_PATH */
+	WALK_CREATE = 8, /* the last name may be missing: found is false */
+};
+enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+
+#define WALK_TEXT (VFS_PATH_MAX + 256 + 2)
+#define WALK_REST (2 * VFS_PATH_MAX)
+struct walk {
+	/* The directory in hand, at the end the one that holds name. */
+	struct inode *dir; /* reference, or NULL: an untouched host directory */
+	u32 dir_len;       /* its path: path[0..dir_len), "/" has length 0 */
+	bool merged;       /* the host's directory of that path shows through */
+	/* The last name. */
+	const char *name;
+	u32 name_len;
+	enum walk_last last;
+	bool slash; /* it was followed by slashes: must be a directory */
+	/* What it names, unless WALK_PARENT. */
+	bool found;
+	struct inode *inode; /* reference, or NULL: untouched, st tells */
+	struct file *jump;   /* reference: a descriptor named through /proc or AT_EMPTY_PATH */
+	struct hyp_stat st;
+	u32 mode;        /* type and permissions of what was found */
+	bool name_lower; /* the host has this name (looked up below the writable layer) */
+	u32 path_len;    /* its path: path[0..path_len) */
+	u32 links, flags;
+	struct inode *root; /* borrowed: of the process */
+	struct walk *next;
+	char path[WALK_TEXT];
+	char text[2][WALK_REST];
+	u32 which;
+};
+struct walk *walk_new(void);    /* NULL: ENOMEM */
+void walk_free(struct walk *w); /* drops the references too */
+s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags);
+struct inode *walk_inode(struct walk *w); /* of what was found: a reference of w; NULL: ENOSPC */
+struct inode *walk_dir(struct walk *w);   /* the same for the directory */
+void walk_stat(struct walk *w, struct kstat *st);
+const char *walk_text(struct walk *w); /* absolute path of what was found (NUL-terminated) */
+/* Does the host have the last name (a whiteout is needed to hide it)? */
+bool walk_name_on_host(struct walk *w);
+/* The application's path; in w->text[1]. */
+s64 walk_user(struct walk **out, int dirfd, u64 path, u32 flags);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+/* Hypercalls made by this member, by number. Private; cloned by a fork. */
+#ifndef KERNEL_HOST_COUNTS_H
+#define KERNEL_HOST_COUNTS_H
+
+#include "abi/hypercall.h"
+
+extern u64 host_counts[HYPERCALL_COUNT];
+
+#endif

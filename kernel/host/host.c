@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* One typed function per hypercall; abi/hypercalls.def says what each does. */
+#include "kernel/host/host.h"
+
+#define CALL0(nr) hypercall(nr, 0, 0, 0, 0, 0, 0)
+#define CALL1(nr, a) hypercall(nr, (u64)(a), 0, 0, 0, 0, 0)
+#define CALL2(nr, a, b) hypercall(nr, (u64)(a), (u64)(b), 0, 0, 0, 0)
+#define CALL3(nr, a, b, c) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), 0, 0, 0)
+#define CALL4(nr, a, b, c, d) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), 0, 0)
+#define CALL5(nr, a, b, c, d, e) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), 0)
+
+_Noreturn void host_panic(const char *text, size_t len)
+{
+	for (;;)
+		CALL2(HYP_panic, text, len);
+}
+
+void host_log(const char *text, size_t len)
+{
+	CALL2(HYP_log, text, len);
+}
+
+_Noreturn void host_exit(int status)
+{
+	for (;;)
+		CALL1(HYP_exit, (u32)status);
+}
+
+s64 host_clone(u32 member)
+{
+	return CALL1(HYP_clone, member);
+}
+
+void host_notify(void)
+{
+	CALL0(HYP_notify);
+}
+
+s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member)
+{
+	return CALL5(HYP_sleep, seen, deadline_ns, fds, nfds * sizeof(*fds), wake_member);
+}
+
+void host_wake(u32 member)
+{
+	CALL1(HYP_wake, member);
+}
+
+s64 host_futex_wait(_Atomic u32 *word, u32 expected, u64 timeout_ns)
+{
+	return CALL3(HYP_futex_wait, word, expected, timeout_ns);
+}
+
+s64 host_futex_wake(_Atomic u32 *word, u32 n)
+{
+	return CALL2(HYP_futex_wake, word, n);
+}
+
+void host_timer(u64 deadline_ns)
+{
+	CALL1(HYP_timer, deadline_ns);
+}
+
+void host_yield(void)
+{
+	CALL0(HYP_yield);
+}
+
+s64 host_populate(u64 addr, u64 len)
+{
+	return CALL2(HYP_populate, addr, len);
+}
+
+s64 host_map_anon(u64 addr, u64 len, int prot)
+{
+	return CALL3(HYP_map_anon, addr, len, prot);
+}
+
+s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset)
+{
+	return CALL5(HYP_map_file, addr, len, prot, handle, offset);
+}
+
+s64 host_map_kin(u64 addr, u64 len, u64 kin_offset, int prot)
+{
+	return CALL4(HYP_map_kin, addr, len, kin_offset, prot);
+}
+
+s64 host_protect(u64 addr, u64 len, int prot)
+{
+	return CALL3(HYP_protect, addr, len, prot);
+}
+
+s64 host_unmap(u64 addr, u64 len)
+{
+	return CALL2(HYP_unmap, addr, len);
+}
+
+s64 host_discard(u64 addr, u64 len)
+{
+	return CALL2(HYP_discard, addr, len);
+}
+
+s64 host_advise(u64 addr, u64 len, int advice)
+{
+	return CALL3(HYP_advise, addr, len, advice);
+}
+
+s64 host_kin_discard(u64 kin_offset, u64 len)
+{
+	return CALL2(HYP_kin_discard, kin_offset, len);
+}
+
+s64 host_fs_open(const char *path, int flags)
+{
+	return CALL2(HYP_fs_open, path, flags);
+}
+
+void host_fs_close(int handle)
+{
+	CALL1(HYP_fs_close, handle);
+}
+
+s64 host_fs_stat(const char *path, struct hyp_stat *st)
+{
+	return CALL3(HYP_fs_stat, path, st, sizeof(*st));
+}
+
+s64 host_fs_fstat(int handle, struct hyp_stat *st)
+{
+	return CALL3(HYP_fs_fstat, handle, st, sizeof(*st));
+}
+
+s64 host_fs_readlink(const char *path, char *buf, size_t len)
+{
+	return CALL3(HYP_fs_readlink, path, buf, len);
+}
+
+s64 host_fs_getdents(int handle, void *buf, size_t len, u64 pos)
+{
+	return CALL4(HYP_fs_getdents, handle, buf, len, pos);
+}
+
+s64 host_fs_pread(int handle, void *buf, size_t len, u64 pos)
+{
+	return CALL4(HYP_fs_pread, handle, buf, len, pos);
+}
+
+s64 host_io_read(int handle, void *buf, size_t len)
+{
+	return CALL3(HYP_io_read, handle, buf, len);
+}
+
+s64 host_io_write(int handle, const void *buf, size_t len)
+{
+	return CALL3(HYP_io_write, handle, buf, len);
+}
+
+s64 host_io_seek(int handle, s64 offset, int whence)
+{
+	return CALL3(HYP_io_seek, handle, offset, whence);
+}
+
+s64 host_io_ioctl(int handle, u64 cmd, void *buf, size_t len)
+{
+	return CALL4(HYP_io_ioctl, handle, cmd, buf, len);
+}
+
+s64 host_random(void *buf, size_t len)
+{
+	return CALL2(HYP_random, buf, len);
+}
+
+s64 host_clock(int clock)
+{
+	return CALL1(HYP_clock, clock);
+}
+
+s64 host_usage(struct hyp_usage *usage)
+{
+	return CALL2(HYP_usage, usage, sizeof(*usage));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* The only way out of the kernel: one typed function per hypercall. */
+#ifndef KERNEL_HOST_HOST_H
+#define KERNEL_HOST_HOST_H
+
+#include "abi/hypercall.h"
+
+s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
+
+_Noreturn void host_panic(const char *text, size_t len);
+void host_log(const char *text, size_t len);
+_Noreturn void host_exit(int status);
+s64 host_clone(u32 member);
+void host_notify(void);
+s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member);
+void host_wake(u32 member);
+s64 host_futex_wait(_Atomic u32 *word, u32 expected, u64 timeout_ns);
+s64 host_futex_wake(_Atomic u32 *word, u32 n);
+void host_timer(u64 deadline_ns);
+void host_yield(void);
+s64 host_populate(u64 addr, u64 len);
+s64 host_map_anon(u64 addr, u64 len, int prot);
+s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset);
+s64 host_map_kin(u64 addr, u64 len, u64 kin_offset, int prot);
+s64 host_protect(u64 addr, u64 len, int prot);
+s64 host_unmap(u64 addr, u64 len);
+s64 host_discard(u64 addr, u64 len);
+s64 host_advise(u64 addr, u64 len, int advice);
+s64 host_kin_discard(u64 kin_offset, u64 len);
+s64 host_fs_open(const char *path, int flags);
+void host_fs_close(int handle);
+s64 host_fs_stat(const char *path, struct hyp_stat *st);
+s64 host_fs_fstat(int handle, struct hyp_stat *st);
+s64 host_fs_readlink(const char *path, char *buf, size_t len);
+s64 host_fs_getdents(int handle, void *buf, size_t len, u64 pos);
+s64 host_fs_pread(int handle, void *buf, size_t len, u64 pos);
+s64 host_io_read(int handle, void *buf, size_t len);
+s64 host_io_write(int handle, const void *buf, size_t len);
+s64 host_io_seek(int handle, s64 offset, int whence);
+s64 host_io_ioctl(int handle, u64 cmd, void *buf, size_t len);
+s64 host_random(void *buf, size_t len);
+s64 host_clock(int clock);
+s64 host_usage(struct hyp_usage *usage);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in the frame. */
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/host/counts.h"
+#include "kernel/host/host.h"
+
+/* How often each was made since this member began; the reader copes with a fork in between. */
+u64 host_counts[HYPERCALL_COUNT];
+
+/* kernel/arch/x86_64/entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for a hypercall. */
+void hypercall_kvm(void);
+
+/*
+ * Not re-entrant, and need not be: nothing between the first store and the last load can fault, and interrupts do not run
+ * kernel code.
+ */
+s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+	volatile struct hypercall_frame *f = (struct hypercall_frame *)HYPERCALL_ADDR;
+
+	host_counts[nr]++;
+	PERCPU->hypercalls++;
+	f->number = nr;
+	f->ret = 0;
+	f->arg[0] = a0;
+	f->arg[1] = a1;
+	f->arg[2] = a2;
+	f->arg[3] = a3;
+	f->arg[4] = a4;
+	f->arg[5] = a5;
+	if (BOOT_INFO->hypercall_entry)
+		((void (*)(void))BOOT_INFO->hypercall_entry)();
+	else
+		hypercall_kvm();
+	/* The monitor has read and written any memory that the arguments name. */
+	__asm__ volatile("" : : : "memory");
+	return f->ret;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Doorbells: how one member makes another look. The sleeper (its kernel, then its monitor):
+ *
+ *	seen = doorbell; look at everything; doorbell_state = ASLEEP_*; block while doorbell == seen
+ *
+ * The waker: change something; ++doorbell (a locked instruction, so a full barrier); read the
+ * state. If the waker reads RUNNING, the state's store comes later in the sleeper's order, so the
+ * comparison behind it sees the new sequence and the sleeper does not block. If it reads
+ * ASLEEP_FUTEX, the wake finds the sleeper blocked, or about to compare and to fail. ASLEEP_POLL
+ * blocks in ppoll, which a futex wake does not reach: the supervisor's signal does, and ppoll's
+ * mask closes the gap.
+ */
+#include "kernel/kin/root.h"
+
+#include "kernel/host/host.h"
+
+static inline bool is_self(u32 member)
+{
+	return member == ((struct boot_info *)BOOT_INFO_ADDR)->member;
+}
+
+/* Sets the mailbox bit and tells the supervisor, unless the bit was set: then its setter does. */
+static void mailbox_kick(u32 member)
+{
+	u64 bit = 1ull << member % 64;
+
+	atomic_store(&KIN->members[member].kicked, 1);
+	if (!(atomic_fetch_or(&KIN->kick_map[member / 64], bit) & bit))
+		host_notify();
+}
+
+void doorbell_ring(u32 member)
+{
+	struct kin_member *m = &KIN->members[member];
+
+	atomic_fetch_add(&m->doorbell, 1);
+	if (is_self(member))
+		return;
+	u32 state = atomic_load(&m->doorbell_state);
+	if (state == DOORBELL_ASLEEP_FUTEX)
+		host_wake(member);
+	else if (state == DOORBELL_ASLEEP_POLL)
+		mailbox_kick(member);
+}
+
+/*
+ * What the target should see is in kin already. kicked and the doorbell come first, so that a
+ * target on its way to sleep or to the application looks again; two kickers at once both set the
+ * same bit, and the supervisor clears it before it sends the signal.
+ */
+void member_kick(u32 member)
+{
+	struct kin_member *m = &KIN->members[member];
+
+	atomic_store(&m->kicked, 1);
+	atomic_fetch_add(&m->doorbell, 1);
+	if (is_self(member))
+		return;
+	if (atomic_load(&m->doorbell_state) == DOORBELL_ASLEEP_FUTEX)
+		host_wake(member);
+	else
+		mailbox_kick(member);
+}

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * futex(2). Waiters on shared words stand in hashed queues in kin, those on private words in
+ * hashed lists of this member.
+ *
+ * Why no wake is lost: a waiter queues itself first and then reads the word; whoever wakes has
+ * changed the word before it looks at the queue. Being taken off the queue is what ends a wait,
+ * so a wake and a time-out or signal that come together cannot both be reported.
+ *
+ * Death: a killed member's waiters are buried with it, and a wake that one of them had taken is
+ * passed on. The robust mutexes it held in private memory concern nobody any more; those in
+ * shared memory stay locked, because their list is in private memory that is gone (a thread that
+ * exits, also by a fatal signal inside, walks its list).
+ */
+#include "kernel/kin/futex.h"
+
+#include <asm/errno.h>
+#include <linux/futex.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define PRIVATE_BUCKETS 64
+#define ROBUST_LIMIT 2048
+#define HASH_MULTIPLIER 0x9e3779b97f4a7c15ull
+#define WAKE_OP_TRIES 1000
+
+TAILQ_HEAD(waiter_list, kin_waiter);
+
+/* Private waiters: link is ours, queue stays NULL, key becomes 0 when woken. */
+static struct waiter_list private_lists[PRIVATE_BUCKETS];
+
+struct futex_key {
+	u64 addr;                 /* in kin if shared, else the application's */
+	struct kin_queue *queue;  /* shared */
+	struct waiter_list *list; /* private */
+};
+
+void futexes_init(void)
+{
+	for (u32 i = 0; i < FUTEX_BUCKETS; i++)
+		queue_init(&ROOT->futexes[i]);
+}
+
+static s64 key_get(u64 addr, bool shared, struct futex_key *key)
+{
+	u64 kin = 0, hash;
+
+	if (addr % sizeof(u32))
+		return -EINVAL;
+	if (addr >= USER_ADDRESS_END)
+		return -EFAULT;
+	if (shared)
+		kin = mm_shared_key(current->proc->mm, addr);
+	key->addr = kin ? kin : addr;
+	hash = (key->addr >> 2) * HASH_MULTIPLIER >> 32;
+	key->queue = kin ? &ROOT->futexes[hash % FUTEX_BUCKETS] : NULL;
+	key->list = kin ? NULL : &private_lists[hash % PRIVATE_BUCKETS];
+	if (key->list && !key->list->tqh_last)
+		TAILQ_INIT(key->list);
+	return 0;
+}
+
+/* ---- waiting */
+
+static void waiter_enqueue(struct kin_waiter *w, const struct futex_key *key, u32 bits)
+{
+	w->key = key->addr;
+	w->bits = bits;
+	w->exclusive = 1;
+	if (key->queue)
+		queue_add(key->queue, w);
+	else
+		TAILQ_INSERT_TAIL(key->list, w, link);
+}
+
+static bool waiter_done(struct kin_waiter *w, const struct futex_key *key)
+{
+	return key->queue ? !__atomic_load_n(&w->queue, __ATOMIC_ACQUIRE) : w->key == 0;
+}
+
+/* False: a waker was faster. A requeue may have moved it to another queue or list. */
+static bool waiter_dequeue(struct kin_waiter *w, const struct futex_key *key)
+{
+	if (!key->queue) {
+		struct futex_key now;
+
+		if (w->key == 0 || key_get(w->key, false, &now))
+			return false;
+		TAILQ_REMOVE(now.list, w, link);
+		return true;
+	}
+	for (;;) {
+		struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+
+		if (!q)
+			return false;
+		queue_lock(q);
+		bool here = w->queue == q;
+		if (here)
+			queue_unlink(q, w);
+		kin_unlock(&q->lock);
+		if (here)
+			return true;
+	}
+}
+
+static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
+{
+	struct futex_key key;
+	struct kin_waiter *w;
+	u32 now;
+	s64 err = key_get(addr, shared, &key);
+
+	if (err)
+		return err;
+	w = waiter_get();
+	waiter_enqueue(w, &key, bits);
+	if (user_load32((u32 *)addr, &now))
+		err = -EFAULT;
+	else if (now != value)
+		err = -EAGAIN;
+	while (!err && !waiter_done(w, &key))
+		err = thread_sleep(deadline_ns, true);
+	if (!waiter_dequeue(w, &key))
+		err = 0;
+	waiter_put(w);
+	return err;
+}
+
+static s64 wait_restart(void)
+{
+	struct thread *t = current;
+	u64 *arg = t->restart_arg;
+	s64 r = do_wait(arg[0], (u32)arg[1], arg[1] >> 32, arg[2], arg[3]);
+
+	if (r != -EINTR)
+		return r;
+	if (arg[3] == HYP_NO_DEADLINE)
+		return -ERESTARTSYS;
+	t->restart_fn = (u64)wait_restart;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+/* user_time: relative, or absolute on the monotonic or the real clock. */
+static s64 wait_deadline(u64 user_time, bool absolute, bool realtime, u64 *deadline_ns)
+{
+	s64 time[2];
+	u64 ns, now = time_mono_ns();
+
+	*deadline_ns = HYP_NO_DEADLINE;
+	if (!user_time)
+		return 0;
+	if (copy_in(time, (void *)user_time, sizeof(time)))
+		return -EFAULT;
+	if (time[0] < 0 || time[1] < 0 || time[1] >= (s64)NSEC_PER_SEC)
+		return -EINVAL;
+	if (time[0] >= (s64)(1ull << 33))
+		return 0;
+	ns = time[0] * NSEC_PER_SEC + time[1];
+	if (absolute && realtime) {
+		u64 real = time_real_ns();
+
+		ns = ns > real ? ns - real : 0;
+	}
+	*deadline_ns = absolute && !realtime ? ns : time_deadline(now, ns);
+	return 0;
+}
+
+static s64 futex_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
+{
+	u64 *arg = current->restart_arg;
+
+	if (!bits)
+		return -EINVAL;
+	arg[0] = addr;
+	arg[1] = value | (u64)bits << 32;
+	arg[2] = shared;
+	arg[3] = deadline_ns;
+	return wait_restart();
+}
+
+/* ---- waking */
+
+static bool matches(struct kin_waiter *w, u64 addr, u32 bits)
+{
+	return w->key == addr && w->bits & bits;
+}
+
+static u32 wake_private(const struct futex_key *key, u32 n, u32 bits)
+{
+	struct kin_waiter *w = TAILQ_FIRST(key->list), *next;
+	u32 woken = 0;
+
+	for (; w && woken < n; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (!matches(w, key->addr, bits))
+			continue;
+		TAILQ_REMOVE(key->list, w, link);
+		w->key = 0;
+		thread_wake((struct thread *)w->thread);
+		woken++;
+	}
+	return woken;
+}
+
+/* Under the queue's lock. True: the set of members to ring is full. */
+static bool wake_locked(const struct futex_key *key, u32 n, u32 bits, u32 *woken,
+			struct ring_set *r)
+{
+	struct kin_waiter *w = TAILQ_FIRST(&key->queue->head), *next;
+	bool full = false;
+
+	for (; w && *woken < n && !full; w = next) {
+		u32 member = w->member;
+
+		next = TAILQ_NEXT(w, link);
+		if (!matches(w, key->addr, bits) || member_gone(member, w->generation))
+			continue;
+		/* Its owner may return as soon as it is off the queue: nothing of w after the mark. */
+		queue_unlink(key->queue, w);
+		atomic_store(&w->woken, 1);
+		++*woken;
+		full = ring_add(r, member);
+	}
+	return full;
+}
+
+static u32 wake_shared(const struct futex_key *key, u32 n, u32 bits)
+{
+	struct ring_set r = {0};
+	u32 woken = 0;
+	bool more;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&key->queue->count) == 0)
+		return 0;
+	do {
+		queue_lock(key->queue);
+		more = wake_locked(key, n, bits, &woken, &r);
+		kin_unlock(&key->queue->lock);
+		ring_all(&r);
+	} while (more);
+	return woken;
+}
+
+static s64 futex_wake(u64 addr, u32 n, u32 bits, bool shared)
+{
+	struct futex_key key;
+	s64 err = key_get(addr, shared, &key);
+
+	if (err)
+		return err;
+	if (!bits)
+		return -EINVAL;
+	return key.queue ? wake_shared(&key, n, bits) : wake_private(&key, n, bits);
+}
+
+s64 futex_wake_user(u64 addr, u32 n)
+{
+	return futex_wake(addr, n, FUTEX_BITSET_MATCH_ANY, true);
+}
+
+/* ---- requeueing */
+
+static void queues_lock(struct kin_queue *a, struct kin_queue *b)
+{
+	queue_lock(MIN(a, b));
+	if (a != b)
+		queue_lock(MAX(a, b));
+}
+
+static void queues_unlock(struct kin_queue *a, struct kin_queue *b)
+{
+	kin_unlock(&a->lock);
+	if (a != b)
+		kin_unlock(&b->lock);
+}
+
+static u32 requeue_shared(const struct futex_key *from, const struct futex_key *to, u32 n)
+{
+	struct kin_waiter *w = TAILQ_FIRST(&from->queue->head), *next;
+	u32 moved = 0;
+
+	for (; w && moved < n; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (w->key != from->addr)
+			continue;
+		queue_unlink(from->queue, w);
+		w->key = to->addr;
+		queue_link(to->queue, w);
+		moved++;
+	}
+	return moved;
+}
+
+static u32 requeue_private(const struct futex_key *from, const struct futex_key *to, u32 n)
+{
+	struct kin_waiter *w = TAILQ_FIRST(from->list), *next;
+	u32 moved = 0;
+
+	for (; w && moved < n; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (w->key != from->addr)
+			continue;
+		TAILQ_REMOVE(from->list, w, link);
+		w->key = to->addr;
+		TAILQ_INSERT_TAIL(to->list, w, link);
+		moved++;
+	}
+	return moved;
+}
+
+static s64 requeue_keys(const struct futex_key *from, const struct futex_key *to, u32 nwake,
+			u32 nmove, u64 addr, const u32 *expected)
+{
+	struct ring_set r = {0};
+	u32 now, done = 0;
+	bool full = true;
+	s64 err = 0;
+
+	if (!from->queue) {
+		done = wake_private(from, nwake, FUTEX_BITSET_MATCH_ANY);
+		return done + (from->addr == to->addr ? 0 : requeue_private(from, to, nmove));
+	}
+	while (full && !err) {
+		full = false;
+		queues_lock(from->queue, to->queue);
+		/* The page is there, the caller has just read it. */
+		if (expected && (user_load32((u32 *)addr, &now) || now != *expected))
+			err = -EAGAIN;
+		if (!err)
+			full = wake_locked(from, nwake, FUTEX_BITSET_MATCH_ANY, &done, &r);
+		if (!err && !full && from->addr != to->addr)
+			done += requeue_shared(from, to, nmove);
+		queues_unlock(from->queue, to->queue);
+		ring_all(&r);
+		expected = NULL;
+	}
+	return err ? err : done;
+}
+
+static s64 futex_requeue(u64 addr, u64 addr2, u32 nwake, u32 nmove, bool shared,
+			 const u32 *expected)
+{
+	struct futex_key from, to;
+	u32 now;
+	s64 err = key_get(addr, shared, &from);
+
+	if (!err)
+		err = key_get(addr2, shared, &to);
+	if (!err && ((s32)nwake < 0 || (s32)nmove < 0 || !from.queue != !to.queue))
+		err = -EINVAL;
+	if (!err && expected && user_load32((u32 *)addr, &now))
+		err = -EFAULT;
+	if (!err && expected && now != *expected)
+		err = -EAGAIN;
+	return err ? err : requeue_keys(&from, &to, nwake, nmove, addr, expected);
+}
+
+/* ---- FUTEX_WAKE_OP */
+
+static bool wake_op_value(u32 code, u32 old, u32 *value)
+{
+	u32 op = code >> 28 & 7, arg = (u32)((s32)(code << 8) >> 20);
+
+	if (code >> 28 & FUTEX_OP_OPARG_SHIFT)
+		arg = 1u << (arg & 31);
+	switch (op) {
+	case FUTEX_OP_SET: *value = arg; return true;
+	case FUTEX_OP_ADD: *value = old + arg; return true;
+	case FUTEX_OP_OR: *value = old | arg; return true;
+	case FUTEX_OP_ANDN: *value = old & ~arg; return true;
+	case FUTEX_OP_XOR: *value = old ^ arg; return true;
+	default: return false;
+	}
+}
+
+static s64 wake_op_compare(u32 code, s32 old)
+{
+	s32 arg = (s32)(code << 20) >> 20;
+
+	switch (code >> 24 & 15) {
+	case FUTEX_OP_CMP_EQ: return old == arg;
+	case FUTEX_OP_CMP_NE: return old != arg;
+	case FUTEX_OP_CMP_LT: return old < arg;
+	case FUTEX_OP_CMP_LE: return old <= arg;
+	case FUTEX_OP_CMP_GT: return old > arg;
+	case FUTEX_OP_CMP_GE: return old >= arg;
+	default: return -ENOSYS;
+	}
+}
+
+static s64 futex_wake_op(u64 addr, u64 addr2, u32 n, u32 n2, u32 code, bool shared)
+{
+	u32 old, value, found;
+	s64 woken, second;
+
+	if (addr % sizeof(u32) || addr2 % sizeof(u32))
+		return -EINVAL;
+	if (user_load32((u32 *)addr2, &old))
+		return -EFAULT;
+	for (u32 i = 0;; old = found, i++) {
+		if (!wake_op_value(code, old, &value))
+			return -ENOSYS;
+		if (i == WAKE_OP_TRIES)
+			return -EAGAIN;
+		if (user_cmpxchg32((u32 *)addr2, old, value, &found))
+			return -EFAULT;
+		if (found == old)
+			break;
+	}
+	woken = futex_wake(addr, n, FUTEX_BITSET_MATCH_ANY, shared);
+	second = woken < 0 ? woken : wake_op_compare(code, old);
+	if (second <= 0)
+		return second < 0 ? second : woken;
+	second = futex_wake(addr2, n2, FUTEX_BITSET_MATCH_ANY, shared);
+	return second < 0 ? second : woken + second;
+}
+
+/* ---- the system calls */
+
+s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+{
+	u32 cmd = op & FUTEX_CMD_MASK, expected = value3;
+	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
+	u64 deadline = HYP_NO_DEADLINE;
+	s64 err;
+
+	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
+	switch (cmd) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+		err = wait_deadline(timeout, cmd == FUTEX_WAIT_BITSET, realtime, &deadline);
+		return err ? err : futex_wait(addr, value, cmd == FUTEX_WAIT ? ~0u : expected, shared,
+					      deadline);
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+		return futex_wake(addr, value, cmd == FUTEX_WAKE ? ~0u : expected, shared);
+	case FUTEX_REQUEUE:
+		return futex_requeue(addr, addr2, value, timeout, shared, NULL);
+	case FUTEX_CMP_REQUEUE:
+		return futex_requeue(addr, addr2, value, timeout, shared, &expected);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(addr, addr2, value, timeout, expected, shared);
+	default:
+		return -ENOSYS;
+	}
+}
+
+s64 sys_set_robust_list(u64 head, u64 len)
+{
+	if (len != sizeof(struct robust_list_head))
+		return -EINVAL;
+	current->robust_list = head;
+	current->robust_len = len;
+	return 0;
+}
+
+s64 sys_get_robust_list(u64 pid, u64 head, u64 len)
+{
+	u64 size = sizeof(struct robust_list_head);
+
+	if (pid && (s32)pid != current->tid)
+		return (s32)pid == current->proc->kp->pid ? -EPERM : -ESRCH;
+	if (copy_out((void *)len, &size, sizeof(size)) ||
+	    copy_out((void *)head, &current->robust_list, sizeof(u64)))
+		return -EFAULT;
+	return 0;
+}
+
+/* ---- robust lists: robust_list(7) in Linux's documentation */
+
+static void robust_release(u64 addr, s32 tid, bool pending)
+{
+	u32 old, found;
+
+	if (addr % sizeof(u32) || user_load32((u32 *)addr, &old))
+		return;
+	/* Died between unlocking and waking: somebody may wait for that wake. */
+	if (pending && old == 0) {
+		futex_wake_user(addr, 1);
+		return;
+	}
+	while ((old & FUTEX_TID_MASK) == (u32)tid) {
+		if (user_cmpxchg32((u32 *)addr, old, (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found))
+			return;
+		if (found == old) {
+			if (old & FUTEX_WAITERS)
+				futex_wake_user(addr, 1);
+			return;
+		}
+		old = found;
+	}
+}
+
+void futex_exit_robust(struct thread *t)
+{
+	struct robust_list_head head;
+	u64 entry, next, pending, self = t->robust_list;
+
+	if (!self || copy_in(&head, (void *)self, sizeof(head)))
+		return;
+	t->robust_list = 0;
+	pending = (u64)head.list_op_pending & ~1ull;
+	entry = (u64)head.list.next & ~1ull;
+	for (u32 i = 0; i < ROBUST_LIMIT && entry && entry != self; i++, entry = next & ~1ull) {
+		if (copy_in(&next, (void *)entry, sizeof(next)))
+			break;
+		if (entry != pending)
+			robust_release(entry + head.futex_offset, t->tid, false);
+	}
+	if (pending)
+		robust_release(pending + head.futex_offset, t->tid, true);
+}
+
+void futex_thread_exit(struct thread *t, bool shared)
+{
+	u32 zero = 0;
+
+	futex_exit_robust(t);
+	if (!shared || !t->clear_child_tid)
+		return;
+	if (!copy_out((void *)t->clear_child_tid, &zero, sizeof(zero)))
+		futex_wake_user(t->clear_child_tid, 1);
+}

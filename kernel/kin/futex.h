@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Futexes. A word in shared memory is known to all members by its address in kin; a word in
+ * private memory concerns only the threads of one member and needs no lock.
+ */
+#ifndef KERNEL_KIN_FUTEX_H
+#define KERNEL_KIN_FUTEX_H
+
+#include "common/types.h"
+
+struct thread;
+
+/* Wakes up to n waiters of the word at an application address. */
+s64 futex_wake_user(u64 addr, u32 n);
+/* Robust mutexes of a thread that ends get FUTEX_OWNER_DIED, and a waiter each is woken. */
+void futex_exit_robust(struct thread *t);
+
+#endif

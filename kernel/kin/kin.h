@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Kin from the kernel's side: allocation, owner-aware locks, wait queues, doorbells. Addresses in
+ * kin are the same in every member, so objects in kin point to each other directly; they never
+ * point to private memory.
+ */
+#ifndef KERNEL_KIN_KIN_H
+#define KERNEL_KIN_KIN_H
+
+#include <sys/queue.h>
+
+#include "abi/kin.h"
+
+struct thread;
+
+/* First member only: everything after kin_header. Every member (boot and clone): kin_attach. */
+void kin_init(void);
+void kin_attach(void);
+
+/*
+ * Where each part of the kernel keeps the address of its structures in kin: a fresh monitor (exec
+ * of a vfork child) starts with an empty .bss and finds them here. Set by the first member,
+ * before KIN->ready.
+ */
+enum kin_root {
+	ROOT_PROC,
+	ROOT_VFS,
+	ROOT_FUTEX,
+	ROOT_FILES,
+	ROOT_LOCKS,
+	ROOT_MM,
+	ROOT_TIME,
+	ROOT_NET,
+	KIN_ROOTS = 16
+};
+void *kin_root_get(enum kin_root root);
+void kin_root_set(enum kin_root root, void *p);
+
+/* Memory. Zeroed. kin_alloc: any size up to 1 MiB, 16-byte aligned; NULL if kin is full. */
+void *kin_alloc(size_t size);
+void kin_free(void *p, size_t size);
+/* Whole pages, physically contiguous in kin, zeroed when handed out. */
+void *kin_pages_alloc(size_t npages);
+void kin_pages_free(void *p, size_t npages);
+/* The same without the zeroing, for buffers whose content is written before it is read. */
+void *kin_pages_alloc_raw(size_t npages);
+/* Exactly this page, zeroed, if it is free; false otherwise. */
+bool kin_page_alloc_at(void *p);
+u64 kin_pages_used(void);
+/*
+ * A fault at addr (kernel's or application's): true if it lies in kin below the high-water mark and
+ * is mapped now. Takes no lock.
+ */
+bool kin_fault(u64 addr);
+
+/*
+ * A lock in kin. The word holds the owner's member index and generation, so that a lock whose
+ * owner died is noticed: then the family ends with one message, unless recover was given and
+ * returns true (the structure is whole again). Short sections only: no hypercall but the lock's
+ * own while holding one, no copy to or from application memory unless the lock's comment allows
+ * it (a fault may sleep). Not recursive. Order: documented at each lock.
+ */
+struct kin_lock {
+	_Atomic u32 word;
+};
+typedef bool (*kin_recover_fn)(void *arg);
+void kin_lock_named(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg);
+#define kin_lock(l) kin_lock_named((l), __FILE__ ": " #l, NULL, NULL)
+#define kin_lock_recover(l, recover, arg) kin_lock_named((l), __FILE__ ": " #l, (recover), (arg))
+bool kin_trylock(struct kin_lock *l);
+void kin_unlock(struct kin_lock *l);
+/* A recover for structures that every single store leaves whole. */
+bool kin_recover_whole(void *arg);
+/* By this member; 0 whenever it sleeps, forks or returns to the application. */
+u32 kin_locks_held(void);
+/* True if l is held by a member that is DEAD or gone. */
+bool kin_lock_orphaned(struct kin_lock *l);
+
+/*
+ * Wait queues. A waiter record lives in kin and belongs to one thread of one member.
+ *
+ *	struct kin_waiter *w = waiter_get();    never fails
+ *	queue_add(&q, w);                          from now on a wake is remembered
+ *	while (!condition && !err)
+ *		err = thread_sleep(deadline_ns, true);  0 (woken: look again), -EINTR (signal), -ETIMEDOUT
+ *	queue_remove(w); waiter_put(w);
+ *
+ * queue_wake marks waiters and rings the doorbells of their members. It takes the queue's own lock
+ * only.
+ */
+struct kin_waiter {
+	TAILQ_ENTRY(kin_waiter) link;
+	struct kin_queue *queue; /* NULL while not queued; queue->lock protects link and this */
+	u32 member, generation;
+	_Atomic u32 woken;
+	u32 exclusive;
+	u64 thread;              /* the owner's private struct thread; only the owner follows it */
+	u64 key;                 /* futexes: the address waited for */
+	u32 bits;
+	u32 index;
+};
+struct kin_queue {
+	struct kin_lock lock;
+	_Atomic u32 count;       /* waiters queued, readable without the lock: 0 is nothing to wake */
+	TAILQ_HEAD(, kin_waiter) head;
+};
+void queue_init(struct kin_queue *q);
+void queue_add(struct kin_queue *q, struct kin_waiter *w);
+void queue_remove(struct kin_waiter *w);
+/* Before its memory is freed: waiters of the dead may be left. */
+void queue_destroy(struct kin_queue *q);
+void queue_wake(struct kin_queue *q, u32 max); /* max exclusive waiters, and all others */
+static inline void queue_wake_all(struct kin_queue *q) { queue_wake(q, ~0u); }
+struct kin_waiter *waiter_get(void);
+void waiter_put(struct kin_waiter *w);
+/*
+ * Burial of a dead member, and the last step of a normal exit (of itself, after fdtable_release):
+ * takes its waiters off their queues, passes on the wakes they had, drops the files it held during
+ * calls, and finishes what it died in the middle of.
+ */
+void waiters_bury(u32 member, u32 generation);
+/*
+ * For thread_sleep: was one of t's waiters woken since the last call? Clears the marks, so it
+ * must be called before the condition is looked at again, and after the doorbell was read.
+ */
+bool waiters_woken(struct thread *t);
+/* In the clone, for every thread it inherited: forget the waiters, they are the parent's. */
+void waiters_fork_child(struct thread *t);
+/* thread_destroy: its private records here. */
+void thread_kin_release(struct thread *t);
+
+/* Doorbells. Rings are remembered: a member that is not asleep sees the new sequence first. */
+void doorbell_ring(u32 member);
+/*
+ * Interrupt a member that may be computing: sets kicked, the mailbox bit, and notifies the
+ * supervisor if it runs or polls.
+ */
+void member_kick(u32 member);
+/* A FREE record becomes CLONING or SPAWNING: index, or -EAGAIN. */
+int member_alloc(u32 state);
+void member_free(u32 index);
+static inline struct kin_member *member_self(void);
+
+/*
+ * Blocks the current thread; other threads of the member may run. Returns 0 after any of the
+ * thread's waiters was woken (or spuriously), -EINTR if interruptible and a signal is to be
+ * delivered, -ETIMEDOUT. deadline: CLOCK_MONOTONIC ns or HYP_NO_DEADLINE. Never called with a kin
+ * lock held. (kernel/proc/sched.c)
+ */
+int thread_sleep(u64 deadline_ns, bool interruptible);
+/* The same, and host handles are waited for: revents are filled. At most 64 handles. */
+struct hyp_pollfd;
+int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds);
+
+/*
+ * Memory objects: pages in kin found by index. Used by tmpfs files, shared anonymous memory, memfd,
+ * System V shm. refs counts handles and mappings. Pages are allocated on first use, in contiguous
+ * runs where possible.
+ *
+ * A page stays valid while the caller excludes object_truncate (the file system's inode lock) or
+ * holds a reference of its own beside the owner's: truncation of an object with more than one
+ * reference clears the pages and keeps them, because a mapping may still reach them.
+ */
+struct kin_object;
+/* npages != 0: reserve one contiguous run if there is one. */
+struct kin_object *object_create(u64 npages);
+void object_get(struct kin_object *o);
+void object_put(struct kin_object *o);
+/*
+ * Address of page index, allocated if create; NULL: hole or no memory. *run (if not NULL): pages
+ * contiguous from it (>= 1).
+ */
+void *object_page(struct kin_object *o, u64 index, bool create, u64 *run);
+void object_truncate(struct kin_object *o, u64 npages); /* frees pages at index >= npages */
+u64 object_pages(struct kin_object *o);                 /* pages present */
+/* Clears pages [first, first + n) that are present, or frees them if nothing else can map them. */
+void object_punch(struct kin_object *o, u64 first, u64 n);
+
+/*
+ * A thread ends, or its process execs: its robust list is walked; then, if the memory goes on being
+ * used (shared), clear_child_tid is zeroed and its waiters are woken. (kernel/kin/futex.c)
+ */
+void futex_thread_exit(struct thread *t, bool shared);
+/*
+ * Adds this member's counts since the last call to KIN->stats and to its own record; a clone's
+ * counts begin at 0. (kernel/kin/stats.c)
+ */
+void stats_publish(void);
+void stats_fork_child(void);
+
+#include "abi/boot.h"
+#include "abi/hypercall.h"
+static inline struct kin_member *member_self(void)
+{
+	return &KIN->members[((struct boot_info *)BOOT_INFO_ADDR)->member];
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Locks in kin. The word is 0, or owner index + 1 (13 bits), the owner's generation (18 bits),
+ * and a bit that says that somebody sleeps on it. Uncontended: one compare-and-swap to take, one
+ * exchange to release.
+ *
+ * Lost wake-ups: a sleeper sets the waiters bit before it sleeps on the word with that bit, and
+ * whoever takes the lock after having slept keeps the bit set, because others may sleep too; the
+ * release that clears the bit wakes one. If the woken one, or the releasing one between its two
+ * steps, is killed, the others look again after SLEEP_NS. That same time-out is when a dead owner
+ * is noticed: members do not die often enough to pay for more.
+ */
+#include "kernel/kin/root.h"
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+
+#define OWNER_MASK 0x1fffu
+#define GENERATION_SHIFT 13
+#define GENERATION_MASK 0x3ffffu
+#define WAITERS_BIT 0x80000000u
+#define SPINS 300            /* a few microseconds: sections are shorter, a wake-up costs 20 */
+#define SLEEP_NS 20000000ull
+
+static u32 held; /* private: locks this member holds now */
+
+static inline u32 word_self(void)
+{
+	return (BOOT_INFO->member + 1) | (BOOT_INFO->generation & GENERATION_MASK) << GENERATION_SHIFT;
+}
+
+u32 kin_locks_held(void)
+{
+	return held;
+}
+
+bool kin_recover_whole(void *arg)
+{
+	return true;
+}
+
+bool member_gone(u32 member, u32 generation)
+{
+	struct kin_member *m = &KIN->members[member];
+	u32 state = atomic_load(&m->state);
+
+	return state == MEMBER_FREE || state == MEMBER_DEAD ||
+	       ((atomic_load(&m->generation) ^ generation) & GENERATION_MASK) != 0;
+}
+
+static bool word_orphaned(u32 word)
+{
+	u32 owner = word & OWNER_MASK;
+
+	if (owner == 0 || owner > MEMBERS_MAX)
+		return false;
+	return member_gone(owner - 1, word >> GENERATION_SHIFT & GENERATION_MASK);
+}
+
+bool kin_lock_orphaned(struct kin_lock *l)
+{
+	return word_orphaned(atomic_load(&l->word));
+}
+
+/* Takes over the lock of a dead owner. False: somebody else was faster. */
+static bool lock_inherit(struct kin_lock *l, u32 word, const char *name, kin_recover_fn recover,
+			 void *arg)
+{
+	if (!atomic_compare_exchange_strong(&l->word, &word, word_self() | WAITERS_BIT))
+		return false;
+	if (!recover || !recover(arg))
+		family_fatal("member %u died holding a lock that cannot be recovered (%s)",
+			     (word & OWNER_MASK) - 1, name);
+	return true;
+}
+
+static void lock_slow(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg)
+{
+	u32 self = word_self();
+
+	for (u32 i = 0; i < SPINS; i++) {
+		u32 word = atomic_load_explicit(&l->word, memory_order_relaxed);
+
+		if (word == 0 && atomic_compare_exchange_weak(&l->word, &word, self))
+			return;
+		if ((word & ~WAITERS_BIT) == self)
+			kpanic("lock taken twice (%s)", name);
+		cpu_relax();
+	}
+	for (;;) {
+		u32 word = atomic_load(&l->word);
+
+		if (word == 0) {
+			if (atomic_compare_exchange_strong(&l->word, &word, self | WAITERS_BIT))
+				return;
+			continue;
+		}
+		if (!(word & WAITERS_BIT) &&
+		    !atomic_compare_exchange_strong(&l->word, &word, word | WAITERS_BIT))
+			continue;
+		word |= WAITERS_BIT;
+		host_futex_wait(&l->word, word, SLEEP_NS);
+		if (atomic_load(&l->word) == word && word_orphaned(word) &&
+		    lock_inherit(l, word, name, recover, arg))
+			return;
+	}
+}
+
+void kin_lock_named(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg)
+{
+	u32 word = 0;
+
+	if (!atomic_compare_exchange_strong_explicit(&l->word, &word, word_self(),
+						     memory_order_acquire, memory_order_relaxed))
+		lock_slow(l, name, recover, arg);
+	held++;
+}
+
+bool kin_trylock(struct kin_lock *l)
+{
+	u32 word = 0;
+
+	if (!atomic_compare_exchange_strong(&l->word, &word, word_self()))
+		return false;
+	held++;
+	return true;
+}
+
+void kin_unlock(struct kin_lock *l)
+{
+	u32 word = atomic_exchange_explicit(&l->word, 0, memory_order_release);
+
+	if ((word & ~WAITERS_BIT) != word_self())
+		kpanic("lock at %p released by a member that does not hold it", (void *)l);
+	held--;
+	if (word & WAITERS_BIT)
+		host_futex_wake(&l->word, 1);
+}

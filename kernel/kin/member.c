@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Member records, from the kernel's side: FREE -> CLONING or SPAWNING here, and back if the clone
+ * failed or after a burial. abi/kin.h says who else changes a record's state.
+ *
+ * The compare-and-swap of state is the allocation; a member that dies right after it leaves a
+ * CLONING record without a host_pid, which the supervisor finds when it reaps the parent.
+ */
+#include "kernel/kin/root.h"
+
+#include <asm/errno.h>
+
+#include "kernel/lib/lib.h"
+
+int member_alloc(u32 state)
+{
+	for (u32 i = 0; i < MEMBERS_MAX; i++) {
+		struct kin_member *m = &KIN->members[i];
+		u32 was = MEMBER_FREE;
+
+		if (atomic_load_explicit(&m->state, memory_order_relaxed) != MEMBER_FREE ||
+		    !atomic_compare_exchange_strong(&m->state, &was, state))
+			continue;
+		/* An exit that was cut short may have left its waiters and holds. */
+		if (ROOT->members[i].waiters || ROOT->members[i].holds)
+			waiters_bury(i, atomic_load(&m->generation));
+		m->parent = ((struct boot_info *)BOOT_INFO_ADDR)->member;
+		m->pid = m->ppid = 0;
+		m->backend = ((struct boot_info *)BOOT_INFO_ADDR)->backend;
+		m->exec_offset = 0;
+		m->clone_tsc = m->resumed_tsc = m->first_tsc = m->exit_tsc = 0;
+		m->syscalls_direct = m->syscalls_trapped = m->sites = 0;
+		m->hypercalls = m->faults = m->interrupts = 0;
+		memset(m->comm, 0, sizeof(m->comm));
+		atomic_store(&m->proc, 0);
+		atomic_store(&m->host_pid, 0);
+		atomic_store(&m->kicked, 0);
+		atomic_store(&m->doorbell_state, DOORBELL_RUNNING);
+		atomic_fetch_add(&m->generation, 1);
+		return i;
+	}
+	return -EAGAIN;
+}
+
+void member_free(u32 index)
+{
+	struct kin_member *m = &KIN->members[index];
+
+	atomic_store(&m->proc, 0);
+	atomic_store(&m->host_pid, 0);
+	atomic_store(&m->state, MEMBER_FREE);
+}

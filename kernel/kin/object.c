@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Memory objects. The first run_pages pages are one contiguous run that was reserved at creation;
+ * the others hang off direct[] and a tree of pages with 512 pointers each, whose height is kept
+ * in the low bits of the root pointer.
+ *
+ * lock: tree, run_pages, present. Order: before the allocator's locks. Death: a page is linked by
+ * one store after it is zero, and unlinked by one store before it is freed, so at most pages are
+ * lost; present is recounted on recovery.
+ */
+#include "kernel/kin/root.h"
+
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+
+#define FANOUT 512
+#define FANOUT_BITS 9
+#define DIRECT 8
+#define HEIGHT_MAX 4
+#define RESERVE_MAX (1ull << 21) /* pages: 8 GiB in one run, larger objects grow page by page */
+#define DISCARD_MIN 64           /* pages of a run that are discarded rather than cleared */
+
+struct kin_object {
+	_Atomic u32 refs;
+	struct kin_lock lock;
+	char *run;
+	u64 run_pages;
+	u64 present;          /* pages outside the run */
+	u64 tree;             /* address of the top node | height; 0: empty */
+	void *direct[DIRECT];
+};
+
+/* What a walk does to the pages in [first, end): free them, or clear them where they are. */
+struct object_walk {
+	u64 first, end;
+	bool clear;
+	u64 done;             /* pages met */
+	char *pending;        /* contiguous pages to free together */
+	u64 npending;
+};
+
+static inline void **tree_node(u64 tree)
+{
+	return (void **)(tree & PAGE_MASK);
+}
+
+static inline u32 tree_height(u64 tree)
+{
+	return tree & (PAGE_SIZE - 1);
+}
+
+static inline u64 tree_span(u32 height)
+{
+	return 1ull << FANOUT_BITS * height;
+}
+
+struct kin_object *object_create(u64 npages)
+{
+	struct kin_object *o = kin_alloc(sizeof(*o));
+
+	if (!o)
+		return NULL;
+	atomic_store(&o->refs, 1);
+	if (npages && npages <= RESERVE_MAX) {
+		o->run = kin_pages_alloc(npages);
+		o->run_pages = o->run ? npages : 0;
+	}
+	return o;
+}
+
+static void walk_flush(struct object_walk *w)
+{
+	if (w->npending)
+		kin_pages_free(w->pending, w->npending);
+	w->npending = 0;
+}
+
+static void walk_page(struct object_walk *w, void **slot)
+{
+	char *page = *slot;
+
+	if (!page)
+		return;
+	w->done++;
+	if (w->clear) {
+		memset(page, 0, PAGE_SIZE);
+		return;
+	}
+	publish(slot, NULL);
+	if (w->npending && w->pending + w->npending * PAGE_SIZE != page)
+		walk_flush(w);
+	if (w->npending++ == 0)
+		w->pending = page;
+}
+
+/*
+ * Visits what lies under node, whose first page has index base. True: node is empty now and may
+ * go.
+ */
+static bool walk_node(struct object_walk *w, void **node, u32 height, u64 base)
+{
+	u64 span = tree_span(height - 1);
+	bool whole = w->first <= base && base + tree_span(height) <= w->end && !w->clear;
+	u64 from = w->first > base ? (w->first - base) / span : 0;
+
+	for (u64 i = from; i < FANOUT && base + i * span < w->end; i++) {
+		if (height == 1) {
+			walk_page(w, &node[i]);
+		} else if (node[i] && walk_node(w, node[i], height - 1, base + i * span)) {
+			void *empty = node[i];
+
+			publish(&node[i], NULL);
+			kin_pages_free(empty, 1);
+		}
+	}
+	return whole;
+}
+
+/* Under o->lock, or by the last holder. */
+static void object_walk(struct kin_object *o, struct object_walk *w)
+{
+	for (u64 i = w->first; i < MIN(w->end, DIRECT); i++)
+		walk_page(w, &o->direct[i]);
+	if (o->tree && w->end > DIRECT) {
+		u64 tree = o->tree;
+
+		if (walk_node(w, tree_node(tree), tree_height(tree), 0)) {
+			publish(&o->tree, 0);
+			kin_pages_free(tree_node(tree), 1);
+		}
+	}
+	walk_flush(w);
+	if (!w->clear)
+		o->present -= MIN(o->present, w->done);
+}
+
+void object_get(struct kin_object *o)
+{
+	atomic_fetch_add(&o->refs, 1);
+}
+
+void object_put(struct kin_object *o)
+{
+	struct object_walk all = {.end = ~0ull};
+
+	if (!o || atomic_fetch_sub(&o->refs, 1) != 1)
+		return;
+	object_walk(o, &all);
+	if (o->run_pages)
+		kin_pages_free(o->run, o->run_pages);
+	kin_free(o, sizeof(*o));
+}
+
+static u64 count_node(void **node, u32 height)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < FANOUT; i++)
+		if (node[i])
+			n += height == 1 ? 1 : count_node(node[i], height - 1);
+	return n;
+}
+
+static bool object_recover(void *arg)
+{
+	struct kin_object *o = arg;
+
+	o->present = o->tree ? count_node(tree_node(o->tree), tree_height(o->tree)) : 0;
+	for (u32 i = 0; i < DIRECT; i++)
+		o->present += o->direct[i] != NULL;
+	return true;
+}
+
+static void object_lock(struct kin_object *o)
+{
+	kin_lock_recover(&o->lock, object_recover, o);
+}
+
+/* Makes the tree high enough for index. */
+static bool tree_grow(struct kin_object *o, u64 index)
+{
+	while (!o->tree || index >= tree_span(tree_height(o->tree))) {
+		void **node = kin_pages_alloc(1);
+		u32 height = o->tree ? tree_height(o->tree) + 1 : 1;
+
+		if (!node)
+			return false;
+		if (height > HEIGHT_MAX) {
+			kin_pages_free(node, 1);
+			return false;
+		}
+		node[0] = tree_node(o->tree);
+		publish(&o->tree, (u64)node | height);
+	}
+	return true;
+}
+
+/* Where the pointer to page index is kept; *left: slots from it to the end of its array. */
+static void **object_slot(struct kin_object *o, u64 index, bool create, u64 *left)
+{
+	if (index < DIRECT) {
+		*left = DIRECT - index;
+		return &o->direct[index];
+	}
+	if (create ? !tree_grow(o, index) : !o->tree || index >= tree_span(tree_height(o->tree)))
+		return NULL;
+	void **node = tree_node(o->tree);
+	for (u32 height = tree_height(o->tree); height > 1; height--) {
+		void **slot = &node[index / tree_span(height - 1) % FANOUT];
+
+		if (!*slot && create)
+			publish(slot, kin_pages_alloc(1));
+		if (!*slot)
+			return NULL;
+		node = *slot;
+	}
+	*left = FANOUT - index % FANOUT;
+	return &node[index % FANOUT];
+}
+
+/* Under o->lock: a zero page, next to its predecessor if that can be. */
+static void *object_fill(struct kin_object *o, u64 index, void **slot)
+{
+	u64 left;
+	void **before = index > o->run_pages ? object_slot(o, index - 1, false, &left) : NULL;
+	char *page = before && *before ? (char *)*before + PAGE_SIZE : NULL;
+
+	if (!page || !kin_page_alloc_at(page))
+		page = kin_pages_alloc(1);
+	if (page) {
+		publish(slot, page);
+		o->present++;
+	}
+	return page;
+}
+
+void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
+{
+	void *page = NULL;
+	u64 n = 1, left;
+
+	object_lock(o);
+	if (index < o->run_pages) {
+		page = o->run + index * PAGE_SIZE;
+		n = o->run_pages - index;
+	} else {
+		void **slot = object_slot(o, index, create, &left);
+
+		page = slot ? *slot : NULL;
+		if (slot && !page && create)
+			page = object_fill(o, index, slot);
+		while (page && n < left && slot[n] == (char *)page + n * PAGE_SIZE)
+			n++;
+	}
+	kin_unlock(&o->lock);
+	if (run)
+		*run = n;
+	return page;
+}
+
+/*
+ * Pages of [first, end) read as zero afterwards. They are freed if the caller's is the only
+ * reference: then nobody maps them, and a later mapping asks object_page, which waits for our
+ * lock.
+ */
+static void object_drop(struct kin_object *o, u64 first, u64 end)
+{
+	struct object_walk w = {.first = first, .end = end};
+	char *tail = NULL;
+	u64 ntail = 0, run_end;
+
+	object_lock(o);
+	w.clear = atomic_load(&o->refs) > 1;
+	run_end = MIN(end, o->run_pages);
+	if (first < o->run_pages && end >= o->run_pages && !w.clear) {
+		tail = o->run + first * PAGE_SIZE;
+		ntail = o->run_pages - first;
+		publish(&o->run_pages, first);
+		run_end = first;
+	}
+	object_walk(o, &w);
+	kin_unlock(&o->lock);
+
+	if (ntail)
+		kin_pages_free(tail, ntail);
+	if (first >= run_end)
+		return;
+	if (run_end - first >= DISCARD_MIN)
+		host_kin_discard((u64)o->run + first * PAGE_SIZE - KIN_BASE,
+				 (run_end - first) * PAGE_SIZE);
+	else
+		memset(o->run + first * PAGE_SIZE, 0, (run_end - first) * PAGE_SIZE);
+}
+
+void object_truncate(struct kin_object *o, u64 npages)
+{
+	object_drop(o, npages, ~0ull);
+}
+
+void object_punch(struct kin_object *o, u64 first, u64 n)
+{
+	object_drop(o, first, first + n);
+}
+
+u64 object_pages(struct kin_object *o)
+{
+	return o->run_pages + o->present;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Pipes: a ring of bytes in kin with one producer and one consumer at a time, each under its own
+ * lock, so that a reader and a writer of two members move data in parallel without leaving their
+ * VMs.
+ */
+#ifndef KERNEL_KIN_PIPE_H
+#define KERNEL_KIN_PIPE_H
+
+#include <stdatomic.h>
+
+#include "kernel/kin/kin.h"
+
+#define PIPE_SIZE_DEFAULT 65536u
+#define PIPE_SIZE_MAX (1u << 20)        /* for the unprivileged, as /proc/sys/fs/pipe-max-size */
+#define PIPE_SIZE_HARD (1u << 31)
+#define PIPE_ATOMIC 4096u               /* PIPE_BUF */
+
+enum { PIPE_READS = 1, PIPE_WRITES = 2 }; /* which ends a file is: file.priv[0] */
+
+/*
+ * Replaced as a whole by F_SETPIPE_SZ. Byte number n of the pipe lies at base[(n - bias) % size].
+ */
+struct pipe_ring {
+	char *base;
+	u64 bias;
+	u32 size;                       /* a power of two pages */
+};
+
+struct inode;
+struct file;
+
+struct pipe {
+	struct kin_lock lock;           /* readers, writers, opens, intent; before the queues' locks */
+	_Atomic u32 readers, writers;   /* open file descriptions by end */
+	_Atomic u32 files;              /* may still touch this memory; a FIFO's: fifo_lock */
+	_Atomic u32 reader_opens, writer_opens; /* ever; a FIFO's opener waits for the other */
+	struct pipe_ring *ring;         /* changed with both transfer locks held, by one store */
+	_Atomic u32 size;               /* of the ring, for those who hold no lock */
+	u64 ino;
+	s64 created_ns;
+	/* A change of ends in progress: what the counts were, for recovery. file is stored last. */
+	struct {
+		struct file *file;
+		u32 ends, readers, writers;
+	} intent;
+	struct kin_queue readable, writable;
+
+	/*
+	 * Transfer locks. Held across copies from and to application memory, never across a sleep.
+	 * Order: write_lock, read_lock. A dead owner left nothing half-done: bytes count once head or
+	 * tail is stored.
+	 */
+	struct kin_lock write_lock __attribute__((aligned(64)));
+	_Atomic u32 last_writer;        /* member; a hint for spinning */
+	_Atomic u64 head;               /* bytes ever written; write_lock to store */
+	struct kin_lock read_lock __attribute__((aligned(64)));
+	_Atomic u32 last_reader;
+	_Atomic u64 tail;               /* bytes ever read; read_lock to store */
+} __attribute__((aligned(64)));
+
+struct iovec;
+s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
+s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
+struct pipe *pipe_new(void);            /* no ends yet; NULL: no memory */
+void pipe_free(struct pipe *p);
+/* f is these ends of p from now on; done again after a death in the middle it does no harm. */
+void pipe_set_ends(struct pipe *p, struct file *f, u32 ends);
+/* A file lets go of its pipe: counts, wakes. The caller then drops files. */
+void pipe_leave(struct pipe *p, struct file *f);
+u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known);
+s64 pipe_resize(struct pipe *p, u64 size);
+u64 pipe_bytes(struct pipe *p);
+/* F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF if f is no pipe. */
+s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
+
+#endif

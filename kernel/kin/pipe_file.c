@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Pipes as files: which open file descriptions are its ends, pipe(2), named FIFOs, and the table
+ * of operations.
+ *
+ * Death: the counts of readers and writers follow from the files' priv[0]. A change writes down
+ * what the counts were (intent), then the file's ends (the publishing store), then the counts;
+ * whoever finds the lock orphaned brings the counts in line with the file. A file whose release
+ * was cut short is released again by burial, and everything below may be done twice.
+ */
+#include <asm/errno.h>
+#include <asm/ioctls.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <linux/uio.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/kin/pipe.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define PIPEFS_DEV 12
+
+static void ends_settle(struct pipe *p)
+{
+	struct file *f = p->intent.file;
+	u32 now = f->priv[0], before = p->intent.ends;
+
+	atomic_store(&p->readers, p->intent.readers + !!(now & PIPE_READS) - !!(before & PIPE_READS));
+	atomic_store(&p->writers, p->intent.writers + !!(now & PIPE_WRITES) - !!(before & PIPE_WRITES));
+	publish(&p->intent.file, NULL);
+}
+
+static bool ends_recover(void *arg)
+{
+	struct pipe *p = arg;
+
+	if (p->intent.file)
+		ends_settle(p);
+	return true;
+}
+
+static void ends_lock(struct pipe *p)
+{
+	kin_lock_recover(&p->lock, ends_recover, p);
+}
+
+void pipe_set_ends(struct pipe *p, struct file *f, u32 ends)
+{
+	ends_lock(p);
+	p->intent.ends = f->priv[0];
+	p->intent.readers = atomic_load(&p->readers);
+	p->intent.writers = atomic_load(&p->writers);
+	publish(&p->intent.file, f);
+	publish(&f->priv[0], (u64)ends);
+	ends_settle(p);
+	kin_unlock(&p->lock);
+}
+
+/*
+ * The other side learns that an end is gone, and, in case a member was killed between moving
+ * bytes and waking for them, that there are bytes or room.
+ */
+void pipe_leave(struct pipe *p, struct file *f)
+{
+	pipe_set_ends(p, f, 0);
+	if (atomic_load(&p->writers) == 0)
+		queue_wake_all(&p->readable);
+	else if (pipe_bytes(p))
+		queue_wake(&p->readable, 1);
+	if (atomic_load(&p->readers) == 0)
+		queue_wake_all(&p->writable);
+	else if (pipe_poll(p, PIPE_WRITES, true) & EPOLLOUT)
+		queue_wake(&p->writable, 1);
+}
+
+static void fifo_leave(struct file *f)
+{
+	struct pipe *p = f->pipe, *gone = NULL;
+	struct inode *ino = f->inode;
+
+	kin_lock_recover(&ROOT->fifo_lock, kin_recover_whole, NULL);
+	publish(&f->pipe, NULL);
+	if (atomic_fetch_sub(&p->files, 1) == 1) {
+		publish(inode_fifo_slot(ino), NULL);
+		gone = p;
+	}
+	kin_unlock(&ROOT->fifo_lock);
+	if (gone)
+		pipe_free(gone);
+}
+
+static void pipe_file_release(struct file *f)
+{
+	struct pipe *p = f->pipe;
+	struct inode *ino = f->inode;
+
+	if (p) {
+		pipe_leave(p, f);
+		if (ino) {
+			fifo_leave(f);
+		} else {
+			publish(&f->pipe, NULL);
+			if (atomic_fetch_sub(&p->files, 1) == 1)
+				pipe_free(p);
+		}
+	}
+	if (ino) {
+		publish(&f->inode, NULL);
+		inode_put(ino);
+	}
+}
+
+static inline bool nonblocking(struct file *f)
+{
+	return atomic_load_explicit(&f->flags, memory_order_relaxed) & O_NONBLOCK;
+}
+
+static s64 pipe_file_readv(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
+{
+	return pipe_readv(f->pipe, iov, n, nonblocking(f));
+}
+
+static s64 pipe_file_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
+{
+	return pipe_writev(f->pipe, iov, n, nonblocking(f));
+}
+
+static s64 pipe_file_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	struct iovec iov = {buf, len};
+
+	return pipe_readv(f->pipe, &iov, 1, nonblocking(f));
+}
+
+static s64 pipe_file_write(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	struct iovec iov = {(void *)buf, len};
+
+	return pipe_writev(f->pipe, &iov, 1, nonblocking(f));
+}
+
+static u32 pipe_file_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->pipe;
+	u32 ends = f->priv[0];
+
+	if (ends & PIPE_READS)
+		poll_wait(pt, &p->readable);
+	if (ends & PIPE_WRITES)
+		poll_wait(pt, &p->writable);
+	/* A FIFO opened without blocking has not hung up before it had a writer. */
+	return pipe_poll(p, ends, f->priv[1] != atomic_load(&p->writer_opens));
+}
+
+static u64 pipe_file_edges(struct file *f)
+{
+	struct pipe *p = f->pipe;
+	u64 edges = 0;
+
+	if (f->priv[0] & PIPE_READS)
+		edges += atomic_load(&p->head) + !atomic_load(&p->writers);
+	if (f->priv[0] & PIPE_WRITES)
+		edges += atomic_load(&p->tail) + !atomic_load(&p->readers);
+	return edges;
+}
+
+static s64 pipe_file_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	u32 bytes;
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	bytes = pipe_bytes(f->pipe);
+	return copy_out((void *)arg, &bytes, sizeof(bytes));
+}
+
+static s64 pipe_file_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = PIPEFS_DEV;
+	st->ino = f->pipe->ino;
+	st->mode = S_IFIFO | 0600;
+	st->nlink = 1;
+	st->uid = current->proc->kp->uid;
+	st->gid = current->proc->kp->gid;
+	st->blksize = PAGE_SIZE;
+	st->atime_ns = st->mtime_ns = st->ctime_ns = st->btime_ns = f->pipe->created_ns;
+	return 0;
+}
+
+const struct file_ops pipe_file_ops = {
+	.name = "pipe",
+	.read = pipe_file_read,
+	.write = pipe_file_write,
+	.readv = pipe_file_readv,
+	.writev = pipe_file_writev,
+	.poll = pipe_file_poll,
+	.edges = pipe_file_edges,
+	.ioctl = pipe_file_ioctl,
+	.stat = pipe_file_stat,
+	.release = pipe_file_release,
+};
+
+s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	if (f->type != FILE_PIPE)
+		return -EBADF;
+	if (cmd == F_GETPIPE_SZ)
+		return f->pipe->ring->size;
+	return pipe_resize(f->pipe, (u32)arg);
+}
+
+int pipe_create(struct file *pair[2], u32 flags)
+{
+	static const u32 access[2] = {O_RDONLY, O_WRONLY};
+	struct pipe *p = pipe_new();
+
+	if (!p)
+		return -ENFILE;
+	p->created_ns = time_real_ns();
+	atomic_store(&p->reader_opens, 1);
+	atomic_store(&p->writer_opens, 1);
+	atomic_store(&p->files, 2);
+	for (u32 i = 0; i < 2; i++) {
+		pair[i] = file_alloc(FILE_PIPE, access[i] | (flags & O_NONBLOCK));
+		if (!pair[i]) {
+			if (i)
+				file_put(pair[0]); /* frees p unless it is the last */
+			if (atomic_fetch_sub(&p->files, i ? 1 : 2) == (i ? 1u : 2u))
+				pipe_free(p);
+			return -ENFILE;
+		}
+		pair[i]->pipe = p;
+		pipe_set_ends(p, pair[i], i ? PIPE_WRITES : PIPE_READS);
+	}
+	return 0;
+}
+
+static s64 do_pipe(u64 fds, u32 flags)
+{
+	struct file *pair[2];
+	s32 fd[2];
+	int err;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL; /* O_DIRECT (packets) too */
+	err = pipe_create(pair, flags);
+	if (err)
+		return err;
+	fd[0] = fd_install(pair[0], 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	if (fd[0] < 0) {
+		file_put(pair[1]);
+		return fd[0];
+	}
+	fd[1] = fd_install(pair[1], 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	if (fd[1] < 0) {
+		fd_close(fd[0]);
+		return fd[1];
+	}
+	if (copy_out((void *)fds, fd, sizeof(fd))) {
+		fd_close(fd[0]);
+		fd_close(fd[1]);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+s64 sys_pipe(u64 fds)
+{
+	return do_pipe(fds, 0);
+}
+
+s64 sys_pipe2(u64 fds, u64 flags)
+{
+	return do_pipe(fds, flags);
+}
+
+/* Waits until the other side has been opened, even if it is closed again by now. */
+static s64 fifo_wait(struct kin_queue *q, _Atomic u32 *opens, u32 before)
+{
+	struct kin_waiter *w = waiter_get();
+	int err = 0;
+
+	queue_add(q, w);
+	while (atomic_load(opens) == before && !err)
+		err = thread_sleep(HYP_NO_DEADLINE, true);
+	queue_remove(w);
+	waiter_put(w);
+	return err ? -ERESTARTSYS : 0;
+}
+
+static struct pipe *fifo_pipe(struct inode *ino, struct file *f)
+{
+	struct pipe **slot = inode_fifo_slot(ino), *p;
+
+	kin_lock_recover(&ROOT->fifo_lock, kin_recover_whole, NULL);
+	p = *slot;
+	if (!p) {
+		p = pipe_new();
+		if (p)
+			publish(slot, p);
+	}
+	if (p) {
+		atomic_fetch_add(&p->files, 1);
+		publish(&f->pipe, p);
+	}
+	kin_unlock(&ROOT->fifo_lock);
+	return p;
+}
+
+/* fifo(7): a reader waits for a writer and the other way round; O_RDWR waits for nobody. */
+static s64 fifo_join(struct pipe *p, struct file *f, u32 flags)
+{
+	bool reads = (flags & O_ACCMODE) != O_WRONLY, writes = (flags & O_ACCMODE) != O_RDONLY;
+	u32 readers = atomic_load(&p->reader_opens), writers = atomic_load(&p->writer_opens);
+
+	if (writes && !reads && (flags & O_NONBLOCK) && atomic_load(&p->readers) == 0)
+		return -ENXIO;
+	pipe_set_ends(p, f, (reads ? PIPE_READS : 0) | (writes ? PIPE_WRITES : 0));
+	if (reads) {
+		atomic_fetch_add(&p->reader_opens, 1);
+		queue_wake_all(&p->writable);
+	}
+	if (writes) {
+		atomic_fetch_add(&p->writer_opens, 1);
+		queue_wake_all(&p->readable);
+	}
+	if (reads && writes)
+		return 0;
+	if (reads && atomic_load(&p->writers) == 0) {
+		if (!(flags & O_NONBLOCK))
+			return fifo_wait(&p->readable, &p->writer_opens, writers);
+		f->priv[1] = atomic_load(&p->writer_opens);
+	}
+	if (writes && atomic_load(&p->readers) == 0)
+		return fifo_wait(&p->writable, &p->reader_opens, readers);
+	return 0;
+}
+
+s64 fifo_open(struct inode *ino, u32 flags, struct file **out)
+{
+	struct file *f;
+	struct pipe *p;
+	s64 err;
+
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+	f = file_alloc(FILE_PIPE, flags);
+	if (!f)
+		return -ENFILE;
+	inode_get(ino);
+	f->inode = ino;
+	p = fifo_pipe(ino, f);
+	err = p ? fifo_join(p, f, flags) : -ENOMEM;
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	*out = f;
+	return 0;
+}

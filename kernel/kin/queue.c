@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Wait queues. The list's forward pointers are the truth: every change of it is one store to such
+ * a pointer, and back pointers, tail and count are rebuilt when the lock of a dead owner is
+ * recovered.
+ *
+ * Why no wake is lost. The waiter: (1) links itself, which raises count, (2) full barrier, (3)
+ * looks at its condition, (4) sleeps if it does not hold. The waker: (a) makes the condition
+ * true, (b) full barrier, (c) reads count. By the barriers either (c) sees (1), and the waiter is
+ * marked and its doorbell rung, or (3) sees (a), and it does not sleep. Between (3) and the
+ * host's sleep the doorbell takes over: thread_sleep reads the doorbell's sequence before it
+ * looks at the marks, the ring raises the sequence after the mark is set, and the host compares
+ * the sequence before it blocks.
+ *
+ * A mark stays until the owner takes it (waiters_woken), so a second waker need not ring again:
+ * the first one's ring is on its way. If that first waker is killed between (a) and its ring, its
+ * burial marks everybody's waiters and rings everybody: waking for no reason is always right, and
+ * members are not killed often.
+ */
+#include "kernel/kin/root.h"
+
+#include "kernel/lib/lib.h"
+
+void queue_init(struct kin_queue *q)
+{
+	atomic_store(&q->lock.word, 0);
+	atomic_store(&q->count, 0);
+	TAILQ_INIT(&q->head);
+}
+
+static bool queue_recover(void *arg)
+{
+	struct kin_queue *q = arg;
+	struct kin_waiter **link = &q->head.tqh_first;
+	u32 count = 0;
+
+	for (; *link; link = &(*link)->link.tqe_next, count++) {
+		(*link)->link.tqe_prev = link;
+		(*link)->queue = q;
+	}
+	q->head.tqh_last = link;
+	atomic_store(&q->count, count);
+	return true;
+}
+
+void queue_lock(struct kin_queue *q)
+{
+	kin_lock_recover(&q->lock, queue_recover, q);
+}
+
+/* Exclusive waiters stand behind all others, in order of arrival. */
+void queue_link(struct kin_queue *q, struct kin_waiter *w)
+{
+	struct kin_waiter **at = w->exclusive ? q->head.tqh_last : &q->head.tqh_first;
+	struct kin_waiter *next = *at;
+
+	w->link.tqe_next = next;
+	w->link.tqe_prev = at;
+	publish(&w->queue, q); /* burial unlinks what says it is queued */
+	publish(at, w);
+	if (next)
+		next->link.tqe_prev = &w->link.tqe_next;
+	else
+		q->head.tqh_last = &w->link.tqe_next;
+	atomic_fetch_add(&q->count, 1);
+}
+
+/* A waiter that a dead member had unlinked already is only half ours to unlink. */
+void queue_unlink(struct kin_queue *q, struct kin_waiter *w)
+{
+	struct kin_waiter **prev = w->link.tqe_prev, *next = w->link.tqe_next;
+
+	if (*prev == w) {
+		publish(prev, next);
+		if (next)
+			next->link.tqe_prev = prev;
+		else
+			q->head.tqh_last = prev;
+		atomic_fetch_sub(&q->count, 1);
+	}
+	publish(&w->queue, NULL);
+}
+
+void queue_add(struct kin_queue *q, struct kin_waiter *w)
+{
+	queue_lock(q);
+	queue_link(q, w);
+	kin_unlock(&q->lock);
+	atomic_thread_fence(memory_order_seq_cst); /* (2) */
+}
+
+/* A futex waker or requeue may take w away meanwhile: only its queue's lock says where it is. */
+void queue_remove(struct kin_waiter *w)
+{
+	for (;;) {
+		struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+
+		if (!q)
+			return;
+		queue_lock(q);
+		bool here = w->queue == q;
+		if (here)
+			queue_unlink(q, w);
+		kin_unlock(&q->lock);
+		if (here)
+			return;
+	}
+}
+
+void queue_destroy(struct kin_queue *q)
+{
+	queue_lock(q);
+	while (!TAILQ_EMPTY(&q->head))
+		queue_unlink(q, TAILQ_FIRST(&q->head));
+	kin_unlock(&q->lock);
+}
+
+bool ring_add(struct ring_set *r, u32 member)
+{
+	for (u32 i = 0; i < r->n; i++)
+		if (r->member[i] == member)
+			return false;
+	r->member[r->n++] = member;
+	return r->n == RING_BATCH;
+}
+
+void ring_all(struct ring_set *r)
+{
+	for (u32 i = 0; i < r->n; i++)
+		doorbell_ring(r->member[i]);
+	r->n = 0;
+}
+
+bool waiter_mark(struct kin_waiter *w)
+{
+	if (w->exclusive && member_gone(w->member, w->generation))
+		return false;
+	return atomic_exchange(&w->woken, 1) == 0;
+}
+
+/*
+ * Marks what may be woken and collects whom to ring; true: the set is full and there may be more.
+ */
+static bool queue_mark(struct kin_queue *q, u32 *max, struct ring_set *r)
+{
+	struct kin_waiter *w;
+	bool full = false;
+
+	queue_lock(q);
+	TAILQ_FOREACH(w, &q->head, link) {
+		if (w->exclusive && *max == 0)
+			break;
+		if (!waiter_mark(w))
+			continue;
+		if (w->exclusive)
+			--*max;
+		full = ring_add(r, w->member);
+		if (full)
+			break;
+	}
+	kin_unlock(&q->lock);
+	return full;
+}
+
+void queue_wake(struct kin_queue *q, u32 max)
+{
+	struct ring_set r = {0};
+	bool more;
+
+	atomic_thread_fence(memory_order_seq_cst); /* (b) */
+	if (atomic_load(&q->count) == 0)
+		return;
+	do {
+		more = queue_mark(q, &max, &r);
+		ring_all(&r);
+	} while (more);
+}
+
+/* An exclusive wake that the dead had taken goes to the next in the queue. */
+static void waiter_bury(struct kin_waiter *w)
+{
+	struct kin_queue *q = w->queue;
+
+	if (!q)
+		return;
+	queue_remove(w);
+	if (w->exclusive && atomic_load(&w->woken))
+		queue_wake(q, 1);
+}
+
+/* Whatever the dead was about to tell others, they find out for themselves. */
+static void everybody_look(void)
+{
+	for (u32 i = 0; i < MEMBERS_MAX; i++) {
+		if (atomic_load(&KIN->members[i].state) != MEMBER_LIVE)
+			continue;
+		for (struct waiter_page *p = ROOT->members[i].waiters; p; p = p->next)
+			for (u32 k = 0; k < WAITERS_PER_PAGE; k++)
+				atomic_store(&p->waiter[k].woken, 1);
+		doorbell_ring(i);
+	}
+}
+
+void waiters_bury(u32 member, u32 generation)
+{
+	struct member_record *r = &ROOT->members[member];
+	struct waiter_page *page = r->waiters;
+	bool self = member == ((struct boot_info *)BOOT_INFO_ADDR)->member;
+
+	for (struct waiter_page *p = page; p; p = p->next)
+		for (u32 i = 0; i < WAITERS_PER_PAGE; i++)
+			if (p->waiter[i].generation == generation)
+				waiter_bury(&p->waiter[i]);
+	files_bury(member);
+	if (!self)
+		everybody_look();
+	publish(&r->waiters, NULL);
+	while (page) {
+		struct waiter_page *next = page->next;
+
+		kin_pages_free(page, 1);
+		page = next;
+	}
+}

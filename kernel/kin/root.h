@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The kernel's own root in kin, on the first page after struct kin_header: the allocator's state,
+ * the roots of the other parts, and one record per member for what must be cleaned up after it.
+ * Only kernel/kin and kernel/fs/{file,fdtable,epoll}.c look inside.
+ *
+ * A death at any instruction is the rule, not the exception. Three devices are used here:
+ * - one publishing store, with everything before it harmless (a leak at most);
+ * - locks with a recover function that rebuilds what is redundant from what is not;
+ * - intents in the dead member's own record: "I was changing the count of that file", which
+ * burial finishes.
+ */
+#ifndef KERNEL_KIN_ROOT_H
+#define KERNEL_KIN_ROOT_H
+
+#include <stdatomic.h>
+
+#include "kernel/kin/kin.h"
+
+/* The one store that makes a change: everything before it in the program is in memory before it. */
+#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+#define KIN_ROOT_ADDR ALIGN_UP(KIN_BASE + sizeof(struct kin_header), PAGE_SIZE)
+#define KIN_PAGES (KIN_SIZE / PAGE_SIZE)
+#define KIN_BITMAP_WORDS (KIN_PAGES / 64)
+#define SLAB_CLASSES 21
+#define RUN_HINTS 4
+#define REF_INTENTS 4
+#define FUTEX_BUCKETS 256
+
+struct slab;
+struct file;
+struct fdtable;
+struct epoll;
+
+/*
+ * One size of small objects. all is a list in which every change is one store to a next pointer;
+ * the rest is rebuilt from it if the owner of the lock dies.
+ */
+struct slab_class {
+	struct kin_lock lock;
+	u32 size, per_slab;
+	struct slab *all;        /* every slab */
+	struct slab *partial;    /* those with a free object */
+	u32 empty;               /* slabs without any object; all but one are given back */
+} __attribute__((aligned(64)));
+
+/* The files that calls in progress hold, and files that are not yet in a table. */
+#define HOLDS_PER_PAGE 255
+struct file_hold {
+	struct file *file;       /* NULL: free slot */
+	u64 thread;              /* private address, to tell the holder's own */
+};
+struct hold_page {
+	struct hold_page *next;
+	u64 reserved;
+	struct file_hold slot[HOLDS_PER_PAGE];
+};
+
+#define WAITERS_PER_PAGE 45
+struct waiter_page {
+	struct waiter_page *next;
+	u64 reserved;
+	struct kin_waiter waiter[WAITERS_PER_PAGE];
+};
+
+/* Written by the member itself, read at its burial. */
+struct member_record {
+	struct waiter_page *waiters;
+	struct hold_page *holds;
+	struct file *ref_intent[REF_INTENTS]; /* files whose count it is changing or that it releases */
+	struct fdtable *table_intent;         /* a table being built or taken down */
+	struct fdtable **table_slot;          /* where it was to be seen, or NULL */
+} __attribute__((aligned(64)));
+
+struct kin_root_area {
+	u64 magic;
+	void *_Atomic roots[KIN_ROOTS];
+
+	/* Pages: page_lock protects used bits, hints and counts; dirty bits are changed atomically. */
+	struct kin_lock page_lock;
+	u32 reserved;
+	_Atomic u64 high_page;   /* pages at and above were never handed out */
+	u64 first_page;
+	u64 hint[RUN_HINTS];     /* word where the search for a run of that size begins */
+	u64 pages_used;
+	_Atomic u64 dirty_free;  /* free pages with old contents, roughly */
+	struct slab_class classes[SLAB_CLASSES];
+
+	struct kin_lock tables_lock; /* list of all descriptor tables; taken before a table's lock */
+	struct fdtable *tables;
+	struct kin_lock fifo_lock;   /* which pipe an inode's FIFO is; before a pipe's lock */
+	struct kin_lock epoll_lock;  /* all interest lists; before any queue's lock */
+	_Atomic u64 next_pipe_ino;
+	struct kin_queue futexes[FUTEX_BUCKETS]; /* waiters on words in shared memory, by address */
+
+	struct member_record members[MEMBERS_MAX];
+};
+
+#define ROOT ((struct kin_root_area *)KIN_ROOT_ADDR)
+#define KIN_USED_ADDR ALIGN_UP(KIN_ROOT_ADDR + sizeof(struct kin_root_area), PAGE_SIZE)
+#define KIN_DIRTY_ADDR (KIN_USED_ADDR + KIN_BITMAP_WORDS * 8)
+#define KIN_DATA_ADDR (KIN_DIRTY_ADDR + KIN_BITMAP_WORDS * 8)
+
+static inline struct member_record *record_self(void)
+{
+	return &ROOT->members[((struct boot_info *)BOOT_INFO_ADDR)->member];
+}
+
+/*
+ * Is that generation of the member record over? LIVE members and those on their way in or out are
+ * not.
+ */
+bool member_gone(u32 member, u32 generation);
+/* The part of waiters_bury that concerns files: kernel/fs/file.c. */
+void files_bury(u32 member);
+void slabs_init(void);
+void futexes_init(void);
+
+/* Queues from the inside, for futexes: all under the queue's lock except queue_lock itself. */
+void queue_lock(struct kin_queue *q);
+void queue_link(struct kin_queue *q, struct kin_waiter *w);
+void queue_unlink(struct kin_queue *q, struct kin_waiter *w);
+/* Marks w; false if it was marked before or its member is gone. */
+bool waiter_mark(struct kin_waiter *w);
+
+/* The members to ring after a queue's lock was released, each once. */
+#define RING_BATCH 32
+struct ring_set {
+	u32 n;
+	u16 member[RING_BATCH];
+};
+bool ring_add(struct ring_set *r, u32 member); /* true: the set is full now */
+void ring_all(struct ring_set *r);
+
+/* Private: what a thread has on loan. t->wait_state. */
+struct thread_kin {
+	u32 member, generation; /* whose waiters these are: a clone's own list begins empty */
+	u32 nwaiters, waiters_cap;
+	struct kin_waiter **waiters;
+	u32 nborrowed, borrowed_cap;
+	struct file **borrowed;
+};
+struct thread_kin *thread_kin(struct thread *t); /* t NULL: the boot code's */
+
+#endif

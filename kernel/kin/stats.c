@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Counts are kept privately, without atomics, and added to the family's sums when a member exits.
+ * What a killed member counted is lost.
+ */
+#include <stdatomic.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/host/counts.h"
+#include "kernel/kin/kin.h"
+#include "kernel/lib/lib.h"
+#include "kernel/syscall/counts.h"
+
+_Static_assert(SYSCALL_MAX == STATS_SYSCALLS, "the ABI has room for every system call");
+_Static_assert(HYPERCALL_COUNT <= STATS_HYPERCALLS, "the ABI has room for every hypercall");
+
+static void publish_calls(_Atomic u64 *sums, u32 *counts)
+{
+	for (u32 i = 0; i < SYSCALL_MAX; i++)
+		if (counts[i]) {
+			atomic_fetch_add(&sums[i], counts[i]);
+			counts[i] = 0;
+		}
+}
+
+static u64 percpu_take(u64 *count)
+{
+	u64 n = *count;
+
+	*count = 0;
+	return n;
+}
+
+void stats_publish(void)
+{
+	struct kin_member *self = member_self();
+	struct kin_stats *sums = &KIN->stats;
+	u64 faults = percpu_take(&PERCPU->faults), interrupts = percpu_take(&PERCPU->interrupts);
+
+	publish_calls(sums->direct, syscall_direct);
+	publish_calls(sums->trapped, syscall_trapped);
+	publish_calls(sums->first, syscall_first);
+	publish_calls(sums->unsupported, syscall_unsupported);
+	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
+		atomic_fetch_add(&sums->hypercalls[i], percpu_take(&host_counts[i]));
+	atomic_fetch_add(&sums->faults, faults);
+	atomic_fetch_add(&sums->interrupts, interrupts);
+	self->syscalls_direct += percpu_take(&PERCPU->syscalls_direct);
+	self->syscalls_trapped += percpu_take(&PERCPU->syscalls_trapped);
+	self->sites += percpu_take(&PERCPU->sites);
+	self->hypercalls += percpu_take(&PERCPU->hypercalls);
+	self->faults += faults;
+	self->interrupts += interrupts;
+}
+
+void stats_fork_child(void)
+{
+	memset(syscall_direct, 0, sizeof(syscall_direct));
+	memset(syscall_trapped, 0, sizeof(syscall_trapped));
+	memset(syscall_first, 0, sizeof(syscall_first));
+	memset(syscall_unsupported, 0, sizeof(syscall_unsupported));
+	memset(host_counts, 0, sizeof(host_counts));
+	PERCPU->syscalls_direct = PERCPU->syscalls_trapped = PERCPU->sites = 0;
+	PERCPU->hypercalls = PERCPU->faults = PERCPU->interrupts = 0;
+}

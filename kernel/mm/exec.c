@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * execve(2) and execveat(2). First everything that can fail: arguments, files, headers. Then either
+ * the image is replaced in place, or, for a process that shares its VM with others (vfork), the
+ * request goes to a fresh member (vfork_exec), which runs through here again with the original path
+ * and arguments.
+ */
+#include "kernel/mm/exec.h"
+
+#include <asm-generic/resource.h>
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/internal.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define USER_CS 0x33
+#define USER_SS 0x2b
+#define USER_RFLAGS 0x202       /* IF and the bit that is always set */
+#define STACK_LIMIT_MAX (1ul << 30) /* of RLIMIT_STACK, what is kept free of mappings */
+
+void exec_args_free(struct exec_args *a)
+{
+	if (!a->npages)
+		return;
+	if (a->strings)
+		kpages_free(a->strings, a->npages);
+	kfree((void *)a->path);
+	a->strings = NULL;
+	a->path = NULL;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void vdso_add(struct mm *mm, u64 vdso)
+{
+	struct vma model = {
+		.start = VDSO_ADDR, .end = VDSO_ADDR + VDSO_SIZE, .prot = PROT_READ | PROT_EXEC, .flags =
+			VMA_VDSO,
+	};
+
+	if (vdso && mm_reserve(mm) == 0)
+		vma_insert(mm, &model);
+}
+
+/* Replaces the address space. From here on there is no way back. */
+static s64 image_replace(struct mm *mm, struct exec_image *image, const struct arg_block *args,
+	const char *execfn, u64 *rsp)
+{
+	u64 stack = MIN(mm_rlimit(RLIMIT_STACK), STACK_LIMIT_MAX), vdso;
+	s64 err;
+
+	mm_reset(mm);
+	mm->mmap_top = USER_STACK_TOP - ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE),
+		PAGE_SIZE) - STACK_GUARD;
+	vdso = vdso_map();
+	vdso_add(mm, vdso);
+	err = exec_image_map(mm, image);
+	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, rsp);
+}
+
+/*
+ * Past the point of no return. Everything on the kernel's heap is given back before the program
+ * starts.
+ */
+static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
+	struct arg_block *args)
+{
+	struct trapframe frame = {.cs = USER_CS, .ss = USER_SS, .rflags = USER_RFLAGS, .orig_rax =
+		~0ull};
+	struct proc *p = current->proc;
+	const char *exe;
+	char comm[COMM_LEN];
+
+	proc_exec_begin();
+	if (image_replace(p->mm, image, args, a->path, &frame.rsp))
+		proc_exit(SIGSEGV);
+	frame.rip = exec_image_entry(image);
+	exe = image->program.file->path ? image->program.file->path : image->path;
+	proc_info_set_exec(p->kp, exe, args->strings, p->mm->arg_end - p->mm->arg_start);
+	strlcpy(comm, base_name(a->path), sizeof(comm));
+	proc_exec_commit(comm);
+	exec_image_close(image);
+	arg_block_free(args);
+	exec_args_free(a);
+	fpu_reset(current->xsave);
+	fpu_restore(current->xsave);
+	fsbase_set(0);
+	gsbase_set(0);
+	arch_return_to_user(&frame);
+}
+
+s64 exec_run(struct exec_args *a)
+{
+	bool shares_vm = proc_shares_vm(current->proc);
+	struct exec_image image;
+	struct arg_block args;
+	s64 err = arg_block_init(&args);
+
+	if (!err)
+		err = arg_block_from_exec(&args, a);
+	if (!err)
+		err = exec_image_open(&image, a->path, &args);
+	if (err) {
+		arg_block_free(&args);
+		return err;
+	}
+	if (!shares_vm)
+		exec_commit(a, &image, &args);
+	exec_image_close(&image);
+	arg_block_free(&args);
+	return vfork_exec(a);
+}
+
+/* path from kmalloc; consumed. */
+static s64 exec_user(char *path, u64 argv, u64 envp)
+{
+	struct exec_args a = {.path = path};
+	struct arg_block b;
+	s64 err = arg_block_init(&b);
+
+	if (!err)
+		err = arg_block_from_user(&b, argv, envp);
+	if (err) {
+		arg_block_free(&b);
+		kfree(path);
+		return err;
+	}
+	a.argc = b.argc;
+	a.envc = b.envc;
+	a.strings = b.strings;
+	a.bytes = b.bytes;
+	a.npages = b.npages;
+	err = exec_run(&a);
+	exec_args_free(&a);
+	return err;
+}
+
+/* A path of the application in VFS_PATH_MAX bytes from kmalloc. */
+static s64 path_in(u64 addr, char **out)
+{
+	char *path = kmalloc(VFS_PATH_MAX);
+	s64 len;
+
+	if (!path)
+		return -ENOMEM;
+	len = string_in(path, (const void *)addr, VFS_PATH_MAX);
+	if (len < 0) {
+		kfree(path);
+		return len;
+	}
+	*out = path;
+	return 0;
+}
+
+s64 sys_execve(u64 path_addr, u64 argv, u64 envp)
+{
+	char *path;
+	s64 err = path_in(path_addr, &path);
+
+	if (err)
+		return err;
+	if (!*path) {
+		kfree(path);
+		return -ENOENT;
+	}
+	return exec_user(path, argv, envp);
+}
+
+/* Linux' name for a program relative to a descriptor: /dev/fd/N or /dev/fd/N/path. */
+static s64 path_of_fd(int fd, char *path)
+{
+	char name[32];
+	size_t len = strlen(path), prefix;
+
+	prefix = (size_t)ksnprintf(name, sizeof(name), len ? "/dev/fd/%d/" : "/dev/fd/%d", fd);
+	if (len + prefix >= VFS_PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(path + prefix, path, len + 1);
+	memcpy(path, name, prefix);
+	return 0;
+}
+
+static s64 execveat_check(int dirfd, const char *path, u32 flags)
+{
+	struct kstat st;
+	s64 err;
+
+	if (!*path && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	err = vfs_stat(dirfd, path, flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW), &st);
+	if (err)
+		return err;
+	if (flags & AT_SYMLINK_NOFOLLOW && (st.mode & MODE_TYPE) == MODE_LINK)
+		return -ELOOP;
+	return 0;
+}
+
+s64 sys_execveat(u64 dirfd, u64 path_addr, u64 argv, u64 envp, u64 flags)
+{
+	char *path;
+	s64 err;
+
+	if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	err = path_in(path_addr, &path);
+	if (err)
+		return err;
+	err = execveat_check((int)dirfd, path, (u32)flags);
+	if (!err && *path != '/' && (int)dirfd != AT_FDCWD)
+		err = path_of_fd((int)dirfd, path);
+	if (err) {
+		kfree(path);
+		return err;
+	}
+	return exec_user(path, argv, envp);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Between the files of exec. A program is checked completely (exec_image_open) before anything of
+ * the old one goes (exec_image_map and on). Sources: execve(2), Linux' fs/exec.c and binfmt_elf.c
+ * as documented behaviour.
+ */
+#ifndef KERNEL_MM_EXEC_H
+#define KERNEL_MM_EXEC_H
+
+#include "common/elf.h"
+#include "kernel/mm/mm.h"
+
+#define ARG_STRING_MAX (128ul << 10)  /* MAX_ARG_STRLEN: one string with its NUL */
+#define ARG_BYTES_MAX (6ul << 20)     /* all of them, whatever RLIMIT_STACK says */
+/* BINPRM_BUF_SIZE: what decides the format; the length of a #! line */
+#define EXEC_HEAD_SIZE 256
+#define EXEC_SCRIPTS_MAX 5            /* interpreters that are scripts themselves */
+
+/* argv and envp while they grow: kernel pages. Strings as in struct exec_args. */
+struct arg_block {
+	char *strings;
+	size_t bytes, npages;  /* used; allocated */
+	u32 argc, envc;
+	size_t limit;          /* E2BIG beyond: strings and their pointers */
+};
+int arg_block_init(struct arg_block *b);
+void arg_block_free(struct arg_block *b);
+/* A NUL-terminated string of kernel memory at the end. 0, -E2BIG, -ENOMEM. */
+int arg_block_add(struct arg_block *b, const char *s);
+int arg_block_from_user(struct arg_block *b, u64 argv, u64 envp);
+int arg_block_from_exec(struct arg_block *b, const struct exec_args *a);
+/* Replaces argv[0] by the n strings. */
+int arg_block_interpreter(struct arg_block *b, const char *const *strings, u32 n);
+
+/* One ELF file: the program or its dynamic linker. */
+struct elf_file {
+	struct file *file;       /* reference */
+	struct elf_header header;
+	struct elf_layout layout;
+	void *table;             /* program headers, kmalloc'ed */
+	u64 bias;                /* added to every address: after exec_image_place */
+};
+
+struct exec_image {
+	struct elf_file program, interp; /* interp.file NULL: none */
+	/* of the program after #!, absolute where possible: /proc/self/exe. kmalloc'ed, VFS_PATH_MAX */
+	char *path;
+};
+
+/*
+ * exec_open.c: everything that can fail. Resolves #! by changing args; a->path is the original
+ * path.
+ */
+s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block *args);
+void exec_image_close(struct exec_image *image);
+/* exec_load.c: into an empty address space. 0 or -errno (then the process must die). */
+s64 exec_image_map(struct mm *mm, struct exec_image *image);
+static inline u64 exec_image_entry(const struct exec_image *image)
+{
+	const struct elf_file *first = image->interp.file ? &image->interp : &image->program;
+
+	return first->header.entry + first->bias;
+}
+/* exec_stack.c: the initial stack; *rsp for the first instruction. */
+s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct arg_block *args,
+	const char *execfn, u64 vdso, u64 *rsp);
+
+/* exec_script.c: head holds EXEC_HEAD_SIZE bytes, zero-padded. True if it begins with #!. */
+bool script_detect(const char *head);
+/*
+ * Interpreter and its one optional argument (NULL), pointing into head, which is changed. 0,
+ * -ENOEXEC, -EACCES.
+ */
+int script_parse(char *head, const char **interpreter, const char **argument);
+
+#endif

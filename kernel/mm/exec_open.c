@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Everything about exec that can fail, before anything of the old program goes: opening,
+ * permissions, #!, ELF headers of the program and of its dynamic linker, and whether its addresses
+ * can be had here.
+ */
+#include "kernel/mm/exec.h"
+
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/internal.h"
+
+#define PLACE_ALIGN_MAX (1ul << 30)
+
+/*
+ * A regular file that may be executed. The type is looked at before opening: opening a FIFO would
+ * block. Nothing but the family itself can change it in between, and then the read fails.
+ */
+static s64 open_program(const char *path, struct file **out)
+{
+	struct kstat st;
+	s64 err = vfs_stat(AT_FDCWD, path, 0, &st);
+
+	if (err)
+		return err;
+	if ((st.mode & MODE_TYPE) != MODE_REGULAR)
+		return -EACCES;
+	err = vfs_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, out);
+	if (err)
+		return err;
+	err = file_may_exec(*out);
+	if (err) {
+		file_put(*out);
+		*out = NULL;
+	}
+	return err;
+}
+
+static s64 read_head(struct file *f, char head[EXEC_HEAD_SIZE])
+{
+	s64 n;
+
+	memset(head, 0, EXEC_HEAD_SIZE);
+	n = file_pread_kernel(f, head, EXEC_HEAD_SIZE, 0);
+	return n < 0 ? n : 0;
+}
+
+static void elf_file_close(struct elf_file *e)
+{
+	if (e->file)
+		file_put(e->file);
+	kfree(e->table);
+	e->file = NULL;
+	e->table = NULL;
+}
+
+/* Reads and checks the program headers. e->file and e->header are set. */
+static s64 elf_file_parse(struct elf_file *e)
+{
+	s64 n;
+
+	e->table = kmalloc(e->header.phbytes);
+	if (!e->table)
+		return -ENOMEM;
+	n = file_pread_kernel(e->file, e->table, e->header.phbytes, e->header.phoff);
+	if (n < 0)
+		return n;
+	if ((u64)n != e->header.phbytes)
+		return -ENOEXEC;
+	return elf_layout_parse(&e->header, e->table, &e->layout);
+}
+
+/*
+ * Can the program have its addresses? Fixed ones as they are, others from USER_PIE_BASE on; with
+ * room for stack and brk.
+ */
+static s64 program_place(struct elf_file *e)
+{
+	u64 size = e->layout.high - e->layout.low, base;
+
+	e->bias = 0;
+	if (e->header.dyn)
+		e->bias = ALIGN_UP((u64)USER_PIE_BASE, MIN(e->layout.align,
+			PLACE_ALIGN_MAX)) - e->layout.low;
+	base = e->layout.low + e->bias;
+	return range_allowed(base, size, true) && base + size < USER_STACK_TOP / 2 ? 0 : -ENOMEM;
+}
+
+/* The dynamic linker that PT_INTERP names. Its place is chosen when it is mapped. */
+static s64 interp_open(struct exec_image *image)
+{
+	const struct elf_layout *l = &image->program.layout;
+	char head[EXEC_HEAD_SIZE], *path = kmalloc(l->interp_len);
+	s64 err;
+
+	if (!path)
+		return -ENOMEM;
+	err = file_pread_kernel(image->program.file, path, l->interp_len, l->interp_offset);
+	if (err >= 0 && (u64)err != l->interp_len)
+		err = -EIO;
+	else if (err >= 0)
+		err = path[l->interp_len - 1] ? -ENOEXEC : open_program(path, &image->interp.file);
+	kfree(path);
+	if (err)
+		return err;
+	err = read_head(image->interp.file, head);
+	if (err)
+		return err;
+	if (elf_header_parse(head, sizeof(head), &image->interp.header) ||
+	    (err = elf_file_parse(&image->interp)) == -ENOEXEC || err == -EINVAL)
+		return -ELIBBAD;
+	if (!err && !image->interp.header.dyn)
+		err = range_allowed(image->interp.layout.low,
+			image->interp.layout.high - image->interp.layout.low, true) ? 0 : -ENOMEM;
+	return err;
+}
+
+/* One step through #!: args and image->path become the interpreter's. */
+static s64 script_enter(struct exec_image *image, char *head, const char *script,
+	struct arg_block *args)
+{
+	const char *strings[3], *interpreter, *argument;
+	u32 n = 0;
+	s64 err = script_parse(head, &interpreter, &argument);
+
+	if (err)
+		return err;
+	strings[n++] = interpreter;
+	if (argument)
+		strings[n++] = argument;
+	strings[n++] = script;
+	err = arg_block_interpreter(args, strings, n);
+	if (err)
+		return err;
+	file_put(image->program.file);
+	image->program.file = NULL;
+	strlcpy(image->path, interpreter, VFS_PATH_MAX);
+	return open_program(image->path, &image->program.file);
+}
+
+static s64 program_open(struct exec_image *image, const char *path, struct arg_block *args)
+{
+	char head[EXEC_HEAD_SIZE];
+	s64 err;
+
+	if (strlcpy(image->path, path, VFS_PATH_MAX) >= VFS_PATH_MAX)
+		return -ENAMETOOLONG;
+	err = open_program(image->path, &image->program.file);
+	for (u32 depth = 0; !err; depth++) {
+		char script[EXEC_HEAD_SIZE];
+
+		err = read_head(image->program.file, head);
+		if (err || !script_detect(head))
+			break;
+		if (depth == EXEC_SCRIPTS_MAX)
+			return -ELOOP;
+		/* The first script's name may be long; an interpreter's is not: it came from a head. */
+		if (depth)
+			strlcpy(script, image->path, sizeof(script));
+		err = script_enter(image, head, depth ? script : path, args);
+	}
+	if (err)
+		return err;
+	err = elf_header_parse(head, sizeof(head), &image->program.header);
+	return err ? err : elf_file_parse(&image->program);
+}
+
+s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block *args)
+{
+	s64 err;
+
+	*image = (struct exec_image){.path = kmalloc(VFS_PATH_MAX)};
+	if (!image->path)
+		return -ENOMEM;
+	err = program_open(image, path, args);
+	if (!err)
+		err = program_place(&image->program);
+	if (!err && image->program.layout.interp_len)
+		err = interp_open(image);
+	if (err)
+		exec_image_close(image);
+	return err;
+}
+
+void exec_image_close(struct exec_image *image)
+{
+	elf_file_close(&image->program);
+	elf_file_close(&image->interp);
+	kfree(image->path);
+	image->path = NULL;
+}

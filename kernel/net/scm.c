@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). On the way a descriptor is a
+ * reference kept by the message. Source: unix(7), cmsg(3).
+ *
+ * A member killed between counting such a reference and linking the message leaves it counted: that file then stays open until
+ * the family ends. So the references are taken last, just before the message is linked.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/net/net.h"
+#include "kernel/proc/proc.h"
+
+#define SOL_SOCKET_ 1
+#define CONTROL_MAX 131072u /* net.core.optmem_max */
+
+/* struct cmsghdr */
+struct control {
+	u64 len;
+	s32 level, type;
+};
+#define CONTROL_SPACE(bytes) (sizeof(struct control) + ALIGN_UP(bytes, 8))
+
+struct net_cred net_cred_self(void)
+{
+	struct kin_proc *kp = current->proc->kp;
+
+	return (struct net_cred){kp->pid, kp->uid, kp->gid};
+}
+
+void scm_files_drop(struct file **files, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		struct file *f = files[i];
+
+		__atomic_store_n(&files[i], NULL, __ATOMIC_RELEASE);
+		if (f)
+			file_put(f);
+	}
+}
+
+static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
+{
+	struct file **all;
+
+	if (m->nfiles + n > SCM_FILES_MAX)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	all = kin_alloc((m->nfiles + n) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	memcpy(all, m->files, m->nfiles * sizeof(*all));
+	if (m->files)
+		kin_free(m->files, m->files_cap * sizeof(*all));
+	m->files = all;
+	m->files_cap = m->nfiles + n;
+	for (u32 i = 0; i < n; i++) {
+		struct file *f = fd_get(fds[i]);
+
+		if (f && f->type == FILE_PATH) {
+			file_put(f);
+			f = NULL;
+		}
+		if (!f)
+			return -EBADF;
+		file_get(f);
+		file_put(f);
+		all[m->nfiles++] = f;
+	}
+	return 0;
+}
+
+void scm_drop(struct net_message *m)
+{
+	if (!m->files)
+		return;
+	scm_files_drop(m->files, m->nfiles);
+	kin_free(m->files, m->files_cap * sizeof(*m->files));
+	m->files = NULL;
+	m->nfiles = m->files_cap = 0;
+}
+
+/* May the caller say that it is c? */
+static s64 cred_check(const struct net_cred *c)
+{
+	struct kin_proc *me = current->proc->kp;
+	bool known = true;
+
+	if (me->euid == 0) {
+		tree_lock();
+		known = c->pid == me->pid || proc_find(c->pid) != NULL;
+		tree_unlock();
+		return known ? 0 : -ESRCH;
+	}
+	if (c->pid != me->pid)
+		return -EPERM;
+	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid)
+		return -EPERM;
+	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid)
+		return -EPERM;
+	return 0;
+}
+
+static s64 control_item(struct net_message *m, const struct control *c)
+{
+	u64 bytes = c->len - sizeof(*c);
+	s64 err;
+
+	if (c->level != SOL_SOCKET_)
+		return 0;
+	switch (c->type) {
+	case SCM_RIGHTS:
+		return files_take(m, (const s32 *)(c + 1), (u32)(bytes / sizeof(s32)));
+	case SCM_CREDENTIALS:
+		if (bytes != sizeof(m->cred))
+			return -EINVAL;
+		memcpy(&m->cred, c + 1, sizeof(m->cred));
+		err = cred_check(&m->cred);
+		m->cred_given = !err;
+		return err;
+	default:
+		return -EINVAL;
+	}
+}
+
+static s64 control_parse(struct net_message *m, char *buf)
+{
+	s64 err = 0;
+
+	for (u64 at = 0; !err && at + sizeof(struct control) <= m->control_len;) {
+		struct control *c = (struct control *)(buf + at);
+
+		if (c->len < sizeof(*c) || c->len > m->control_len - at)
+			return -EINVAL;
+		err = control_item(m, c);
+		at += ALIGN_UP(c->len, 8);
+	}
+	return err;
+}
+
+s64 scm_send(struct net_message *m)
+{
+	char *buf;
+	s64 err;
+
+	m->cred = net_cred_self();
+	if (!m->control || !m->control_len)
+		return 0;
+	if (m->control_len > CONTROL_MAX)
+		return -ENOBUFS;
+	buf = kmalloc(m->control_len);
+	if (!buf)
+		return -ENOBUFS;
+	err = copy_in(buf, (void *)m->control, m->control_len) ? -EFAULT : control_parse(m, buf);
+	kfree(buf);
+	if (err)
+		scm_drop(m);
+	return err;
+}
+
+/* Writes one item as far as there is room. */
+static void control_put(struct net_message *m, s32 type, const void *data, u64 bytes)
+{
+	struct control c = {.len = sizeof(c) + bytes, .level = SOL_SOCKET_, .type = type};
+	u64 space = MIN(CONTROL_SPACE(bytes), m->control_len);
+
+	if (m->control_len < sizeof(c)) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	if (m->control_len < c.len) {
+		m->out_flags |= MSG_CTRUNC;
+		c.len = m->control_len;
+	}
+	if (copy_out((void *)m->control, &c, sizeof(c)) ||
+	    copy_out((char *)m->control + sizeof(c), data, c.len - sizeof(c)))
+		return;
+	m->control += space;
+	m->control_len -= space;
+}
+
+/* As many descriptors as fit, and as the table takes. The files that stay are the caller's to drop. */
+static void files_put(struct net_message *m)
+{
+	u64 room = m->control_len > sizeof(struct control) ? m->control_len - sizeof(struct control) : 0;
+	u32 n = (u32)MIN(room / sizeof(s32), (u64)m->nfiles), done = 0;
+	s32 *slot = (s32 *)(m->control + sizeof(struct control));
+	struct control c = {.level = SOL_SOCKET_, .type = SCM_RIGHTS};
+	u64 space;
+
+	for (; done < n; done++) {
+		s32 fd = fd_install(m->files[done], 0, m->flags & MSG_CMSG_CLOEXEC ? FD_CLOEXEC : 0);
+
+		m->files[done] = NULL; /* installed, or put by a fd_install that failed */
+		if (fd < 0)
+			break;
+		if (copy_out(slot + done, &fd, sizeof(fd))) {
+			fd_close(fd);
+			break;
+		}
+	}
+	if (done < m->nfiles)
+		m->out_flags |= MSG_CTRUNC;
+	if (!done)
+		return;
+	c.len = sizeof(c) + done * sizeof(s32);
+	space = MIN(CONTROL_SPACE(done * sizeof(s32)), m->control_len);
+	if (copy_out((void *)m->control, &c, sizeof(c)))
+		return;
+	m->control += space;
+	m->control_len -= space;
+}
+
+void scm_receive(struct net_message *m, struct socket *s)
+{
+	bool wants_cred = atomic_load(&s->flags) & SOCKET_PASSCRED;
+
+	if (!m->control) {
+		if (wants_cred || m->nfiles)
+			m->out_flags |= MSG_CTRUNC;
+	} else {
+		if (wants_cred && m->cred_known)
+			control_put(m, SCM_CREDENTIALS, &m->cred, sizeof(m->cred));
+		if (m->nfiles)
+			files_put(m);
+	}
+	scm_drop(m);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sockets as files, and the system calls that make, name and connect them. What they do is the family's business.
+ * Sources: the man pages of these names, socket(7).
+ */
+#include <asm/errno.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <linux/uio.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/lib.h"
+#include "kernel/net/net.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define SOCKFS_DEV 9
+#define SOMAXCONN 4096u
+
+const struct net_ops *net_family(u32 family)
+{
+	switch (family) {
+	case AF_UNIX: return &unix_ops;
+	default: return NULL; /* AF_INET, AF_INET6, AF_NETLINK come later */
+	}
+}
+
+static inline const struct net_ops *ops_of(struct socket *s)
+{
+	return net_family(s->family);
+}
+
+void socket_init(struct socket *s, u32 family, u32 type, u32 protocol)
+{
+	s->family = (u16)family;
+	s->type = (u16)type;
+	s->protocol = protocol;
+	s->send_size = s->receive_size = NET_BUFFER_DEFAULT;
+	s->low_water = 1;
+	s->send_timeout_ns = s->receive_timeout_ns = HYP_NO_DEADLINE;
+}
+
+s64 socket_get(int fd, struct file **f, struct socket **s)
+{
+	*f = fd_get(fd);
+	if (!*f)
+		return -EBADF;
+	if ((*f)->type == FILE_SOCKET) {
+		*s = file_socket(*f);
+		return 0;
+	}
+	bool path = (*f)->type == FILE_PATH;
+	file_put(*f);
+	return path ? -EBADF : -ENOTSOCK;
+}
+
+u64 net_deadline(u64 timeout_ns, bool nonblock)
+{
+	if (nonblock)
+		return 0;
+	return timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_deadline(time_mono_ns(), timeout_ns);
+}
+
+s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg), void *arg)
+{
+	struct kin_waiter *w;
+	int err = 0;
+
+	if (!deadline_ns)
+		return -EAGAIN;
+	w = waiter_get();
+	w->exclusive = exclusive;
+	queue_add(q, w);
+	while (!ready(arg) && !err)
+		err = thread_sleep(deadline_ns, true);
+	queue_remove(w);
+	waiter_put(w);
+	if (!err)
+		return 0;
+	if (exclusive)
+		queue_wake(q, 1); /* a wake may have been ours */
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	return deadline_ns == HYP_NO_DEADLINE ? -ERESTARTSYS : -EINTR;
+}
+
+s64 net_broken(u32 flags)
+{
+	struct ksiginfo info = signal_info_user(SIGPIPE, SI_USER);
+
+	if (!(flags & MSG_NOSIGNAL))
+		signal_send_thread(current, SIGPIPE, &info);
+	return -EPIPE;
+}
+
+/* ---- as a file */
+
+static s64 socket_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	struct iovec iov = {buf, len};
+
+	return socket_receivev(f, &iov, 1, pos);
+}
+
+static s64 socket_write(struct file *f, const void *buf, size_t len, s64 *pos)
+{
+	struct iovec iov = {(void *)buf, len};
+
+	return socket_sendv(f, &iov, 1, pos);
+}
+
+static u32 socket_poll(struct file *f, struct poll_table *pt)
+{
+	struct socket *s = file_socket(f);
+
+	return ops_of(s)->poll(s, pt);
+}
+
+static u64 socket_edges(struct file *f)
+{
+	struct socket *s = file_socket(f);
+
+	return ops_of(s)->edges(s);
+}
+
+static s64 socket_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct socket *s = file_socket(f);
+
+	return ops_of(s)->ioctl(s, cmd, arg);
+}
+
+static s64 socket_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = SOCKFS_DEV;
+	st->ino = file_socket(f)->ino;
+	st->mode = S_IFSOCK | 0777;
+	st->nlink = 1;
+	st->blksize = PAGE_SIZE;
+	return 0;
+}
+
+/* The family empties the socket, which may be done again; then the file forgets it; then its memory goes. */
+static void socket_release(struct file *f)
+{
+	struct socket *s = file_socket(f);
+
+	if (!s)
+		return;
+	ops_of(s)->release(s);
+	__atomic_store_n(&f->priv[0], 0, __ATOMIC_RELEASE);
+	ops_of(s)->free(s);
+}
+
+const struct file_ops socket_file_ops = {
+	.name = "socket",
+	.read = socket_read,
+	.write = socket_write,
+	.readv = socket_receivev,
+	.writev = socket_sendv,
+	.poll = socket_poll,
+	.edges = socket_edges,
+	.ioctl = socket_ioctl,
+	.stat = socket_stat,
+	.release = socket_release,
+};
+
+/* "socket:[N]", as /proc/PID/fd shows it. */
+static void file_name(struct file *f, u64 ino)
+{
+	char text[40];
+	int n = ksnprintf(text, sizeof(text), "socket:[%llu]", (unsigned long long)ino);
+	char *path = kin_alloc((size_t)n + 1);
+
+	if (!path)
+		return;
+	memcpy(path, text, (size_t)n + 1);
+	f->path_len = (u32)n;
+	f->path = path;
+}
+
+/* A file for s; takes s over, also when it fails. */
+static s64 socket_file(struct socket *s, u32 flags, struct file **out)
+{
+	struct file *f = file_alloc(FILE_SOCKET, O_RDWR | (flags & O_NONBLOCK));
+
+	if (!f) {
+		ops_of(s)->release(s);
+		ops_of(s)->free(s);
+		return -ENFILE;
+	}
+	file_name(f, s->ino);
+	__atomic_store_n(&f->priv[0], (u64)s, __ATOMIC_RELEASE);
+	*out = f;
+	return 0;
+}
+
+static s64 socket_create(u64 family, u64 type, u64 protocol, struct file **out)
+{
+	u32 flags = (u32)type & ~(u32)SOCK_TYPE_BITS;
+	const struct net_ops *ops;
+	struct socket *s;
+	s64 err;
+
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	type &= SOCK_TYPE_BITS;
+	if ((u32)family >= AF_MAX_)
+		return -EAFNOSUPPORT;
+	if (type >= SOCK_TYPE_MAX)
+		return -EINVAL;
+	ops = net_family((u32)family);
+	if (!ops)
+		return -EAFNOSUPPORT;
+	err = ops->create((u32)type, (u32)protocol, &s);
+	return err ? err : socket_file(s, flags, out);
+}
+
+s64 sys_socket(u64 family, u64 type, u64 protocol)
+{
+	struct file *f;
+	s64 err = socket_create(family, type, protocol, &f);
+
+	return err ? err : fd_install(f, 0, type & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+static s64 pair_install(struct file *pair[2], u32 flags, u64 fds)
+{
+	u32 cloexec = flags & O_CLOEXEC ? FD_CLOEXEC : 0;
+	s32 fd[2];
+
+	fd[0] = fd_install(pair[0], 0, cloexec);
+	if (fd[0] < 0) {
+		file_put(pair[1]);
+		return fd[0];
+	}
+	fd[1] = fd_install(pair[1], 0, cloexec);
+	if (fd[1] < 0) {
+		fd_close(fd[0]);
+		return fd[1];
+	}
+	if (copy_out((void *)fds, fd, sizeof(fd))) {
+		fd_close(fd[0]);
+		fd_close(fd[1]);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+s64 sys_socketpair(u64 family, u64 type, u64 protocol, u64 fds)
+{
+	struct file *pair[2];
+	const struct net_ops *ops;
+	s64 err = socket_create(family, type, protocol, &pair[0]);
+
+	if (err)
+		return err;
+	err = socket_create(family, type, protocol, &pair[1]);
+	if (err) {
+		file_put(pair[0]);
+		return err;
+	}
+	ops = ops_of(file_socket(pair[0]));
+	err = ops->pair ? ops->pair(file_socket(pair[0]), file_socket(pair[1])) : -EOPNOTSUPP;
+	if (err) {
+		file_put(pair[0]);
+		file_put(pair[1]);
+		return err;
+	}
+	return pair_install(pair, (u32)type, fds);
+}
+
+s64 sys_bind(u64 fd, u64 address, u64 len)
+{
+	u8 name[NET_ADDRESS_MAX];
+	struct file *f;
+	struct socket *s;
+	s64 err = socket_get((int)fd, &f, &s);
+
+	if (err)
+		return err;
+	err = address_in(name, address, len);
+	if (!err)
+		err = ops_of(s)->bind(s, name, (u32)len);
+	file_put(f);
+	return err;
+}
+
+s64 sys_listen(u64 fd, u64 backlog)
+{
+	struct file *f;
+	struct socket *s;
+	s64 err = socket_get((int)fd, &f, &s);
+
+	if (err)
+		return err;
+	err = ops_of(s)->listen(s, MIN((u32)backlog, SOMAXCONN));
+	file_put(f);
+	return err;
+}
+
+s64 sys_connect(u64 fd, u64 address, u64 len)
+{
+	u8 name[NET_ADDRESS_MAX];
+	struct file *f;
+	struct socket *s;
+	s64 err = socket_get((int)fd, &f, &s);
+
+	if (err)
+		return err;
+	err = address_in(name, address, len);
+	if (!err)
+		err = ops_of(s)->connect(s, name, (u32)len, atomic_load(&f->flags) & O_NONBLOCK);
+	file_put(f);
+	return err;
+}
+
+static s64 accepted_name(struct socket *s, u64 address, u64 len)
+{
+	u8 name[NET_ADDRESS_MAX];
+	s64 n;
+
+	if (!address)
+		return 0;
+	n = ops_of(s)->name_get(s, true, name);
+	return n < 0 ? -ECONNABORTED : address_out(name, (u32)n, address, len);
+}
+
+s64 sys_accept4(u64 fd, u64 address, u64 len, u64 flags)
+{
+	struct file *f, *fresh;
+	struct socket *s, *child;
+	s64 err;
+
+	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	err = socket_get((int)fd, &f, &s);
+	if (err)
+		return err;
+	err = ops_of(s)->create(s->type, s->protocol, &child);
+	if (!err)
+		err = socket_file(child, (u32)flags, &fresh);
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	err = ops_of(s)->accept(s, atomic_load(&f->flags) & O_NONBLOCK, child);
+	file_put(f);
+	if (!err)
+		err = accepted_name(child, address, len);
+	if (err) {
+		file_put(fresh);
+		return err;
+	}
+	return fd_install(fresh, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+s64 sys_accept(u64 fd, u64 address, u64 len)
+{
+	return sys_accept4(fd, address, len, 0);
+}
+
+s64 sys_shutdown(u64 fd, u64 how)
+{
+	struct file *f;
+	struct socket *s;
+	s64 err = socket_get((int)fd, &f, &s);
+
+	if (err)
+		return err;
+	err = (u32)how > SHUT_RDWR ? -EINVAL : ops_of(s)->shutdown(s, (u32)how + 1);
+	file_put(f);
+	return err;
+}
+
+static s64 name_out(u64 fd, u64 address, u64 len, bool peer)
+{
+	u8 name[NET_ADDRESS_MAX];
+	struct file *f;
+	struct socket *s;
+	s64 n = socket_get((int)fd, &f, &s);
+
+	if (n)
+		return n;
+	n = ops_of(s)->name_get(s, peer, name);
+	file_put(f);
+	return n < 0 ? n : address_out(name, (u32)n, address, len);
+}
+
+s64 sys_getsockname(u64 fd, u64 address, u64 len)
+{
+	return name_out(fd, address, len, false);
+}
+
+s64 sys_getpeername(u64 fd, u64 address, u64 len)
+{
+	return name_out(fd, address, len, true);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The start of a member's kernel: the family's first, which makes everything in kin and PID 1, or a
+ * fresh one that takes over a process at its exec. Clones do not come here: they continue in
+ * fork.c.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/rusage.h"
+#include "kernel/proc/spawn.h"
+#include "kernel/time/time.h"
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/*
+ * In this order; processor and page tables are ready. first: the family's first member; fresh:
+ * every later one that boots.
+ */
+static const struct {
+	const char *name;
+	void (*first)(void);
+	void (*fresh)(void);
+} parts[] = {
+	{"kin", kin_init, NULL},
+	{"kin of this member", kin_attach, kin_attach},
+	{"scheduler", sched_init, sched_init},
+	{"process table", proc_table_init, proc_table_attach},
+	{"file system", vfs_init, NULL},
+	{"file system of this member", vfs_attach, vfs_attach},
+};
+
+/* Stands for the boot stack until the first real thread runs. */
+static struct thread boot_thread;
+static struct proc boot_proc;
+static struct kin_proc boot_kp;
+
+void member_live(void)
+{
+	struct kin_member *self = member_self();
+	u32 state = self->state;
+
+	/*
+	 * Never over DEAD: then the supervisor has given this member up, and its monitor is about to
+	 * learn it.
+	 */
+	if (state == MEMBER_CLONING || state == MEMBER_SPAWNING)
+		atomic_compare_exchange_strong(&self->state, &state, MEMBER_LIVE);
+}
+
+/* ---- PID 1 */
+
+static const char *reason(s64 err)
+{
+	switch (err) {
+	case -ENOENT: return "No such file or directory";
+	case -EACCES: return "Permission denied";
+	case -ENOEXEC: return "Exec format error";
+	case -ENOMEM: return "Cannot allocate memory";
+	case -ELOOP: return "Too many levels of symbolic links";
+	case -ENOTDIR: return "Not a directory";
+	case -EISDIR: return "Is a directory";
+	case -E2BIG: return "Argument list too long";
+	case -ENAMETOOLONG: return "File name too long";
+	case -ELIBBAD: return "Accessing a corrupted shared library";
+	default: return "cannot be executed";
+	}
+}
+
+/* On the family's standard error, as a shell would say it. */
+static void complain(const char *program, s64 err)
+{
+	char line[512];
+	int n = ksnprintf(line, sizeof(line), "mitos: %s: %s\n", program, reason(err));
+
+	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+static const char *environment_get(const struct exec_args *a, const char *name)
+{
+	const char *s = a->strings;
+	size_t len = strlen(name);
+
+	for (u32 i = 0; i < a->argc + a->envc; i++, s += strlen(s) + 1)
+		if (i >= a->argc && !strncmp(s, name, len) && s[len] == '=')
+			return s + len + 1;
+	return NULL;
+}
+
+/* execvp: a name without a slash is looked for in PATH. Returns the error that says most. */
+static s64 run_in_path(struct exec_args *a)
+{
+	static char path[VFS_PATH_MAX];
+	const char *name = a->path, *dir = environment_get(a, "PATH");
+	s64 err, result = -ENOENT;
+
+	if (strchr(name, '/'))
+		return exec_run(a);
+	for (dir = dir ? dir : PATH_DEFAULT; dir;) {
+		const char *end = strchr(dir, ':');
+		size_t len = end ? (size_t)(end - dir) : strlen(dir);
+
+		if (len + strlen(name) + 2 < sizeof(path)) {
+			memcpy(path, dir, len);
+			path[len] = '\0';
+			if (len)
+				strlcat(path, "/", sizeof(path));
+			strlcat(path, name, sizeof(path));
+			a->path = path;
+			err = exec_run(a);
+			if (err != -ENOENT && err != -ENOTDIR)
+				result = err;
+			if (err != -ENOENT && err != -ENOTDIR && err != -EACCES)
+				break;
+		}
+		dir = end ? end + 1 : NULL;
+	}
+	a->path = name;
+	return result;
+}
+
+/* The family's standard descriptors. What mitos run was started without is missing inside, too. */
+static void open_standard_io(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct file *f = host_io_file(fd);
+
+		if (f && fd_install_at(f, fd, 0) < 0)
+			kpanic("cannot set up descriptor %d", fd);
+	}
+}
+
+static _Noreturn void first_program(void)
+{
+	struct kin_exec *e = (struct kin_exec *)KIN->args;
+	struct proc *p = current->proc;
+	struct exec_args a;
+	const char *cwd;
+	s64 err;
+
+	exec_args_of(e, &a, &cwd);
+	p->actions = signal_actions_clone(NULL);
+	p->fs = fs_context_create(cwd);
+	p->mm = mm_create();
+	p->kp->fds = fdtable_create();
+	if (!p->actions || !p->fs || !p->mm || !p->kp->fds)
+		kpanic("no memory for the first process");
+	rlimits_default(p);
+	open_standard_io();
+	proc_set_comm("mitos");
+	if (e->init)
+		init_fork();
+	err = run_in_path(&a);
+	complain(a.path, err);
+	proc_exit(err == -ENOENT ? 127 << 8 : 126 << 8);
+}
+
+static void make_first_process(void)
+{
+	struct kin_proc *kp = kin_proc_alloc();
+	struct kin_member *self = member_self();
+
+	kassert(kp && kp->pid == 1);
+	kp->nthreads = 1;
+	kp->start_ns = time_mono_ns();
+	kp->exit_signal = SIGCHLD;
+	tree_lock();
+	kp->pgid = kp->sid = kp->pid;
+	kin_proc_publish(kp, NULL);
+	tree_unlock();
+	console_get()->session = kp->pid;
+	console_get()->foreground_pgid = kp->pid;
+	self->pid = kp->pid;
+	self->backend = BOOT_INFO->backend;
+	atomic_store(&self->proc, (u64)kp);
+}
+
+/* ---- every member */
+
+/* Where the main thread of a booted member begins, on its own kernel stack. */
+static void main_begin(void *first)
+{
+	sched_first_thread();
+	if (first)
+		first_program();
+	spawn_run();
+}
+
+/* The process was buried with the member that asked for this one. */
+static _Noreturn void nothing_to_do(void)
+{
+	atomic_store(&member_self()->state, MEMBER_EXITING);
+	host_exit(0);
+}
+
+static _Noreturn void run_main_thread(bool first)
+{
+	struct kin_proc *kp = (struct kin_proc *)member_self()->proc;
+	struct proc *p;
+	struct thread *t;
+
+	if (!kp)
+		nothing_to_do();
+	p = proc_create(kp);
+	t = p ? thread_create(p) : NULL;
+	if (!t)
+		kpanic("no memory for the main thread");
+	t->tid = kp->pid;
+	memcpy(t->comm, kp->comm, sizeof(t->comm));
+	arch_thread_init_kernel(t, main_begin, first ? kp : NULL);
+	PERCPU->attention = &kp->attention;
+	context_switch(t);
+	kpanic("the boot stack was switched to");
+}
+
+_Noreturn void kernel_main(void)
+{
+	bool first = !KIN->ready;
+
+	boot_proc.kp = &boot_kp;
+	boot_thread.proc = &boot_proc;
+	current = &boot_thread;
+	PERCPU->attention = &boot_kp.attention;
+	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
+		void (*init)(void) = first ? parts[i].first : parts[i].fresh;
+
+		if (init)
+			init();
+	}
+	/* context_switch saves the boot thread, too: it never runs again, but needs a place. */
+	boot_thread.xsave = (void *)ALIGN_UP((u64)kmalloc(BOOT_INFO->xsave_size + 64ul), 64);
+	member_self()->first_tsc = rdtsc();
+	if (first) {
+		make_first_process();
+		atomic_store(&KIN->ready, 1);
+	}
+	member_live();
+	run_main_thread(first);
+}

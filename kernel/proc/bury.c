@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Burial: a member died without publishing an exit (kill -9, out of memory, a crash of the
+ * monitor). Another member gives back what each of its processes held and tells the parents, who
+ * see an ordinary death by SIGKILL.
+ *
+ * Everything here may be done twice: the burier may be killed at any instruction, and the next one
+ * begins again with the same member. A process leaves the search as the last step, when it no
+ * longer names the dead member.
+ */
+#include <stdatomic.h>
+
+#include <asm/signal.h>
+
+#include "kernel/fs/file.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/table.h"
+
+struct search {
+	u32 member, generation;
+	struct kin_proc *found;
+};
+
+static int find_of_member(struct kin_proc *p, void *arg)
+{
+	struct search *s = arg;
+
+	if (p->member != s->member || p->generation != s->generation)
+		return 0;
+	s->found = p;
+	return 1;
+}
+
+/* What it held in kin; no lock, because the owner is dead and burials are serialised. */
+static void release_holdings(struct kin_proc *p)
+{
+	locks_release_process(p->pid);
+	fdtable_drop(&p->fds);
+	mappings_bury(p);
+	signals_release(p);
+	spawn_drop(p);
+}
+
+static void bury_process(struct kin_proc *p)
+{
+	u32 status = p->flags & KP_EXITING ? p->wait_status : SIGKILL;
+	bool first = p->pid == 1;
+
+	klog("burying process %d", p->pid);
+	if (p->state != PROC_ZOMBIE)
+		release_holdings(p);
+	tree_lock();
+	if (p->state == PROC_EMBRYO) {
+		kin_proc_free(p);
+	} else {
+		proc_leave_session(p);
+		proc_orphan_children(p);
+		proc_become_zombie(p, status);
+	}
+	tree_unlock();
+	if (first)
+		family_end(status);
+}
+
+void proc_bury(u32 member)
+{
+	struct kin_member *rec = &KIN->members[member];
+	struct search s = {.member = member, .generation = rec->generation};
+
+	/* First, because a kill between marking waiters and ringing may have left others asleep. */
+	waiters_bury(member, s.generation);
+	for (;;) {
+		s.found = NULL;
+		tree_lock();
+		proc_foreach_slot(find_of_member, &s);
+		tree_unlock();
+		if (!s.found)
+			break;
+		bury_process(s.found);
+	}
+	spawn_bury(member);
+	tids_bury(member);
+	atomic_store(&rec->proc, 0);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What exec means for a process beside its memory (kernel/mm/exec.c calls these past the point of
+ * no return): one thread, handlers to default, descriptors marked close-on-exec closed, names.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+
+#include "kernel/fs/file.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/internal.h"
+#include "kernel/time/time.h"
+
+/* The caller becomes the only thread and takes over the number of the first one. */
+void proc_exec_begin(void)
+{
+	struct thread *t = current;
+	struct proc *p = t->proc;
+
+	p->exec_thread = t;
+	while (p->kp->nthreads > 1)
+		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_UNINTERRUPTIBLE, NULL, 0);
+	p->exec_thread = NULL;
+	if (t->tid != p->kp->pid) {
+		tid_free(t->tid);
+		t->tid = p->kp->pid;
+	}
+	futex_thread_exit(t, proc_shares_vm(p));
+	t->robust_list = 0;
+	t->clear_child_tid = 0;
+	t->restart_fn = 0;
+}
+
+/* Descriptors shared by CLONE_FILES become the process's own. */
+static void unshare_descriptors(struct kin_proc *kp)
+{
+	struct fdtable *own, *shared = kp->fds;
+
+	if (shared->refs == 1)
+		return;
+	own = fdtable_clone(shared);
+	if (!own)
+		return;
+	kp->fds = own;
+	fdtable_release(shared);
+}
+
+void proc_exec_commit(const char *comm)
+{
+	struct proc *p = current->proc;
+	struct kin_proc *kp = p->kp;
+
+	unshare_descriptors(kp);
+	fdtable_close_on_exec(kp->fds);
+	signal_exec(current);
+	timers_exec(p);
+	proc_set_comm(comm);
+	p->dumpable = 1;
+	p->keepcaps = 0;
+	atomic_fetch_or(&kp->flags, KP_EXECED);
+	atomic_fetch_and(&kp->flags, ~(u32)KP_VFORK);
+	atomic_fetch_add(&KIN->stats.execs, 1);
+	spawn_drop(kp);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way out: everything that must happen before the application goes on. The entry code comes
+ * here when percpu->irq_pending or the current process's attention is set, and looks at both again
+ * after.
+ *
+ * Why nothing is lost. A sender stores the signal (or the inbox bit), then attention or kicked,
+ * then interrupts this vCPU. Here irq_pending and attention are cleared first and the sources are
+ * looked at second, each step sequentially consistent. If the sender's store of attention comes
+ * after the clearing, it is seen at the end of the loop or by the entry code; if it comes before,
+ * so did its store of the signal, which the look then finds. An interrupt that lands in the kernel
+ * sets irq_pending again.
+ */
+#include <stdatomic.h>
+
+#include "kernel/proc/internal.h"
+#include "kernel/time/time.h"
+
+static bool work_left(void)
+{
+	return *(volatile u32 *)&PERCPU->irq_pending || atomic_load(PERCPU->attention);
+}
+
+void exit_work(struct trapframe *frame)
+{
+	do {
+		struct proc *p = current->proc;
+		u64 next;
+
+		*(volatile u32 *)&PERCPU->irq_pending = 0;
+		atomic_store(&p->kp->attention, 0);
+		if (inbox_waiting())
+			inbox_run();
+		next = timers_next();
+		if (next != HYP_NO_DEADLINE && next <= time_mono_ns())
+			timers_run();
+		if (sched_others())
+			sched_poll();
+		if (thread_must_exit(current))
+			thread_exit();
+		if (p->kp->state == PROC_STOPPED)
+			stop_wait();
+		signal_deliver(frame);
+		if (sched_wanted())
+			schedule();
+	} while (work_left());
+	sched_timer();
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who a process is: numbers of process, parent and thread; user and group ids; capabilities. Root
+ * of the family has all capabilities inside it and none on the host. Ids are in kin (senders of
+ * signals check them), supplementary groups are private.
+ */
+#include <asm/errno.h>
+#include <linux/capability.h>
+
+#include "kernel/kin/kin.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/internal.h"
+#include "kernel/syscall/syscall.h"
+
+#define KEEP (~0u) /* (uid_t)-1: leave as it is */
+
+s64 sys_getpid(void)
+{
+	return current->proc->kp->pid;
+}
+
+s64 sys_getppid(void)
+{
+	return current->proc->kp->ppid;
+}
+
+s64 sys_gettid(void)
+{
+	return current->tid;
+}
+
+s64 sys_set_tid_address(u64 addr)
+{
+	current->clear_child_tid = addr;
+	return current->tid;
+}
+
+/*
+ * ---- user and group ids: the same rules for three numbers each (setresuid(2), setreuid(2),
+ * setuid(2))
+ */
+
+struct ids {
+	u32 *real, *effective, *saved;
+};
+
+static struct ids user_ids(void)
+{
+	struct kin_proc *p = current->proc->kp;
+
+	return (struct ids){&p->uid, &p->euid, &p->suid};
+}
+
+static struct ids group_ids(void)
+{
+	struct kin_proc *p = current->proc->kp;
+
+	return (struct ids){&p->gid, &p->egid, &p->sgid};
+}
+
+static bool privileged(void)
+{
+	return current->proc->kp->euid == 0;
+}
+
+static bool is_one_of(struct ids i, u32 id)
+{
+	return id == *i.real || id == *i.effective || id == *i.saved;
+}
+
+static s64 set_res(struct ids i, u32 real, u32 effective, u32 saved)
+{
+	u32 wanted[] = {real, effective, saved};
+
+	for (u32 n = 0; n < ARRAY_SIZE(wanted) && !privileged(); n++)
+		if (wanted[n] != KEEP && !is_one_of(i, wanted[n]))
+			return -EPERM;
+	if (real != KEEP)
+		*i.real = real;
+	if (effective != KEEP)
+		*i.effective = effective;
+	if (saved != KEEP)
+		*i.saved = saved;
+	return 0;
+}
+
+static s64 set_re(struct ids i, u32 real, u32 effective)
+{
+	u32 old_real = *i.real;
+
+	if (!privileged()) {
+		if (real != KEEP && real != *i.real && real != *i.effective)
+			return -EPERM;
+		if (effective != KEEP && !is_one_of(i, effective))
+			return -EPERM;
+	}
+	if (real != KEEP)
+		*i.real = real;
+	if (effective != KEEP)
+		*i.effective = effective;
+	if (real != KEEP || (effective != KEEP && effective != old_real))
+		*i.saved = *i.effective;
+	return 0;
+}
+
+static s64 set_one(struct ids i, u32 id)
+{
+	if (id == KEEP)
+		return -EINVAL;
+	if (privileged()) {
+		*i.real = *i.saved = id;
+	} else if (id != *i.real && id != *i.saved) {
+		return -EPERM;
+	}
+	*i.effective = id;
+	return 0;
+}
+
+static s64 get_res(struct ids i, u64 real, u64 effective, u64 saved)
+{
+	if (copy_out((void *)real, i.real, sizeof(u32)) ||
+	    copy_out((void *)effective, i.effective, sizeof(u32)) ||
+	    copy_out((void *)saved, i.saved, sizeof(u32)))
+		return -EFAULT;
+	return 0;
+}
+
+s64 sys_getuid(void)
+{
+	return current->proc->kp->uid;
+}
+
+s64 sys_geteuid(void)
+{
+	return current->proc->kp->euid;
+}
+
+s64 sys_getgid(void)
+{
+	return current->proc->kp->gid;
+}
+
+s64 sys_getegid(void)
+{
+	return current->proc->kp->egid;
+}
+
+/*
+ * Group ids first ask for privilege by the effective user id, so the order of setgid and setuid
+ * matters as on Linux.
+ */
+s64 sys_setuid(u64 id)
+{
+	return set_one(user_ids(), (u32)id);
+}
+
+s64 sys_setgid(u64 id)
+{
+	return set_one(group_ids(), (u32)id);
+}
+
+s64 sys_setreuid(u64 real, u64 effective)
+{
+	return set_re(user_ids(), (u32)real, (u32)effective);
+}
+
+s64 sys_setregid(u64 real, u64 effective)
+{
+	return set_re(group_ids(), (u32)real, (u32)effective);
+}
+
+s64 sys_setresuid(u64 real, u64 effective, u64 saved)
+{
+	return set_res(user_ids(), (u32)real, (u32)effective, (u32)saved);
+}
+
+s64 sys_setresgid(u64 real, u64 effective, u64 saved)
+{
+	return set_res(group_ids(), (u32)real, (u32)effective, (u32)saved);
+}
+
+s64 sys_getresuid(u64 real, u64 effective, u64 saved)
+{
+	return get_res(user_ids(), real, effective, saved);
+}
+
+s64 sys_getresgid(u64 real, u64 effective, u64 saved)
+{
+	return get_res(group_ids(), real, effective, saved);
+}
+
+/*
+ * The file-system ids always follow the effective ones. They report the old value, so asking for
+ * another fails visibly.
+ */
+s64 sys_setfsuid(u64 id)
+{
+	return current->proc->kp->euid;
+}
+
+s64 sys_setfsgid(u64 id)
+{
+	return current->proc->kp->egid;
+}
+
+/* ---- supplementary groups */
+
+s64 sys_getgroups(u64 size, u64 list)
+{
+	struct proc *p = current->proc;
+
+	if ((s32)size < 0 || (size && (u32)size < p->ngroups))
+		return -EINVAL;
+	if (size && copy_out((void *)list, p->groups, p->ngroups * sizeof(u32)))
+		return -EFAULT;
+	return p->ngroups;
+}
+
+s64 sys_setgroups(u64 size, u64 list)
+{
+	struct proc *p = current->proc;
+	u32 groups[GROUPS_MAX];
+
+	if (!privileged())
+		return -EPERM;
+	if (size > GROUPS_MAX)
+		return -EINVAL;
+	if (copy_in(groups, (void *)list, size * sizeof(u32)))
+		return -EFAULT;
+	memcpy(p->groups, groups, size * sizeof(u32));
+	p->ngroups = (u32)size;
+	return 0;
+}
+
+/* ---- capabilities */
+
+/* 32-bit words of capabilities in this version of the interface, 0 if it is unknown. */
+static u32 capability_words(u32 version)
+{
+	switch (version) {
+	case _LINUX_CAPABILITY_VERSION_1: return _LINUX_CAPABILITY_U32S_1;
+	case _LINUX_CAPABILITY_VERSION_2:
+	case _LINUX_CAPABILITY_VERSION_3: return _LINUX_CAPABILITY_U32S_3;
+	default: return 0;
+	}
+}
+
+/* 0 and the header; unknown versions are answered with the preferred one. */
+static s64 capability_header(struct __user_cap_header_struct *h, u64 header)
+{
+	if (copy_in(h, (void *)header, sizeof(*h)))
+		return -EFAULT;
+	if (capability_words(h->version))
+		return h->pid < 0 ? -EINVAL : 0;
+	h->version = _LINUX_CAPABILITY_VERSION_3;
+	if (copy_out((void *)header, &h->version, sizeof(h->version)))
+		return -EFAULT;
+	return -EINVAL;
+}
+
+s64 sys_capget(u64 header, u64 data)
+{
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_header_struct h;
+	struct kin_proc *p = current->proc->kp;
+	s64 err = capability_header(&h, header);
+	u32 euid;
+
+	if (err)
+		return err == -EINVAL && !data ? 0 : err;
+	if (!data)
+		return 0;
+	tree_lock();
+	if (h.pid)
+		p = proc_find(h.pid);
+	euid = p ? p->euid : KEEP;
+	tree_unlock();
+	if (!p)
+		return -ESRCH;
+	if (euid == 0) {
+		d[0].effective = d[0].permitted = ~0u;
+		d[1].effective = d[1].permitted = (1u << (CAP_LAST_CAP - 31)) - 1;
+	}
+	return copy_out((void *)data, d, capability_words(h.version) * sizeof(d[0]));
+}
+
+/* Dropping is accepted without effect: nothing in a family is guarded by a capability alone. */
+s64 sys_capset(u64 header, u64 data)
+{
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_header_struct h;
+	s64 err = capability_header(&h, header);
+
+	if (err)
+		return err;
+	if (h.pid && h.pid != current->proc->kp->pid)
+		return -EPERM;
+	if (copy_in(d, (void *)data, capability_words(h.version) * sizeof(d[0])))
+		return -EFAULT;
+	if (!privileged() && (d[0].permitted | d[1].permitted | d[0].effective | d[1].effective))
+		return -EPERM;
+	return 0;
+}

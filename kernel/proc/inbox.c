@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the supervisor wants done inside the family: signals for the foreground group and for PID 1,
+ * burials. Any member does it, the one that is kicked or the first that looks.
+ *
+ * Who may run at the same time: all members. The bits of signals are taken by atomic exchange.
+ * Deaths go from the inbox into bury_todo under bury_lock and stay there until the burial is
+ * complete, so that nothing is forgotten when the burier itself is killed: its own death makes the
+ * supervisor fill the inbox again.
+ */
+#include <stdatomic.h>
+
+#include <asm/signal.h>
+
+#include "kernel/lib/lib.h"
+#include "kernel/proc/table.h"
+
+bool inbox_waiting(void)
+{
+	return atomic_load(&member_self()->kicked) || atomic_load(&KIN->inbox_pending);
+}
+
+static void signal_init(int sig)
+{
+	struct kin_proc *init = proc_find(1);
+
+	if (init)
+		signal_send(init, sig, NULL);
+}
+
+/*
+ * Typed on the terminal. Without a foreground group PID 1 gets it, so that Ctrl-C always reaches
+ * somebody.
+ */
+static void signal_foreground(int sig)
+{
+	s32 pgid = console_get()->foreground_pgid;
+
+	if (!pgid || !group_signal(pgid, sig, NULL))
+		signal_init(sig);
+}
+
+static void send_each(u64 bits, void (*send)(int sig))
+{
+	tree_lock();
+	for (int sig = 1; sig <= NSIG; sig++)
+		if (bits & SIGBIT(sig))
+			send(sig);
+	tree_unlock();
+}
+
+static bool dead_in_inbox(void)
+{
+	for (u32 i = 0; i < MEMBERS_MAX / 64; i++)
+		if (atomic_load(&KIN->inbox_dead[i]))
+			return true;
+	return false;
+}
+
+static void bury_one(u32 member)
+{
+	if (atomic_load(&KIN->members[member].state) == MEMBER_DEAD) {
+		proc_bury(member);
+		member_free(member);
+	}
+}
+
+static void bury_all(void)
+{
+	struct proc_table *t = proc_table;
+
+	kin_lock_recover(&t->bury_lock, kin_recover_whole, NULL);
+	for (u32 i = 0; i < MEMBERS_MAX / 64; i++) {
+		u64 bits = atomic_load(&KIN->inbox_dead[i]);
+
+		if (bits) {
+			t->bury_todo[i] |= bits;
+			atomic_fetch_and(&KIN->inbox_dead[i], ~bits);
+		}
+		bits = t->bury_todo[i];
+		while (bits) {
+			u32 bit = (u32)__builtin_ctzll(bits);
+
+			bits &= bits - 1;
+			bury_one(i * 64 + bit);
+			t->bury_todo[i] &= ~(1ull << bit);
+		}
+	}
+	kin_unlock(&t->bury_lock);
+}
+
+void inbox_run(void)
+{
+	u64 bits;
+
+	atomic_store(&member_self()->kicked, 0);
+	if (!atomic_exchange(&KIN->inbox_pending, 0))
+		return;
+	bits = atomic_exchange(&KIN->inbox_foreground, 0);
+	if (bits)
+		send_each(bits, signal_foreground);
+	bits = atomic_exchange(&KIN->inbox_init, 0);
+	if (bits)
+		send_each(bits, signal_init);
+	if (dead_in_inbox())
+		bury_all();
+}

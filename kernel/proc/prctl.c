@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * prctl, arch_prctl, personality: attributes of the process that the kernel keeps and mostly only
+ * reports.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <asm/prctl.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+
+#include "kernel/lib/lib.h"
+#include "kernel/proc/internal.h"
+#include "kernel/syscall/syscall.h"
+
+void proc_set_comm(const char *comm)
+{
+	struct thread *t = current;
+	struct kin_proc *kp = t->proc->kp;
+
+	strlcpy(t->comm, comm, sizeof(t->comm));
+	if (t->tid != kp->pid)
+		return;
+	strlcpy(kp->comm, comm, sizeof(kp->comm));
+	if (member_self()->proc == (u64)kp)
+		memcpy(member_self()->comm, kp->comm, sizeof(member_self()->comm));
+}
+
+static s64 set_name(u64 addr)
+{
+	char name[COMM_LEN] = {0};
+	s64 len = string_in(name, (void *)addr, sizeof(name));
+
+	if (len == -EFAULT)
+		return -EFAULT;
+	name[COMM_LEN - 1] = '\0';
+	proc_set_comm(name);
+	return 0;
+}
+
+static s64 set_flag(u32 *flag, u64 value, u64 max)
+{
+	if (value > max)
+		return -EINVAL;
+	*flag = (u32)value;
+	return 0;
+}
+
+static s64 set_subreaper(u64 on)
+{
+	_Atomic u32 *flags = &current->proc->kp->flags;
+
+	if (on)
+		atomic_fetch_or(flags, KP_SUBREAPER);
+	else
+		atomic_fetch_and(flags, ~(u32)KP_SUBREAPER);
+	return 0;
+}
+
+static s64 get_number(u64 addr, s32 value)
+{
+	return copy_out((void *)addr, &value, sizeof(value));
+}
+
+s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
+{
+	struct proc *p = current->proc;
+	struct kin_proc *kp = p->kp;
+
+	switch ((s32)option) {
+	case PR_SET_NAME: return set_name(a);
+	case PR_GET_NAME: return copy_out((void *)a, current->comm, COMM_LEN);
+	case PR_SET_PDEATHSIG:
+		if (a > NSIG)
+			return -EINVAL;
+		kp->pdeathsig = (s32)a;
+		return 0;
+	case PR_GET_PDEATHSIG: return get_number(a, kp->pdeathsig);
+	case PR_SET_DUMPABLE: return set_flag(&p->dumpable, a, 1);
+	case PR_GET_DUMPABLE: return p->dumpable;
+	case PR_SET_KEEPCAPS: return set_flag(&p->keepcaps, a, 1);
+	case PR_GET_KEEPCAPS: return p->keepcaps;
+	case PR_SET_NO_NEW_PRIVS:
+		if (a != 1 || b || c || d)
+			return -EINVAL;
+		p->no_new_privs = 1;
+		return 0;
+	case PR_GET_NO_NEW_PRIVS: return a || b || c || d ? -EINVAL : (s64)p->no_new_privs;
+	case PR_SET_CHILD_SUBREAPER: return set_subreaper(a);
+	case PR_GET_CHILD_SUBREAPER: return get_number(a, !!(kp->flags & KP_SUBREAPER));
+	case PR_SET_TIMERSLACK: return 0;
+	case PR_GET_TIMERSLACK: return 50000;
+	case PR_GET_SECUREBITS: return 0;
+	case PR_GET_SECCOMP: return 0;
+	case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 1 : -EINVAL;
+	case PR_CAPBSET_DROP: return a > CAP_LAST_CAP ? -EINVAL : kp->euid ? -EPERM : 0;
+	case PR_GET_TSC: return get_number(a, PR_TSC_ENABLE);
+	case PR_GET_TID_ADDRESS: return copy_out((void *)a, &current->clear_child_tid, sizeof(u64));
+	case PR_SET_THP_DISABLE: return 0;
+	case PR_GET_THP_DISABLE: return 0;
+	default: return -EINVAL;
+	}
+}
+
+s64 sys_arch_prctl(u64 code, u64 addr)
+{
+	u64 base;
+
+	switch ((s32)code) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		if (addr >= USER_ADDRESS_END)
+			return -EPERM;
+		if ((s32)code == ARCH_SET_FS)
+			fsbase_set(addr);
+		else
+			gsbase_set(addr);
+		return 0;
+	case ARCH_GET_FS:
+	case ARCH_GET_GS:
+		base = (s32)code == ARCH_GET_FS ? fsbase_get() : gsbase_get();
+		return copy_out((void *)addr, &base, sizeof(base));
+	default: return -EINVAL;
+	}
+}
+
+s64 sys_personality(u64 persona)
+{
+	u32 old = current->proc->personality;
+
+	if ((u32)persona != 0xffffffff)
+		current->proc->personality = (u32)persona;
+	return old;
+}

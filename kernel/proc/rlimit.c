@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Resource limits and usage. Limits are private to the member: prlimit64 reaches the caller only.
+ * Usage of a running process is the host's accounting of its monitor; that of the dead is in kin,
+ * written when they exited.
+ */
+#include <asm/errno.h>
+#include <linux/resource.h>
+#include <linux/sysinfo.h>
+#include <linux/times.h>
+
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/rusage.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define TICK_NS 10000000ull /* USER_HZ is 100 */
+#define NOFILE_HARD 1048576ull
+#define STACK_SOFT (8ull << 20)
+#define MEMLOCK (8ull << 20)
+
+void rlimits_default(struct proc *p)
+{
+	for (u32 i = 0; i < RLIM_NLIMITS; i++)
+		p->rlimit_cur[i] = p->rlimit_max[i] = RLIM64_INFINITY;
+	p->rlimit_cur[RLIMIT_STACK] = STACK_SOFT;
+	p->rlimit_cur[RLIMIT_CORE] = 0;
+	p->rlimit_cur[RLIMIT_NOFILE] = 1024;
+	p->rlimit_max[RLIMIT_NOFILE] = NOFILE_HARD;
+	p->rlimit_cur[RLIMIT_NPROC] = p->rlimit_max[RLIMIT_NPROC] = PROCS_MAX;
+	p->rlimit_cur[RLIMIT_SIGPENDING] = p->rlimit_max[RLIMIT_SIGPENDING] = PROCS_MAX;
+	p->rlimit_cur[RLIMIT_MEMLOCK] = p->rlimit_max[RLIMIT_MEMLOCK] = MEMLOCK;
+	p->rlimit_cur[RLIMIT_MSGQUEUE] = p->rlimit_max[RLIMIT_MSGQUEUE] = 819200;
+	p->rlimit_cur[RLIMIT_NICE] = p->rlimit_max[RLIMIT_NICE] = 0;
+	p->rlimit_cur[RLIMIT_RTPRIO] = p->rlimit_max[RLIMIT_RTPRIO] = 0;
+}
+
+static s64 limit_set(struct proc *p, u32 which, const struct rlimit64 *new)
+{
+	if (new->rlim_cur > new->rlim_max)
+		return -EINVAL;
+	if (new->rlim_max > p->rlimit_max[which] && p->kp->euid != 0)
+		return -EPERM;
+	if (which == RLIMIT_NOFILE && new->rlim_max > NOFILE_HARD)
+		return -EPERM;
+	p->rlimit_cur[which] = new->rlim_cur;
+	p->rlimit_max[which] = new->rlim_max;
+	return 0;
+}
+
+/* Is pid the caller? The limits of others are in their members. */
+static s64 limit_target(s32 pid)
+{
+	struct kin_proc *p;
+
+	if (pid == 0 || pid == current->proc->kp->pid)
+		return 0;
+	tree_lock();
+	p = proc_find(pid);
+	tree_unlock();
+	return p ? -EPERM : -ESRCH;
+}
+
+s64 sys_prlimit64(u64 pid, u64 which, u64 unew, u64 uold)
+{
+	struct proc *p = current->proc;
+	struct rlimit64 new, old;
+	s64 err;
+
+	if ((u32)which >= RLIM_NLIMITS)
+		return -EINVAL;
+	if (unew && copy_in(&new, (void *)unew, sizeof(new)))
+		return -EFAULT;
+	err = limit_target((s32)pid);
+	if (err)
+		return err;
+	old.rlim_cur = p->rlimit_cur[which];
+	old.rlim_max = p->rlimit_max[which];
+	if (unew) {
+		err = limit_set(p, (u32)which, &new);
+		if (err)
+			return err;
+	}
+	return uold ? copy_out((void *)uold, &old, sizeof(old)) : 0;
+}
+
+s64 sys_getrlimit(u64 which, u64 old)
+{
+	return old ? sys_prlimit64(0, which, 0, old) : -EFAULT;
+}
+
+s64 sys_setrlimit(u64 which, u64 new)
+{
+	return new ? sys_prlimit64(0, which, new, 0) : -EFAULT;
+}
+
+static void timeval_set(struct __kernel_old_timeval *tv, u64 ns)
+{
+	tv->tv_sec = (long)(ns / NSEC_PER_SEC);
+	tv->tv_usec = (long)(ns % NSEC_PER_SEC / 1000);
+}
+
+static void usage_times(struct rusage *u, u64 utime_ns, u64 stime_ns)
+{
+	struct __kernel_old_timeval tv;
+
+	timeval_set(&tv, utime_ns);
+	memcpy(&u->ru_utime, &tv, sizeof(tv));
+	timeval_set(&tv, stime_ns);
+	memcpy(&u->ru_stime, &tv, sizeof(tv));
+}
+
+void rusage_of_child(struct rusage *u, const struct kin_proc *p)
+{
+	memset(u, 0, sizeof(*u));
+	usage_times(u, p->utime_ns + p->cutime_ns, p->stime_ns + p->cstime_ns);
+	u->ru_maxrss = (long)MAX(p->maxrss_kib, p->cmaxrss_kib);
+}
+
+static void usage_self(struct rusage *u)
+{
+	struct hyp_usage h = {0};
+
+	if (host_usage(&h))
+		h.utime_ns = sched_cpu_ns();
+	usage_times(u, h.utime_ns, h.stime_ns);
+	u->ru_maxrss = (long)h.maxrss_kib;
+	u->ru_minflt = (long)h.minflt;
+	u->ru_majflt = (long)h.majflt;
+	u->ru_nvcsw = (long)h.nvcsw;
+	u->ru_nivcsw = (long)h.nivcsw;
+}
+
+s64 sys_getrusage(u64 who, u64 usage)
+{
+	struct kin_proc *kp = current->proc->kp;
+	struct rusage u = {0};
+
+	switch ((s32)who) {
+	case RUSAGE_SELF:
+	case RUSAGE_THREAD: usage_self(&u); break;
+	case RUSAGE_CHILDREN:
+		usage_times(&u, kp->cutime_ns, kp->cstime_ns);
+		u.ru_maxrss = (long)kp->cmaxrss_kib;
+		break;
+	default: return -EINVAL;
+	}
+	return copy_out((void *)usage, &u, sizeof(u));
+}
+
+s64 sys_times(u64 buf)
+{
+	struct kin_proc *kp = current->proc->kp;
+	struct hyp_usage h = {0};
+	struct tms t;
+
+	if (buf) {
+		if (host_usage(&h))
+			h.utime_ns = sched_cpu_ns();
+		t.tms_utime = (__kernel_clock_t)(h.utime_ns / TICK_NS);
+		t.tms_stime = (__kernel_clock_t)(h.stime_ns / TICK_NS);
+		t.tms_cutime = (__kernel_clock_t)(kp->cutime_ns / TICK_NS);
+		t.tms_cstime = (__kernel_clock_t)(kp->cstime_ns / TICK_NS);
+		if (copy_out((void *)buf, &t, sizeof(t)))
+			return -EFAULT;
+	}
+	return (s64)(time_boot_ns() / TICK_NS);
+}
+
+/*
+ * Memory is what the host gives on touch: the sizes say how much a member can address, not what the
+ * host has.
+ */
+s64 sys_sysinfo(u64 buf)
+{
+	struct sysinfo s = {0};
+
+	s.uptime = (__kernel_long_t)(time_boot_ns() / NSEC_PER_SEC);
+	s.totalram = 8ull << 30;
+	s.freeram = 4ull << 30;
+	s.sharedram = kin_pages_used() * PAGE_SIZE;
+	s.procs = (u16)proc_count();
+	s.mem_unit = 1;
+	return copy_out((void *)buf, &s, sizeof(s));
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * exec of a process that shares its VM (vfork, posix_spawn): the image cannot be replaced under the
+ * other process, so the process moves. The old member writes a request into kin and gives the
+ * process to a SPAWNING record; the supervisor starts a monitor for it; the fresh kernel finds the
+ * process in its record and runs the exec again from the start.
+ *
+ * The process moves with one store under tree_lock. Before it, a death of the old member kills the
+ * process, after it only a death of the new one does. The supervisor is told after the store; if
+ * the old member dies in between, whoever buries it tells.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <asm/signal.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/internal.h"
+#include "kernel/proc/spawn.h"
+#include "kernel/time/time.h"
+#include "kernel/time/timers.h"
+
+/* ---- in the old member */
+
+static void state_save(struct spawn_state *s)
+{
+	struct thread *t = current;
+	struct proc *p = t->proc;
+	struct timer *alarm = p->timers ? &p->timers->itimer[0] : NULL;
+
+	s->blocked = t->sig.blocked;
+	s->ignoring = p->actions->ignoring;
+	memcpy(s->rlimit_cur, p->rlimit_cur, sizeof(s->rlimit_cur));
+	memcpy(s->rlimit_max, p->rlimit_max, sizeof(s->rlimit_max));
+	if (alarm) {
+		s->alarm_ns = alarm->expiry_ns;
+		s->alarm_interval_ns = alarm->interval_ns;
+	}
+	s->cwd_inode = p->fs->cwd_inode;
+	s->root = p->fs->root;
+	s->umask = p->fs->umask;
+	s->no_new_privs = p->no_new_privs;
+	s->personality = p->personality;
+	s->ngroups = p->ngroups;
+	memcpy(s->groups, p->groups, sizeof(s->groups));
+}
+
+/* The request in kin pages, owned by the process from here on. */
+static struct kin_exec *request_make(const struct exec_args *a)
+{
+	struct proc *p = current->proc;
+	size_t path = strlen(a->path) + 1, cwd = strlen(p->fs->cwd) + 1;
+	size_t bytes = path + cwd + a->bytes;
+	size_t size = sizeof(struct kin_exec) + bytes + 16 + sizeof(struct spawn_state);
+	size_t npages = ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE;
+	struct kin_exec *e = kin_pages_alloc(npages);
+
+	if (!e)
+		return NULL;
+	p->kp->spawn_pages = (u32)npages;
+	p->kp->spawn = e;
+	e->argc = a->argc;
+	e->envc = a->envc;
+	e->bytes = (u32)bytes;
+	memcpy(e->strings, a->path, path);
+	memcpy(e->strings + path, p->fs->cwd, cwd);
+	memcpy(e->strings + path + cwd, a->strings, a->bytes);
+	state_save(spawn_state_of(e));
+	return e;
+}
+
+void spawn_drop(struct kin_proc *p)
+{
+	void *pages = p->spawn;
+
+	p->spawn = NULL;
+	if (pages)
+		kin_pages_free(pages, p->spawn_pages);
+}
+
+/*
+ * The process is not this member's any more: what was its private side here goes, except the thread
+ * that runs.
+ */
+static void process_leaves(struct proc *p)
+{
+	/* Its references to inodes went with the request. */
+	p->fs->cwd_inode = NULL;
+	p->fs->root = NULL;
+	timers_release(p);
+	member_lost(p);
+}
+
+s64 vfork_exec(struct exec_args *a)
+{
+	struct thread *t = current;
+	struct proc *p = t->proc;
+	struct kin_proc *kp = p->kp;
+	struct kin_member *rec;
+	struct kin_exec *e = request_make(a);
+	int index = e ? member_alloc(MEMBER_SPAWNING) : -ENOMEM;
+
+	if (index < 0) {
+		spawn_drop(kp);
+		return index;
+	}
+	proc_exec_begin();
+	rec = &KIN->members[index];
+	rec->exec_offset = (u32)(((u64)e - KIN_BASE) / PAGE_SIZE);
+	rec->pid = kp->pid;
+	rec->ppid = kp->ppid;
+	memcpy(rec->comm, kp->comm, sizeof(rec->comm));
+	mm_release(p->mm);
+	tree_lock();
+	atomic_store(&rec->proc, (u64)kp);
+	kp->generation = rec->generation;
+	kp->member = (u32)index; /* it has moved */
+	tree_unlock();
+	atomic_fetch_or(&KIN->spawn_map[index / 64], 1ull << (index % 64));
+	host_notify();
+	exec_args_free(a);
+	LIST_REMOVE(t, sibling);
+	process_leaves(p);
+	vfork_release_parent(p);
+	sched_leave(p);
+}
+
+/*
+ * A member died: requests that it had made and not told the supervisor of. Telling twice does no
+ * harm.
+ */
+void spawn_bury(u32 member)
+{
+	bool told = false;
+
+	for (u32 i = 0; i < MEMBERS_MAX && KIN->members[i].generation; i++) {
+		struct kin_member *rec = &KIN->members[i];
+
+		if (rec->state != MEMBER_SPAWNING || rec->parent != member || rec->host_pid)
+			continue;
+		atomic_fetch_or(&KIN->spawn_map[i / 64], 1ull << (i % 64));
+		told = true;
+	}
+	if (told)
+		host_notify();
+}
+
+/* ---- in the fresh member */
+
+static const char *next_string(const char *s)
+{
+	return s + strlen(s) + 1;
+}
+
+void exec_args_of(struct kin_exec *e, struct exec_args *a, const char **cwd)
+{
+	const char *strings;
+
+	*a = (struct exec_args){.argc = e->argc, .envc = e->envc, .path = e->strings};
+	*cwd = next_string(e->strings);
+	strings = next_string(*cwd);
+	a->strings = (char *)(u64)strings;
+	a->bytes = e->bytes - (size_t)(strings - e->strings);
+}
+
+static bool state_restore(struct proc *p, struct spawn_state *s, const char *cwd)
+{
+	struct thread *t = current;
+
+	p->actions = signal_actions_clone(NULL);
+	p->fs = fs_context_create("/");
+	p->mm = mm_create();
+	if (!p->actions || !p->fs || !p->mm)
+		return false;
+	for (u32 sig = 1; sig <= NSIG; sig++)
+		if (s->ignoring & SIGBIT(sig))
+			p->actions->action[sig - 1].handler = 1; /* SIG_IGN */
+	p->actions->ignoring = s->ignoring;
+	t->sig.blocked = s->blocked;
+	inode_put(p->fs->cwd_inode);
+	p->fs->cwd_inode = s->cwd_inode;
+	p->fs->root = s->root;
+	strlcpy(p->fs->cwd, cwd, sizeof(p->fs->cwd));
+	p->fs->umask = s->umask;
+	memcpy(p->rlimit_cur, s->rlimit_cur, sizeof(p->rlimit_cur));
+	memcpy(p->rlimit_max, s->rlimit_max, sizeof(p->rlimit_max));
+	p->no_new_privs = s->no_new_privs;
+	p->personality = s->personality;
+	p->ngroups = s->ngroups;
+	memcpy(p->groups, s->groups, sizeof(p->groups));
+	if (s->alarm_ns) {
+		struct timers *ts = timers_get();
+
+		if (ts)
+			timer_arm(ts, &ts->itimer[0], s->alarm_ns, s->alarm_interval_ns);
+	}
+	return true;
+}
+
+_Noreturn void spawn_run(void)
+{
+	struct kin_exec *e = current->proc->kp->spawn;
+	struct exec_args a;
+	const char *cwd;
+
+	exec_args_of(e, &a, &cwd);
+	if (state_restore(current->proc, spawn_state_of(e), cwd))
+		exec_run(&a);
+	/*
+	 * It was checked before; what changed since then ends it as a failed exec past its point of no
+	 * return.
+	 */
+	proc_exit(SIGKILL);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The request for a fresh member that takes over a process at its exec: struct kin_exec with its
+ * strings, and behind them what exec keeps of the process's private side. Lies in kin pages that
+ * the process owns (kin_proc.spawn).
+ */
+#ifndef KERNEL_PROC_SPAWN_H
+#define KERNEL_PROC_SPAWN_H
+
+#include "kernel/proc/internal.h"
+
+struct inode;
+
+struct spawn_state {
+	sigset blocked, ignoring;
+	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
+	u64 alarm_ns, alarm_interval_ns;  /* ITIMER_REAL, CLOCK_MONOTONIC; 0: not armed */
+	struct inode *cwd_inode, *root;   /* references, passed on */
+	u32 umask, no_new_privs, personality, ngroups;
+	u32 groups[GROUPS_MAX];
+};
+
+static inline struct spawn_state *spawn_state_of(struct kin_exec *e)
+{
+	return (struct spawn_state *)ALIGN_UP((u64)e + sizeof(*e) + e->bytes, 16);
+}
+
+/*
+ * Runs strings of e: fills a from its path, argv and envp, which stay where they are. *cwd points
+ * into it, too.
+ */
+void exec_args_of(struct kin_exec *e, struct exec_args *a, const char **cwd);
+
+#endif

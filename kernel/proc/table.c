@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The family's process table in kin: slots, numbers, the tree. Numbers rise from 1 to PID_MAX
+ * before any is used again, and one that still names a process group, a session or a thread is
+ * passed over.
+ *
+ * Every member changes the table under tree_lock and may be killed while it holds it. The next to
+ * take it then rebuilds hash, free list and children from the slots: each slot's state is stored
+ * last when it is filled and first when it is freed, and a child's parent field is stored before
+ * the lists of children change.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+
+#include "kernel/lib/lib.h"
+#include "kernel/proc/table.h"
+
+struct proc_table *proc_table;
+
+#define CHUNK_PAGES (ALIGN_UP(CHUNK_PROCS * sizeof(struct kin_proc), PAGE_SIZE) / PAGE_SIZE)
+#define TID_PAGES (ALIGN_UP((PID_MAX + 1) * sizeof(u16), PAGE_SIZE) / PAGE_SIZE)
+
+static struct kin_proc *slot(u32 i)
+{
+	return &proc_table->chunk[i / CHUNK_PROCS][i % CHUNK_PROCS];
+}
+
+static struct kin_proc_list *bucket(s32 pid)
+{
+	return &proc_table->hash[(u32)pid % HASH_BUCKETS];
+}
+
+static bool is_parent(struct kin_proc *p)
+{
+	return p && p->state != PROC_FREE && p->state != PROC_EMBRYO;
+}
+
+/* Makes the lists anew. The caller owns the lock whose last owner died. */
+static bool table_recover(void *arg)
+{
+	struct proc_table *t = proc_table;
+	struct kin_proc *init = NULL;
+
+	LIST_INIT(&t->free);
+	for (u32 i = 0; i < HASH_BUCKETS; i++)
+		LIST_INIT(&t->hash[i]);
+	for (u32 i = 0; i < t->nslots; i++) {
+		TAILQ_INIT(&slot(i)->children);
+		if (slot(i)->pid == 1 && slot(i)->state != PROC_FREE)
+			init = slot(i);
+	}
+	t->nprocs = t->nstopped = 0;
+	for (u32 i = 0; i < t->nslots; i++) {
+		struct kin_proc *p = slot(i);
+
+		if (p->state == PROC_FREE) {
+			LIST_INSERT_HEAD(&t->free, p, hash);
+			continue;
+		}
+		t->nprocs++;
+		t->nstopped += p->state == PROC_STOPPED;
+		LIST_INSERT_HEAD(bucket(p->pid), p, hash);
+		if (p->state == PROC_EMBRYO || p == init)
+			continue;
+		if (!is_parent(p->parent))
+			p->parent = init;
+		if (p->parent)
+			TAILQ_INSERT_TAIL(&p->parent->children, p, sibling);
+	}
+	klog("process table: rebuilt after the death of the member that was changing it");
+	return true;
+}
+
+void tree_lock(void)
+{
+	kin_lock_recover(&proc_table->lock, table_recover, NULL);
+}
+
+void tree_unlock(void)
+{
+	kin_unlock(&proc_table->lock);
+}
+
+void proc_table_init(void)
+{
+	size_t pages = ALIGN_UP(sizeof(struct proc_table), PAGE_SIZE) / PAGE_SIZE;
+	struct proc_table *t = kin_pages_alloc(pages);
+
+	if (!t)
+		kpanic("no memory for the process table");
+	t->next_pid = 1;
+	LIST_INIT(&t->free);
+	for (u32 i = 0; i < HASH_BUCKETS; i++)
+		LIST_INIT(&t->hash[i]);
+	proc_table = t;
+	kin_root_set(ROOT_PROC, t);
+}
+
+void proc_table_attach(void)
+{
+	proc_table = kin_root_get(ROOT_PROC);
+}
+
+struct kin_proc *proc_find(s32 pid)
+{
+	struct kin_proc *p;
+
+	LIST_FOREACH(p, bucket(pid), hash)
+		if (p->pid == pid && p->state != PROC_EMBRYO)
+			return p;
+	return NULL;
+}
+
+int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg)
+{
+	for (u32 i = 0; i < proc_table->nslots; i++) {
+		int r = slot(i)->state == PROC_FREE ? 0 : fn(slot(i), arg);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+struct visitor {
+	int (*fn)(struct kin_proc *p, void *arg);
+	void *arg;
+};
+
+static int visit_born(struct kin_proc *p, void *arg)
+{
+	struct visitor *v = arg;
+
+	return p->state == PROC_EMBRYO ? 0 : v->fn(p, v->arg);
+}
+
+int proc_foreach(int (*fn)(struct kin_proc *p, void *arg), void *arg)
+{
+	struct visitor v = {fn, arg};
+
+	return proc_foreach_slot(visit_born, &v);
+}
+
+u32 proc_count(void)
+{
+	return proc_table->nprocs;
+}
+
+static int names(struct kin_proc *p, void *arg)
+{
+	s32 id = *(s32 *)arg;
+
+	return p->pid == id || p->pgid == id || p->sid == id;
+}
+
+/* A number that names nothing: -1 if all are taken. */
+static s32 number_alloc(void)
+{
+	struct proc_table *t = proc_table;
+
+	for (u32 tries = 0; tries < PID_MAX; tries++) {
+		s32 id = t->next_pid;
+
+		if (id + 1 >= PID_MAX) {
+			t->wrapped = 1;
+			t->next_pid = PID_REUSE_FIRST;
+		} else {
+			t->next_pid = id + 1;
+		}
+		if (!t->wrapped)
+			return id;
+		if (!(t->tid_member && t->tid_member[id]) && !proc_foreach_slot(names, &id))
+			return id;
+	}
+	return -1;
+}
+
+/*
+ * Puts fresh slots into the free list. Memory is taken before the lock: that may need a hypercall.
+ */
+static void table_grow(void)
+{
+	struct proc_table *t = proc_table;
+	struct kin_proc *chunk;
+
+	if (!LIST_EMPTY(&t->free) || t->nslots == PROCS_MAX)
+		return;
+	chunk = kin_pages_alloc(CHUNK_PAGES);
+	if (!chunk)
+		return;
+	for (u32 i = 0; i < CHUNK_PROCS; i++) {
+		TAILQ_INIT(&chunk[i].children);
+		queue_init(&chunk[i].wait_queue);
+	}
+	tree_lock();
+	if (t->nslots < PROCS_MAX && LIST_EMPTY(&t->free)) {
+		t->chunk[t->nslots / CHUNK_PROCS] = chunk;
+		for (u32 i = 0; i < CHUNK_PROCS; i++) {
+			chunk[i].slot = t->nslots + i;
+			LIST_INSERT_HEAD(&t->free, &chunk[CHUNK_PROCS - 1 - i], hash);
+		}
+		t->nslots += CHUNK_PROCS;
+		chunk = NULL;
+	}
+	tree_unlock();
+	if (chunk)
+		kin_pages_free(chunk, CHUNK_PAGES);
+}
+
+/* All but slot, wait_queue and the locks, which a late sender may still be using. */
+static void slot_clear(struct kin_proc *p)
+{
+	p->attention = 0;
+	p->ppid = p->pgid = p->sid = 0;
+	p->parent = NULL;
+	p->exit_signal = p->wait_status = p->wait_flags = 0;
+	p->flags = 0;
+	signals_release(p);
+	p->fds = NULL;
+	p->utime_ns = p->stime_ns = p->cutime_ns = p->cstime_ns = 0;
+	p->start_ns = p->maxrss_kib = p->cmaxrss_kib = 0;
+	p->uid = p->euid = p->suid = p->gid = p->egid = p->sgid = 0;
+	memset(p->comm, 0, sizeof(p->comm));
+	p->info = NULL;
+	p->info_exe = p->info_cwd = p->info_cmdline = p->info_cmdline_len = 0;
+	p->mappings = p->locks = 0;
+	p->nthreads = p->pdeathsig = p->nice = 0;
+	p->spawn = NULL;
+	p->spawn_pages = 0;
+}
+
+struct kin_proc *kin_proc_alloc(void)
+{
+	struct kin_member *self = member_self();
+	struct kin_proc *p;
+	s32 pid;
+
+	table_grow();
+	tree_lock();
+	p = LIST_FIRST(&proc_table->free);
+	pid = p ? number_alloc() : -1;
+	if (pid < 0) {
+		tree_unlock();
+		return NULL;
+	}
+	LIST_REMOVE(p, hash);
+	slot_clear(p);
+	TAILQ_INIT(&p->children);
+	p->pid = pid;
+	/* Until it is published it belongs to the member that makes it, and is buried with it. */
+	p->member = (u32)(self - KIN->members);
+	p->generation = self->generation;
+	p->state = PROC_EMBRYO;
+	LIST_INSERT_HEAD(bucket(pid), p, hash);
+	proc_table->nprocs++;
+	tree_unlock();
+	return p;
+}
+
+void kin_proc_publish(struct kin_proc *p, struct kin_proc *parent)
+{
+	p->ppid = parent ? parent->pid : 0;
+	p->parent = parent;
+	p->state = PROC_RUNNING;
+	if (parent)
+		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
+}
+
+void kin_proc_free(struct kin_proc *p)
+{
+	u32 was = p->state;
+
+	p->state = PROC_FREE;
+	if (was != PROC_EMBRYO && p->parent)
+		TAILQ_REMOVE(&p->parent->children, p, sibling);
+	p->parent = NULL;
+	p->member = NO_MEMBER;
+	proc_table->nstopped -= was == PROC_STOPPED;
+	proc_table->nprocs--;
+	LIST_REMOVE(p, hash);
+	LIST_INSERT_HEAD(&proc_table->free, p, hash);
+}
+
+s32 tid_alloc(void)
+{
+	struct proc_table *t = proc_table;
+	u16 *map = t->tid_member ? NULL : kin_pages_alloc(TID_PAGES);
+	s32 tid = -1;
+
+	tree_lock();
+	if (!t->tid_member) {
+		t->tid_member = map;
+		map = NULL;
+	}
+	if (t->tid_member)
+		tid = number_alloc();
+	if (tid > 0)
+		t->tid_member[tid] = (u16)(member_self() - KIN->members + 1);
+	tree_unlock();
+	if (map)
+		kin_pages_free(map, TID_PAGES);
+	return tid > 0 ? tid : -EAGAIN;
+}
+
+void tid_free(s32 tid)
+{
+	tree_lock();
+	if (proc_table->tid_member)
+		proc_table->tid_member[tid] = 0;
+	tree_unlock();
+}
+
+void tids_bury(u32 member)
+{
+	u16 *map = proc_table->tid_member;
+
+	for (u32 i = 0; map && i < PID_MAX; i++)
+		if (map[i] == member + 1)
+			map[i] = 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* The process table itself. Only for kernel/proc/. */
+#ifndef KERNEL_PROC_TABLE_H
+#define KERNEL_PROC_TABLE_H
+
+#include "kernel/proc/internal.h"
+
+#define CHUNK_PROCS 8
+#define HASH_BUCKETS 1024
+#define PID_REUSE_FIRST 300 /* where the search goes on after PID_MAX, as on Linux */
+
+LIST_HEAD(kin_proc_list, kin_proc);
+
+/* In kin, made by the first member. */
+struct proc_table {
+	/*
+	 * tree_lock. If its owner died, the lists are made anew from the slots (state, pid and parent
+	 * of each are stored before the lists change), so the family goes on.
+	 */
+	struct kin_lock lock;
+	_Atomic u32 nprocs;             /* slots that are not FREE */
+	/* STOPPED ones: 0 spares exits the search for orphaned groups */
+	u32 nstopped;
+	s32 next_pid;
+	u32 wrapped;                    /* PID_MAX was reached once: numbers may be in use */
+	u32 nslots;
+	struct kin_proc_list free, hash[HASH_BUCKETS];
+	/* slots, CHUNK_PROCS at a time, never given back */
+	struct kin_proc *chunk[PROCS_MAX / CHUNK_PROCS];
+	/* by thread id: member + 1; NULL until the first thread is made */
+	u16 *tid_member;
+	struct console console;
+	/*
+	 * One burier at a time. Burial may be done twice, so a lock left by a dead burier is simply
+	 * taken over; bury_todo holds what was begun.
+	 */
+	struct kin_lock bury_lock;
+	u64 bury_todo[MEMBERS_MAX / 64];
+};
+
+extern struct proc_table *proc_table;
+
+#endif

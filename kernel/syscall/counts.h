@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* What dispatch counted since this member began, by system-call number. */
+#ifndef KERNEL_SYSCALL_COUNTS_H
+#define KERNEL_SYSCALL_COUNTS_H
+
+#include "kernel/syscall/syscall.h"
+
+extern u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
+extern u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading the calibration record of kin. Used by the kernel and by the vDSO, that is, by
+ * application code: no calls, no writes. A reader gives up if the record is not usable, too old, or
+ * odd for long (a seqlock whose writer died): hypercall clock answers then, and repairs it.
+ */
+#ifndef KERNEL_TIME_CLOCK_READ_H
+#define KERNEL_TIME_CLOCK_READ_H
+
+#include <stdatomic.h>
+
+#include "abi/kin.h"
+
+#define CLOCK_READ_TRIES 1000
+#define CLOCK_MAX_AGE_NS (CLOCK_MAX_AGE_MS * 1000000ull)
+
+struct clock_sample {
+	u64 mono_ns;
+	s64 realtime_offset_ns, boottime_offset_ns;
+};
+
+/* The TSC, read after everything before it in program order. */
+static inline u64 clock_tsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("lfence\n\trdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+/* Another CPU's record may be a little ahead of this CPU's TSC: never before its base. */
+static inline u64 clock_scale(u64 tsc, u64 base, u64 mult, u32 shift)
+{
+	if (tsc <= base)
+		return 0;
+	return (u64)((unsigned __int128)(tsc - base) * mult >> (shift & 127));
+}
+
+static inline bool clock_read(const struct kin_clock *c, struct clock_sample *s)
+{
+	for (u32 tries = 0; tries < CLOCK_READ_TRIES; tries++) {
+		u32 seq = atomic_load_explicit(&c->seq, memory_order_acquire);
+		u64 base_ns, age_ns;
+
+		if (seq & 1) {
+			__asm__ volatile("pause");
+			continue;
+		}
+		if (!*(const volatile u32 *)&c->usable)
+			return false;
+		base_ns = c->mono_base_ns;
+		s->realtime_offset_ns = c->realtime_offset_ns;
+		s->boottime_offset_ns = c->boottime_offset_ns;
+		age_ns = clock_scale(clock_tsc(), c->tsc_base, c->mult, c->shift);
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&c->seq, memory_order_relaxed) != seq)
+			continue;
+		s->mono_ns = base_ns + age_ns;
+		return age_ns <= CLOCK_MAX_AGE_NS;
+	}
+	return false;
+}
+
+#endif
