@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/* Does KVM work here? And the backend's table of operations. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "monitor/backend/kvm/kvm.h"
+
+#define HWCAP2_FSGSBASE_BIT 2
+
+const unsigned long kvm_ioctls[] = {
+	KVM_RUN,                    /* enter the guest */
+	KVM_GET_REGS,               /* where an interrupt found it */
+	KVM_SET_REGS,               /* send it to the kernel's trap entry; a clone's first instruction */
+	KVM_SET_USER_MEMORY_REGION, /* hypercall populate; a clone's slots */
+	KVM_CREATE_VM,              /* from here on: a clone's VM */
+	KVM_CREATE_VCPU,
+	KVM_SET_CPUID2,
+	KVM_SET_XCRS,
+	KVM_SET_SREGS,
+	KVM_SET_MSRS,
+	KVM_SET_DEVICE_ATTR,        /* TSC offset */
+	0,
+};
+
+struct required {
+	int cap;
+	const char *name;
+};
+
+static const struct required required[] = {
+	{ KVM_CAP_USER_MEMORY, "user memory" },     { KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
+	{ KVM_CAP_NR_MEMSLOTS, "memory slots" },    { KVM_CAP_XCRS, "XCR0" },
+	{ KVM_CAP_EXT_CPUID, "CPUID" },             { KVM_CAP_SYNC_MMU, "memory that the host manages" },
+};
+
+static int probe_fd(int fd, struct error *err)
+{
+	int vm;
+
+	if (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		return error_set(err, errno, "/dev/kvm is not KVM");
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		if (ioctl(fd, KVM_CHECK_EXTENSION, required[i].cap) <= 0)
+			return error_set(err, 0, "this KVM lacks %s", required[i].name);
+	vm = ioctl(fd, KVM_CREATE_VM, 0);
+	if (vm < 0)
+		return error_set(err, errno, "cannot create a virtual machine; is another hypervisor loaded?");
+	close(vm);
+	return 0;
+}
+
+static int kvm_probe(struct family *f, struct error *err)
+{
+	int fd;
+
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
+		return error_set(err, 0, "processor or host kernel lacks FSGSBASE (Linux 5.9 has it)");
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open /dev/kvm%s",
+				 errno == EACCES ? "; is the user in group kvm?" : "");
+	if (probe_fd(fd, err) < 0) {
+		close(fd);
+		return -1;
+	}
+	f->kvm_fd = fd;
+	return 0;
+}
+
+const struct backend_ops backend_kvm = {
+	.name = "kvm",
+	.kind = BACKEND_KVM,
+	.ioctls = kvm_ioctls,
+	.probe = kvm_probe,
+	.boot = kvm_boot,
+	.create = kvm_create,
+	.clone_child = kvm_clone_child,
+	.run = kvm_run_member,
+	.populate = kvm_populate,
+	.map_anon = kvm_map_anon,
+	.map_file = kvm_map_file,
+	.map_kin = kvm_map_kin,
+	.protect = kvm_protect,
+	.unmap = kvm_unmap,
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A VM and its vCPU. Everything a clone's VM needs is in kvm_state, which it inherited by fork; nothing is read from the parent's
+ * vCPU: the kernel keeps the thread in memory and starts it again from constant registers (see arch_clone in kernel/).
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "monitor/backend/kvm/kvm.h"
+
+#ifndef KVM_VCPU_TSC_CTRL
+#define KVM_VCPU_TSC_CTRL 0
+#define KVM_VCPU_TSC_OFFSET 0
+#endif
+
+#define MSR_TSC 0x10
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_SFMASK 0xc0000084
+/*
+ * Cleared by `syscall`: AC, NT, IOPL, DF, TF. Not IF: where `syscall` does not enter ring 0 the way back could not set it
+ * again, and interrupts would stop.
+ */
+#define SFMASK_VALUE 0x47500ull
+#define RFLAGS_VALUE 0x202ull
+
+static int set_msrs(const struct kvm_state *s, struct error *err)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[3];
+	} msrs = {
+		.head.nmsrs = 3,
+		.entries = {
+			{ .index = MSR_STAR, .data = (u64)(USER_CS - 16) << 48 | (u64)KERNEL_CS << 32 },
+			{ .index = MSR_LSTAR, .data = s->image.lstar },
+			{ .index = MSR_SFMASK, .data = SFMASK_VALUE },
+		},
+	};
+
+	if (ioctl(s->vcpu_fd, KVM_SET_MSRS, &msrs) != 3)
+		return error_set(err, errno, "KVM refuses the system-call registers");
+	return 0;
+}
+
+/*
+ * The guest's TSC is the host's: all members then share one clock, and a clone continues its parent's. A KVM without the
+ * attribute (before Linux 5.16) is told the value, and takes it as a wish to be in step.
+ */
+static int set_tsc(const struct kvm_state *s, struct error *err)
+{
+	u64 offset = 0;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (u64)&offset,
+	};
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msrs = { .head.nmsrs = 1, .entry.index = MSR_TSC };
+
+	if (ioctl(s->vcpu_fd, KVM_SET_DEVICE_ATTR, &attr) == 0)
+		return 0;
+	msrs.entry.data = __builtin_ia32_rdtsc();
+	if (ioctl(s->vcpu_fd, KVM_SET_MSRS, &msrs) != 1)
+		return error_set(err, errno, "KVM refuses to set the time-stamp counter");
+	return 0;
+}
+
+static int create_vcpu(struct member *m, struct error *err)
+{
+	struct kvm_state *s = kvm_state(m);
+	struct kvm_run *run;
+
+	s->vcpu_fd = ioctl(s->vm_fd, KVM_CREATE_VCPU, 0);
+	if (s->vcpu_fd < 0)
+		return error_set(err, errno, "cannot create a virtual processor");
+	run = mmap(NULL, s->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->vcpu_fd, 0);
+	if (run == MAP_FAILED)
+		return error_set(err, errno, "cannot map a virtual processor");
+	s->run = run;
+	/* An interrupt from before there was a vCPU to tell. */
+	if (m->interrupted)
+		run->immediate_exit = 1;
+	return 0;
+}
+
+static int set_registers(struct kvm_state *s, bool clone, struct error *err)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .value = s->xcr0 } };
+	struct kvm_regs regs = {
+		.rip = clone ? s->image.clone_entry : s->image.entry,
+		.rsp = IST_STACKS_ADDR + 2 * IST_STACK_SIZE,
+		.rflags = RFLAGS_VALUE,
+	};
+	struct kvm_sregs fresh;
+
+	if (!clone) {
+		if (ioctl(s->vcpu_fd, KVM_GET_SREGS, &fresh) < 0)
+			return error_set(err, errno, "KVM does not show its registers");
+		s->sregs.apic_base = fresh.apic_base;
+		s->sregs.cr8 = fresh.cr8;
+	}
+	if (ioctl(s->vcpu_fd, KVM_SET_CPUID2, &s->cpuid.head) < 0)
+		return error_set(err, errno, "KVM refuses its own processor features");
+	if (ioctl(s->vcpu_fd, KVM_SET_SREGS, &s->sregs) < 0)
+		return error_set(err, errno, "KVM refuses 64-bit mode with FSGSBASE and XSAVE");
+	if (ioctl(s->vcpu_fd, KVM_SET_XCRS, &xcrs) < 0)
+		return error_set(err, errno, "KVM refuses XCR0 0x%llx", (unsigned long long)s->xcr0);
+	if (set_msrs(s, err) < 0 || set_tsc(s, err) < 0)
+		return -1;
+	if (ioctl(s->vcpu_fd, KVM_SET_REGS, &regs) < 0)
+		return error_set(err, errno, "KVM refuses the first registers");
+	return 0;
+}
+
+int kvm_create(struct member *m, bool clone, struct error *err)
+{
+	struct kvm_state *s = kvm_state(m);
+
+	s->slot_count = 0;
+	do
+		s->vm_fd = ioctl(m->family->kvm_fd, KVM_CREATE_VM, 0);
+	while (s->vm_fd < 0 && errno == EINTR);
+	if (s->vm_fd < 0)
+		return error_set(err, errno, "cannot create a virtual machine; free memory or descriptors");
+	if (slots_create(s, err) < 0 || create_vcpu(m, err) < 0)
+		return -1;
+	return set_registers(s, clone, err);
+}
+
+/* The VM belongs to the parent's address space: no ioctl works on it here. The parent's own descriptors stay open. */
+void kvm_clone_child(struct member *m)
+{
+	struct kvm_state *s = kvm_state(m);
+	struct kvm_run *run = s->run;
+
+	s->run = NULL;
+	munmap(run, s->run_size);
+	close(s->vcpu_fd);
+	close(s->vm_fd);
+	s->vcpu_fd = s->vm_fd = -1;
+}

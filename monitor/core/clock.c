@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The family's clock record: from TSC to the host's CLOCK_MONOTONIC. The supervisor fills it
+ * before the first member; afterwards whoever finds it old refreshes it, because the host trims
+ * the rate of its clock all the time (NTP).
+ *
+ * Writers exclude each other through `owner`, which names a member and its generation: a writer
+ * that was killed is recognised by its record and replaced. Readers exclude nobody: a sequence
+ * that stays odd sends them to the hypercall, which repairs it.
+ *
+ * Continuity: a refresh computes the error at this moment and spreads it over the next interval
+ * as a change of rate, so that time neither jumps nor goes back; only a record older than any
+ * reader may use (CLOCK_MAX_AGE_MS) is set outright.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/core/internal.h"
+
+#define NS_PER_S 1000000000ull
+#define NS_PER_MS 1000000ull
+#define SHIFT 32 /* mult of a 1 GHz TSC is 2^32 */
+#define PAIR_TRIES 4
+#define REFRESH_AGE_NS (200 * NS_PER_MS) /* younger records are left alone */
+#define SLEW_NS (1000 * NS_PER_MS)       /* an error is worked off in this time */
+#define SLEW_LIMIT 500                   /* ... but by at most 1/500 of the rate */
+#define SAMPLE_NS (2 * NS_PER_MS)        /* length of a measurement where nothing tells the rate */
+#define RATE_AGE_NS (50 * NS_PER_MS)     /* a shorter interval says too little about the rate */
+#define OFFSET_NOISE_NS 1000             /* offsets change by steps; this is noise */
+#define AGREE_PPM 500
+#define READ_TRIES 1000
+
+typedef unsigned __int128 u128;
+
+struct pair {
+	u64 tsc, ns;
+};
+
+u64 host_clock_ns(int clock)
+{
+	struct timespec ts = {0};
+
+	HOST_CALL(SYS_clock_gettime, clock, &ts);
+	return (u64)ts.tv_sec * NS_PER_S + (u64)ts.tv_nsec;
+}
+
+static u64 tsc_ordered(void)
+{
+	__asm__ volatile("lfence" ::: "memory");
+	u64 tsc = host_rdtsc();
+	__asm__ volatile("lfence" ::: "memory");
+	return tsc;
+}
+
+/* The TSC at the moment of the clock's reading: the tightest of several brackets. */
+static struct pair pair_read(void)
+{
+	struct pair best = {0};
+	u64 width = ~0ull;
+
+	for (int i = 0; i < PAIR_TRIES; i++) {
+		u64 before = tsc_ordered();
+		u64 ns = host_clock_ns(CLOCK_MONOTONIC);
+		u64 after = tsc_ordered();
+
+		if (after - before < width) {
+			width = after - before;
+			best = (struct pair){.tsc = before + width / 2, .ns = ns};
+		}
+	}
+	return best;
+}
+
+static s64 offset_read(int clock)
+{
+	s64 best = 0;
+	u64 width = ~0ull;
+
+	for (int i = 0; i < PAIR_TRIES; i++) {
+		u64 before = host_clock_ns(CLOCK_MONOTONIC);
+		u64 ns = host_clock_ns(clock);
+		u64 after = host_clock_ns(CLOCK_MONOTONIC);
+
+		if (after - before < width) {
+			width = after - before;
+			best = (s64)(ns - (before + width / 2));
+		}
+	}
+	return best;
+}
+
+static u64 ns_of(u64 ticks, u64 mult)
+{
+	return (u64)((u128)ticks * mult >> SHIFT);
+}
+
+static u64 mult_of(u64 ns, u64 ticks)
+{
+	return ticks ? (u64)(((u128)ns << SHIFT) / ticks) : 0;
+}
+
+/*
+ * The host kernel's own rate, from the page it maps for self-monitoring (perf_event_open(2),
+ * cap_user_time).
+ */
+static u64 mult_from_perf(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+								   .size = sizeof(attr),
+								   .config = PERF_COUNT_SW_DUMMY,
+								   .exclude_kernel = 1,
+								   .exclude_hv = 1};
+	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	u64 mult = 0;
+
+	if (fd < 0)
+		return 0;
+	struct perf_event_mmap_page *page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	if (page != MAP_FAILED) {
+		if (page->cap_user_time && page->time_shift <= SHIFT)
+			mult = (u64)page->time_mult << (SHIFT - page->time_shift);
+		munmap(page, PAGE_SIZE);
+	}
+	close(fd);
+	return mult;
+}
+
+/* Intel leaf 0x15: TSC = crystal * ebx / eax. */
+static u64 mult_from_cpuid(void)
+{
+	u32 a = 0, b = 0, c = 0, d = 0;
+
+	if (!__get_cpuid(0x15, &a, &b, &c, &d) || !a || !b || !c)
+		return 0;
+	return mult_of((u64)a * NS_PER_S, (u64)c * b);
+}
+
+static u64 mult_from_sample(void)
+{
+	struct timespec wait = {.tv_nsec = SAMPLE_NS};
+	struct pair a = pair_read();
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+	struct pair b = pair_read();
+	return mult_of(b.ns - a.ns, b.tsc - a.tsc);
+}
+
+static bool invariant_tsc(void)
+{
+	u32 a = 0, b = 0, c = 0, d = 0;
+
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
+}
+
+/* kvm-clock and Hyper-V's page are the TSC with a factor, if it is invariant. */
+static bool clocksource_usable(void)
+{
+	char name[32] = "";
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+				  O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return invariant_tsc();
+	ssize_t n = read(fd, name, sizeof(name) - 1);
+	close(fd);
+	name[n > 0 ? n : 0] = 0;
+	name[strcspn(name, "\n")] = 0;
+	if (!strcmp(name, "tsc"))
+		return true;
+	return invariant_tsc() &&
+		   (!strcmp(name, "kvm-clock") || !strcmp(name, "hyperv_clocksource_tsc_page"));
+}
+
+static bool mult_agrees(u64 a, u64 b)
+{
+	u64 diff = a > b ? a - b : b - a;
+
+	return diff <= b / 1000000 * AGREE_PPM;
+}
+
+void clock_calibrate(struct kin_clock *c)
+{
+	bool usable = clocksource_usable();
+	u64 mult = mult_from_perf();
+
+	if (!mult)
+		mult = mult_from_cpuid();
+	if (!mult || !mult_agrees(mult, mult_from_sample()))
+		mult = mult_from_sample();
+	if (!mult)
+		usable = false;
+	struct pair now = pair_read();
+	c->shift = SHIFT;
+	c->mult = mult;
+	c->tsc_base = c->host_tsc = now.tsc;
+	c->mono_base_ns = c->host_ns = now.ns;
+	c->realtime_offset_ns = offset_read(CLOCK_REALTIME);
+	c->boottime_offset_ns = offset_read(CLOCK_BOOTTIME);
+	c->tsc_khz = mult ? mult_of(NS_PER_MS, mult) : 0;
+	c->usable = usable;
+	__atomic_store_n((u32 *)&c->seq, 2, __ATOMIC_RELEASE);
+}
+
+static bool owner_gone(const struct kin_header *kin, u32 owner)
+{
+	u32 index = (owner & 0x1fff) - 1;
+
+	if (owner == CLOCK_OWNER_SUPERVISOR)
+		return false;
+	if (index >= MEMBERS_MAX)
+		return true;
+	return kin->members[index].state != MEMBER_LIVE ||
+		   CLOCK_OWNER(index, kin->members[index].generation) != owner;
+}
+
+static bool clock_own(struct kin_header *kin, u32 owner)
+{
+	u32 *word = (u32 *)&kin->clock.owner;
+	u32 found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+	if (found && found != owner && !owner_gone(kin, found))
+		return false;
+	return __atomic_compare_exchange_n(word, &found, owner, false, __ATOMIC_ACQ_REL,
+									   __ATOMIC_ACQUIRE);
+}
+
+/* What the record says for this moment; 0 if its factors are nonsense. */
+static u64 clock_at(const struct kin_clock *c, u64 tsc)
+{
+	return tsc < c->tsc_base ? 0 : c->mono_base_ns + ns_of(tsc - c->tsc_base, c->mult);
+}
+
+/*
+ * The next line: starts at this moment, where the old one is (or on the host's clock), and runs
+ * towards the host's clock.
+ */
+static void clock_next(const struct kin_clock *c, bool torn, struct kin_clock *next)
+{
+	struct pair now = pair_read();
+	u64 guess = clock_at(c, now.tsc);
+	u64 rate = c->mult;
+	bool fresh = torn || guess == 0 ||
+				 guess - c->mono_base_ns > CLOCK_MAX_AGE_MS * NS_PER_MS + REFRESH_AGE_NS;
+
+	if (torn)
+		rate = mult_of(NS_PER_MS, c->tsc_khz);
+	else if (now.tsc > c->host_tsc && now.ns > c->host_ns + RATE_AGE_NS)
+		rate = mult_of(now.ns - c->host_ns, now.tsc - c->host_tsc);
+	next->mono_base_ns = fresh ? now.ns : guess;
+	next->mult = rate;
+	if (!fresh) {
+		s64 error_ns = (s64)(now.ns - guess);
+		s64 limit = SLEW_NS / SLEW_LIMIT;
+		s64 slew = error_ns > limit ? limit : error_ns < -limit ? -limit : error_ns;
+		next->mult = (u64)((s64)rate + (s64)((__int128)rate * slew / (s64)SLEW_NS));
+	}
+	next->tsc_base = next->host_tsc = now.tsc;
+	next->host_ns = now.ns;
+	next->realtime_offset_ns = offset_read(CLOCK_REALTIME);
+	next->boottime_offset_ns = offset_read(CLOCK_BOOTTIME);
+}
+
+static s64 offset_settle(s64 old, s64 new)
+{
+	s64 diff = new - old;
+
+	return diff > OFFSET_NOISE_NS || diff < -OFFSET_NOISE_NS ? new : old;
+}
+
+static void clock_store(struct kin_clock *c, u32 odd, const struct kin_clock *next)
+{
+	__atomic_store_n((u32 *)&c->seq, odd, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	c->mult = next->mult;
+	c->tsc_base = next->tsc_base;
+	c->mono_base_ns = next->mono_base_ns;
+	c->host_tsc = next->host_tsc;
+	c->host_ns = next->host_ns;
+	c->realtime_offset_ns = offset_settle(c->realtime_offset_ns, next->realtime_offset_ns);
+	c->boottime_offset_ns = offset_settle(c->boottime_offset_ns, next->boottime_offset_ns);
+	__atomic_store_n((u32 *)&c->seq, odd + 1, __ATOMIC_RELEASE);
+}
+
+void clock_refresh(struct kin_header *kin, u32 owner)
+{
+	struct kin_clock *c = &kin->clock;
+	struct kin_clock next = {0};
+	u32 seq = c->seq;
+	bool torn = seq & 1;
+
+	if (!c->usable)
+		return;
+	if (!torn && ns_of(host_rdtsc() - c->tsc_base, c->mult) < REFRESH_AGE_NS)
+		return;
+	if (!clock_own(kin, owner))
+		return;
+	torn = c->seq & 1;
+	seq = c->seq | 1;
+	clock_next(c, torn, &next);
+	clock_store(c, seq, &next);
+	__atomic_store_n((u32 *)&c->owner, 0, __ATOMIC_RELEASE);
+}
+
+/* CLOCK_MONOTONIC as the guests compute it; 0 if the record cannot be used at this moment. */
+static u64 record_ns(const struct kin_clock *c, s64 *realtime, s64 *boottime)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		u32 seq = __atomic_load_n((const u32 *)&c->seq, __ATOMIC_ACQUIRE);
+		u64 ns = clock_at(c, host_rdtsc());
+
+		*realtime = c->realtime_offset_ns;
+		*boottime = c->boottime_offset_ns;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(seq & 1) && seq == __atomic_load_n((const u32 *)&c->seq, __ATOMIC_RELAXED))
+			return ns;
+	}
+	return 0;
+}
+
+u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock)
+{
+	s64 realtime = 0, boottime = 0;
+	u64 ns = 0;
+
+	if (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME) {
+		clock_refresh(kin, owner);
+		if (kin->clock.usable)
+			ns = record_ns(&kin->clock, &realtime, &boottime);
+	}
+	if (ns == 0)
+		return host_clock_ns(clock);
+	return ns + (u64)(clock == CLOCK_REALTIME ? realtime : clock == CLOCK_BOOTTIME ? boottime : 0);
+}

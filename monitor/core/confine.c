@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Confinement: what a monitor gives up before its guest's first instruction. In the process
+ * backend the guest shares the monitor's address space, so what is left here is all that a
+ * hostile guest can reach, whatever code it jumps to:
+ *
+ *   no_new_privs        no set-user-ID program helps (and none can be executed)
+ *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would
+ *   RLIMIT_CORE 0       a crash writes no file
+ *   Landlock            reading below the root; as far as the host's version can: no writing, no
+ *                       device ioctl, no TCP, no signal to others
+ *   seccomp             the system calls of confine_rules.c, arguments checked; others kill
+ *
+ * The Landlock ruleset and the seccomp program are the same for all monitors of a family: made
+ * once (confinement_prepare), installed by each fresh monitor, inherited by clones.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "monitor/core/internal.h"
+
+#define CAPABILITIES_MAX 64
+
+int confinement_prepare(struct family *f, struct error *err)
+{
+	struct confinement *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, ENOMEM, "cannot prepare the confinement");
+	if (confine_ruleset(f, c, err) < 0 || confine_filter(f, c, err) < 0) {
+		free(c->filter);
+		free(c);
+		return -1;
+	}
+	f->confinement = c;
+	return 0;
+}
+
+/*
+ * The bounding and ambient sets first, while CAP_SETPCAP may still be there; without it
+ * no_new_privs does as well.
+ */
+static int confine_capabilities(struct error *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	u32 keep = 0;
+
+	for (unsigned i = 0; i < CAPABILITIES_MAX; i++)
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno == EINVAL)
+			break;
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_set(err, errno, "cannot read the monitor's capabilities");
+	if (geteuid() == 0)
+		keep = data[0].permitted & (1u << CAP_DAC_READ_SEARCH);
+	memset(data, 0, sizeof(data));
+	data[0].permitted = data[0].effective = keep;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return error_set(err, errno, "cannot drop capabilities");
+	return 0;
+}
+
+static int confine_files(const struct family *f, struct error *err)
+{
+	int fd = f->confinement->ruleset_fd;
+
+	if (fd < 0)
+		return 0; /* confinement_prepare has said so */
+	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+		return error_set(err, errno, "cannot install the Landlock rules");
+	close(fd);
+	return 0;
+}
+
+static int confine_syscalls(const struct family *f, struct error *err)
+{
+	struct sock_fprog program = {.len = f->confinement->filter_len,
+								 .filter = f->confinement->filter};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return error_set(
+			err, errno,
+			"cannot install the seccomp filter; the host kernel needs CONFIG_SECCOMP_FILTER");
+	return 0;
+}
+
+int confine(struct family *f, struct error *err)
+{
+	struct rlimit none = {0, 0};
+
+	if (!f->confinement && confinement_prepare(f, err) < 0)
+		return -1;
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return error_set(err, errno, "cannot turn off core files");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, errno, "cannot set no_new_privs");
+	if (confine_capabilities(err) < 0 || confine_files(f, err) < 0)
+		return -1;
+	/* A change of credentials may have cleared it. */
+	member_follow_supervisor(f);
+	return confine_syscalls(f, err);
+}

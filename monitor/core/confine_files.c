@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The Landlock ruleset: reading below the family's root, nothing else. Landlock only grants, so a
+ * root that contains the host's /proc, /sys or /dev (in practice `/`) is granted entry by entry
+ * without them: otherwise a guest that has taken over its monitor could open the host's devices
+ * and process files. Entries that appear in `/` itself later are then not readable.
+ *
+ * Source: Documentation/userspace-api/landlock.rst, ABI 1 to 6. Numbers newer than Debian 12's
+ * headers are given here.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "monitor/core/internal.h"
+
+#define FS_ABI1 0x1fffull
+#define FS_REFER (1ull << 13)
+#define FS_TRUNCATE (1ull << 14)
+#define FS_IOCTL_DEV (1ull << 15)
+#define NET_BIND_CONNECT_TCP 3ull
+#define SCOPE_UNIX_AND_SIGNAL 3ull
+
+/* struct landlock_ruleset_attr of ABI 6. */
+struct ruleset_attr {
+	u64 fs, net, scoped;
+};
+
+static int ruleset_create(int abi)
+{
+	struct ruleset_attr attr = {.fs = FS_ABI1};
+	size_t size = sizeof(attr.fs);
+
+	if (abi >= 2)
+		attr.fs |= FS_REFER;
+	if (abi >= 3)
+		attr.fs |= FS_TRUNCATE;
+	if (abi >= 4) {
+		attr.net = NET_BIND_CONNECT_TCP;
+		size = offsetof(struct ruleset_attr, scoped);
+	}
+	if (abi >= 5)
+		attr.fs |= FS_IOCTL_DEV;
+	if (abi >= 6) {
+		attr.scoped = SCOPE_UNIX_AND_SIGNAL;
+		size = sizeof(attr);
+	}
+	return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+}
+
+static int rule_add(int ruleset, int fd, u64 access)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+/* Does the root hold mounts that a guest must not read? */
+static bool root_is_mixed(int root_fd)
+{
+	static const char *const names[] = {"proc", "sys", "dev"};
+	struct stat root, st;
+
+	if (fstat(root_fd, &root) < 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fstatat(root_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != root.st_dev)
+			return true;
+	return false;
+}
+
+/* devtmpfs calls itself tmpfs: it is known by its name. */
+static int entry_add(int ruleset, int root_fd, const char *name)
+{
+	struct statfs sfs;
+	struct stat st;
+	int fd, r = 0;
+
+	if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "dev"))
+		return 0;
+	fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) == 0 && fstatfs(fd, &sfs) == 0 && !fs_magic_refused((u64)sfs.f_type)) {
+		if (S_ISDIR(st.st_mode))
+			r = rule_add(ruleset, fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+		else if (S_ISREG(st.st_mode))
+			r = rule_add(ruleset, fd, LANDLOCK_ACCESS_FS_READ_FILE);
+	}
+	close(fd);
+	return r;
+}
+
+static int entries_add(int ruleset, int root_fd)
+{
+	int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int r;
+
+	if (!dir)
+		return -1;
+	r = rule_add(ruleset, root_fd, LANDLOCK_ACCESS_FS_READ_DIR);
+	while (r == 0 && (entry = readdir(dir)))
+		r = entry_add(ruleset, root_fd, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
+int confine_ruleset(const struct family *f, struct confinement *c, struct error *err)
+{
+	int r, fd;
+
+	c->ruleset_fd = -1;
+	c->landlock_abi =
+		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (c->landlock_abi <= 0) {
+		if (f->verbose)
+			fprintf(stderr, "mitos: the host kernel offers no Landlock: members are confined "
+							"by seccomp and dropped capabilities alone\n");
+		return 0;
+	}
+	fd = ruleset_create(c->landlock_abi);
+	if (fd < 0)
+		return error_set(err, errno, "cannot create the Landlock rules");
+	if (root_is_mixed(f->root_fd))
+		r = entries_add(fd, f->root_fd);
+	else
+		r = rule_add(fd, f->root_fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	if (r < 0) {
+		error_set(err, errno, "cannot add the root directory to the Landlock rules");
+		close(fd);
+		return -1;
+	}
+	c->ruleset_fd = fd;
+	return 0;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files below the root, read-only. Paths are resolved by the host inside the root without
+ * following any symbolic link (the guest's kernel follows them itself, across its layers). A file
+ * is looked at through O_PATH before it is opened, because opening a device or a FIFO can have
+ * effects; only regular files and directories get handles, and nothing of the host's pseudo file
+ * systems: the guest's kernel has its own /proc, /sys and /dev.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+
+#include "monitor/core/internal.h"
+
+#define RESOLVE_TRIES 8
+#define OPEN_TRIES 4
+#define PSEUDO_ROOT_INO 1
+
+bool handle_valid(const struct member *m, u64 handle)
+{
+	if (handle <= 2)
+		return true;
+	return handle < HANDLES_MAX && (m->handles[handle / 64] >> (handle % 64) & 1);
+}
+
+void handles_mark_shared(struct member *m)
+{
+	memcpy(m->shared, m->handles, sizeof(m->shared));
+}
+
+static s64 handle_add(struct member *m, s64 fd)
+{
+	if (fd < 0)
+		return fd;
+	if (fd >= HANDLES_MAX) {
+		HOST_CALL(SYS_close, fd);
+		return -EMFILE;
+	}
+	m->handles[fd / 64] |= 1ull << (fd % 64);
+	m->shared[fd / 64] &= ~(1ull << (fd % 64));
+	return fd;
+}
+
+bool fs_magic_refused(u64 magic)
+{
+	static const u64 refused[] = {
+		PROC_SUPER_MAGIC,        SYSFS_MAGIC,
+		DEVPTS_SUPER_MAGIC,      CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,     DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,           BPF_FS_MAGIC,
+		SECURITYFS_MAGIC,        EFIVARFS_MAGIC,
+		SELINUX_MAGIC,           SMACK_MAGIC,
+		BINFMTFS_MAGIC,          NSFS_MAGIC,
+		HUGETLBFS_MAGIC,         PSTOREFS_MAGIC,
+		RDTGROUP_SUPER_MAGIC,    0x62656570 /* configfs */,
+		0x19800202 /* mqueue */, 0x65735543 /* fusectl */,
+		0xabba1974 /* xenfs */,  0x67596969 /* rpc_pipefs */,
+		0x6e667364 /* nfsd */,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (refused[i] == (magic & 0xffffffff))
+			return true;
+	return false;
+}
+
+static s64 resolve(int dirfd, const char *path, u64 flags)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	s64 fd = -EAGAIN;
+
+	/* EAGAIN: `..` raced with a rename or mount somewhere on the host. */
+	for (int i = 0; i < RESOLVE_TRIES && fd == -EAGAIN; i++)
+		fd = HOST_CALL(SYS_openat2, dirfd, path[0] ? path : ".", &how, sizeof(how));
+	return fd;
+}
+
+static s64 fd_statx(s64 fd, struct statx *stx)
+{
+	return HOST_CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, stx);
+}
+
+/* Fills stx from an O_PATH descriptor; -EACCES inside a pseudo file system of the host. */
+static s64 fd_examine(s64 fd, struct statx *stx)
+{
+	struct statfs sfs;
+	s64 r = fd_statx(fd, stx);
+
+	if (r == 0)
+		r = HOST_CALL(SYS_fstatfs, fd, &sfs);
+	if (r == 0 && fs_magic_refused((u64)sfs.f_type))
+		r = -EACCES;
+	return r;
+}
+
+static bool same_file(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+		   a->stx_dev_minor == b->stx_dev_minor && (a->stx_mode & S_IFMT) == (b->stx_mode & S_IFMT);
+}
+
+/*
+ * A regular file is opened by its path once more: it must be the one that was looked at. -EAGAIN:
+ * it was not.
+ */
+static s64 open_regular(struct member *m, const char *path, const struct statx *seen)
+{
+	struct statx stx;
+	s64 fd = resolve(m->family->root_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fd;
+	s64 r = fd_statx(fd, &stx);
+	if (r == 0 && !same_file(&stx, seen))
+		r = -EAGAIN;
+	if (r < 0)
+		HOST_CALL(SYS_close, fd);
+	return r < 0 ? r : fd;
+}
+
+static s64 open_once(struct member *m, const char *path, bool directory)
+{
+	struct statx stx;
+	s64 at = resolve(m->family->root_fd, path, O_PATH | O_NOFOLLOW);
+	s64 r;
+
+	if (at < 0)
+		return at;
+	r = fd_examine(at, &stx);
+	if (r == 0 && S_ISDIR(stx.stx_mode))
+		r = resolve((int)at, ".", O_RDONLY | O_DIRECTORY);
+	else if (r == 0 && S_ISLNK(stx.stx_mode))
+		r = -ELOOP;
+	else if (r == 0 && directory)
+		r = -ENOTDIR;
+	else if (r == 0)
+		r = S_ISREG(stx.stx_mode) ? open_regular(m, path, &stx) : -ENXIO;
+	HOST_CALL(SYS_close, at);
+	return r;
+}
+
+s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
+{
+	s64 fd = -EAGAIN;
+
+	if (call->arg[1] != O_RDONLY && call->arg[1] != O_DIRECTORY)
+		return -EINVAL;
+	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
+		fd = open_once(m, call->path, call->arg[1] == O_DIRECTORY);
+	return handle_add(m, fd);
+}
+
+s64 hyp_fs_close(struct member *m, struct hypercall_call *call)
+{
+	u64 handle = call->arg[0];
+
+	if (handle <= 2)
+		return -EBADF;
+	m->handles[handle / 64] &= ~(1ull << (handle % 64));
+	return HOST_CALL(SYS_close, handle);
+}
+
+static s64 time_ns(const struct statx_timestamp *t)
+{
+	return t->tv_sec * 1000000000ll + t->tv_nsec;
+}
+
+static s64 stat_store(const struct statx *x, u64 addr, u64 len)
+{
+	struct hyp_stat st = {
+		.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+		.ino = x->stx_ino,
+		.mode = x->stx_mode,
+		.nlink = x->stx_nlink,
+		.uid = x->stx_uid,
+		.gid = x->stx_gid,
+		.rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
+		.size = x->stx_size,
+		.blocks = x->stx_blocks,
+		.blksize = x->stx_blksize,
+		.atime_ns = time_ns(&x->stx_atime),
+		.mtime_ns = time_ns(&x->stx_mtime),
+		.ctime_ns = time_ns(&x->stx_ctime),
+		.btime_ns = x->stx_mask & STATX_BTIME ? time_ns(&x->stx_btime) : 0,
+	};
+
+	if (len < sizeof(st))
+		return -EINVAL;
+	return guest_write(addr, &st, sizeof(st));
+}
+
+/*
+ * The root directory of a pseudo file system may be seen (it is listed in its parent), what is in
+ * it may not.
+ */
+s64 hyp_fs_stat(struct member *m, struct hypercall_call *call)
+{
+	struct statx stx;
+	s64 fd = resolve(m->family->root_fd, call->path, O_PATH | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fd;
+	s64 r = fd_examine(fd, &stx);
+	HOST_CALL(SYS_close, fd);
+	if (r == -EACCES && stx.stx_ino == PSEUDO_ROOT_INO)
+		r = 0;
+	return r < 0 ? r : stat_store(&stx, call->arg[1], call->arg[2]);
+}
+
+s64 hyp_fs_fstat(struct member *m, struct hypercall_call *call)
+{
+	struct statx stx;
+	s64 r = fd_statx((s64)call->arg[0], &stx);
+
+	return r < 0 ? r : stat_store(&stx, call->arg[1], call->arg[2]);
+}
+
+s64 hyp_fs_readlink(struct member *m, struct hypercall_call *call)
+{
+	struct statx stx;
+	s64 fd = resolve(m->family->root_fd, call->path, O_PATH | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fd;
+	s64 r = fd_examine(fd, &stx);
+	if (r == 0)
+		r = S_ISLNK(stx.stx_mode) ? HOST_CALL(SYS_readlinkat, fd, "", call->arg[1], call->arg[2])
+								  : -EINVAL;
+	HOST_CALL(SYS_close, fd);
+	return r;
+}
+
+/*
+ * Clones inherit the host's open file, position included, and lseek + getdents64 of two members
+ * would mix: whoever reads first after a clone puts an open file of its own under the same
+ * number.
+ */
+static s64 directory_unshare(struct member *m, u64 handle)
+{
+	u64 bit = 1ull << (handle % 64);
+	s64 fd, r;
+
+	if (handle <= 2 || !(m->shared[handle / 64] & bit))
+		return 0;
+	fd = resolve((int)handle, ".", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	r = HOST_CALL(SYS_dup3, fd, handle, O_CLOEXEC);
+	HOST_CALL(SYS_close, fd);
+	if (r < 0)
+		return r;
+	m->shared[handle / 64] &= ~bit;
+	return 0;
+}
+
+s64 hyp_fs_getdents(struct member *m, struct hypercall_call *call)
+{
+	u64 handle = call->arg[0];
+	s64 r = directory_unshare(m, handle);
+
+	if (r == 0)
+		r = HOST_CALL(SYS_lseek, handle, call->arg[3], SEEK_SET);
+	if (r < 0)
+		return r;
+	return HOST_CALL(SYS_getdents64, handle, call->arg[1], call->arg[2]);
+}
+
+s64 hyp_fs_pread(struct member *m, struct hypercall_call *call)
+{
+	return HOST_CALL(SYS_pread64, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The monitor runs one member. monitor_start is called in a process of its own that the
+ * supervisor has forked; it confines itself, builds the VM through the backend and never returns.
+ * The supervisor (monitor/supervisor/) uses this header only.
+ */
+#ifndef MONITOR_CORE_MONITOR_H
+#define MONITOR_CORE_MONITOR_H
+
+#include "abi/boot.h"
+#include "abi/hypercall.h"
+#include "abi/image.h"
+#include "abi/kin.h"
+#include "monitor/core/error.h"
+
+/* What a family was granted. Made by the supervisor, inherited by every monitor. */
+struct family {
+	struct kin_header *kin;  /* mapped shared at KIN_BASE in supervisor and monitors */
+	int kin_fd;
+	int root_fd;             /* O_PATH of --root */
+	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
+	int kvm_fd;              /* /dev/kvm, or -1 */
+	int supervisor_pid;
+	bool verbose;
+	const struct backend_ops *backend;
+	struct confinement *confinement; /* confinement_prepare's, or NULL: made by each monitor */
+};
+
+struct member;
+struct confinement;
+
+#define HANDLES_MAX 1024
+#define MONITOR_STACK_SIZE (256u << 10)
+
+/* A backend carries members. One const struct each: backend_kvm, backend_process. */
+struct backend_ops {
+	const char *name;
+	enum backend_kind kind;
+	const unsigned long *ioctls; /* requests that its allowlist contains, ended by 0; or NULL */
+	bool runs_on_host;           /* the guest's `syscall` instructions reach the host: trap them */
+	/* Can it work here? Opens what it needs into the family (kvm_fd). Cheap. */
+	int (*probe)(struct family *f, struct error *err) MUST_CHECK;
+	/*
+	 * Fill in boot_info's backend-dependent fields and processor tables before the first run
+	 * (memory exists already).
+	 */
+	int (*boot)(struct member *m, struct error *err) MUST_CHECK;
+	/* Create the VM (fresh, or in the child after a clone) so that run() can enter it. */
+	int (*create)(struct member *m, bool clone, struct error *err) MUST_CHECK;
+	/*
+	 * In the parent before and after the host fork of a clone (merge slots, collect state).
+	 * Either may be NULL.
+	 */
+	void (*clone_prepare)(struct member *m);
+	void (*clone_parent)(struct member *m);
+	/* In the child of a clone, before create: let go of what belongs to the parent's VM. */
+	void (*clone_child)(struct member *m);
+	/* Enter at image.entry or image.clone_entry; dispatches hypercalls; never returns. */
+	void (*run)(struct member *m, bool clone);
+	/* Memory: called by hypercall handlers with checked, page-aligned ranges. 0 or -errno. */
+	s64 (*populate)(struct member *m, u64 addr, u64 len);
+	s64 (*map_anon)(struct member *m, u64 addr, u64 len, int prot);
+	s64 (*map_file)(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset);
+	s64 (*map_kin)(struct member *m, u64 addr, u64 len, u64 kin_offset, int prot);
+	s64 (*protect)(struct member *m, u64 addr, u64 len, int prot);
+	s64 (*unmap)(struct member *m, u64 addr, u64 len);
+};
+extern const struct backend_ops backend_kvm, backend_process;
+
+/* One member's host side. Owned by the monitor process; a clone has its own copy. */
+struct member {
+	struct family *family;
+	const struct backend_ops *backend;
+	const struct kernel_image *image;
+	u32 index, generation;
+	u64 handles[HANDLES_MAX / 64]; /* host descriptors that the guest may name */
+	u64 shared[HANDLES_MAX / 64];  /* those whose file position a clone shares (fs_getdents) */
+	u64 counts[HYPERCALL_COUNT];   /* of this process; the kernel publishes its own */
+	void *backend_state;      /* the backend's own */
+	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
+	u64 timer_id;             /* 0: none yet, else the host's id + 1 */
+	/*
+	 * Set by MONITOR_SIGNAL's handler, which must also call interruptible_fix
+	 * (monitor/core/interrupt.h): a blocking hypercall returns -EINTR while it is set. The
+	 * backend clears it when it has passed the interrupt on.
+	 */
+	volatile int interrupted;
+};
+
+/*
+ * The signal that interrupts a member: sent by the supervisor (kick) and by the member's own timer.
+ */
+#define MONITOR_SIGNAL (SIGRTMIN + 2)
+
+/*
+ * In a forked child of the supervisor. index: a record in state SPAWNING or CLONING with host_pid
+ * set to this process.
+ */
+_Noreturn void monitor_start(struct family *f, u32 index);
+
+/*
+ * Copies the frame at HYPERCALL_ADDR, checks it, acts, stores the result. Called by backends at
+ * each exit.
+ */
+void hypercall_dispatch(struct member *m);
+
+/*
+ * Builds the seccomp program and the Landlock ruleset of a family once, into f->confinement; the
+ * monitors it forks only install them. Called by the supervisor when backend, root_fd, notify_fd
+ * and kin_fd are set.
+ */
+int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
+
+/*
+ * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor. refresh:
+ * by anyone at any time; does nothing unless the record is old. owner: CLOCK_OWNER(member index,
+ * generation), or the supervisor's.
+ */
+#define CLOCK_OWNER(index, generation) ((index) + 1 + ((generation) << 13))
+#define CLOCK_OWNER_SUPERVISOR (~0u)
+void clock_calibrate(struct kin_clock *c);
+void clock_refresh(struct kin_header *kin, u32 owner);
+/* A clock as guests compute it from the record, refreshed first; other clocks are the host's. */
+u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock);
+u64 host_clock_ns(int clock); /* a real system call: the host's vDSO lies outside the allowlist */
+
+/* Calls fn(arg) on a stack of its own that starts at top; fn must not return. */
+_Noreturn void stack_call(void *top, void (*fn)(void *), void *arg);
+
+/* End this monitor with a reason that the user sees ("mitos: member 3 (sh): ..."). */
+_Noreturn void member_die(struct member *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

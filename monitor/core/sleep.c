@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Waiting and waking. A doorbell is a sequence word in kin: the sleeper passes the sequence that
+ * it has seen, stores that it is about to sleep, and compares again (the waker increments, then
+ * reads the state), so no ring is lost. Host descriptors cannot be waited for together with a
+ * futex: such a sleeper is woken by MONITOR_SIGNAL alone, which interruptible_syscall closes the
+ * last gap for.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#include "monitor/core/internal.h"
+
+#define SLEEP_FDS_MAX HANDLES_MAX
+#define NS_PER_S 1000000000ull
+
+static struct timespec timespec_of(u64 ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+/* Kin is mapped shared: never FUTEX_PRIVATE_FLAG. */
+static s64 futex_wake(_Atomic u32 *word, u64 n)
+{
+	return HOST_CALL(SYS_futex, word, FUTEX_WAKE, MIN(n, (u64)INT_MAX));
+}
+
+/* Until the word differs from seen, the deadline (CLOCK_MONOTONIC), or MONITOR_SIGNAL. */
+static s64 futex_sleep(struct member *m, _Atomic u32 *word, u32 seen, u64 deadline_ns)
+{
+	struct timespec ts = timespec_of(deadline_ns);
+	s64 r = interruptible_syscall(&m->interrupted, SYS_futex, (u64)word, FUTEX_WAIT_BITSET, seen,
+								  deadline_ns == HYP_NO_DEADLINE ? 0 : (u64)&ts, 0,
+								  FUTEX_BITSET_MATCH_ANY);
+
+	return r == -EAGAIN ? 0 : r;
+}
+
+/*
+ * The host's view of the array; an invalid handle is POLLNVAL's business, and never another
+ * descriptor's.
+ */
+static s64 poll_load(struct member *m, u64 addr, u32 n, struct pollfd *fds)
+{
+	struct hyp_pollfd h;
+
+	for (u32 i = 0; i < n; i++) {
+		if (guest_read(&h, addr + i * sizeof(h), sizeof(h)) < 0)
+			return -EFAULT;
+		bool valid = h.handle < 0 || handle_valid(m, (u64)h.handle);
+		fds[i] = (struct pollfd){.fd = valid ? h.handle : INT_MAX, .events = h.events};
+	}
+	return 0;
+}
+
+static s64 poll_store(u64 addr, u32 n, const struct pollfd *fds)
+{
+	for (u32 i = 0; i < n; i++) {
+		s16 revents = fds[i].revents;
+		u64 at = addr + i * sizeof(struct hyp_pollfd) + offsetof(struct hyp_pollfd, revents);
+		if (guest_write(at, &revents, sizeof(revents)) < 0)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static s64 poll_sleep(struct member *m, struct pollfd *fds, u32 n, u64 deadline_ns)
+{
+	struct timespec ts = {0};
+
+	if (deadline_ns != HYP_NO_DEADLINE) {
+		/* 0 and 1: only look. */
+		u64 now = deadline_ns > 1 ? host_clock_ns(CLOCK_MONOTONIC) : deadline_ns;
+		ts = timespec_of(deadline_ns > now ? deadline_ns - now : 0);
+	}
+	s64 r = interruptible_syscall(&m->interrupted, SYS_ppoll, (u64)fds, n,
+								  deadline_ns == HYP_NO_DEADLINE ? 0 : (u64)&ts, 0, 0, 0);
+	return r == 0 ? -ETIMEDOUT : r;
+}
+
+static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 n)
+{
+	struct kin_member *rec = member_record(m);
+	struct pollfd fds[SLEEP_FDS_MAX];
+	s64 r = poll_load(m, addr, n, fds);
+
+	if (r < 0)
+		return r;
+	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_POLL, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
+		r = poll_sleep(m, fds, n, deadline_ns);
+	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_RUNNING, __ATOMIC_SEQ_CST);
+	if (r > 0 && poll_store(addr, n, fds) < 0)
+		return -EFAULT;
+	if (r <= 0 && __atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) != seen)
+		return 0;
+	return r;
+}
+
+static s64 sleep_futex(struct member *m, u32 seen, u64 deadline_ns)
+{
+	struct kin_member *rec = member_record(m);
+	s64 r = 0;
+
+	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_FUTEX, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
+		r = futex_sleep(m, &rec->doorbell, seen, deadline_ns);
+	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_RUNNING, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+s64 hyp_sleep(struct member *m, struct hypercall_call *call)
+{
+	u32 seen = (u32)call->arg[0];
+	u64 bytes = call->arg[3];
+	u64 wake = call->arg[4];
+
+	if (bytes % sizeof(struct hyp_pollfd) || bytes / sizeof(struct hyp_pollfd) > SLEEP_FDS_MAX)
+		return -EINVAL;
+	if (wake != HYP_NO_MEMBER) {
+		if (wake >= MEMBERS_MAX)
+			return -EINVAL;
+		futex_wake(&m->family->kin->members[wake].doorbell, 1);
+	}
+	if (bytes)
+		return sleep_fds(m, seen, call->arg[1], call->arg[2],
+						 (u32)(bytes / sizeof(struct hyp_pollfd)));
+	return sleep_futex(m, seen, call->arg[1]);
+}
+
+/* One monitor sleeps on a doorbell; kicks of the supervisor and wakes may come together. */
+s64 hyp_wake(struct member *m, struct hypercall_call *call)
+{
+	return futex_wake(&m->family->kin->members[call->arg[0]].doorbell, 1);
+}
+
+s64 hyp_futex_wait(struct member *m, struct hypercall_call *call)
+{
+	u64 timeout_ns = call->arg[2];
+	u64 deadline_ns = HYP_NO_DEADLINE;
+
+	if (timeout_ns != HYP_NO_DEADLINE &&
+		__builtin_add_overflow(host_clock_ns(CLOCK_MONOTONIC), timeout_ns, &deadline_ns))
+		deadline_ns = HYP_NO_DEADLINE;
+	return futex_sleep(m, (_Atomic u32 *)call->arg[0], (u32)call->arg[1], deadline_ns);
+}
+
+s64 hyp_futex_wake(struct member *m, struct hypercall_call *call)
+{
+	return futex_wake((_Atomic u32 *)call->arg[0], call->arg[1]);
+}
+
+/* Made at first use in each monitor: POSIX timers are not inherited by a clone. */
+static s64 timer_make(struct member *m)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = MONITOR_SIGNAL};
+	int id = 0;
+	s64 r = HOST_CALL(SYS_timer_create, CLOCK_MONOTONIC, &event, &id);
+
+	if (r == 0)
+		m->timer_id = (u64)id + 1;
+	return r;
+}
+
+s64 hyp_timer(struct member *m, struct hypercall_call *call)
+{
+	struct itimerspec spec = {.it_value = timespec_of(call->arg[0])};
+
+	if (m->timer_id == 0) {
+		if (call->arg[0] == 0)
+			return 0;
+		s64 r = timer_make(m);
+		if (r < 0)
+			return r;
+	}
+	return HOST_CALL(SYS_timer_settime, m->timer_id - 1, TIMER_ABSTIME, &spec, NULL);
+}
+
+s64 hyp_yield(struct member *m, struct hypercall_call *call)
+{
+	return HOST_CALL(SYS_sched_yield);
+}

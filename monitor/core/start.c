@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The start of a monitor, in the order in which it happens: the steps array below is the whole
+ * story. Each step either succeeds or says why not; before the last one the process still has the
+ * supervisor's authority.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "monitor/core/internal.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define FAMILY_FDS 8
+#define OLD_FDS_MAX 4096
+
+struct start {
+	struct member member;
+	struct error err;
+	enum member_state from;
+	u64 tsc;
+};
+
+/*
+ * What is not a guarded copy is a bug of the monitor: say so, with the default action as the last
+ * resort.
+ */
+static void fault_handler(int sig, siginfo_t *info, void *context)
+{
+	static const char text[] = "mitos: a monitor failed (memory fault)\n";
+	ucontext_t *uc = context;
+
+	if (info->si_code > 0 && guarded_fix(uc))
+		return;
+	HOST_CALL(SYS_write, STDERR_FILENO, text, sizeof(text) - 1);
+	HOST_CALL(SYS_exit_group, MEMBER_EXIT_DIED);
+}
+
+/*
+ * The terminal's and the user's signals to the whole process group are the supervisor's to
+ * translate. MONITOR_SIGNAL stays blocked until the backend's handler is in place. The process
+ * backend replaces the fault handlers by its own.
+ */
+static int start_signals(struct start *s)
+{
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGPIPE};
+	struct sigaction sa = {.sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, MONITOR_SIGNAL);
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0 || sigaction(SIGSEGV, &sa, NULL) < 0 ||
+		sigaction(SIGBUS, &sa, NULL) < 0)
+		return error_set(&s->err, errno, "cannot set the monitor's signals");
+	return 0;
+}
+
+static int start_claim(struct start *s)
+{
+	struct member *m = &s->member;
+	struct kin_header *kin = m->family->kin;
+	struct kin_member *rec;
+
+	if (kin != KIN || kin->magic != KIN_MAGIC || m->index >= MEMBERS_MAX)
+		return error_set(&s->err, 0, "kin is not mapped at its address");
+	rec = member_record(m);
+	s->from = rec->state;
+	m->generation = rec->generation;
+	if (s->from != MEMBER_SPAWNING && s->from != MEMBER_CLONING)
+		return error_set(&s->err, 0, "the member's record is not being started");
+	if (!member_claim(kin, m->index, m->generation, getpid()))
+		return error_set(&s->err, 0, "the member was given up before it started");
+	return 0;
+}
+
+static int fd_compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void fds_close(int first, int last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (int fd = first; fd <= MIN(last, OLD_FDS_MAX); fd++)
+		close(fd);
+}
+
+/*
+ * Only 0, 1, 2 and the family's own stay open. A family descriptor below 3 would be the guest's
+ * to use.
+ */
+static int start_fds(struct start *s)
+{
+	const struct family *f = s->member.family;
+	int keep[FAMILY_FDS] = {2, f->kin_fd, f->root_fd, f->notify_fd};
+	int n = 4;
+
+	if (f->kin_fd < 3 || f->root_fd < 3 || f->notify_fd < 3)
+		return error_set(&s->err, 0, "standard input, output and error must be open");
+	if (f->kvm_fd >= 3)
+		keep[n++] = f->kvm_fd;
+	if (f->confinement && f->confinement->ruleset_fd >= 3)
+		keep[n++] = f->confinement->ruleset_fd;
+	qsort(keep, (size_t)n, sizeof(keep[0]), fd_compare);
+	for (int i = 0; i + 1 < n; i++)
+		fds_close(keep[i] + 1, keep[i + 1] - 1);
+	fds_close(keep[n - 1] + 1, INT32_MAX);
+	return 0;
+}
+
+static int start_memory(struct start *s)
+{
+	struct member *m = &s->member;
+
+	if (memory_reserve(m->backend, &s->err) < 0 || memory_stack(&m->stack_top, &s->err) < 0)
+		return -1;
+	return image_load(m, &s->err);
+}
+
+static int start_boot(struct start *s)
+{
+	struct member *m = &s->member;
+	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
+
+	*boot = (struct boot_info){
+		.magic = BOOT_MAGIC,
+		.backend = m->backend->kind,
+		.flags = m->family->verbose ? BOOT_VERBOSE : 0,
+		.member = m->index,
+		.generation = m->generation,
+		.hwcap = getauxval(AT_HWCAP),
+		.hwcap2 = getauxval(AT_HWCAP2),
+		.start_tsc = s->tsc,
+	};
+	return m->backend->boot(m, &s->err);
+}
+
+static int start_create(struct start *s)
+{
+	return s->member.backend->create(&s->member, false, &s->err);
+}
+
+static int start_confine(struct start *s)
+{
+	return confine(s->member.family, &s->err);
+}
+
+static void start_run(void *arg)
+{
+	struct start *s = arg;
+	struct member *m = &s->member;
+
+	member_live(m, s->from);
+	m->backend->run(m, false);
+}
+
+static int start_unblock(struct start *s)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0)
+		return error_set(&s->err, errno, "cannot set the monitor's signals");
+	return 0;
+}
+
+static int (*const steps[])(struct start *s) = {
+	start_signals, start_claim,  start_fds,     start_memory,
+	start_boot,    start_create, start_unblock, start_confine,
+};
+
+_Noreturn void monitor_start(struct family *f, u32 index)
+{
+	struct start s = {
+		.member = {.family = f, .backend = f->backend, .index = index},
+		.tsc = host_rdtsc(),
+	};
+
+	member_follow_supervisor(f);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i](&s) < 0)
+			member_die(&s.member, "%s", s.err.text);
+	stack_call(s.member.stack_top, start_run, &s);
+}

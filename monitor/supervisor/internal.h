@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of the supervisor share. All of it is private to one process with one thread. */
+#ifndef MONITOR_SUPERVISOR_INTERNAL_H
+#define MONITOR_SUPERVISOR_INTERNAL_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "monitor/core/monitor.h"
+#include "monitor/supervisor/supervisor.h"
+
+#define ROWS_MAX 10000
+
+/* What --stats says of one member; taken when its monitor was reaped. */
+struct member_row {
+	int pid, ppid, host_status;
+	unsigned member;
+	char comm[16];
+	u64 clone_us;   /* clone hypercall to the member's first instruction */
+	u64 resumed_us; /* clone hypercall until the parent went on */
+	u64 direct, trapped, sites, hypercalls, faults, interrupts;
+	u64 maxrss_kib, cpu_us;
+	bool unexpected;
+};
+
+struct supervisor {
+	struct family family;
+	const struct run_options *options;
+	int signal_fd;
+	u64 start_tsc;
+	bool ended;               /* PID 1's status is final */
+	int status;
+	struct error failure;     /* code or text set: the system failed */
+	u64 term_deadline_ns;     /* SIGTERM was passed on: the family ends by then; 0: none */
+	u64 inbox_deadline_ns;    /* the steward must have emptied the inbox by then; 0: inbox empty */
+	u32 steward_tries;
+	struct member_row *rows;
+	u32 row_count, rows_dropped, peak_members, live;
+	pid_t unclaimed[64];      /* died before their record named them */
+	u32 unclaimed_count;
+};
+
+u64 supervisor_now_ns(void);
+
+/* members.c */
+int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;
+void members_mailbox(struct supervisor *s);
+void members_reap(struct supervisor *s);
+void members_retry_unclaimed(struct supervisor *s);
+void members_end_all(struct supervisor *s);
+void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
+void inbox_check(struct supervisor *s);
+
+/* report.c */
+void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected, const struct rusage *ru);
+int report_write(struct supervisor *s, const char *path, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The supervisor's view of the members: starting, interrupting, reaping. A host process is signalled only while it
+ * is a child that this process has not reaped, so that a wrong host_pid in kin (which the family can write) hits nobody else.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/supervisor/internal.h"
+
+#define INBOX_PATIENCE_NS 3000000000ull
+#define STEWARD_TRIES_MAX 8
+
+/* Records are taken lowest first, so the used ones end where the generation is still 0. */
+static bool record_used(struct supervisor *s, u32 index)
+{
+	return index < MEMBERS_MAX && s->family.kin->members[index].generation != 0;
+}
+
+static bool is_child(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return pid > 0 && waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
+static void futex_wake_all(_Atomic u32 *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Rings first: a member about to sleep sees the new sequence, one that runs takes the signal. */
+static bool member_interrupt(struct supervisor *s, u32 index)
+{
+	struct kin_member *m = &s->family.kin->members[index];
+	pid_t pid = m->host_pid;
+
+	m->doorbell++;
+	futex_wake_all(&m->doorbell);
+	return is_child(pid) && kill(pid, MONITOR_SIGNAL) == 0;
+}
+
+/* The member that carries out what is in the inbox: PID 1's, or another one that lives. */
+static void steward_kick(struct supervisor *s)
+{
+	u32 skip = s->steward_tries;
+
+	for (u32 i = 0; record_used(s, i); i++) {
+		if (s->family.kin->members[i].state != MEMBER_LIVE)
+			continue;
+		if (skip && skip--)
+			continue;
+		if (member_interrupt(s, i))
+			break;
+	}
+	s->inbox_deadline_ns = supervisor_now_ns() + INBOX_PATIENCE_NS;
+}
+
+static void inbox_ring(struct supervisor *s)
+{
+	s->family.kin->inbox_pending = 1;
+	s->steward_tries = 0;
+	steward_kick(s);
+}
+
+void inbox_post_signal(struct supervisor *s, int sig, bool foreground)
+{
+	struct kin_header *kin = s->family.kin;
+
+	if (foreground)
+		kin->inbox_foreground |= 1ull << (sig - 1);
+	else
+		kin->inbox_init |= 1ull << (sig - 1);
+	inbox_ring(s);
+}
+
+/* A steward that does not answer (it may be dying itself) is passed over for the next member. */
+void inbox_check(struct supervisor *s)
+{
+	if (!s->inbox_deadline_ns)
+		return;
+	if (!s->family.kin->inbox_pending) {
+		s->inbox_deadline_ns = 0;
+		return;
+	}
+	if (supervisor_now_ns() < s->inbox_deadline_ns)
+		return;
+	if (++s->steward_tries >= STEWARD_TRIES_MAX) {
+		error_set(&s->failure, 0, "no member of the family answers the supervisor; it was ended");
+		s->ended = true;
+		return;
+	}
+	steward_kick(s);
+}
+
+/* What a terminal or a user sends to the whole process group is for the supervisor to translate. */
+static void monitor_dispositions(void)
+{
+	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGTERM, SIGUSR1,
+				       SIGUSR2, SIGWINCH, SIGALRM, SIGPIPE };
+	sigset_t empty;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(MONITOR_SIGNAL, SIG_IGN); /* a kick before the monitor takes it changes nothing: kin is read then */
+	sigemptyset(&empty);
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+}
+
+int member_start(struct supervisor *s, u32 index, struct error *err)
+{
+	struct kin_member *m = &s->family.kin->members[index];
+	s32 none = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return error_set(err, errno, "cannot start a monitor; raise the limit of processes");
+	if (pid == 0) {
+		monitor_dispositions();
+		close(s->signal_fd);
+		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, getpid(), false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST);
+		monitor_start(&s->family, index);
+	}
+	__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void spawn_requested(struct supervisor *s, u32 index)
+{
+	struct error err;
+
+	if (s->family.kin->members[index].state != MEMBER_SPAWNING || s->ended)
+		return;
+	if (member_start(s, index, &err) < 0) {
+		fprintf(stderr, "mitos: %s\n", err.text);
+		s->family.kin->members[index].state = MEMBER_DEAD;
+		s->family.kin->inbox_dead[index / 64] |= 1ull << (index % 64);
+		inbox_ring(s);
+	}
+}
+
+void members_mailbox(struct supervisor *s)
+{
+	struct kin_header *kin = s->family.kin;
+
+	for (u32 w = 0; w < MEMBERS_MAX / 64; w++) {
+		u64 spawn = kin->spawn_map[w] ? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST) : 0;
+		u64 kick = kin->kick_map[w] ? __atomic_exchange_n((u64 *)&kin->kick_map[w], 0, __ATOMIC_SEQ_CST) : 0;
+
+		for (; spawn; spawn &= spawn - 1)
+			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
+		for (; kick; kick &= kick - 1)
+			member_interrupt(s, w * 64 + __builtin_ctzll(kick));
+	}
+}
+
+/*
+ * The parent died while its clone had not yet entered its process id: whoever wins the swap decides. If it is this process, the
+ * clone (if there is one) finds -1 and exits.
+ */
+static void settle_unborn(struct supervisor *s, u32 parent)
+{
+	for (u32 i = 0; record_used(s, i); i++) {
+		struct kin_member *m = &s->family.kin->members[i];
+		s32 none = 0;
+
+		if (m->state != MEMBER_CLONING || m->parent != parent)
+			continue;
+		if (__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST)) {
+			m->state = MEMBER_DEAD;
+			s->family.kin->inbox_dead[i / 64] |= 1ull << (i % 64);
+		}
+	}
+}
+
+static void member_gone(struct supervisor *s, u32 index, int host_status, const struct rusage *ru)
+{
+	struct kin_header *kin = s->family.kin;
+	struct kin_member *m = &kin->members[index];
+	bool expected = m->state == MEMBER_EXITING;
+
+	report_member(s, index, host_status, !expected, ru);
+	m->host_pid = 0;
+	if (expected) {
+		m->state = MEMBER_FREE;
+		return;
+	}
+	m->state = MEMBER_DEAD;
+	if (index == 0) {
+		/* PID 1 lives in record 0 from the first to the last. */
+		if (!kin->ended) {
+			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
+			s->ended = true;
+		}
+		return;
+	}
+	settle_unborn(s, index);
+	kin->inbox_dead[index / 64] |= 1ull << (index % 64);
+	inbox_ring(s);
+}
+
+static bool member_claim(struct supervisor *s, pid_t pid, int host_status, const struct rusage *ru)
+{
+	for (u32 i = 0; record_used(s, i); i++) {
+		if (s->family.kin->members[i].host_pid == pid) {
+			member_gone(s, i, host_status, ru);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A clone that died before anybody had written its id: its parent is about to, or is dead and settle_unborn ran. */
+void members_retry_unclaimed(struct supervisor *s)
+{
+	struct rusage none = { 0 };
+	u32 kept = 0;
+
+	for (u32 i = 0; i < s->unclaimed_count; i++)
+		if (!member_claim(s, s->unclaimed[i], SIGKILL, &none))
+			s->unclaimed[kept++] = s->unclaimed[i];
+	s->unclaimed_count = kept;
+}
+
+void members_reap(struct supervisor *s)
+{
+	struct rusage ru;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0) {
+		if (!member_claim(s, pid, status, &ru) && s->unclaimed_count < ARRAY_SIZE(s->unclaimed))
+			s->unclaimed[s->unclaimed_count++] = pid;
+	}
+}
+
+/* Kills what is still there: by the records, then by the kernel's own list of our children, until none is left. */
+static void kill_listed_children(void)
+{
+	char path[64];
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return;
+	while (fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	fclose(f);
+}
+
+void members_end_all(struct supervisor *s)
+{
+	struct rusage ru;
+	int status;
+	pid_t pid;
+
+	for (u32 i = 0; record_used(s, i); i++) {
+		struct kin_member *m = &s->family.kin->members[i];
+		s32 none = 0;
+
+		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST);
+		if (is_child(m->host_pid))
+			kill(m->host_pid, SIGKILL);
+	}
+	do {
+		kill_listed_children();
+		pid = wait4(-1, &status, 0, &ru);
+		for (u32 i = 0; pid > 0 && record_used(s, i); i++)
+			if (s->family.kin->members[i].host_pid == pid)
+				report_member(s, i, status, s->family.kin->members[i].state != MEMBER_EXITING, &ru);
+	} while (pid > 0 || (pid < 0 && errno == EINTR));
+}

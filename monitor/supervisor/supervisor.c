@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A family from its first to its last moment: grant, kin, first monitor, the event loop (signals, mailbox, deaths), the end.
+ * The loop blocks in poll(2) without a time-out unless a deadline is running: an idle family costs nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/supervisor/internal.h"
+
+#define TERM_PATIENCE_NS 10000000000ull
+
+/* Signals that the supervisor takes and translates. */
+static const int taken[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2 };
+
+u64 supervisor_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static u64 tsc_now(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static int choose_backend(struct supervisor *s, struct error *err)
+{
+	struct error why = { 0 };
+	struct family *f = &s->family;
+	const char *wanted = s->options->backend;
+
+	f->kvm_fd = -1;
+	if (strcmp(wanted, "process") != 0) {
+		if (backend_kvm.probe(f, &why) == 0)
+			f->backend = &backend_kvm;
+		else if (!strcmp(wanted, "kvm"))
+			return error_set(err, 0, "backend kvm cannot be used: %.250s; try --backend process", why.text);
+	}
+	if (!f->backend) {
+		if (backend_process.probe(f, err) < 0)
+			return -1;
+		f->backend = &backend_process;
+	}
+	if (f->verbose) {
+		const char *reason = strcmp(wanted, "auto") ? "as asked" :
+				     f->backend == &backend_kvm ? "/dev/kvm works" : why.text;
+		fprintf(stderr, "mitos: backend %s (%s)\n", f->backend->name, reason);
+	}
+	return 0;
+}
+
+static int make_kin(struct family *f, struct error *err)
+{
+	f->kin_fd = memfd_create("mitos-kin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (f->kin_fd < 0 || ftruncate(f->kin_fd, KIN_SIZE) < 0 ||
+	    fcntl(f->kin_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return error_set(err, errno, "cannot make the family's shared memory");
+	void *p = mmap((void *)KIN_BASE, KIN_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, f->kin_fd, 0);
+	if (p != (void *)KIN_BASE)
+		return error_set(err, errno, "cannot map 64 GiB of addresses at 2^38; raise ulimit -v");
+	f->kin = p;
+	f->kin->magic = KIN_MAGIC;
+	f->kin->size = KIN_SIZE;
+	f->kin->verbose = f->verbose;
+	clock_calibrate(&f->kin->clock);
+	return 0;
+}
+
+/* path, cwd, argv, envp one after the other into kin->args. */
+static int pack_program(struct supervisor *s, struct error *err)
+{
+	const struct run_options *o = s->options;
+	struct kin_exec *e = (struct kin_exec *)s->family.kin->args;
+	size_t at = 0, room = KIN_ARGS_SIZE - sizeof(*e);
+	int total = 2 + o->argc + o->envc;
+
+	for (int i = 0; i < total; i++) {
+		const char *text = i == 0 ? o->program : i == 1 ? o->workdir :
+				   i < 2 + o->argc ? o->argv[i - 2] : o->envp[i - 2 - o->argc];
+		size_t n = strlen(text) + 1;
+		if (n > room - at)
+			return error_set(err, E2BIG, "arguments and environment exceed %u KiB", KIN_ARGS_SIZE >> 10);
+		memcpy(e->strings + at, text, n);
+		at += n;
+	}
+	e->argc = o->argc;
+	e->envc = o->envc;
+	e->bytes = at;
+	e->init = o->init;
+	return 0;
+}
+
+static int take_signals(struct supervisor *s, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		sigaddset(&set, taken[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return error_set(err, errno, "cannot block signals");
+	/* An inherited SIG_IGN would keep them from the signalfd. */
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		signal(taken[i], SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0)
+		return error_set(err, errno, "cannot make a signalfd");
+	return 0;
+}
+
+static int prepare(struct supervisor *s, struct error *err)
+{
+	struct family *f = &s->family;
+	const struct run_options *o = s->options;
+
+	f->verbose = o->verbose;
+	f->supervisor_pid = getpid();
+	f->root_fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (f->root_fd < 0)
+		return error_set(err, errno, "cannot open the root directory '%s'", o->root);
+	f->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->notify_fd < 0)
+		return error_set(err, errno, "cannot make an eventfd");
+	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
+	    confinement_prepare(f, err) < 0)
+		return -1;
+	return take_signals(s, err);
+}
+
+static void take_signal(struct supervisor *s, int sig)
+{
+	bool terminal = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
+
+	switch (sig) {
+	case SIGCHLD:
+		return; /* reaped after every round */
+	case SIGTERM:
+		if (s->term_deadline_ns) {
+			s->status = SIGTERM;
+			s->ended = true;
+			return;
+		}
+		s->term_deadline_ns = supervisor_now_ns() + TERM_PATIENCE_NS;
+		inbox_post_signal(s, sig, false);
+		return;
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+	case SIGWINCH:
+		inbox_post_signal(s, sig, terminal);
+		return;
+	default:
+		inbox_post_signal(s, sig, false);
+	}
+}
+
+static int next_timeout_ms(const struct supervisor *s)
+{
+	u64 deadline = s->term_deadline_ns, now;
+
+	if (s->inbox_deadline_ns && (!deadline || s->inbox_deadline_ns < deadline))
+		deadline = s->inbox_deadline_ns;
+	if (s->unclaimed_count)
+		return 10;
+	if (!deadline)
+		return -1;
+	now = supervisor_now_ns();
+	return deadline <= now ? 0 : (int)MIN((deadline - now) / 1000000 + 1, 60000ull);
+}
+
+static void look_at_kin(struct supervisor *s)
+{
+	struct kin_header *kin = s->family.kin;
+
+	if (kin->fatal && !s->ended) {
+		char text[sizeof(kin->fatal_text)];
+		memcpy(text, kin->fatal_text, sizeof(text));
+		text[sizeof(text) - 1] = 0;
+		error_set(&s->failure, 0, "the family cannot go on: %s", text);
+		s->ended = true;
+	} else if (kin->ended && !s->ended) {
+		s->status = kin->ended_status;
+		s->ended = true;
+	}
+}
+
+static void event_loop(struct supervisor *s)
+{
+	struct pollfd fds[] = { { s->signal_fd, POLLIN, 0 }, { s->family.notify_fd, POLLIN, 0 } };
+	struct signalfd_siginfo info;
+	u64 count;
+
+	while (!s->ended) {
+		if (poll(fds, ARRAY_SIZE(fds), next_timeout_ms(s)) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) == sizeof(count))
+			members_mailbox(s);
+		while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+			take_signal(s, info.ssi_signo);
+		look_at_kin(s);
+		members_reap(s);
+		look_at_kin(s);
+		members_retry_unclaimed(s);
+		inbox_check(s);
+		if (s->term_deadline_ns && supervisor_now_ns() >= s->term_deadline_ns && !s->ended) {
+			s->status = SIGTERM;
+			s->ended = true;
+		}
+	}
+}
+
+int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
+{
+	struct supervisor s = { .options = o, .start_tsc = tsc_now(), .signal_fd = -1 };
+	struct kin_member *first;
+
+	if (prepare(&s, err) < 0)
+		return -1;
+	first = &s.family.kin->members[0];
+	first->state = MEMBER_SPAWNING;
+	first->generation = 1;
+	first->clone_tsc = s.start_tsc;
+	fflush(NULL);
+	if (member_start(&s, 0, err) < 0)
+		return -1;
+	event_loop(&s);
+	members_end_all(&s);
+	*wait_status = s.status;
+	if (s.failure.text[0]) {
+		*err = s.failure;
+		return -1;
+	}
+	return o->stats ? report_write(&s, o->stats, err) : 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The supervisor is `mitos run` itself: it makes the family's kin, starts the first monitor, is the parent and only
+ * reaper of all monitors, translates signals, and is the only process that may interrupt a monitor.
+ */
+#ifndef MONITOR_SUPERVISOR_SUPERVISOR_H
+#define MONITOR_SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+
+#include "monitor/core/error.h"
+
+struct run_options {
+	const char *backend; /* auto, kvm, process */
+	const char *root;    /* host directory */
+	const char *workdir; /* inside the family */
+	const char *stats;   /* file to write, or NULL */
+	const char *program; /* path inside the family */
+	bool init, verbose;
+	int argc, envc;
+	char **argv, **envp;
+};
+
+/* Runs the family to its end. wait_status: PID 1's. -1 and err if the system failed. */
+int supervisor_run(const struct run_options *o, int *wait_status, struct error *err) MUST_CHECK;
+
+#endif
