@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* The command line: one file per verb, one table (main.c) for dispatch and help. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "monitor/core/error.h"
+
+/* Exit statuses of mitos itself; otherwise it is the program's own. */
+enum { EXIT_USAGE = 100, EXIT_SYSTEM = 111, EXIT_CANNOT_EXEC = 126, EXIT_NOT_FOUND = 127 };
+
+/* A verb returns the exit status. A negative one: -EXIT_*, and err has the line to print. */
+struct verb {
+	const char *name, *synopsis, *summary;
+	int (*run)(int argc, char **argv, struct error *err);
+	void (*help)(void);
+};
+
+int verb_run(int argc, char **argv, struct error *err);
+void help_run(void);
+int verb_syscalls(int argc, char **argv, struct error *err);
+void help_syscalls(void);
+
+#endif

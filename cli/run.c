@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+/* mitos run: options, the program's path and environment, then the supervisor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "monitor/supervisor/supervisor.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+void help_run(void)
+{
+	printf("Usage: mitos run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
+	       "Runs PROGRAM, an ordinary Linux x86-64 executable, so that each of its processes is a\n"
+	       "unikernel of its own. The root directory is seen read-only under a layer in memory: the\n"
+	       "host's files never change.\n\n"
+	       "  -b, --backend B   auto (default), kvm, or process\n"
+	       "  -r, --root DIR    the family's root directory (default /)\n"
+	       "  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
+	       "  -w, --workdir D   working directory (default: the current one if the root is /, else /)\n"
+	       "  -i, --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
+	       "  -v, --verbose     tell on standard error how the family grows\n"
+	       "  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
+	       "  -h, --help        this text\n\n"
+	       "The environment is PATH, HOME, and TERM if standard output is a terminal; add to it with -e.\n");
+}
+
+struct environment {
+	char **list;
+	int count;
+};
+
+static int env_add(struct environment *env, const char *setting, struct error *err)
+{
+	size_t name_len = strcspn(setting, "=");
+	char *text;
+
+	if (name_len == 0)
+		return error_set(err, 0, "-e '%s' has no name; write -e NAME=VALUE", setting);
+	if (setting[name_len] == '=') {
+		text = strdup(setting);
+	} else {
+		const char *value = getenv(setting);
+		if (!value)
+			return 0; /* not set here: not set there */
+		if (asprintf(&text, "%s=%s", setting, value) < 0)
+			text = NULL;
+	}
+	if (!text)
+		return error_set(err, ENOMEM, "cannot keep the environment");
+	for (int i = 0; i < env->count; i++) {
+		if (!strncmp(env->list[i], text, name_len + 1)) {
+			free(env->list[i]);
+			env->list[i] = text;
+			return 0;
+		}
+	}
+	char **list = realloc(env->list, (env->count + 2) * sizeof(*list));
+	if (!list) {
+		free(text);
+		return error_set(err, ENOMEM, "cannot keep the environment");
+	}
+	list[env->count++] = text;
+	list[env->count] = NULL;
+	env->list = list;
+	return 0;
+}
+
+/* 0 if path below root is a regular file with an x bit, else an errno. */
+static int executable_below(int root_fd, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	struct stat st;
+	int fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+
+	if (fd < 0)
+		return errno;
+	int e = fstat(fd, &st) < 0 ? errno : 0;
+	close(fd);
+	if (e)
+		return e;
+	return S_ISREG(st.st_mode) && (st.st_mode & 0111) ? 0 : EACCES;
+}
+
+/* A name without a slash is looked for along the family's PATH, below its root. */
+static int find_program(struct run_options *o, const char *search, struct error *err)
+{
+	static char found[PATH_MAX];
+	const char *name = o->argv[0];
+	int seen = ENOENT;
+
+	o->program = name;
+	if (strchr(name, '/'))
+		return 0;
+	int root_fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0) {
+		error_set(err, errno, "cannot open the root directory '%s'; give an existing one to --root", o->root);
+		return -EXIT_SYSTEM;
+	}
+	for (const char *p = search; *p;) {
+		size_t n = strcspn(p, ":");
+		snprintf(found, sizeof(found), "%.*s/%s", (int)n, p, name);
+		int e = executable_below(root_fd, found);
+		if (!e) {
+			o->program = found;
+			close(root_fd);
+			return 0;
+		}
+		if (e == EACCES)
+			seen = e;
+		p += n + (p[n] == ':');
+	}
+	close(root_fd);
+	error_set(err, 0, seen == EACCES ? "'%s' is not executable" :
+		  "'%s' was not found along PATH (%s) below %s", name, search, o->root);
+	return seen == EACCES ? -EXIT_CANNOT_EXEC : -EXIT_NOT_FOUND;
+}
+
+static int parse(int argc, char **argv, struct run_options *o, struct environment *env, struct error *err)
+{
+	static const struct option options[] = {
+		{ "backend", required_argument, NULL, 'b' }, { "root", required_argument, NULL, 'r' },
+		{ "env", required_argument, NULL, 'e' },     { "workdir", required_argument, NULL, 'w' },
+		{ "init", no_argument, NULL, 'i' },          { "verbose", no_argument, NULL, 'v' },
+		{ "stats", required_argument, NULL, 's' },   { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:b:r:e:w:ivs:", options, NULL)) != -1) {
+		switch (c) {
+		case 'b': o->backend = optarg; break;
+		case 'r': o->root = optarg; break;
+		case 'w': o->workdir = optarg; break;
+		case 'i': o->init = true; break;
+		case 'v': o->verbose = true; break;
+		case 's': o->stats = optarg; break;
+		case 'e':
+			if (env_add(env, optarg, err) < 0)
+				return -EXIT_USAGE;
+			break;
+		case ':':
+			error_set(err, 0, "option '%s' needs a value; see 'mitos run --help'", argv[optind - 1]);
+			return -EXIT_USAGE;
+		default:
+			error_set(err, 0, "unknown option '%s'; see 'mitos run --help'", argv[optind - 1]);
+			return -EXIT_USAGE;
+		}
+	}
+	if (optind >= argc) {
+		error_set(err, 0, "run needs a program: mitos run [OPTIONS] -- PROGRAM [ARGS...]");
+		return -EXIT_USAGE;
+	}
+	o->argc = argc - optind;
+	o->argv = argv + optind;
+	return 0;
+}
+
+static int check_options(struct run_options *o, struct error *err)
+{
+	static char cwd[PATH_MAX], root[PATH_MAX];
+
+	if (strcmp(o->backend, "auto") && strcmp(o->backend, "kvm") && strcmp(o->backend, "process")) {
+		error_set(err, 0, "unknown backend '%s'; choose auto, kvm or process", o->backend);
+		return -EXIT_USAGE;
+	}
+	if (!realpath(o->root, root)) {
+		error_set(err, errno, "cannot use '%s' as the root directory; give an existing one to --root",
+			  o->root);
+		return -EXIT_USAGE;
+	}
+	o->root = root;
+	if (!o->workdir)
+		o->workdir = strcmp(root, "/") == 0 && getcwd(cwd, sizeof(cwd)) ? cwd : "/";
+	if (o->workdir[0] != '/') {
+		error_set(err, 0, "-w '%s' is not absolute; give a path that begins with /", o->workdir);
+		return -EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int default_environment(struct environment *env, struct error *err)
+{
+	if (env_add(env, "PATH=" DEFAULT_PATH, err) < 0 || env_add(env, "HOME=/root", err) < 0)
+		return -1;
+	return isatty(STDOUT_FILENO) ? env_add(env, "TERM", err) : 0;
+}
+
+int verb_run(int argc, char **argv, struct error *err)
+{
+	struct run_options o = { .backend = "auto", .root = "/" };
+	struct environment env = { 0 };
+	const char *search = DEFAULT_PATH;
+	int status;
+
+	if (default_environment(&env, err) < 0)
+		return -EXIT_SYSTEM;
+	status = parse(argc, argv, &o, &env, err);
+	if (!status)
+		status = check_options(&o, err);
+	if (status)
+		return status;
+	o.envc = env.count;
+	o.envp = env.list;
+	for (int i = 0; i < env.count; i++)
+		if (!strncmp(env.list[i], "PATH=", 5))
+			search = env.list[i] + 5;
+	status = find_program(&o, search, err);
+	if (status)
+		return status;
+	if (supervisor_run(&o, &status, err) < 0)
+		return -EXIT_SYSTEM;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
