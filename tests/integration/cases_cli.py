@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: ISC
+"""The command line: usage, statuses, options, streams, signals from outside, the terminal."""
+
+import fcntl
+import hashlib
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from harness import runs
+from harness.cases import Case, Failed, require, tail
+
+BUSYBOX = "/bin/busybox"
+TERMINAL_WAIT = 20
+
+
+def one_line(result):
+    lines = result.stderr.decode(errors="replace").strip().splitlines()
+    require(len(lines) == 1, f"not one line on standard error: {lines}")
+    require(not result.stdout, f"unexpected output: {result.stdout[:200]!r}")
+
+
+def usage(context, backend):
+    require(context.mitos.exists(), "build/mitos does not exist")
+    for arguments in ([], ["nonsense"], ["run"], ["run", "--"],
+                      ["run", "--backend", "none", "--", "x"],
+                      ["run", "--no-such-option", "--", "x"], ["run", "-e"]):
+        result = context.run([context.mitos, *arguments])
+        require(result.status == 100, f"{arguments}: status {result.status}\n{tail(result)}")
+        one_line(result)
+
+
+def help_and_version(context, backend):
+    for arguments, expected in ((["--help"], b"run"), (["--version"], b"mitos"),
+                                (["syscalls"], b"fork")):
+        result = context.run([context.mitos, *arguments])
+        require(result.status == 0 and expected in result.stdout, f"{arguments}: {tail(result)}")
+
+
+def statuses(context, backend):
+    hello = context.build / "tests" / "guest" / "hello"
+    for program, expected in (([hello], 7), ([BUSYBOX, "sh", "-c", "exit 255"], 255),
+                              ([BUSYBOX, "sh", "-c", "kill -9 $$"], 137),
+                              ([BUSYBOX, "sh", "-c", "kill -TERM $$"], 143)):
+        result = context.mitos_run(backend, program)
+        require(result.status == expected,
+                f"{program}: {result.status}, not {expected}\n{tail(result)}")
+    for program, expected in ((["/no/such/program"], 127), (["/etc/passwd"], 126), (["/etc"], 126)):
+        result = context.mitos_run(backend, program)
+        require(result.status == expected,
+                f"{program}: {result.status}, not {expected}\n{tail(result)}")
+        one_line(result)
+
+
+def environment(context, backend):
+    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "echo $A-$B-; pwd"],
+                               options=["-e", "A=first", "-e", "B=two words", "-w", "/usr/share"])
+    require(result.stdout == b"first-two words-\n/usr/share\n", tail(result))
+    result = context.mitos_run(backend, [BUSYBOX, "env"], env={"SECRET_OF_THE_HOST": "x"})
+    require(b"SECRET_OF_THE_HOST" not in result.stdout, "the host's environment is passed on")
+
+
+def streams(context, backend):
+    data = hashlib.shake_128(b"mitos").digest(5_000_000)
+    for program in ([BUSYBOX, "cat"], [BUSYBOX, "sh", "-c", "busybox cat | busybox cat"]):
+        result = context.mitos_run(backend, program, stdin=data, timeout=60)
+        require(result.stdout == data, f"{program}: {len(result.stdout)} bytes came back\n"
+                + result.stderr.decode(errors="replace")[-500:])
+    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "echo out; echo err >&2"])
+    require(result.stdout == b"out\n" and result.stderr == b"err\n", tail(result))
+    result = context.mitos_run(backend, [BUSYBOX, "head", "-c", "3"], stdin=b"abcdef")
+    require(result.stdout == b"abc", tail(result))
+
+
+def verbose(context, backend):
+    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "busybox true; busybox true"],
+                               options=["-v"])
+    require(result.stdout == b"", "-v writes to standard output")
+    require(backend.encode() in result.stderr, f"-v does not name the backend: {tail(result)}")
+
+
+def automatic(context, backend):
+    """auto takes one of the backends and says with -v which."""
+    result = context.mitos_run("auto", [BUSYBOX, "echo", "x"], options=["-v"])
+    require(result.status == 0 and result.stdout == b"x\n", tail(result))
+    require(b"kvm" in result.stderr or b"process" in result.stderr, tail(result))
+
+
+def init(context, backend):
+    script = ("busybox sh -c '(busybox sleep 0.2; exit 3) & exit 0'; echo $$; busybox sleep 0.5; "
+              "busybox ls /proc | busybox grep -c '^[0-9]*$'; exit 9")
+    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], options=["--init"])
+    lines = result.stdout.split()
+    require(result.status == 9, f"status {result.status}\n{tail(result)}")
+    require(lines and lines[0] == b"2", f"the program is not PID 2: {tail(result)}")
+
+
+def host_unchanged(context, backend):
+    name = f"/var/tmp/mitos-written-{os.getpid()}"
+    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", f"echo x > {name} && cat {name}; "
+                                         f"busybox cat {name}"])
+    require(b"x" in result.stdout, f"the family does not see its own file: {tail(result)}")
+    if os.path.exists(name):
+        os.unlink(name)
+        raise Failed(f"{name} was made on the host")
+
+
+class Started:
+    """A running `mitos run`, for the cases that treat it from outside; always cleaned up."""
+
+    def __init__(self, context, backend, program, options=(), **more):
+        context.needs(backend)
+        self.mark = runs.new_mark()
+        self.process = subprocess.Popen(
+            [str(word) for word in
+             [context.mitos, "run", "--backend", backend, *options, "--", *program]],
+            stdin=more.pop("stdin", subprocess.DEVNULL), stdout=more.pop("stdout", subprocess.PIPE),
+            stderr=more.pop("stderr", subprocess.PIPE), cwd="/", start_new_session=True,
+            env=runs.environment(self.mark), **more)
+
+    def line(self, seconds=20):
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        require(ready, "no output")
+        return self.process.stdout.readline()
+
+    def end(self, seconds=20):
+        """The exit status; what is left over is a failure."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = None
+        return self.clean(status)
+
+    def clean(self, status):
+        if status is None:
+            self.process.kill()
+            self.process.wait()
+        left = runs.wait_until_gone(self.mark, self.process.pid)
+        text = ", ".join(runs.describe(pid) for pid in left)
+        runs.kill_all(left)
+        require(status is not None, "hang: no end")
+        require(not left, f"left over: {text}")
+        return runs.status_of(status)
+
+
+def terminated(context, backend):
+    family = Started(context, backend, [BUSYBOX, "sh", "-c",
+                     "trap 'echo caught; exit 5' TERM; echo ready; "
+                     "while :; do busybox sleep 0.05; done"])
+    require(family.line() == b"ready\n", "not ready")
+    family.process.send_signal(signal.SIGTERM)
+    require(family.line() == b"caught\n", "SIGTERM did not reach PID 1")
+    status = family.end()
+    require(status == 5, f"status {status}")
+
+
+def terminated_twice(context, backend):
+    family = Started(context, backend, [BUSYBOX, "sh", "-c",
+                     "trap '' TERM; echo ready; while :; do busybox sleep 0.05; done"])
+    require(family.line() == b"ready\n", "not ready")
+    family.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    require(family.process.poll() is None, "one ignored SIGTERM ended the family")
+    family.process.send_signal(signal.SIGTERM)
+    family.end(15)
+
+
+def killed(context, backend):
+    family = Started(context, backend, [BUSYBOX, "sh", "-c",
+                     "(while :; do :; done) & busybox sleep 100 | busybox cat & echo ready; wait"])
+    require(family.line() == b"ready\n", "not ready")
+    family.process.kill()
+    status = family.end(5)
+    require(status == 137, f"status {status}")
+
+
+def read_until(fd, wanted, seconds=TERMINAL_WAIT):
+    text, deadline = b"", time.monotonic() + seconds
+    while wanted not in text:
+        ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+        require(ready, f"{wanted!r} did not come: {text!r}")
+        try:
+            chunk = os.read(fd, 4096)
+        except OSError:
+            chunk = b""
+        require(chunk, f"{wanted!r} did not come before the end: {text!r}")
+        text += chunk
+    return text
+
+
+def terminal(context, backend):
+    """A terminal: isatty, its size, and Ctrl-C, which reaches the group inside."""
+    program = context.build / "tests" / "integration" / "terminal"
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
+
+    def take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    family = Started(context, backend, [program], stdin=inner, stdout=inner, stderr=inner,
+                     preexec_fn=take_terminal)
+    os.close(inner)
+    try:
+        text = read_until(outer, b"ready")
+        require(b"isatty: 1 1 1" in text, f"no terminal inside: {text!r}")
+        require(b"size: 101 x 33" in text, f"wrong size: {text!r}")
+        os.write(outer, b"\x03")
+        text = read_until(outer, b"parent: SIGINT")
+        require(b"child: killed by SIGINT" in text, f"the child: {text!r}")
+    finally:
+        status = family.clean(family.process.wait(10) if family_ends(family) else None)
+        os.close(outer)
+    require(status == 0, f"status {status}")
+
+
+def family_ends(family):
+    try:
+        family.process.wait(10)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def cases(context):
+    once = [usage, help_and_version, automatic]
+    every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
+             terminated_twice, killed, terminal]
+
+    def bound(check, backend):
+        return lambda: check(context, backend)
+
+    if not context.backends():
+        return []
+    return ([Case(f"integration/cli/{check.__name__}", bound(check, None)) for check in once]
+            + [Case(f"integration/cli/{check.__name__}@{backend}", bound(check, backend))
+               for check in every for backend in context.backends()])

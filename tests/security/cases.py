@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: ISC
+"""Hostile guests: each gets an error or dies, and the host stays as it was. Never run natively."""
+
+import importlib.util
+import os
+import pathlib
+import tempfile
+
+from harness import guests
+from harness.cases import Case, require, tail
+
+BUSYBOX = "/bin/busybox"
+# cap_dac_override and cap_dac_read_search at most: what reading --root needs.
+READING_CAPABILITIES = (1 << 1) | (1 << 2)
+
+
+def hostile(context, backend, guest):
+    arguments = [str(os.getpid()), str(os.getppid())] if guest.name == "calls" else []
+
+    def check():
+        result = context.mitos_run(backend, [guest.binary(context.build), *arguments],
+                                   timeout=guest.timeout)
+        require(b"BROKEN" not in result.stdout, tail(result))
+        # A member may be ended with a clear message, but never the tests' own parent process.
+        require(result.status == 0, f"status {result.status}\n{tail(result)}")
+    return check
+
+
+def host_files(context, backend):
+    """A family writes to host files in every way there is; none changes."""
+    def check():
+        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+            victim = pathlib.Path(folder, "victim")
+            victim.write_text("host's own\n", encoding="utf-8")
+            before = victim.stat()
+            script = (f"echo x > {victim}; echo x >> {victim}; busybox chmod 777 {victim}; "
+                      f"busybox touch {victim}; busybox ln {victim} {folder}/hard; "
+                      f"busybox mv {victim} {folder}/moved; busybox rm -f {victim} {folder}/moved; "
+                      f"busybox mkdir {folder}/new; busybox truncate -s 0 {victim}; echo done")
+            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script])
+            require(b"done" in result.stdout, tail(result))
+            after = victim.stat()
+            require(os.listdir(folder) == ["victim"], f"names: {os.listdir(folder)}")
+            require(victim.read_text(encoding="utf-8") == "host's own\n", "the content changed")
+            require((before.st_mode, before.st_mtime_ns, before.st_nlink)
+                    == (after.st_mode, after.st_mtime_ns, after.st_nlink), "its state changed")
+    return check
+
+
+def outside_root(context, backend):
+    """--root keeps everything else away, through .. and links too."""
+    def check():
+        with tempfile.TemporaryDirectory(prefix="mitos-root-", dir="/var/tmp") as folder:
+            root = pathlib.Path(folder, "root")
+            (root / "bin").mkdir(parents=True)
+            (root / "bin" / "busybox").write_bytes(pathlib.Path(BUSYBOX).read_bytes())
+            (root / "bin" / "busybox").chmod(0o755)
+            pathlib.Path(folder, "secret").write_text("secret", encoding="utf-8")
+            (root / "up").symlink_to("../secret")
+            (root / "absolute").symlink_to(f"{folder}/secret")
+            script = ("for f in /../secret /up /absolute /bin/../../secret /proc/1/root/../secret "
+                      f"{folder}/secret; do busybox cat $f; done 2>/dev/null; busybox echo end")
+            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+                                       options=["--root", root])
+            require(result.stdout == b"end\n", tail(result))
+    return check
+
+
+def monitors_confined(context, backend, started):
+    """What the host says of each monitor: no new privileges, few capabilities, a seccomp filter."""
+    def check():
+        family = started(context, backend, [BUSYBOX, "sh", "-c",
+                         "busybox sleep 30 & echo ready; wait"])
+        problems = []
+        try:
+            require(family.line() == b"ready\n", "not ready")
+            path = pathlib.Path(f"/proc/{family.process.pid}/task/{family.process.pid}/children")
+            pids = path.read_text(encoding="ascii").split()
+            require(len(pids) >= 2, f"monitors: {pids}")
+            for pid in pids:
+                text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+                if fields["NoNewPrivs"] != "1":
+                    problems.append(f"{pid}: no_new_privs is not set")
+                if int(fields["CapEff"], 16) & ~READING_CAPABILITIES:
+                    problems.append(f"{pid}: capabilities {fields['CapEff']}")
+                if int(fields["CapPrm"], 16) & ~READING_CAPABILITIES:
+                    problems.append(f"{pid}: permitted {fields['CapPrm']}")
+                if fields["Seccomp"] != "2":
+                    problems.append(f"{pid}: no seccomp filter")
+                limits = pathlib.Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
+                core = next(line for line in limits.splitlines() if line.startswith("Max core"))
+                if core.split()[4:6] != ["0", "0"]:
+                    problems.append(f"{pid}: {core}")
+        finally:
+            family.process.kill()
+            family.end(5)
+        require(not problems, "\n".join(problems))
+    return check
+
+
+def cases(context):
+    path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
+    spec = importlib.util.spec_from_file_location("cases_cli", path)
+    cli = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cli)
+    found = []
+    for backend in context.backends():
+        found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
+                  for guest in guests.guests("security")]
+        found.append(Case(f"security/host_files@{backend}", host_files(context, backend)))
+        found.append(Case(f"security/outside_root@{backend}", outside_root(context, backend)))
+        found.append(Case(f"security/monitors_confined@{backend}",
+                          monitors_confined(context, backend, cli.Started)))
+    return found

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What hostile guests share: every attempt runs in a child of its own, so that one death does not
+ * hide the next attempt, and the verdict is one line `name: held` or `name: BROKEN`.
+ */
+#ifndef MITOS_TESTS_HOSTILE_H
+#define MITOS_TESTS_HOSTILE_H
+
+#include "guest.h"
+
+/* An attempt returns 0 if it was refused or did nothing, anything else if it got through. */
+static UNUSED void attempt(const char *name, int (*body)(void *), void *argument)
+{
+	struct rlimit none = {0, 0};
+	pid_t pid = fork_or_die();
+
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &none);
+		alarm(5);
+		_exit(body(argument));
+	}
+	int status = child_wait(pid);
+	bool held = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	say("%s: %s", name, held ? "held" : "BROKEN");
+	guest_failures += !held;
+}
+
+#endif

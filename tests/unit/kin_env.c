@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/* See kin_env.h. */
+#include "kin_env.h"
+
+#include <stdatomic.h>
+#include <stdarg.h>
+
+#include <asm/errno.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/host/counts.h"
+#include "kernel/host/host.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/time/time.h"
+#include "kin_host.h"
+
+/* Of the C library, whose headers do not mix with the kernel's. */
+void *calloc(size_t n, size_t size);
+void free(void *p);
+_Noreturn void abort(void);
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+
+struct inode {
+	struct pipe *fifo;
+	_Atomic u32 refs;
+};
+
+u32 env_discards, env_sigpipes;
+u64 env_discarded_pages;
+bool env_interrupt;
+/* What the private side of a member needs. */
+static void become(u32 member, struct fdtable *fds)
+{
+	struct thread *t = calloc(1, sizeof(*t));
+	struct proc *p = calloc(1, sizeof(*p));
+	struct kin_member *m = &KIN->members[member];
+
+	BOOT_INFO->member = member;
+	BOOT_INFO->generation = m->generation;
+	p->kp = kin_alloc(sizeof(*p->kp));
+	p->kp->pid = member + 1;
+	p->kp->nthreads = 1;
+	for (u32 i = 0; i < RLIMITS; i++)
+		p->rlimit_cur[i] = p->rlimit_max[i] = 1024;
+	t->proc = p;
+	t->tid = member + 1;
+	LIST_INSERT_HEAD(&p->threads, t, sibling);
+	current = t;
+	p->kp->fds = fds ? fds : fdtable_create();
+	atomic_store(&m->proc, (u64)p->kp);
+	atomic_store(&m->state, MEMBER_LIVE);
+}
+
+void env_start(void)
+{
+	kin_host_map(KIN_BASE, KIN_SIZE, KERNEL_BASE, 0x10000);
+	KIN->magic = KIN_MAGIC;
+	KIN->size = KIN_SIZE;
+	KIN->clock.tsc_khz = 2000000;
+	atomic_store(&KIN->members[0].generation, 1);
+	BOOT_INFO->generation = 1;
+	kin_init();
+	become(0, NULL);
+}
+
+int env_fork(void (*fn)(void *), void *arg, u32 *member)
+{
+	int index = member_alloc(MEMBER_CLONING);
+	struct fdtable *fds = fdtable_clone(current->proc->kp->fds);
+	int pid;
+
+	if (index < 0 || !fds)
+		abort();
+	pid = kin_host_fork();
+	if (pid == 0) {
+		struct kin_proc *kp;
+
+		BOOT_INFO->member = index;
+		BOOT_INFO->generation = KIN->members[index].generation;
+		become(index, fds);
+		kp = current->proc->kp;
+		fn(arg);
+		fdtable_drop(&kp->fds);
+		waiters_bury(index, BOOT_INFO->generation);
+		atomic_store(&KIN->members[index].proc, 0);
+		kin_free(kp, sizeof(*kp));
+		if (kin_locks_held())
+			kin_host_die(98, "a member exits with locks");
+		atomic_store(&KIN->members[index].state, MEMBER_EXITING);
+		kin_host_die(0, NULL);
+	}
+	while (atomic_load(&KIN->members[index].state) == MEMBER_CLONING)
+		kin_host_pause_us(50);
+	*member = index;
+	return pid;
+}
+
+int env_reap(int pid, u32 member, bool kill_it)
+{
+	struct kin_member *m = &KIN->members[member];
+	struct kin_proc *kp;
+	int status = kin_host_reap(pid, kill_it);
+
+	if (atomic_load(&m->state) == MEMBER_EXITING) {
+		member_free(member);
+		return status;
+	}
+	atomic_store(&m->state, MEMBER_DEAD);
+	waiters_bury(member, m->generation);
+	kp = (struct kin_proc *)atomic_load(&m->proc);
+	if (kp) {
+		fdtable_drop(&kp->fds);
+		kin_free(kp, sizeof(*kp));
+	}
+	member_free(member);
+	return status;
+}
+
+u64 env_now_ns(void)
+{
+	return kin_host_now_ns();
+}
+
+u64 env_pages(void)
+{
+	return kin_pages_used();
+}
+
+u32 env_random(u32 below)
+{
+	static u64 state = 88172645463325252ull;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (u32)((state >> 16) % below);
+}
+
+/* ---- the host */
+
+s64 host_futex_wait(_Atomic u32 *word, u32 expected, u64 timeout_ns)
+{
+	return kin_host_futex(word, false, expected, timeout_ns);
+}
+
+s64 host_futex_wake(_Atomic u32 *word, u32 n)
+{
+	return kin_host_futex(word, true, n, KIN_HOST_FOREVER);
+}
+
+void host_wake(u32 member)
+{
+	kin_host_futex(&KIN->members[member].doorbell, true, 1, KIN_HOST_FOREVER);
+}
+
+void host_notify(void)
+{
+}
+
+s64 host_kin_discard(u64 offset, u64 len)
+{
+	env_discards++;
+	env_discarded_pages += len / PAGE_SIZE;
+	return kin_host_punch(offset, len);
+}
+
+static int populate(u64 addr, u64 len)
+{
+	return 0;
+}
+
+static const struct paging_ops env_paging = {.kin_populate = populate};
+const struct paging_ops *paging = &env_paging;
+u64 host_counts[HYPERCALL_COUNT];
+
+/* ---- the rest of the kernel */
+
+static _Noreturn void die(const char *fmt, va_list ap)
+{
+	char text[300];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	kin_host_die(99, text);
+}
+
+void kpanic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	die(fmt, ap);
+}
+
+void family_fatal(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	die(fmt, ap);
+}
+
+void klog(const char *fmt, ...)
+{
+}
+
+void *kmalloc(size_t size)
+{
+	return calloc(1, size ? size : 1);
+}
+
+void kfree(void *p)
+{
+	free(p);
+}
+
+u64 time_mono_ns(void)
+{
+	return env_now_ns();
+}
+
+u64 time_real_ns(void)
+{
+	return env_now_ns();
+}
+
+u64 time_deadline(u64 now_ns, u64 ns)
+{
+	return now_ns + ns;
+}
+
+int copy_in(void *dst, const void *src, size_t n)
+{
+	return copy_in_some(dst, src, n) ? -EFAULT : 0;
+}
+
+int copy_out(void *dst, const void *src, size_t n)
+{
+	return copy_out_some(dst, src, n) ? -EFAULT : 0;
+}
+
+/* Application memory is any but the first page. */
+size_t copy_in_some(void *dst, const void *src, size_t n)
+{
+	if ((u64)src < PAGE_SIZE)
+		return n;
+	memcpy(dst, src, n);
+	return 0;
+}
+
+size_t copy_out_some(void *dst, const void *src, size_t n)
+{
+	if ((u64)dst < PAGE_SIZE)
+		return n;
+	memcpy(dst, src, n);
+	return 0;
+}
+
+int user_load32(const u32 *addr, u32 *value)
+{
+	*value = __atomic_load_n(addr, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found)
+{
+	__atomic_compare_exchange_n(addr, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	*found = expected;
+	return 0;
+}
+
+u64 mm_shared_key(struct mm *mm, u64 addr)
+{
+	return addr >= KIN_BASE && addr < KIN_END ? addr : 0;
+}
+
+/* One thread: the protocol of kernel/proc/sched.c and the monitor in one function. */
+int thread_sleep(u64 deadline_ns, bool interruptible)
+{
+	struct kin_member *self = member_self();
+
+	if (kin_locks_held())
+		kpanic("sleeps with a lock");
+	for (;;) {
+		u32 seen = atomic_load(&self->doorbell);
+		u64 now = env_now_ns();
+
+		if (waiters_woken(current))
+			return 0;
+		if (env_interrupt && interruptible)
+			return -EINTR;
+		if (now >= deadline_ns)
+			return -ETIMEDOUT;
+		atomic_store(&self->doorbell_state, DOORBELL_ASLEEP_FUTEX);
+		if (atomic_load(&self->doorbell) == seen)
+			kin_host_futex(&self->doorbell, false, seen,
+				       deadline_ns == HYP_NO_DEADLINE ? KIN_HOST_FOREVER
+								      : deadline_ns - now);
+		atomic_store(&self->doorbell_state, DOORBELL_RUNNING);
+	}
+}
+
+int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds)
+{
+	return thread_sleep(deadline_ns, interruptible);
+}
+
+void thread_wake(struct thread *t)
+{
+}
+
+bool signal_pending(struct thread *t)
+{
+	return false;
+}
+
+int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
+{
+	env_sigpipes++;
+	return 0;
+}
+
+struct ksiginfo signal_info_user(int sig, int code)
+{
+	return (struct ksiginfo){.signo = sig, .code = code};
+}
+
+void signal_mask_swap(u64 set)
+{
+}
+
+void signal_mask_done(bool interrupted)
+{
+}
+
+const struct file_ops inode_file_ops = {.name = "inode"}, dir_file_ops = {.name = "dir"};
+const struct file_ops host_io_file_ops = {.name = "host"}, dev_file_ops = {.name = "dev"};
+const struct file_ops proc_file_ops = {.name = "proc"};
+
+void locks_close(struct inode *ino, s32 pid)
+{
+}
+
+s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
+struct inode *env_fifo(void)
+{
+	struct inode *ino = kin_alloc(sizeof(*ino));
+
+	atomic_store(&ino->refs, 1);
+	return ino;
+}
+
+struct pipe **inode_fifo_slot(struct inode *ino)
+{
+	return &ino->fifo;
+}
+
+void inode_get(struct inode *ino)
+{
+	atomic_fetch_add(&ino->refs, 1);
+}
+
+void inode_put(struct inode *ino)
+{
+	if (atomic_fetch_sub(&ino->refs, 1) == 1)
+		kin_free(ino, sizeof(*ino));
+}

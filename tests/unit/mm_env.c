@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: ISC */
+/* The fakes behind mm_env.h. */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/mman.h>
+
+#include "mm_env.h"
+
+#include "kernel/arch/x86_64/paging.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+
+#define OBJECT_PAGES 20000
+
+/*
+ * The headers that declare these do not go together with the UAPI's signal.h, which the kernel
+ * uses.
+ */
+void *calloc(size_t n, size_t size);
+void free(void *p);
+_Noreturn void abort(void);
+_Noreturn void exit(int status);
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, long offset);
+int madvise(void *addr, size_t len, int advice);
+
+struct pte ptes[WORLD_PAGES];
+u64 env_calls_unmap;
+int env_fail_after = -1;
+struct proc_list member_procs;
+
+static struct thread env_thread;
+static struct proc env_proc;
+static struct kin_proc env_kp;
+static u32 objects_alive;
+
+static bool fails(void)
+{
+	if (env_fail_after > 0)
+		env_fail_after--;
+	return env_fail_after == 0;
+}
+
+/* ---- kernel/lib */
+void kpanic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}
+
+int ksnprintf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf, size, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+/* ---- kernel/kin */
+struct kin_object {
+	u32 refs;
+	char *pages[OBJECT_PAGES];
+};
+
+void *kin_alloc(size_t size)
+{
+	return fails() ? NULL : calloc(1, size);
+}
+
+void kin_free(void *p, size_t size)
+{
+	free(p);
+}
+
+struct kin_object *object_create(u64 npages)
+{
+	struct kin_object *o = fails() ? NULL : calloc(1, sizeof(*o));
+
+	if (o) {
+		o->refs = 1;
+		objects_alive++;
+	}
+	return o;
+}
+
+void object_get(struct kin_object *o)
+{
+	o->refs++;
+}
+
+void object_put(struct kin_object *o)
+{
+	kassert(o->refs > 0);
+	if (--o->refs)
+		return;
+	for (u64 i = 0; i < OBJECT_PAGES; i++)
+		free(o->pages[i]);
+	free(o);
+	objects_alive--;
+}
+
+void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
+{
+	kassert(index < OBJECT_PAGES);
+	if (!o->pages[index] && create)
+		o->pages[index] = calloc(1, PAGE_SIZE);
+	*run = 1;
+	return o->pages[index];
+}
+
+u32 env_objects(void)
+{
+	return objects_alive;
+}
+
+/* ---- files: priv[0] size, priv[1] object or 0, priv[2] a number of its own */
+static s64 fake_stat(struct file *f, struct kstat *st)
+{
+	*st = (struct kstat){.size = f->priv[0], .mode = MODE_REGULAR | 0755, .ino = f->priv[2]};
+	return 0;
+}
+
+static const struct file_ops fake_ops = {.name = "fake", .stat = fake_stat};
+const struct file_ops *const file_ops[FILE_TYPES] = {[FILE_INODE] = &fake_ops};
+
+struct file *env_file(u64 size, u32 open_flags, bool in_kin)
+{
+	static struct file *all[256]; /* never freed: a test may look at one after its end */
+	static u64 number;
+	struct file *f = calloc(1, sizeof(*f));
+
+	all[number] = f;
+	f->refs = 1;
+	f->type = FILE_INODE;
+	f->flags = open_flags;
+	f->priv[0] = size;
+	f->priv[1] = in_kin ? (u64)object_create(0) : 0;
+	f->priv[2] = ++number;
+	for (u64 i = 0; in_kin && i < size / PAGE_SIZE; i++) {
+		u64 run;
+
+		*(u64 *)object_page((struct kin_object *)f->priv[1], i, true, &run) = env_file_word(f, i);
+	}
+	return f;
+}
+
+u64 env_file_word(const struct file *f, u64 page)
+{
+	return f->priv[2] << 32 | (page + 1);
+}
+
+u32 env_file_refs(const struct file *f)
+{
+	return f->refs;
+}
+
+void file_get(struct file *f)
+{
+	f->refs++;
+}
+
+void file_put(struct file *f)
+{
+	kassert(f->refs > 1); /* the test holds one */
+	f->refs--;
+}
+
+struct file *fd_get(int fd)
+{
+	return NULL;
+}
+
+bool file_mappable(struct file *f)
+{
+	return true;
+}
+
+struct kin_object *file_shared_object(struct file *f)
+{
+	struct kin_object *o = (struct kin_object *)f->priv[1];
+
+	if (o)
+		object_get(o);
+	return o;
+}
+
+/*
+ * ---- paging. kvm: memory stays where it is and only entries change; process: fresh memory each
+ * time.
+ */
+static void ptes_set(u64 va, u64 len, bool mapped, int prot, u64 kin)
+{
+	kassert(va >= WORLD && va + len <= WORLD_END && va % PAGE_SIZE == 0 && len % PAGE_SIZE == 0);
+	for (u64 at = va; at < va + len; at += PAGE_SIZE)
+		ptes[(at - WORLD) / PAGE_SIZE] = (struct pte){mapped, prot, kin ? kin + (at - va) : 0};
+}
+
+static void contents_gone(u64 va, u64 len)
+{
+	madvise((void *)va, len, MADV_DONTNEED);
+}
+
+static int fake_map_private(u64 va, u64 len, int prot, bool fresh)
+{
+	if (fails())
+		return -12;
+	if (fresh && BOOT_INFO->backend == BACKEND_PROCESS)
+		contents_gone(va, len);
+	ptes_set(va, len, true, prot, 0);
+	return 0;
+}
+
+static int fake_map_kin(u64 va, u64 len, u64 kin_addr, int prot)
+{
+	if (fails())
+		return -12;
+	ptes_set(va, len, true, prot, kin_addr);
+	return 0;
+}
+
+static int fake_protect(u64 va, u64 len, int prot)
+{
+	for (u64 at = va; at < va + len; at += PAGE_SIZE) {
+		kassert(ptes[(at - WORLD) / PAGE_SIZE].mapped);
+		ptes[(at - WORLD) / PAGE_SIZE].prot = prot;
+	}
+	return 0;
+}
+
+static int fake_unmap(u64 va, u64 len, bool kin)
+{
+	env_calls_unmap++;
+	if (!kin)
+		contents_gone(va, len);
+	ptes_set(va, len, false, 0, 0);
+	return 0;
+}
+
+static int fake_discard(u64 va, u64 len)
+{
+	contents_gone(va, len);
+	return 0;
+}
+
+static const struct paging_ops fake_paging = {
+	.map_private = fake_map_private,
+	.map_kin = fake_map_kin,
+	.protect = fake_protect,
+	.unmap = fake_unmap,
+	.discard = fake_discard,
+};
+const struct paging_ops *paging = &fake_paging;
+
+s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
+{
+	if (fails())
+		return -12;
+	contents_gone(va, len);
+	for (u64 at = 0; at < len; at += PAGE_SIZE)
+		*(u64 *)(va + at) = env_file_word(f, (offset + at) / PAGE_SIZE);
+	ptes_set(va, len, true, prot, 0);
+	return 0;
+}
+
+s64 host_advise(u64 addr, u64 len, int advice)
+{
+	return 0;
+}
+
+void redirect_range_gone(u64 addr, u64 len)
+{
+}
+
+int copy_out(void *user_dst, const void *src, size_t n)
+{
+	memcpy(user_dst, src, n);
+	return 0;
+}
+
+int copy_in(void *dst, const void *user_src, size_t n)
+{
+	memcpy(dst, user_src, n);
+	return 0;
+}
+
+s64 string_in(char *dst, const void *user_src, size_t size)
+{
+	size_t len = strnlen(user_src, size);
+
+	memcpy(dst, user_src, len < size ? len + 1 : size);
+	return len < size ? (s64)len : -36; /* ENAMETOOLONG */
+}
+
+/* ---- the application */
+static int touch(struct mm *mm, u64 page, u64 error, struct pte **out)
+{
+	struct pte *p = &ptes[(page - WORLD) / PAGE_SIZE];
+	int want = error & FAULT_WRITE ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC;
+	int code, sig;
+
+	if (!p->mapped || !(p->prot & want)) {
+		sig = mm_fault(mm, page, error, &code);
+		if (sig)
+			return sig;
+		kassert(p->mapped && p->prot & want);
+	}
+	*out = p;
+	return 0;
+}
+
+int env_read(struct mm *mm, u64 page, u64 *value)
+{
+	struct pte *p;
+	int sig = touch(mm, page, 0, &p);
+
+	if (!sig)
+		*value = *(u64 *)(p->kin ? p->kin : page);
+	return sig;
+}
+
+int env_write(struct mm *mm, u64 page, u64 value)
+{
+	struct pte *p;
+	int sig = touch(mm, page, FAULT_WRITE, &p);
+
+	if (!sig)
+		*(u64 *)(p->kin ? p->kin : page) = value;
+	return sig;
+}
+
+u32 env_records(struct kin_proc *kp)
+{
+	u32 n = 0;
+
+	for (u64 *m = (u64 *)kp->mappings; m; m = (u64 *)*m) /* the link is the first field */
+		n++;
+	return n;
+}
+
+static void fixed_map(u64 addr, u64 len)
+{
+	void *p = mmap((void *)addr, len, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+
+	if (p != (void *)addr) {
+		fprintf(stderr, "no memory at %#llx\n", (unsigned long long)addr);
+		exit(1);
+	}
+}
+
+struct mm *env_start(u32 backend)
+{
+	static bool done;
+	struct mm *mm;
+
+	if (!done) {
+		fixed_map(KERNEL_BASE, KERNEL_END - KERNEL_BASE);
+		fixed_map(WORLD, WORLD_PAGES * PAGE_SIZE);
+	}
+	done = true;
+	memset(ptes, 0, sizeof(ptes));
+	contents_gone(WORLD, WORLD_PAGES * PAGE_SIZE);
+	BOOT_INFO->backend = backend;
+	memset(&env_kp, 0, sizeof(env_kp));
+	memset(&env_proc, 0, sizeof(env_proc));
+	LIST_INIT(&member_procs);
+	LIST_INSERT_HEAD(&member_procs, &env_proc, link);
+	env_thread.proc = &env_proc;
+	env_proc.kp = &env_kp;
+	for (int i = 0; i < RLIMITS; i++)
+		env_proc.rlimit_cur[i] = ~0ull;
+	current = &env_thread;
+	mm = mm_create();
+	env_proc.mm = mm;
+	mm->mmap_top = WORLD_END;
+	return mm;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+/* The allocator of kin, its locks and objects: one member, several at once, and members that are killed. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kin_env.h"
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/kin/root.h"
+
+#define SLOTS 400
+
+static bool all_bytes(const unsigned char *p, unsigned char value, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != value)
+			return false;
+	return true;
+}
+
+static void sizes_are_zeroed_and_distinct(void **state)
+{
+	static const size_t sizes[] = {1, 16, 17, 48, 100, 250, 512, 1000, 2000, 2001, 4096, 5000, 70000};
+	unsigned char *p[ARRAY_SIZE(sizes)][20];
+	u64 before = env_pages();
+
+	for (u32 round = 0; round < 3; round++) {
+		for (u32 s = 0; s < ARRAY_SIZE(sizes); s++)
+			for (u32 i = 0; i < 20; i++) {
+				p[s][i] = kin_alloc(sizes[s]);
+				assert_non_null(p[s][i]);
+				assert_int_equal((u64)p[s][i] % 16, 0);
+				assert_true(all_bytes(p[s][i], 0, sizes[s]));
+				memset(p[s][i], s * 20 + i, sizes[s]);
+			}
+		for (u32 s = 0; s < ARRAY_SIZE(sizes); s++)
+			for (u32 i = 0; i < 20; i++) {
+				assert_true(all_bytes(p[s][i], s * 20 + i, sizes[s]));
+				kin_free(p[s][i], sizes[s]);
+			}
+	}
+	/* One empty slab of each class may stay. */
+	assert_in_range(env_pages(), before, before + SLAB_CLASSES);
+}
+
+static void cache_line_sizes_are_aligned(void **state)
+{
+	for (size_t size = 64; size <= 960; size += 64) {
+		void *p = kin_alloc(size);
+
+		if (size == 64 || size == 128 || size == 320 || size == 384 || size == 640)
+			assert_int_equal((u64)p % 64, 0);
+		kin_free(p, size);
+	}
+}
+
+static void runs_are_contiguous_and_reused(void **state)
+{
+	u64 before = env_pages();
+	char *a = kin_pages_alloc(16), *b = kin_pages_alloc(3), *c = kin_pages_alloc(16);
+
+	assert_true(a && b && c);
+	memset(a, 1, 16 * PAGE_SIZE);
+	kin_pages_free(a, 16);
+	assert_true(kin_page_alloc_at(a + 5 * PAGE_SIZE));
+	assert_false(kin_page_alloc_at(a + 5 * PAGE_SIZE));
+	assert_true(all_bytes((unsigned char *)a + 5 * PAGE_SIZE, 0, PAGE_SIZE));
+	char *d = kin_pages_alloc(16);
+	assert_true(d + 16 * PAGE_SIZE <= a || d >= a + 16 * PAGE_SIZE);
+	kin_pages_free(a + 5 * PAGE_SIZE, 1);
+	char *e = kin_pages_alloc(16);
+	assert_ptr_equal(e, a);
+	assert_true(all_bytes((unsigned char *)e, 0, 16 * PAGE_SIZE));
+	kin_pages_free(b, 3);
+	kin_pages_free(c, 16);
+	kin_pages_free(d, 16);
+	kin_pages_free(e, 16);
+	assert_int_equal(env_pages(), before);
+}
+
+static void free_memory_goes_back_in_batches(void **state)
+{
+	enum { N = 9000 };
+	void **pages = calloc(N, sizeof(*pages));
+	u32 discards = env_discards;
+
+	for (u32 i = 0; i < N; i++) {
+		pages[i] = kin_pages_alloc(1);
+		memset(pages[i], 0x5a, PAGE_SIZE);
+	}
+	for (u32 i = 0; i < N; i++)
+		kin_pages_free(pages[i], 1);
+	assert_in_range(env_discards - discards, 1, 10);
+	for (u32 i = 0; i < N; i++) {
+		pages[i] = kin_pages_alloc(1);
+		assert_true(all_bytes(pages[i], 0, PAGE_SIZE));
+	}
+	for (u32 i = 0; i < N; i++)
+		kin_pages_free(pages[i], 1);
+	free(pages);
+}
+
+static void full_is_null(void **state)
+{
+	assert_null(kin_pages_alloc(KIN_PAGES));
+	char *big = kin_pages_alloc(KIN_PAGES / 2);
+	assert_non_null(big);
+	assert_null(kin_pages_alloc(KIN_PAGES / 2));
+	char *small = kin_pages_alloc(1);
+	assert_non_null(small);
+	kin_pages_free(small, 1);
+	kin_pages_free(big, KIN_PAGES / 2);
+}
+
+/* ---- objects */
+
+static void object_pages_come_and_go(void **state)
+{
+	u64 before, run;
+	struct kin_object *o = object_create(0);
+	char *first;
+
+	before = env_pages();
+	assert_null(object_page(o, 0, false, NULL));
+	for (u64 i = 0; i < 40; i++) {
+		char *p = object_page(o, i, true, NULL);
+
+		assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
+		memset(p, i, PAGE_SIZE);
+	}
+	first = object_page(o, 8, false, &run);
+	assert_true(run >= 32);
+	assert_int_equal(first[PAGE_SIZE], 9);
+	assert_non_null(object_page(o, 600, true, NULL));
+	assert_non_null(object_page(o, 1ull << 26, true, NULL));
+	assert_int_equal(object_pages(o), 42);
+	object_truncate(o, 20);
+	assert_int_equal(object_pages(o), 20);
+	assert_null(object_page(o, 20, false, NULL));
+	assert_null(object_page(o, 600, false, NULL));
+	assert_int_equal(*(char *)object_page(o, 19, false, NULL), 19);
+	object_punch(o, 3, 2);
+	assert_null(object_page(o, 4, false, NULL));
+	assert_int_equal(*(char *)object_page(o, 5, false, NULL), 5);
+	object_put(o);
+	assert_true(env_pages() <= before);
+}
+
+static void mapped_object_keeps_its_pages(void **state)
+{
+	struct kin_object *o = object_create(0);
+	char *p = object_page(o, 2, true, NULL);
+
+	memset(p, 7, PAGE_SIZE);
+	object_get(o);
+	object_truncate(o, 0);
+	assert_ptr_equal(object_page(o, 2, false, NULL), p);
+	assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
+	object_put(o);
+	object_truncate(o, 0);
+	assert_null(object_page(o, 2, false, NULL));
+	object_put(o);
+}
+
+static void reserved_object_is_one_run(void **state)
+{
+	u64 run, before = env_pages();
+	struct kin_object *o = object_create(1000);
+	char *p = object_page(o, 10, true, &run);
+
+	assert_int_equal(run, 990);
+	memset(p, 1, PAGE_SIZE);
+	object_punch(o, 10, 1);
+	assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
+	object_truncate(o, 100);
+	assert_int_equal(object_pages(o), 100);
+	assert_non_null(object_page(o, 500, true, NULL));
+	assert_int_equal(object_pages(o), 101);
+	object_put(o);
+	assert_in_range(env_pages(), before, before + 1);
+}
+
+/* ---- members at once */
+
+struct contest {
+	struct kin_lock lock;
+	u64 counter, twin;
+};
+
+static void contend(void *arg)
+{
+	struct contest *c = arg;
+
+	for (u32 i = 0; i < 100000; i++) {
+		kin_lock(&c->lock);
+		c->counter++;
+		c->twin++;
+		kin_unlock(&c->lock);
+	}
+}
+
+static void lock_excludes(void **state)
+{
+	struct contest *c = kin_alloc(sizeof(*c));
+	u32 member[3];
+	pid_t pid[3];
+
+	for (u32 i = 0; i < 3; i++)
+		pid[i] = env_fork(contend, c, &member[i]);
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(env_reap(pid[i], member[i], false), 0);
+	assert_int_equal(c->counter, 300000);
+	assert_int_equal(c->twin, 300000);
+	kin_free(c, sizeof(*c));
+}
+
+static bool repair(void *arg)
+{
+	struct contest *c = arg;
+
+	c->twin = c->counter;
+	return true;
+}
+
+static void die_holding(void *arg)
+{
+	struct contest *c = arg;
+
+	kin_lock(&c->lock);
+	c->counter++;
+	_exit(0);
+}
+
+static void orphan_is_recovered(void **state)
+{
+	struct contest *c = kin_alloc(sizeof(*c));
+	u32 member;
+	pid_t pid = env_fork(die_holding, c, &member);
+
+	env_reap(pid, member, false);
+	assert_true(kin_lock_orphaned(&c->lock));
+	kin_lock_recover(&c->lock, repair, c);
+	assert_int_equal(c->counter, 1);
+	assert_int_equal(c->twin, 1);
+	kin_unlock(&c->lock);
+	assert_false(kin_lock_orphaned(&c->lock));
+	kin_free(c, sizeof(*c));
+}
+
+/* Takes and gives memory until it is killed; nothing of it may be seen by two. */
+static void churn(void *arg)
+{
+	struct { unsigned char *p; size_t size; } slot[SLOTS] = {{0}};
+	unsigned char tag = BOOT_INFO->member;
+	u32 rounds = (u32)(u64)arg;
+
+	srand(tag);
+	for (u32 i = 0; rounds == 0 || i < rounds; i++) {
+		u32 s = rand() % SLOTS;
+
+		if (slot[s].p) {
+			if (!all_bytes(slot[s].p, tag, slot[s].size))
+				_exit(97);
+			kin_free(slot[s].p, slot[s].size);
+			slot[s].p = NULL;
+			continue;
+		}
+		slot[s].size = rand() % 8 ? 1 + rand() % 600 : 1 + rand() % 20000;
+		slot[s].p = kin_alloc(slot[s].size);
+		if (!slot[s].p || !all_bytes(slot[s].p, 0, slot[s].size))
+			_exit(96);
+		memset(slot[s].p, tag, slot[s].size);
+	}
+	for (u32 s = 0; s < SLOTS; s++)
+		if (slot[s].p)
+			kin_free(slot[s].p, slot[s].size);
+}
+
+static void members_share_the_allocator(void **state)
+{
+	u64 before = env_pages();
+	u32 member[4];
+	pid_t pid[4];
+
+	for (u32 i = 0; i < 4; i++)
+		pid[i] = env_fork(churn, (void *)20000, &member[i]);
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(env_reap(pid[i], member[i], false), 0);
+	assert_in_range(env_pages(), before, before + SLAB_CLASSES);
+}
+
+static void killed_members_leave_it_whole(void **state)
+{
+	u32 member[3], other;
+	pid_t pid[3], survivor = env_fork(churn, (void *)60000, &other);
+
+	for (u32 i = 0; i < 3; i++)
+		pid[i] = env_fork(churn, NULL, &member[i]);
+	for (u32 kills = 0; kills < 60; kills++) {
+		u32 i = kills % 3;
+
+		usleep(500 + env_random(2000));
+		assert_int_equal(env_reap(pid[i], member[i], true), 9);
+		pid[i] = env_fork(churn, NULL, &member[i]);
+	}
+	for (u32 i = 0; i < 3; i++)
+		env_reap(pid[i], member[i], true);
+	assert_int_equal(env_reap(survivor, other, false), 0);
+	/* And it still works. */
+	sizes_are_zeroed_and_distinct(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_are_zeroed_and_distinct),
+		cmocka_unit_test(cache_line_sizes_are_aligned),
+		cmocka_unit_test(runs_are_contiguous_and_reused),
+		cmocka_unit_test(free_memory_goes_back_in_batches),
+		cmocka_unit_test(full_is_null),
+		cmocka_unit_test(object_pages_come_and_go),
+		cmocka_unit_test(mapped_object_keeps_its_pages),
+		cmocka_unit_test(reserved_object_is_one_run),
+		cmocka_unit_test(lock_excludes),
+		cmocka_unit_test(orphan_is_recovered),
+		cmocka_unit_test(members_share_the_allocator),
+		cmocka_unit_test(killed_members_leave_it_whole),
+	};
+
+	env_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
