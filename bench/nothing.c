@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: ISC */
+/* The program that spawn_wait starts. */
+int main(void)
+{
+	return 0;
+}

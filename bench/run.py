@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Benchmarks: the same program natively, on process and on kvm, in alternation.
+
+Prints medians, spread and ratios, writes bench/results.json, docs/benchmarks.md and docs/*.svg (gnuplot). With --check
+compares counts and ratios with the committed bench/results.json and fails beyond the stated tolerances.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, "build")
+MITOS = os.path.join(BUILD, "mitos")
+BINS = os.path.join(BUILD, "bench")
+PLATFORMS = ["native", "process", "kvm"]
+
+
+def program(name):
+    return os.path.join(BINS, "bench_" + name)
+
+
+# name, metric of the program, argv, pinning, {platform: (kind, bound)}: "ratio" to native, or absolute in the unit; higher: larger is better
+CASES = [
+    ("fork+exit+wait, small", "fork_wait", ["fork_wait", "0", "60"], None, {"process": ("ratio", 2.0), "kvm": ("abs", 1300)}),
+    ("  parent resumed", "fork_resumed", ["fork_wait", "0", "60"], None, {"kvm": ("abs", 300)}),
+    ("fork+exit+wait, small, one core", "fork_wait", ["fork_wait", "0", "60"], "0", {"process": ("ratio", 2.0), "kvm": ("abs", 1300)}),
+    ("fork, 64 MiB touched", "fork_wait", ["fork_wait", "64", "20"], None, {"process": ("ratio", 0.5), "kvm": ("abs", 1800)}),
+    ("fork, 512 MiB touched", "fork_wait", ["fork_wait", "512", "8"], None, {"process": ("ratio", 0.15), "kvm": ("abs", 3000)}),
+    ("fork again after rewrite, child alive", "fork_after_rewrite", ["fork_rewrite", "512", "alive"], None, {"process": ("ratio", 1.0)}),
+    ("fork again after rewrite, child gone", "fork_after_rewrite", ["fork_rewrite", "512", "gone"], None, {"process": ("ratio", 0.3)}),
+    ("posix_spawn+wait", "spawn_wait", ["spawn_wait", "@nothing", "40", "0"], None, {"process": ("ratio", 1.2), "kvm": ("abs", 3000)}),
+    ("posix_spawn+wait, 256 MiB parent", "spawn_wait", ["spawn_wait", "@nothing", "20", "256"], None, {}),
+    ("start to main", "start", ["start", "@now"], None, {"process": ("abs", 2500), "kvm": ("abs", 5000)}),
+    ("getpid", "getpid", ["calls"], None, {"process": ("abs", 15), "kvm": ("abs", 15)}),
+    ("clock_gettime", "clock_gettime", ["calls"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 1.2)}),
+    ("pipe, 1 byte, one thread", "pipe_byte", ["calls"], None, {"process": ("ratio", 0.3), "kvm": ("ratio", 0.3)}),
+    ("pipe stream 4 KiB", "pipe_stream", ["pipe_stream", "4096", "1000"], None, {"process": ("higher", 1.2), "kvm": ("higher", 1.2)}),
+    ("pipe stream 64 KiB", "pipe_stream", ["pipe_stream", "65536", "1000"], None, {"process": ("higher", 4.0), "kvm": ("higher", 4.0)}),
+    ("pipe stream 1 MiB", "pipe_stream", ["pipe_stream", "1048576", "1000"], None, {"process": ("higher", 4.0), "kvm": ("higher", 4.0)}),
+    ("pipe round trip, two cores", "pipe_round_trip", ["pipe_pingpong", "5000"], None, {"process": ("ratio", 0.05), "kvm": ("ratio", 0.05)}),
+    ("pipe round trip, one core", "pipe_round_trip", ["pipe_pingpong", "2000"], "0", {"process": ("ratio", 1.5), "kvm": ("abs", 80)}),
+    ("first touch of 4 KiB", "first_touch", ["touch"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)}),
+    ("copy-on-write fault", "cow_fault", ["touch"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)}),
+    ("busybox sh, 200 commands", "wall", ["!sh200"], None, {"process": ("ratio", 1.5), "kvm": ("ratio", 8.0)}),
+    ("cat|tr|grep|wc over 200 MB", "wall", ["!pipeline"], None, {"process": ("ratio", 0.7), "kvm": ("ratio", 1.0)}),
+]
+
+
+class Runner:
+    def __init__(self, scratch):
+        self.scratch = scratch
+        self.text = os.path.join(scratch, "text")
+        with open(self.text, "wb") as f:
+            line = b"the quick brown fox jumps over the lazy dog and runs away again\n"
+            block = line * 16384
+            while f.tell() < 200_000_000:
+                f.write(block)
+        self.stats = os.path.join(scratch, "stats.json")
+
+    def expand(self, argv):
+        if argv[0] == "!sh200":
+            return ["/bin/busybox", "sh", "-c", "i=0; while [ $i -lt 200 ]; do /bin/busybox true; i=$((i+1)); done"]
+        if argv[0] == "!pipeline":
+            b = "/bin/busybox "
+            return ["/bin/busybox", "sh", "-c", f"{b}cat {self.text} | {b}tr a-z A-Z | {b}grep FOX | {b}wc -l"]
+        out = [program(argv[0])]
+        for a in argv[1:]:
+            out.append(program(a[1:]) if a.startswith("@n") and a != "@now" else a)
+        return out
+
+    def command(self, platform, argv, pin):
+        cmd = self.expand(argv)
+        if platform != "native":
+            cmd = [MITOS, "run", "--backend", platform, "--stats", self.stats, "--"] + cmd
+        if pin is not None:
+            cmd = ["taskset", "-c", pin] + cmd
+        return cmd
+
+    def run(self, platform, argv, pin):
+        cmd = self.command(platform, argv, pin)
+        start = time.monotonic_ns()
+        cmd = [str(start) if a == "@now" else a for a in cmd]
+        p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=120)
+        wall = (time.monotonic_ns() - start) / 1e6
+        if p.returncode != 0:
+            raise RuntimeError(f"{platform}: {' '.join(cmd)}: status {p.returncode}")
+        values = {"wall": (wall, "ms")}
+        for line in p.stdout.decode(errors="replace").splitlines():
+            m = re.match(r"(\w+) ([\d.]+) (\S+)$", line)
+            if m:
+                values[m.group(1)] = (float(m.group(2)), m.group(3))
+        return values
+
+
+def idle_children(platform, n=1000):
+    """Memory (KiB each, fall of MemFree) and time (ms) of the second, warmed-up round."""
+    def memfree():
+        with open("/proc/meminfo") as f:
+            return int(re.search(r"MemFree:\s+(\d+)", f.read()).group(1))
+    cmd = [program("idle_children"), str(n)]
+    if platform != "native":
+        cmd = [MITOS, "run", "--backend", platform, "--"] + cmd
+    p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    each = ms = None
+    try:
+        for _ in range(2):
+            p.stdout.readline()
+            time.sleep(0.5)  # let what ended before give its memory back
+            before = memfree()
+            p.stdin.write("go\n")
+            p.stdin.flush()
+            ms = float(p.stdout.readline().split()[1])
+            each = (before - memfree()) / n
+            p.stdin.write("go\n")
+            p.stdin.flush()
+        if p.wait(timeout=60) != 0:
+            raise RuntimeError(f"idle_children on {platform} failed")
+    finally:
+        if p.poll() is None:
+            p.kill()
+    return {"idle_memory": (each, "KiB"), "idle_time": (ms, "ms")}
+
+
+def idle_family(platform, scratch, seconds=3):
+    """CPU seconds and hypercalls of a waiting family, less those of one that waits 1 s: the waiting alone."""
+    out = []
+    for s in (1, 1 + seconds):
+        stats = os.path.join(scratch, "idle.json")
+        subprocess.run([MITOS, "run", "--backend", platform, "--stats", stats, "--", program("idle"), str(s)], check=True)
+        with open(stats) as f:
+            d = json.load(f)
+        out.append((sum(d["hypercalls"].values()), sum(m["cpu_us"] for m in d["member_list"])))
+    return {"hypercalls_per_s": (out[1][0] - out[0][0]) / seconds, "cpu_us_per_s": (out[1][1] - out[0][1]) / seconds}
+
+
+def counts(platform, runner):
+    """Exact figures per operation, from --stats: difference of two run lengths, so that start and end cancel out."""
+    def total(argv):
+        runner.run(platform, argv, None)
+        with open(runner.stats) as f:
+            return json.load(f)
+    a, b = total(["fork_wait", "0", "10"]), total(["fork_wait", "0", "110"])
+    per_fork = {k: (b["hypercalls"].get(k, 0) - a["hypercalls"].get(k, 0)) / 100 for k in b["hypercalls"]}
+    calls = total(["calls"])
+    stream = total(["pipe_stream", "65536", "100"])
+    one = calls["syscalls_total"]
+    return {
+        "hypercalls_per_fork": {k: round(v, 2) for k, v in per_fork.items() if abs(v) >= 0.005},
+        "direct_share_of_calls": round(one["direct"] / max(1, one["direct"] + one["trapped"]), 5),
+        "hypercalls_for_1.2_million_calls": sum(calls["hypercalls"].values()),
+        "sleeps_and_wakes_for_100_MiB_stream": stream["hypercalls"].get("sleep", 0) + stream["hypercalls"].get("wake", 0),
+    }
+
+
+def verdict(kind, bound, value, native):
+    if kind == "abs":
+        return value <= bound, f"<= {bound:g}"
+    if kind == "higher":
+        return value >= bound * native, f">= {bound:g}x"
+    return value <= bound * native, f"<= {bound:g}x"
+
+
+def measure(rounds, platforms, only, runner):
+    rows = []
+    for name, metric, argv, pin, bounds in CASES:
+        if only and not re.search(only, name):
+            continue
+        samples = {p: [] for p in platforms}
+        unit = ""
+        n = min(rounds, 3) if argv[0] in ("fork_rewrite", "!pipeline") else rounds
+        for r in range(-1, n):
+            for p in platforms:
+                value, unit = runner.run(p, argv, pin)[metric]
+                if r >= 0:
+                    samples[p].append(value)
+        row = {"name": name, "unit": unit, "pinned": pin is not None, "values": {}}
+        for p in platforms:
+            v = sorted(samples[p])
+            row["values"][p] = {"median": statistics.median(v), "low": v[0], "high": v[-1], "rounds": len(v)}
+        row["bounds"] = {p: list(b) for p, b in bounds.items() if p in platforms}
+        rows.append(row)
+        print_row(row)
+    return rows
+
+
+def print_row(row):
+    native = row["values"]["native"]["median"]
+    parts = [f"{row['name']:<40} native {native:10.3f} {row['unit']}"]
+    for p, v in row["values"].items():
+        if p == "native":
+            continue
+        text = f"{p} {v['median']:10.3f} ({v['median'] / native:6.3f}x)"
+        if p in row["bounds"]:
+            ok, bar = verdict(*row["bounds"][p], v["median"], native)
+            text += f" {'ok ' if ok else 'OFF'} {bar}"
+        parts.append(text)
+    print(" | ".join(parts), flush=True)
+
+
+def idle_rows(platforms):
+    rows = {"idle_memory": {}, "idle_time": {}}
+    units = {}
+    for p in platforms:
+        got = idle_children(p)
+        for k, (v, u) in got.items():
+            rows[k][p] = {"median": v, "low": v, "high": v, "rounds": 1}
+            units[k] = u
+    bars = {"idle_memory": {"process": ["abs", 200], "kvm": ["abs", 350]},
+            "idle_time": {"process": ["ratio", 3.0], "kvm": ["abs", 1500]}}
+    names = {"idle_memory": "1,000 idle children, memory each", "idle_time": "1,000 idle children, time"}
+    out = []
+    for k in rows:
+        row = {"name": names[k], "unit": units[k], "pinned": False, "values": rows[k],
+               "bounds": {p: b for p, b in bars[k].items() if p in platforms}}
+        out.append(row)
+        print_row(row)
+    return out
+
+
+def machine():
+    def grep(path, pattern):
+        try:
+            with open(path) as f:
+                m = re.search(pattern, f.read())
+                return m.group(1).strip() if m else "?"
+        except OSError:
+            return "?"
+    kvm = next((m for m in ("kvm_pvm", "kvm_intel", "kvm_amd") if os.path.isdir(f"/sys/module/{m}")), "?")
+    return {"cpu": grep("/proc/cpuinfo", r"model name\s*:\s*(.*)"), "cores": os.cpu_count(),
+            "memory_kib": grep("/proc/meminfo", r"MemTotal:\s+(\d+)"), "kernel": os.uname().release, "kvm": kvm,
+            "date": time.strftime("%Y-%m-%d")}
+
+
+def markdown(data):
+    lines = ["# Benchmarks", "", "Written by `make bench` (bench/run.py). The same static program runs natively, on the process backend and "
+             "on kvm, in alternation; medians, with the lowest and highest round in brackets.", ""]
+    m = data["machine"]
+    lines += [f"Machine: {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, KVM module {m['kvm']}, {m['date']}. "
+              "The development machines' KVM is nested and page-table based: an exit costs 10-35 us there, 1-2 us on VT-x.", ""]
+    lines += ["| question | unit | native | process | ratio | kvm | ratio | bars |", "|---|---|---|---|---|---|---|---|"]
+    for r in data["rows"]:
+        native = r["values"]["native"]["median"]
+        cells = [r["name"].strip(), r["unit"], f"{native:.4g}"]
+        bars = []
+        for p in ("process", "kvm"):
+            v = r["values"].get(p)
+            if not v:
+                cells += ["-", "-"]
+                continue
+            cells += [f"{v['median']:.4g} [{v['low']:.4g}, {v['high']:.4g}]", f"{v['median'] / native:.3g}x"]
+            if p in r["bounds"]:
+                ok, bar = verdict(*r["bounds"][p], v["median"], native)
+                bars.append(f"{p} {bar}: {'met' if ok else '**missed**'}")
+        lines.append("| " + " | ".join(cells + ["; ".join(bars)]) + " |")
+    lines += ["", "![ratios to native](benchmarks.svg)", "", "## Exact counts", "",
+              "From `--stats`; they do not depend on the machine.", "", "```json", json.dumps(data["counts"], indent=2), "```", "",
+              f"Size: mitos {data['size']['mitos'] / 1024:.0f} KiB (stripped), kernel {data['size']['kernel'] / 1024:.0f} KiB.", ""]
+    return "\n".join(lines)
+
+
+def plot(data, scratch, out):
+    if not shutil.which("gnuplot"):
+        print("gnuplot is not installed: no plot")
+        return
+    dat = os.path.join(scratch, "plot.dat")
+    with open(dat, "w") as f:
+        for r in data["rows"]:
+            n = r["values"]["native"]["median"]
+            v = [r["values"][p]["median"] / n if p in r["values"] else float("nan") for p in ("process", "kvm")]
+            f.write('"%s" %g %g\n' % (r["name"].strip(), *v))
+    script = f"""set terminal svg size 1000,640 font 'sans,11'; set output '{out}'
+set style data histograms; set style fill solid 0.8; set logscale y; set grid y
+set ylabel 'ratio to native (log)'; set xtics rotate by -40; set key top left
+plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', 1 with lines dt 2 title 'native'"""
+    subprocess.run(["gnuplot", "-e", script], check=True)
+
+
+def check(old, data):
+    """Counts must not grow by more than 10% + 1; ratios by more than 60% (shared, noisy machines)."""
+    bad = []
+    before = {r["name"]: r for r in old["rows"]}
+    for r in data["rows"]:
+        o = before.get(r["name"])
+        for p, v in r["values"].items():
+            if p == "native" or not o or p not in o["values"]:
+                continue
+            now = v["median"] / r["values"]["native"]["median"]
+            then = o["values"][p]["median"] / o["values"]["native"]["median"]
+            worse = then / now if r["bounds"].get(p, [""])[0] == "higher" else now / then
+            if worse > 1.6:
+                bad.append(f"{r['name'].strip()} on {p}: ratio {now:.3g}, committed {then:.3g} (tolerance 60%)")
+    for p, c in data["counts"].items():
+        for k, v in c.items():
+            o = old["counts"].get(p, {}).get(k)
+            if isinstance(v, (int, float)) and isinstance(o, (int, float)) and k != "direct_share_of_calls" and v > o * 1.1 + 1:
+                bad.append(f"count {k} on {p}: {v}, committed {o} (tolerance 10% + 1)")
+            if k == "hypercalls_per_fork" and v.get("clone") != 1:
+                bad.append(f"{p}: {v.get('clone')} clone hypercalls a fork")
+    for line in bad:
+        print("BEHIND:", line)
+    return 1 if bad else 0
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--check", action="store_true")
+    ap.add_argument("--rounds", type=int, default=7)
+    ap.add_argument("--only")
+    a = ap.parse_args()
+    platforms = ["native", "process"]
+    probe = subprocess.run([MITOS, "run", "--backend", "kvm", "--", program("nothing")], capture_output=True)
+    if probe.returncode == 0:
+        platforms.append("kvm")
+    else:
+        print("kvm is left out:", probe.stderr.decode(errors="replace").strip())
+    with tempfile.TemporaryDirectory(prefix="mitos-bench-") as scratch:
+        runner = Runner(scratch)
+        rows = measure(3 if a.check else a.rounds, platforms, a.only, runner)
+        if a.only:
+            return 0
+        rows += idle_rows(platforms)
+        data = {"machine": machine(), "rows": rows,
+                "counts": {p: dict(counts(p, runner), idle=idle_family(p, scratch)) for p in platforms[1:]}}
+        stripped = os.path.join(scratch, "mitos")
+        subprocess.run(["strip", "-o", stripped, MITOS], check=True)
+        data["size"] = {"mitos": os.path.getsize(stripped),
+                        "kernel": os.path.getsize(os.path.join(BUILD, "kernel", "kernel-stripped.elf"))}
+        print(json.dumps(data["counts"], indent=2))
+        path = os.path.join(TOP, "bench", "results.json")
+        if a.check:
+            with open(path) as f:
+                return check(json.load(f), data)
+        with open(path, "w") as f:
+            json.dump(data, f, indent=1)
+        with open(os.path.join(TOP, "docs", "benchmarks.md"), "w") as f:
+            f.write(markdown(data))
+        plot(data, scratch, os.path.join(TOP, "docs", "benchmarks.svg"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
