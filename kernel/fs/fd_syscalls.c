@@ -39,7 +39,7 @@ static s64 dup_lowest(struct file *f, u64 lowest, u32 flags)
 {
 	if (lowest >= current->proc->rlimit_cur[RESOURCE_NOFILE])
 		return -EINVAL;
-	file_get(f);
+	file_hold(f);
 	return fd_install(f, lowest, flags);
 }
 
@@ -50,7 +50,7 @@ s64 sys_dup(u64 fd)
 
 	if (!f)
 		return -EBADF;
-	file_get(f);
+	file_hold(f);
 	r = fd_install(f, 0, 0);
 	file_put(f);
 	return r;
@@ -63,7 +63,7 @@ static s64 dup_to(u64 from, u64 to, u32 flags)
 
 	if (!f)
 		return -EBADF;
-	file_get(f);
+	file_hold(f);
 	r = fd_install_at(f, to, flags);
 	file_put(f);
 	return r;

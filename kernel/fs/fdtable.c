@@ -270,12 +270,8 @@ struct file *fdtable_get(struct fdtable *t, int fd)
 	table_lock(t);
 	if ((u32)fd < t->size)
 		f = t->entries[fd].file;
-	if (f) {
-		ref_begin(f);
-		atomic_fetch_add(&f->refs, 1);
-		hold_add(f);
-		ref_end();
-	}
+	if (f)
+		file_hold(f);
 	kin_unlock(&t->lock);
 	return f;
 }

@@ -17,13 +17,15 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
+#include "kernel/host/host.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 
 #define FILE_MAGIC 0x656c6966u
-#define RECOUNT_TRIES 1000
+#define RECOUNT_TRIES 200
+#define RECOUNT_PAUSE_NS 100000ull
 
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
 extern const struct file_ops inode_file_ops, dir_file_ops, host_io_file_ops, dev_file_ops;
@@ -52,10 +54,37 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 
 static u32 intents; /* private */
 
+static bool intent_below(struct file *f)
+{
+	for (u32 i = 0; i < intents && i < REF_INTENTS; i++)
+		if (record_self()->ref_intent[i] == f)
+			return true;
+	return false;
+}
+
+static bool recount_recover(void *arg)
+{
+	publish(&ROOT->recounting, NULL);
+	return true;
+}
+
+/*
+ * Says what is about to change, then looks whether somebody recounts it. The recounter says what it
+ * recounts, then looks for intents: one of the two sees the other.
+ */
 void ref_begin(struct file *f)
 {
-	if (intents < REF_INTENTS)
-		publish(&record_self()->ref_intent[intents], f);
+	struct file **intent = &record_self()->ref_intent[intents];
+
+	while (intents < REF_INTENTS) {
+		publish(intent, f);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (__atomic_load_n(&ROOT->recounting, __ATOMIC_RELAXED) != f || intent_below(f))
+			break;
+		publish(intent, NULL);
+		kin_lock_recover(&ROOT->recount_lock, recount_recover, NULL);
+		kin_unlock(&ROOT->recount_lock);
+	}
 	intents++;
 }
 
@@ -191,6 +220,14 @@ void file_get(struct file *f)
 	ref_end();
 }
 
+void file_hold(struct file *f)
+{
+	ref_begin(f);
+	atomic_fetch_add(&f->refs, 1);
+	hold_add(f);
+	ref_end();
+}
+
 /*
  * refs is 0: nobody can find f any more. May run a second time, by the burier of the member that
  * died here: operations leave the file such that a repeated release does no harm (pointers go to
@@ -260,33 +297,36 @@ static bool file_changing(struct file *f)
 }
 
 /*
- * A member died while it changed f's count. refs may be one too high, and the release that was
- * due may be missing or half done. Others may change it meanwhile: look until two looks agree.
+ * A member died while it changed f's count: refs may be one too high, and the release that was due may
+ * be missing or half done. With nobody changing it, refs is what the holdings say. If somebody goes on
+ * and on changing it, that is a member that was killed too: its own burial comes here again.
  */
 static void file_recount(struct file *f)
 {
-	for (u32 i = 0; i < RECOUNT_TRIES && f->magic == FILE_MAGIC; i++) {
-		u32 refs = atomic_load(&f->refs);
-		bool quiet = !file_changing(f);
+	bool release = false, changing = true;
+
+	kin_lock_recover(&ROOT->recount_lock, recount_recover, NULL);
+	publish(&ROOT->recounting, f);
+	atomic_thread_fence(memory_order_seq_cst);
+	for (u32 i = 0; i < RECOUNT_TRIES && (changing = file_changing(f)); i++)
+		host_futex_wait(&ROOT->recount_pause, 0, RECOUNT_PAUSE_NS);
+	if (!changing && f->magic == FILE_MAGIC) {
 		u32 found = file_count(f);
 
-		if (!quiet || file_changing(f) || refs != atomic_load(&f->refs)) {
-			cpu_relax();
-			continue;
+		if (found <= atomic_load(&f->refs)) {
+			atomic_store(&f->refs, found);
+			release = found == 0;
 		}
-		if (found > refs || (found == refs && refs > 0))
-			return;
-		if (refs > 0 && !atomic_compare_exchange_strong(&f->refs, &refs, found))
-			continue;
-		if (found == 0) {
-			ref_begin(f);
-			file_release(f);
-			f->magic = 0;
-			ref_end();
-			kin_free(f, sizeof(*f));
-		}
-		return;
 	}
+	publish(&ROOT->recounting, NULL);
+	kin_unlock(&ROOT->recount_lock);
+	if (!release)
+		return;
+	ref_begin(f);
+	file_release(f);
+	f->magic = 0;
+	ref_end();
+	kin_free(f, sizeof(*f));
 }
 
 void files_bury(u32 member)

@@ -25,7 +25,7 @@
 #define KIN_BITMAP_WORDS (KIN_PAGES / 64)
 #define SLAB_CLASSES 21
 #define RUN_HINTS 4
-#define REF_INTENTS 4
+#define REF_INTENTS 8
 #define FUTEX_BUCKETS 256
 
 struct slab;
@@ -87,6 +87,9 @@ struct kin_root_area {
 	_Atomic u64 dirty_free;  /* free pages with old contents, roughly */
 	struct slab_class classes[SLAB_CLASSES];
 
+	struct kin_lock recount_lock; /* recounting; before tables_lock, after a table's lock */
+	_Atomic u32 recount_pause;    /* never changes: something to wait on */
+	struct file *recounting;      /* nobody begins to change this file's count */
 	struct kin_lock tables_lock; /* list of all descriptor tables; taken before a table's lock */
 	struct fdtable *tables;
 	struct kin_lock fifo_lock;   /* which pipe an inode's FIFO is; before a pipe's lock */

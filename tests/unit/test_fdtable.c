@@ -134,7 +134,7 @@ static void juggle(void *arg)
 		sys_close(fd[0]);
 		sys_close(fd[1]);
 		struct file *f = fdtable_get(current->proc->kp->fds, 1);
-		file_get(f);
+		file_hold(f);
 		file_put(f);
 		file_put(f);
 	}

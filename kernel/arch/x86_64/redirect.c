@@ -37,7 +37,7 @@ enum site_state { SITE_FREE, SITE_TRAPS, SITE_DIRECT };
 struct site {
 	u64 rip; /* after the `syscall` */
 	s16 next;
-	u8 state, tail;
+	u8 state;
 };
 
 static struct site sites[SITES_MAX];
@@ -212,7 +212,8 @@ static bool redirect_read(struct site *s, const u8 *window, u64 base, u64 size)
 	if (!text_write(at, jump, 7))
 		return false;
 	tails_used++;
-	s->tail = 1;
+	/* This very call returns to the tail too: where it would have returned is now the middle of the jump. */
+	thread_frame(current)->rip = thread_frame(current)->rcx = (u64)tail + 2;
 	return true;
 }
 
