@@ -10,8 +10,16 @@
 #ifndef ABI_LAYOUT_H
 #define ABI_LAYOUT_H
 
-/* kvm: memory slots and `populate` come in chunks of this size, aligned. */
+/*
+ * kvm: memory slots and `populate` come in chunks of this size, aligned. What nearly every program needs has slots from the
+ * start: SLOTS_AT_BOOT(X) names the ranges of addresses.
+ */
 #define SLOT_CHUNK 0x1000000
+#define SLOTS_AT_BOOT(X)                                                                           \
+	X(0, 0x1000000)                     /* programs at low addresses */                            \
+	X(KERNEL_BASE, 0x9000000)           /* the kernel; programs placed by it, the first heap */    \
+	X(0x3fff000000, SLOT_KIN_BOOT_END)  /* stack, first mappings; then the first part of kin */
+#define SLOT_KIN_BOOT_END 0x4001000000
 
 /* Private memory: identity mapped, given by the host on first touch. */
 #define PRIVATE_BASE 0x10000
@@ -48,7 +56,7 @@
 
 /* Where the kernel places what the application does not place itself. */
 #define USER_PIE_BASE 0x08000000
-#define USER_BRK_BASE 0x10000000    /* brk of non-PIE programs: KERNEL_BASE would cap it at 76 MiB otherwise */
+#define USER_BRK_BASE 0x08000000    /* brk of non-PIE programs: KERNEL_BASE would cap it at 76 MiB otherwise */
 #define USER_STACK_TOP 0x3ffffff000 /* stack grows down from here, mmap areas are taken below it, top down */
 #define USER_STACK_SIZE 0x800000
 #define USER_ADDRESS_END 0x7ffffffff000 /* what Linux allows to ask for */

@@ -12,13 +12,13 @@ static const struct verb verbs[] = {
 	  verb_syscalls, help_syscalls },
 };
 
-static void help(FILE *out)
+static void help(void)
 {
-	fprintf(out, "mitos %s - every process a unikernel: fork clones the VM, exec replaces it,\n"
+	printf("mitos %s - every process a unikernel: fork clones the VM, exec replaces it,\n"
 		     "pipes are memory that two VMs share\n\nUsage:\n", MITOS_VERSION);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		fprintf(out, "  mitos %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
-	fprintf(out, "  mitos VERB --help\n  mitos --help | --version\n\n"
+		printf("  mitos %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
+	printf("  mitos VERB --help\n  mitos --help | --version\n\n"
 		     "Exit status: the program's own, 128+N if signal N ended it; 100 wrong usage, 111 the\n"
 		     "system failed, 126 the program cannot be executed, 127 it was not found.\n");
 }
@@ -34,11 +34,11 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 
 	if (argc < 2) {
-		help(stderr);
-		return EXIT_USAGE;
+		error_set(&err, 0, "no command; try 'mitos run -- PROGRAM' or 'mitos --help'");
+		return fail(EXIT_USAGE, &err);
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		help(stdout);
+		help();
 		return 0;
 	}
 	if (!strcmp(argv[1], "--version")) {

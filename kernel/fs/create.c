@@ -104,19 +104,17 @@ s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct i
 	return 0;
 }
 
-/*
- * A path whose last name is to be made. Linux asks whether it exists before it looks at
- * permissions.
- */
+/* A path whose last name is to be made. Whether it exists comes before permissions, as on Linux. */
 static s64 walk_new_name(struct walk **w, int dirfd, u64 path, bool dir)
 {
-	s64 err = walk_user(w, dirfd, path, WALK_CREATE);
+	s64 err = walk_user(w, dirfd, path, WALK_PARENT);
 
 	if (err)
 		return err;
-	if ((*w)->found || (*w)->last != LAST_NAME)
+	err = (*w)->last == LAST_NAME ? walk_name(*w) : -EEXIST;
+	if (!err && (*w)->found)
 		err = -EEXIST;
-	else if ((*w)->slash && !dir)
+	else if (!err && (*w)->slash && !dir)
 		err = -ENOENT;
 	if (err)
 		walk_free(*w);

@@ -111,6 +111,10 @@ s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 		return -ENXIO;
 	if (ino->rdev == (5 << 8) || ino->rdev == (5 << 8 | 1))
 		return tty_open(out, flags);
+	if (ino == vfs_shared()->tty)
+		return terminal_open(out, flags);
+	if (ino->rdev >> 8 != 1)
+		return -ENXIO;
 	struct file *f = file_alloc(FILE_DEV, flags);
 	if (!f)
 		return -ENFILE;

@@ -46,8 +46,10 @@ static void tables_lock(void)
 	kin_lock_recover(&ROOT->tables_lock, tables_recover, NULL);
 }
 
-static struct fdtable *table_new(u32 size)
+/* In the member's record (table_intent) until the caller has put it where burial looks: slot. */
+static struct fdtable *table_new(u32 size, struct fdtable **slot)
 {
+	struct member_record *r = record_self();
 	struct fdtable *t = kin_alloc(sizeof(*t));
 
 	if (!t)
@@ -60,6 +62,8 @@ static struct fdtable *table_new(u32 size)
 	t->size = size;
 	t->magic = TABLE_MAGIC;
 	atomic_store(&t->refs, 1);
+	r->table_slot = slot;
+	publish(&r->table_intent, t);
 	tables_lock();
 	t->next = ROOT->tables;
 	t->prev = &ROOT->tables;
@@ -70,9 +74,17 @@ static struct fdtable *table_new(u32 size)
 	return t;
 }
 
+static void table_settled(void)
+{
+	publish(&record_self()->table_intent, NULL);
+}
+
 struct fdtable *fdtable_create(void)
 {
-	return table_new(FIRST_SIZE);
+	struct fdtable *t = table_new(FIRST_SIZE, NULL);
+
+	table_settled();
+	return t;
 }
 
 /* Fills an empty table that is in the list already; the count goes up before the entry is there. */
@@ -107,25 +119,23 @@ static u32 table_used(struct fdtable *t)
 
 struct fdtable *fdtable_clone(struct fdtable *t)
 {
-	struct member_record *r = record_self();
-	struct fdtable *copy = table_new(table_used(t));
+	struct fdtable *copy = table_new(table_used(t), NULL);
 
 	if (!copy)
 		return NULL;
-	r->table_slot = NULL;
-	publish(&r->table_intent, copy);
 	table_fill(copy, t);
-	publish(&r->table_intent, NULL);
+	table_settled();
 	return copy;
 }
 
 int fdtable_clone_to(struct fdtable **slot, struct fdtable *t)
 {
-	struct fdtable *copy = table_new(table_used(t));
+	struct fdtable *copy = table_new(table_used(t), slot);
 
 	if (!copy)
 		return -ENOMEM;
 	publish(slot, copy);
+	table_settled();
 	table_fill(copy, t);
 	return 0;
 }

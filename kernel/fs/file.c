@@ -29,7 +29,7 @@
 
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
 extern const struct file_ops inode_file_ops, dir_file_ops, host_io_file_ops, dev_file_ops;
-extern const struct file_ops proc_file_ops;
+extern const struct file_ops proc_file_ops, socket_file_ops;
 
 static const struct file_ops path_file_ops = {.name = "path"};
 
@@ -41,7 +41,7 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 	[FILE_HOST_IO] = &host_io_file_ops,
 	[FILE_DEV] = &dev_file_ops,
 	[FILE_PROC] = &proc_file_ops,
-	[FILE_SOCKET] = &path_file_ops,
+	[FILE_SOCKET] = &socket_file_ops,
 	[FILE_EVENTFD] = &eventfd_file_ops,
 	[FILE_EPOLL] = &epoll_file_ops,
 	[FILE_SIGNALFD] = &path_file_ops,

@@ -244,6 +244,7 @@ const struct file_ops host_io_file_ops = {
 	.ioctl = tty_ioctl,
 	.seek = host_io_seek_op,
 	.stat = host_io_stat,
+	.release = file_drop_inode,
 	.seekable = false, /* the offset is the host's, shared with whoever else has the file */
 };
 
@@ -259,6 +260,14 @@ static struct file *host_io_new(int handle, u32 flags)
 	f->priv[HOST_IO_HANDLE] = (u64)handle;
 	f->priv[HOST_IO_MODE] = st.mode;
 	f->priv[HOST_IO_TTY] = S_ISCHR(st.mode) && tty_is(handle);
+	struct inode *node = vfs_shared()->tty;
+	if (node && f->priv[HOST_IO_TTY] && node->rdev == st.rdev) {
+		char name[24];
+		inode_get(node);
+		f->inode = node;
+		ksnprintf(name, sizeof(name), "/dev/pts/%lu", st.rdev & 0xff);
+		file_set_path(f, name);
+	}
 	return f;
 }
 
@@ -267,22 +276,43 @@ struct file *host_io_file(int handle)
 	return host_io_new(handle, O_RDWR);
 }
 
-/* /dev/tty: whichever standard handle is the terminal, if this session has it. */
+/* Whichever standard handle is a terminal; -1: none. */
+static int terminal_handle(void)
+{
+	for (int handle = 0; handle <= 2; handle++)
+		if (tty_is(handle))
+			return handle;
+	return -1;
+}
+
+u64 terminal_rdev(void)
+{
+	struct hyp_stat st;
+	int handle = terminal_handle();
+
+	return handle < 0 || host_fs_fstat(handle, &st) ? 0 : st.rdev;
+}
+
+s64 terminal_open(struct file **out, u32 flags)
+{
+	int handle = terminal_handle();
+
+	if (handle < 0)
+		return -ENXIO;
+	if (!(flags & O_NOCTTY))
+		tty_acquire();
+	*out = host_io_new(handle, flags);
+	return *out ? 0 : -ENFILE;
+}
+
+/* /dev/tty: the terminal, if this session has it. */
 s64 tty_open(struct file **out, u32 flags)
 {
 	struct console *c = console_get();
 
-	if (!(flags & O_NOCTTY))
-		tty_acquire();
 	if (!c->session || c->session != current->proc->kp->sid)
 		return -ENXIO;
-	for (int handle = 0; handle <= 2; handle++) {
-		if (!tty_is(handle))
-			continue;
-		*out = host_io_new(handle, flags);
-		return *out ? 0 : -ENFILE;
-	}
-	return -ENXIO;
+	return terminal_open(out, flags | O_NOCTTY);
 }
 
 /* Through /proc/self/fd/N: a new description where that makes sense, else the same one. */

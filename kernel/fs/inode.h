@@ -107,7 +107,8 @@ struct inode {
 #define ICACHE_LOCKS 64
 #define FILTER_BITS 65536
 struct vfs_shared {
-	struct inode *root, *proc, *tmp, *dev_root, *shm;
+	struct inode *root;
+	struct inode *tty; /* /dev/pts/N: the node of the host's terminal; NULL: there is none */
 	_Atomic u64 next_ino;
 	u64 root_dev;
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
@@ -217,7 +218,9 @@ struct inode *proc_root_inode(struct inode *parent);
 s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump);
 s64 proc_dir_path(struct inode *dir, char *buf, size_t size);
 s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next);
-s64 tty_open(struct file **out, u32 flags);
+s64 tty_open(struct file **out, u32 flags);      /* /dev/tty */
+s64 terminal_open(struct file **out, u32 flags); /* by its own name */
+u64 terminal_rdev(void);                         /* of the host's terminal; 0: none */
 s64 host_io_reopen(struct file *old, u32 flags, struct file **out);
 /* A file of inode-less kinds opened again through /proc/self/fd. */
 s64 file_reopen(struct file *f, u32 flags, struct file **out);

@@ -288,7 +288,8 @@ static s64 file_writev(struct file *f, const struct iovec *vector, u32 n, s64 *p
 	}
 	if (iov != few)
 		kfree(iov);
-	*pos = (s64)at;
+	if (got > 0)
+		*pos = (s64)at;
 	return got;
 }
 

@@ -106,7 +106,7 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 		return new_file(ino, FILE_PATH, path, flags & ~(u32)O_ACCMODE, out);
 	switch (mode & S_IFMT) {
 	case S_IFDIR:
-		if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT))
+		if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)))
 			return -EISDIR;
 		return new_file(ino, FILE_DIR, path, flags, out);
 	case S_IFREG: return open_regular(ino, path, flags, out);
@@ -145,7 +145,7 @@ static s64 open_found(struct walk *w, u32 flags, struct file **out)
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
 	if ((flags & O_DIRECTORY) && !S_ISDIR(w->mode))
-		return S_ISLNK(w->mode) && (flags & O_NOFOLLOW) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR;
+		return -ENOTDIR;
 	if (S_ISLNK(w->mode) && !(flags & O_PATH))
 		return -ELOOP;
 	if (w->jump && !w->inode)

@@ -103,6 +103,7 @@ static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 nu
 	ino->ino = proc_number(entry, pid, number);
 	ino->nlink = S_ISDIR(e->mode) ? 2 : 1;
 	ino->uid = ino->gid = 0;
+	ino->size = e->link == link_fd ? 64 : 0; /* as Linux says */
 	if (pid && proc_view(pid, &v)) {
 		ino->uid = v.euid;
 		ino->gid = v.egid;

@@ -129,6 +129,14 @@ static s64 rmdir_name(struct walk *w)
 	return 0;
 }
 
+/* ".", ".." and "/" are not names: what Linux says of each. */
+static s64 not_a_name(enum walk_last last, bool dir)
+{
+	if (!dir)
+		return -EISDIR;
+	return last == LAST_DOT ? -EINVAL : last == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
+}
+
 s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags)
 {
 	struct walk *w;
@@ -136,19 +144,15 @@ s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags)
 
 	if (flags & ~(u64)AT_REMOVEDIR)
 		return -EINVAL;
-	s64 err = walk_user(&w, (int)dirfd, path, 0);
+	s64 err = walk_user(&w, (int)dirfd, path, WALK_PARENT);
 	if (err)
 		return err;
-	if (w->last != LAST_NAME)
-		err = !dir                     ? -EISDIR
-			  : w->last == LAST_DOT    ? -EINVAL
-			  : w->last == LAST_DOTDOT ? -ENOTEMPTY
-									   : -EBUSY;
-	else if (w->jump)
-		err = -EPERM;
-	else if (!dir && w->slash)
+	err = w->last == LAST_NAME ? walk_name(w) : not_a_name(w->last, dir);
+	if (!err && !w->found)
+		err = -ENOENT;
+	else if (!err && !dir && w->slash)
 		err = S_ISDIR(w->mode) ? -EISDIR : -ENOTDIR;
-	else
+	else if (!err)
 		err = dir ? rmdir_name(w) : unlink_name(w);
 	walk_free(w);
 	return err;

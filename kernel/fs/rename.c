@@ -37,10 +37,27 @@ static s64 recheck(struct walk *w, struct inode *ino, bool on_host, struct diren
 /* Is dir at or below ancestor? rename_lock held. */
 static bool is_below(struct inode *dir, struct inode *ancestor)
 {
-	for (; dir; dir = inode_is(dir, INODE_MERGED) ? NULL : dir->dir.parent)
-		if (dir == ancestor)
-			return true;
-	return false;
+	while (dir && dir != ancestor && !inode_is(dir, INODE_MERGED))
+		dir = dir->dir.parent;
+	if (!dir || dir == ancestor)
+		return dir != NULL;
+	u32 len = ancestor->lower_len;
+	return S_ISDIR(ancestor->mode) && inode_is(ancestor, INODE_MERGED) && dir->lower_len > len &&
+		   dir->lower_path[len] == '/' && !memcmp(dir->lower_path, ancestor->lower_path, len);
+}
+
+/* What holds whatever the types: nothing goes below itself, nothing replaces its own ancestor. */
+static s64 check_ancestors(struct rename *r)
+{
+	s64 err = 0;
+
+	kin_lock(&vfs_shared()->rename_lock);
+	if (is_below(r->to->dir, r->moved))
+		err = -EINVAL;
+	else if (r->replaced && is_below(r->from->dir, r->replaced))
+		err = r->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	kin_unlock(&vfs_shared()->rename_lock);
+	return err;
 }
 
 static void set_parent(struct inode *ino, struct inode *from, struct inode *to,
@@ -189,8 +206,6 @@ static s64 check_types(struct rename *r)
 {
 	struct inode *moved = r->moved, *old = r->replaced;
 
-	if (S_ISDIR(moved->mode) ? false : r->from->slash || r->to->slash)
-		return -ENOTDIR;
 	if (inode_is(moved, INODE_MOUNT) || (old && inode_is(old, INODE_MOUNT)))
 		return -EBUSY;
 	if (immovable(moved))
@@ -253,7 +268,9 @@ static s64 rename_run(struct rename *r)
 	r->replaced = to->found ? walk_inode(to) : NULL;
 	if (!r->moved || !walk_dir(from) || !walk_dir(to) || (to->found && !r->replaced))
 		return -ENOSPC;
-	s64 err = check_access(r);
+	s64 err = check_ancestors(r);
+	if (!err)
+		err = check_access(r);
 	if (err)
 		return err;
 	if (r->moved == r->replaced)
@@ -272,6 +289,34 @@ static s64 rename_run(struct rename *r)
 	return err;
 }
 
+/* Both parents are found; now the names, in the order in which Linux finds fault with them. */
+static s64 rename_names(struct rename *r)
+{
+	struct walk *from = r->from, *to = r->to;
+
+	if (from->dir && to->dir && from->dir->fs != to->dir->fs)
+		return -EXDEV;
+	if (from->last != LAST_NAME)
+		return -EBUSY;
+	if (to->last != LAST_NAME)
+		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	s64 err = walk_name(from);
+	if (!err)
+		err = from->found ? walk_name(to) : -ENOENT;
+	if (err)
+		return err;
+	if (to->found && (r->flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (!to->found && (r->flags & RENAME_EXCHANGE))
+		return -ENOENT;
+	if ((r->flags & RENAME_EXCHANGE) && to->slash && !S_ISDIR(to->mode))
+		return -ENOTDIR;
+	if (!S_ISDIR(from->mode) &&
+		(from->slash || (to->slash && !(r->flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
+	return rename_run(r);
+}
+
 s64 sys_renameat2(u64 olddirfd, u64 oldpath, u64 newdirfd, u64 newpath, u64 flags)
 {
 	struct rename r = {.flags = (u32)flags};
@@ -280,21 +325,12 @@ s64 sys_renameat2(u64 olddirfd, u64 oldpath, u64 newdirfd, u64 newpath, u64 flag
 	if (flags & ~(u64)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
 		flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	err = walk_user(&r.from, (int)olddirfd, oldpath, 0);
+	err = walk_user(&r.from, (int)olddirfd, oldpath, WALK_PARENT);
 	if (err)
 		return err;
-	err = walk_user(&r.to, (int)newdirfd, newpath, WALK_CREATE);
+	err = walk_user(&r.to, (int)newdirfd, newpath, WALK_PARENT);
 	if (!err) {
-		if (r.from->last != LAST_NAME || r.to->last != LAST_NAME)
-			err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-		else if (r.from->jump || r.to->jump)
-			err = -EPERM;
-		else if (r.to->found && (flags & RENAME_NOREPLACE))
-			err = -EEXIST;
-		else if (!r.to->found && (flags & RENAME_EXCHANGE))
-			err = -ENOENT;
-		else
-			err = rename_run(&r);
+		err = rename_names(&r);
 		walk_free(r.to);
 	}
 	walk_free(r.from);

@@ -59,13 +59,26 @@ static void plant_link(struct inode *dir, const char *name, const char *target)
 	plant(dir, name, ino, 0);
 }
 
-static void plant_device(struct inode *dir, const char *name, u32 major, u32 minor, u32 mode)
+static struct inode *plant_device(struct inode *dir, const char *name, u32 major, u32 minor, u32 mode)
 {
 	struct inode *ino = inode_alloc(dir->fs, S_IFCHR | mode);
 
 	if (ino)
 		ino->rdev = (u64)major << 8 | minor;
-	plant(dir, name, ino, 0);
+	return plant(dir, name, ino, 0);
+}
+
+/* The host's terminal under a name of the family's own, so that ttyname finds it. */
+static void plant_terminal(struct inode *dev)
+{
+	struct inode *pts = plant_dir(dev, "pts", FS_DEV, 0755);
+	u64 rdev = terminal_rdev();
+	char name[16];
+
+	if (!rdev)
+		return;
+	ksnprintf(name, sizeof(name), "%lu", rdev & 0xff);
+	vfs_shared()->tty = plant_device(pts, name, (u32)(rdev >> 8), rdev & 0xff, 0620);
 }
 
 static void plant_dev(struct inode *root)
@@ -83,7 +96,8 @@ static void plant_dev(struct inode *root)
 	plant_link(dev, "stdin", "/proc/self/fd/0");
 	plant_link(dev, "stdout", "/proc/self/fd/1");
 	plant_link(dev, "stderr", "/proc/self/fd/2");
-	vfs_shared()->shm = plant_dir(dev, "shm", FS_SHM, 01777);
+	plant_dir(dev, "shm", FS_SHM, 01777);
+	plant_terminal(dev);
 }
 
 static void plant_sys(struct inode *root)
@@ -117,8 +131,8 @@ void vfs_init(void)
 		family_fatal("no memory for the root directory");
 	inode_pin(v->root);
 	v->root->flags |= INODE_MOUNT;
-	v->proc = plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
-	v->tmp = plant_dir(v->root, "tmp", FS_TMP, 01777);
+	plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
+	plant_dir(v->root, "tmp", FS_TMP, 01777);
 	plant_dev(v->root);
 	plant_sys(v->root);
 }

@@ -375,6 +375,8 @@ static s64 step(struct walk *w, const char **rest)
 	*rest = after;
 	if (last && (w->flags & WALK_PARENT))
 		return may_search(w);
+	if (w->slash && w->last == LAST_NAME && (w->flags & WALK_CREATE))
+		return -EISDIR;
 	if (dot || dotdot) {
 		s64 err = may_search(w);
 		if (err)
@@ -525,6 +527,13 @@ const char *walk_text(struct walk *w)
 		return "/";
 	w->path[w->path_len] = '\0';
 	return w->path;
+}
+
+s64 walk_name(struct walk *w)
+{
+	s64 err = lookup(w, w->name, w->name_len, "");
+
+	return err == -ENOENT ? 0 : err;
 }
 
 bool walk_name_on_host(struct walk *w)

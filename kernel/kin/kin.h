@@ -31,6 +31,7 @@ enum kin_root {
 	ROOT_MM,
 	ROOT_TIME,
 	ROOT_NET,
+	ROOT_IPC,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);

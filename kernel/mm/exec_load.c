@@ -40,9 +40,12 @@ static s64 bss_map(struct mm *mm, const struct elf_file *e, const struct elf_seg
 	u32 prot = segment_prot(s);
 	s64 err;
 
-	/* A read-only segment keeps the file's bytes in its last page, as on Linux. */
+	/*
+	 * All the rest of the page: dynamic linkers allocate from what lies behind their own segments.
+	 * A read-only segment keeps the file's bytes there, as on Linux.
+	 */
 	if (s->memsz > s->filesz && at > file_end && prot & PROT_WRITE)
-		if (clear_out((void *)file_end, MIN(at, memory_end) - file_end))
+		if (clear_out((void *)file_end, at - file_end))
 			return -EFAULT;
 	memory_end = ALIGN_UP(memory_end, PAGE_SIZE);
 	*end = MAX(at, memory_end);

@@ -14,6 +14,13 @@
 #include "kernel/mm/internal.h"
 
 #define PLACE_ALIGN_MAX (1ul << 30)
+#define START_SIZE 1024 /* read at once: a #! line, or the ELF header and often all headers */
+
+/* The first bytes of a file. */
+struct start {
+	char bytes[START_SIZE]; /* zero-padded */
+	size_t len;
+};
 
 /*
  * A regular file that may be executed. The type is looked at before opening: opening a FIFO would
@@ -39,12 +46,13 @@ static s64 open_program(const char *path, struct file **out)
 	return err;
 }
 
-static s64 read_head(struct file *f, char head[EXEC_HEAD_SIZE])
+static s64 start_read(struct file *f, struct start *start)
 {
 	s64 n;
 
-	memset(head, 0, EXEC_HEAD_SIZE);
-	n = file_pread_kernel(f, head, EXEC_HEAD_SIZE, 0);
+	memset(start->bytes, 0, sizeof(start->bytes));
+	n = file_pread_kernel(f, start->bytes, sizeof(start->bytes), 0);
+	start->len = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? n : 0;
 }
 
@@ -57,20 +65,27 @@ static void elf_file_close(struct elf_file *e)
 	e->table = NULL;
 }
 
-/* Reads and checks the program headers. e->file and e->header are set. */
-static s64 elf_file_parse(struct elf_file *e)
+/* Checks the headers; those of the program are read if they are not in the start of the file. */
+static s64 elf_file_parse(struct elf_file *e, const struct start *start)
 {
-	s64 n;
+	struct elf_header *h = &e->header;
+	s64 n = elf_header_parse(start->bytes, start->len, h);
 
-	e->table = kmalloc(e->header.phbytes);
+	if (n)
+		return n;
+	e->table = kmalloc(h->phbytes);
 	if (!e->table)
 		return -ENOMEM;
-	n = file_pread_kernel(e->file, e->table, e->header.phbytes, e->header.phoff);
-	if (n < 0)
-		return n;
-	if ((u64)n != e->header.phbytes)
-		return -ENOEXEC;
-	return elf_layout_parse(&e->header, e->table, &e->layout);
+	if (h->phoff + h->phbytes <= start->len) {
+		memcpy(e->table, start->bytes + h->phoff, h->phbytes);
+	} else {
+		n = file_pread_kernel(e->file, e->table, h->phbytes, h->phoff);
+		if (n < 0)
+			return n;
+		if ((u64)n != h->phbytes)
+			return -ENOEXEC;
+	}
+	return elf_layout_parse(h, e->table, &e->layout);
 }
 
 /*
@@ -93,7 +108,9 @@ static s64 program_place(struct elf_file *e)
 static s64 interp_open(struct exec_image *image)
 {
 	const struct elf_layout *l = &image->program.layout;
-	char head[EXEC_HEAD_SIZE], *path = kmalloc(l->interp_len);
+	struct elf_layout *own = &image->interp.layout;
+	char *path = kmalloc(l->interp_len);
+	struct start start;
 	s64 err;
 
 	if (!path)
@@ -106,16 +123,14 @@ static s64 interp_open(struct exec_image *image)
 	kfree(path);
 	if (err)
 		return err;
-	err = read_head(image->interp.file, head);
+	err = start_read(image->interp.file, &start);
+	if (!err)
+		err = elf_file_parse(&image->interp, &start);
 	if (err)
-		return err;
-	if (elf_header_parse(head, sizeof(head), &image->interp.header) ||
-	    (err = elf_file_parse(&image->interp)) == -ENOEXEC || err == -EINVAL)
-		return -ELIBBAD;
-	if (!err && !image->interp.header.dyn)
-		err = range_allowed(image->interp.layout.low,
-			image->interp.layout.high - image->interp.layout.low, true) ? 0 : -ENOMEM;
-	return err;
+		return err == -ENOEXEC || err == -EINVAL ? -ELIBBAD : err;
+	if (!image->interp.header.dyn && !range_allowed(own->low, own->high - own->low, true))
+		return -ENOMEM;
+	return 0;
 }
 
 /* One step through #!: args and image->path become the interpreter's. */
@@ -143,7 +158,7 @@ static s64 script_enter(struct exec_image *image, char *head, const char *script
 
 static s64 program_open(struct exec_image *image, const char *path, struct arg_block *args)
 {
-	char head[EXEC_HEAD_SIZE];
+	struct start start;
 	s64 err;
 
 	if (strlcpy(image->path, path, VFS_PATH_MAX) >= VFS_PATH_MAX)
@@ -152,20 +167,17 @@ static s64 program_open(struct exec_image *image, const char *path, struct arg_b
 	for (u32 depth = 0; !err; depth++) {
 		char script[EXEC_HEAD_SIZE];
 
-		err = read_head(image->program.file, head);
-		if (err || !script_detect(head))
+		err = start_read(image->program.file, &start);
+		if (err || !script_detect(start.bytes))
 			break;
 		if (depth == EXEC_SCRIPTS_MAX)
 			return -ELOOP;
 		/* The first script's name may be long; an interpreter's is not: it came from a head. */
 		if (depth)
 			strlcpy(script, image->path, sizeof(script));
-		err = script_enter(image, head, depth ? script : path, args);
+		err = script_enter(image, start.bytes, depth ? script : path, args);
 	}
-	if (err)
-		return err;
-	err = elf_header_parse(head, sizeof(head), &image->program.header);
-	return err ? err : elf_file_parse(&image->program);
+	return err ? err : elf_file_parse(&image->program, &start);
 }
 
 s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block *args)

@@ -33,6 +33,7 @@ struct msgq {
 	struct msg *head, *last;
 	_Atomic u32 count;
 	_Atomic u32 closed;      /* nobody reads any more: append refuses */
+	_Atomic u32 limit;       /* memory that a sender may fill; connections only */
 	_Atomic u64 unread;      /* bytes of data */
 	_Atomic u64 used;        /* sizes of the messages */
 	_Atomic u64 arrived, left; /* messages and parts ever: edge triggers */

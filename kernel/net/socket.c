@@ -4,6 +4,7 @@
  * Sources: the man pages of these names, socket(7).
  */
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>

@@ -63,6 +63,18 @@ static void bury_process(struct kin_proc *p)
 		family_end(status);
 }
 
+/* T: p may have been woken or signalled by the dead, who did not come to ring. */
+static int rouse(struct kin_proc *p, void *arg)
+{
+	if (p->state == PROC_ZOMBIE)
+		return 0;
+	if (atomic_load(&p->wait_queue.count))
+		tree_wake(p);
+	if (atomic_load(&p->attention))
+		signal_notify(p, SIGKILL);
+	return 0;
+}
+
 void proc_bury(u32 member)
 {
 	struct kin_member *rec = &KIN->members[member];
@@ -79,6 +91,9 @@ void proc_bury(u32 member)
 			break;
 		bury_process(s.found);
 	}
+	tree_lock();
+	proc_foreach(rouse, NULL);
+	tree_unlock();
 	spawn_bury(member);
 	tids_bury(member);
 	atomic_store(&rec->proc, 0);

@@ -61,5 +61,7 @@ void proc_exec_commit(const char *comm)
 	atomic_fetch_or(&kp->flags, KP_EXECED);
 	atomic_fetch_and(&kp->flags, ~(u32)KP_VFORK);
 	atomic_fetch_add(&KIN->stats.execs, 1);
+	if (KIN->verbose)
+		klog("pid %d (child of %d) runs %s", kp->pid, kp->ppid, comm);
 	spawn_drop(kp);
 }

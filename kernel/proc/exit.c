@@ -117,12 +117,12 @@ void proc_notify_parent(struct kin_proc *p, u32 code, u32 status)
 	info.chld.stime = p->stime_ns / 10000000;
 	if (code > CLD_DUMPED_) {
 		if (!(parent->flags & KP_NOCLDSTOP))
-			signal_send(parent, SIGCHLD, &info);
+			tree_signal(parent, SIGCHLD, &info);
 	} else if (p->exit_signal) {
 		info.signo = (s32)p->exit_signal;
-		signal_send(parent, (int)p->exit_signal, &info);
+		tree_signal(parent, (int)p->exit_signal, &info);
 	}
-	queue_wake_all(&parent->wait_queue);
+	tree_wake(parent);
 }
 
 static void notify_death(struct kin_proc *p)
@@ -175,7 +175,7 @@ void proc_orphan_children(struct kin_proc *p)
 		TAILQ_REMOVE(&p->children, child, sibling);
 		TAILQ_INSERT_TAIL(&parent->children, child, sibling);
 		if (child->pdeathsig && child->state != PROC_ZOMBIE)
-			signal_send(child, child->pdeathsig, NULL);
+			tree_signal(child, child->pdeathsig, NULL);
 		child->exit_signal = SIGCHLD;
 		if (pgid != p->pgid && sid == p->sid)
 			group_check_orphaned(pgid, sid, NULL);
@@ -184,7 +184,7 @@ void proc_orphan_children(struct kin_proc *p)
 			if (parent->flags & KP_NOCLDWAIT)
 				proc_reap(child);
 		} else if (child->wait_flags) {
-			queue_wake_all(&parent->wait_queue);
+			tree_wake(parent);
 		}
 	}
 }

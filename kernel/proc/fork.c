@@ -104,8 +104,13 @@ static void member_abort(struct fork *f)
 
 static void member_commit(struct fork *f)
 {
-	KIN->members[f->member].first_tsc = rdtsc();
+	struct kin_member *rec = &KIN->members[f->member];
+
+	rec->first_tsc = rdtsc();
 	member_live();
+	if (KIN->verbose)
+		klog("pid %d forked by pid %d, runs after %u us", rec->pid, rec->ppid,
+		     (u32)((rec->first_tsc - rec->clone_tsc) * 1000 / MAX(KIN->clock.tsc_khz, 1)));
 }
 
 /*
@@ -248,7 +253,7 @@ static void tree_abort(struct fork *f)
 	kp->state = PROC_EMBRYO;
 	proc_info_drop(kp);
 	if (parent)
-		queue_wake_all(&parent->wait_queue);
+		tree_wake(parent);
 	tree_unlock();
 	signals_release(kp);
 }

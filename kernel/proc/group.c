@@ -38,7 +38,7 @@ static int send_if_in(struct kin_proc *p, void *arg)
 
 	if (p->pgid != g->pgid || p->state == PROC_ZOMBIE)
 		return 0;
-	signal_send(p, g->sig, g->info);
+	tree_signal(p, g->sig, g->info);
 	g->reached++;
 	return 0;
 }

@@ -25,7 +25,7 @@ static void signal_init(int sig)
 	struct kin_proc *init = proc_find(1);
 
 	if (init)
-		signal_send(init, sig, NULL);
+		tree_signal(init, sig, NULL);
 }
 
 /*

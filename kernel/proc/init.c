@@ -34,7 +34,7 @@ static void pass_on(s32 program, int sig)
 	tree_lock();
 	p = proc_find(program);
 	if (p)
-		signal_send(p, sig, NULL);
+		tree_signal(p, sig, NULL);
 	tree_unlock();
 }
 

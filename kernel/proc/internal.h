@@ -12,6 +12,9 @@ struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_publish(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
+/* T. Posts at once; the target is rung when the lock is released. The same for its wait_queue. */
+void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info);
+void tree_wake(struct kin_proc *p);
 s32 tid_alloc(void);          /* a thread's number, or -EAGAIN */
 void tid_free(s32 tid);
 void tids_bury(u32 member);   /* no lock: only the buried member wrote them */

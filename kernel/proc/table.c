@@ -77,9 +77,54 @@ void tree_lock(void)
 	kin_lock_recover(&proc_table->lock, table_recover, NULL);
 }
 
+/*
+ * Whom to ring and wake once the lock is released: ringing may leave the VM, and who is woken wants
+ * the lock first of all. Private: only the holder of the lock uses it. If this member is killed
+ * before it rang, whoever buries it does (proc_bury).
+ */
+#define RINGS_MAX 32
+static struct {
+	struct kin_proc *p;
+	int sig; /* 0: wake its wait_queue */
+} rings[RINGS_MAX];
+static u32 nrings;
+
+static void ring_now(struct kin_proc *p, int sig)
+{
+	if (sig)
+		signal_notify(p, sig);
+	else
+		queue_wake_all(&p->wait_queue);
+}
+
+static void ring_later(struct kin_proc *p, int sig)
+{
+	if (nrings == RINGS_MAX) {
+		ring_now(p, sig);
+		return;
+	}
+	rings[nrings].p = p;
+	rings[nrings++].sig = sig;
+}
+
+void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
+{
+	if (signal_post(p, sig, info) == 1)
+		ring_later(p, sig);
+}
+
+void tree_wake(struct kin_proc *p)
+{
+	ring_later(p, 0);
+}
+
+/* A slot that was freed since is rung for nothing, which does no harm. */
 void tree_unlock(void)
 {
 	kin_unlock(&proc_table->lock);
+	for (u32 i = 0; i < nrings; i++)
+		ring_now(rings[i].p, rings[i].sig);
+	nrings = 0;
 }
 
 void proc_table_init(void)

@@ -7,7 +7,6 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/lib/lib.h"
 #include "kernel/syscall/counts.h"
 #include "kernel/syscall/syscall.h"
 
@@ -55,8 +54,7 @@ void syscall_dispatch(struct trapframe *frame, bool direct)
 	nr = (u32)nr;
 	count(nr, direct);
 	if (!table[nr]) {
-		if (!syscall_unsupported[nr]++)
-			klog("system call %u is not supported (ENOSYS)", (u32)nr);
+		syscall_unsupported[nr]++;
 		frame->rax = (u64)-ENOSYS;
 		return;
 	}

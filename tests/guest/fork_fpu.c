@@ -2,7 +2,7 @@
 /*
  * SSE, AVX, x87 and MXCSR survive fork in the parent and arrive in the child, and survive a read
  * that blocks.
- * @test timeout=20 members=2 svm
+ * @test timeout=20 members=4 svm
  */
 #include "guest.h"
 

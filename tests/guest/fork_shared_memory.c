@@ -2,7 +2,7 @@
 /*
  * MAP_SHARED|MAP_ANONYMOUS crosses fork, in both directions, also when mapped by the child's parent
  * after another child was made, after mremap, and until the last member unmaps it.
- * @test timeout=20 members=5 svm
+ * @test timeout=20 members=6 svm
  */
 #include "guest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * SA_NODEFER, SA_RESETHAND, sa_mask, SA_ONSTACK with nesting, and the errors of sigaltstack.
- * @test timeout=30 members=2
+ * @test timeout=30 members=3
  */
 #include "guest.h"
 

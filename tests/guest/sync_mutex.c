@@ -2,7 +2,7 @@
 /*
  * Process-shared pthread mutexes and condition variables between four members; a robust mutex
  * whose owner dies gives EOWNERDEAD and can be made consistent.
- * @test timeout=60 members=6 svm also=musl
+ * @test timeout=60 members=7 svm also=musl
  */
 #include "guest.h"
 #include <pthread.h>

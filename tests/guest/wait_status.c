@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Every wait status: exits, signals, stops, continues, with waitpid and waitid.
- * @test timeout=30 members=12 svm
+ * @test timeout=30 members=13 svm
  */
 #include "guest.h"
 

@@ -56,7 +56,7 @@ def direct_calls(context, backend):
     _, stats = context.same_as_native(backend, program(context, "stats_calls"), stats=True)
     trapped = sum(call["trapped"] for call in stats["syscalls"].values())
     direct = sum(call["direct"] for call in stats["syscalls"].values())
-    require(trapped + direct >= 60000, f"{trapped} trapped, {direct} direct: too few")
+    require(trapped + direct >= 50000, f"{trapped} trapped, {direct} direct: too few")
     share = direct / (trapped + direct)
     require(share >= 0.95, f"{share:.1%} direct ({trapped} trapped)")
 

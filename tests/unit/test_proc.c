@@ -52,7 +52,7 @@ static u32 locks_held;
 static struct thread self_thread;
 static struct proc self_proc;
 static struct { s32 pid; int sig; s32 code, status; } sent[64];
-static u32 nsent, nwoken;
+static u32 nsent, nwoken, nrung;
 
 struct proc_list member_procs = LIST_HEAD_INITIALIZER(member_procs);
 
@@ -106,7 +106,7 @@ _Noreturn void sched_leave(struct proc *dead) { abort(); }
 void rusage_of_child(struct rusage *u, const struct kin_proc *p) {}
 int copy_out(void *to, const void *from, size_t n) { memcpy(to, from, n); return 0; }
 
-int signal_send(struct kin_proc *p, int sig, const struct ksiginfo *info)
+int signal_post(struct kin_proc *p, int sig, const struct ksiginfo *info)
 {
 	assert_true(locks_held > 0);
 	nsent %= ARRAY_SIZE(sent);
@@ -114,7 +114,13 @@ int signal_send(struct kin_proc *p, int sig, const struct ksiginfo *info)
 	sent[nsent].sig = sig;
 	sent[nsent].code = info ? info->code : 0;
 	sent[nsent++].status = info ? info->chld.status : 0;
-	return 0;
+	return 1;
+}
+
+void signal_notify(struct kin_proc *p, int sig)
+{
+	assert_int_equal(locks_held, 0);
+	nrung++;
 }
 
 /* A sleeper that nobody will wake is a bug of the test. */
@@ -165,7 +171,7 @@ static int setup(void **state)
 	fake_kin.members[0].generation = 1;
 	self_thread.proc = &self_proc;
 	current = &self_thread;
-	nsent = nwoken = 0;
+	nsent = nwoken = nrung = 0;
 	while_asleep = NULL;
 	proc_table_init();
 	become(child_of(NULL));
@@ -271,6 +277,7 @@ static void test_zombie_tells_its_parent(void **state)
 	assert_int_equal(sent[0].code, CLD_EXITED_);
 	assert_int_equal(sent[0].status, 3);
 	assert_int_equal(nwoken, 1);
+	assert_int_equal(nrung, 1);
 	assert_int_equal(p->state, PROC_ZOMBIE);
 	assert_int_equal(p->member, NO_MEMBER);
 }

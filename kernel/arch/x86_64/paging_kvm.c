@@ -348,6 +348,7 @@ const struct paging_ops paging_kvm_ops = {
 void paging_kvm_init(void)
 {
 	root = boot_tables[0];
-	chunks_mark(KERNEL_BASE / SLOT_CHUNK, KERNEL_END / SLOT_CHUNK);
-	chunks_mark(KIN_BASE / SLOT_CHUNK, KIN_BASE / SLOT_CHUNK + 1);
+#define MARK(start, end) chunks_mark((start) / SLOT_CHUNK, (end) / SLOT_CHUNK);
+	SLOTS_AT_BOOT(MARK)
+#undef MARK
 }

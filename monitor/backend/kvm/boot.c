@@ -57,7 +57,7 @@ static void build_page_tables(const struct kvm_state *s)
 	boot_table(s, BOOT_PML4)[0] = (u64)boot_table(s, BOOT_PDPT) | TABLE;
 	boot_table(s, BOOT_PDPT)[0] = (u64)boot_table(s, BOOT_PD) | TABLE;
 	boot_table(s, BOOT_PDPT)[KIN_BASE >> 30] = (u64)boot_table(s, BOOT_KIN_PD) | TABLE;
-	for (u64 a = KIN_BASE; a < KIN_BASE + SLOT_CHUNK; a += HUGE_SIZE)
+	for (u64 a = KIN_BASE; a < SLOT_KIN_BOOT_END; a += HUGE_SIZE)
 		boot_table(s, BOOT_KIN_PD)[a / HUGE_SIZE % 512] = a | WRITE | PTE_PS;
 	for (u64 a = KERNEL_BASE; a < KERNEL_HEAP; a += HUGE_SIZE)
 		boot_table(s, BOOT_PD)[a / HUGE_SIZE] =
@@ -210,7 +210,8 @@ int kvm_boot(struct member *m, struct error *err)
 	build_page_tables(s);
 	build_descriptors(s);
 	build_sregs(s);
-	slots_note(s, KERNEL_BASE, KERNEL_END - KERNEL_BASE);
-	slots_note(s, KIN_BASE, SLOT_CHUNK);
+#define NOTE(start, end) slots_note(s, (start) / SLOT_CHUNK, (end) / SLOT_CHUNK);
+	SLOTS_AT_BOOT(NOTE)
+#undef NOTE
 	return interrupt_install(m, err);
 }

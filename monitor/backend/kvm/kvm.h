@@ -63,10 +63,10 @@ int kvm_boot(struct member *m, struct error *err) MUST_CHECK;
 int kvm_create(struct member *m, bool clone, struct error *err) MUST_CHECK;
 void kvm_clone_child(struct member *m);
 
-/* All chunks of the state, adjacent ones in one slot. For a VM that has none yet. */
+/* All chunks of the state in as few slots as is sensible. For a VM that has none yet. */
 int slots_create(struct kvm_state *s, struct error *err) MUST_CHECK;
-/* Notes chunks without making slots. */
-void slots_note(struct kvm_state *s, u64 addr, u64 len);
+/* Notes chunks [from, to) without making a slot. */
+void slots_note(struct kvm_state *s, u64 from, u64 to);
 s64 kvm_populate(struct member *m, u64 addr, u64 len);
 
 s64 kvm_map_anon(struct member *m, u64 addr, u64 len, int prot);

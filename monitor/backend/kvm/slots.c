@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Memory slots. The guest asks for what it is about to map; slots are made of whole chunks of SLOT_CHUNK bytes, clipped to private
- * memory and to kin, and never overlap. A running VM gets a slot per request; a clone's VM gets one per run of adjacent chunks,
- * because a slot costs time by its number. chunks[] is in the monitor's memory, copied by the fork like all else.
+ * memory and kin, and never overlap. A running VM gets a slot per request; a clone's VM gets one for all chunks that lie close
+ * together, because a slot costs time by its number: each is a grace period of the host kernel. chunks[] is in the
+ * monitor's memory, copied by the fork like all else.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -11,18 +12,20 @@
 
 /* The host kernel keeps records for each page of a slot: a guest must not make it keep too many. */
 #define CHUNKS_MAX ((128ull << 30) / SLOT_CHUNK)
-#define KIN_CHUNK (KIN_BASE / SLOT_CHUNK)
+/* A gap of so many chunks is cheaper to include than another slot (with shadow page tables; otherwise more so). */
+#define GAP_MAX 1
 
 static bool chunk_has(const struct kvm_state *s, u64 c)
 {
 	return s->chunks[c / 64] >> (c % 64) & 1;
 }
 
-static void chunks_set(struct kvm_state *s, u64 from, u64 to)
+void slots_note(struct kvm_state *s, u64 from, u64 to)
 {
-	for (u64 c = from; c < to; c++)
+	for (u64 c = from; c < to; c++) {
+		s->chunk_count += !chunk_has(s, c);
 		s->chunks[c / 64] |= 1ull << (c % 64);
-	s->chunk_count += (u32)(to - from);
+	}
 }
 
 /* One slot for chunks [from, to). 0 or -errno. */
@@ -44,34 +47,38 @@ static int slot_add(struct kvm_state *s, u64 from, u64 to)
 	return 0;
 }
 
-/* The first run of chunks in [from, end) that have (or lack) a slot, not across the border of kin; false: none. */
+/* The first run of chunks in [from, end) that have (or lack) a slot; false: none. */
 static bool run_next(const struct kvm_state *s, bool have, u64 from, u64 end, u64 *start, u64 *stop)
 {
+	u64 none = have ? 0 : ~0ull;
+
 	while (from < end && chunk_has(s, from) != have)
-		from++;
-	if (from == end)
+		from += from % 64 == 0 && s->chunks[from / 64] == none ? 64 : 1;
+	if (from >= end)
 		return false;
 	*start = from++;
-	while (from < end && from != KIN_CHUNK && chunk_has(s, from) == have)
+	while (from < end && chunk_has(s, from) == have)
 		from++;
 	*stop = from;
 	return true;
 }
 
-void slots_note(struct kvm_state *s, u64 addr, u64 len)
-{
-	chunks_set(s, addr / SLOT_CHUNK, (addr + len) / SLOT_CHUNK);
-}
-
 int slots_create(struct kvm_state *s, struct error *err)
 {
-	u64 start, stop;
+	u64 start, stop, next, next_stop;
+	bool more = run_next(s, true, 0, CHUNKS, &start, &stop);
 
-	for (u64 c = 0; run_next(s, true, c, CHUNKS, &start, &stop); c = stop) {
-		int r = slot_add(s, start, stop);
+	while (more) {
+		int r;
 
+		while ((more = run_next(s, true, stop, CHUNKS, &next, &next_stop)) && next - stop <= GAP_MAX)
+			stop = next_stop;
+		slots_note(s, start, stop);
+		r = slot_add(s, start, stop);
 		if (r < 0)
 			return error_set(err, -r, "cannot give a virtual machine its memory");
+		start = next;
+		stop = next_stop;
 	}
 	return 0;
 }
@@ -87,12 +94,12 @@ s64 kvm_populate(struct member *m, u64 addr, u64 len)
 	for (u64 c = addr / SLOT_CHUNK; run_next(s, false, c, end, &start, &stop); c = stop) {
 		int r;
 
-		if (stop - start > CHUNKS_MAX - s->chunk_count)
+		if (s->chunk_count + (stop - start) > CHUNKS_MAX)
 			return -ENOMEM;
 		r = slot_add(s, start, stop);
 		if (r < 0)
 			return r == -EINTR ? -EAGAIN : -ENOMEM;
-		chunks_set(s, start, stop);
+		slots_note(s, start, stop);
 	}
 	return 0;
 }

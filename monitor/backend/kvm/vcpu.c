@@ -124,7 +124,9 @@ int kvm_create(struct member *m, bool clone, struct error *err)
 		s->vm_fd = ioctl(m->family->kvm_fd, KVM_CREATE_VM, 0);
 	while (s->vm_fd < 0 && errno == EINTR);
 	if (s->vm_fd < 0)
-		return error_set(err, errno, "cannot create a virtual machine; free memory or descriptors");
+		return error_set(err, errno, "cannot create a virtual machine%s",
+				 errno == EBUSY ? "; another hypervisor is loaded, try --backend process" :
+						  "; free memory or try --backend process");
 	if (slots_create(s, err) < 0 || create_vcpu(m, err) < 0)
 		return -1;
 	return set_registers(s, clone, err);
