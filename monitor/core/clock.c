@@ -15,10 +15,8 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,17 +29,12 @@
 #define REFRESH_AGE_NS (200 * NS_PER_MS) /* younger records are left alone */
 #define SLEW_NS (1000 * NS_PER_MS)       /* an error is worked off in this time */
 #define SLEW_LIMIT 500                   /* ... but by at most 1/500 of the rate */
-#define SAMPLE_NS (2 * NS_PER_MS)        /* length of a measurement where nothing tells the rate */
+#define SAMPLE_NS (NS_PER_MS / 2)        /* least length of a measurement of the rate */
 #define RATE_AGE_NS (50 * NS_PER_MS)     /* a shorter interval says too little about the rate */
 #define OFFSET_NOISE_NS 1000             /* offsets change by steps; this is noise */
-#define AGREE_PPM 500
 #define READ_TRIES 1000
 
 typedef unsigned __int128 u128;
-
-struct pair {
-	u64 tsc, ns;
-};
 
 u64 host_clock_ns(int clock)
 {
@@ -60,9 +53,9 @@ static u64 tsc_ordered(void)
 }
 
 /* The TSC at the moment of the clock's reading: the tightest of several brackets. */
-static struct pair pair_read(void)
+struct clock_pair clock_pair_read(void)
 {
-	struct pair best = {0};
+	struct clock_pair best = {0};
 	u64 width = ~0ull;
 
 	for (int i = 0; i < PAIR_TRIES; i++) {
@@ -72,7 +65,7 @@ static struct pair pair_read(void)
 
 		if (after - before < width) {
 			width = after - before;
-			best = (struct pair){.tsc = before + width / 2, .ns = ns};
+			best = (struct clock_pair){.tsc = before + width / 2, .ns = ns};
 		}
 	}
 	return best;
@@ -106,32 +99,6 @@ static u64 mult_of(u64 ns, u64 ticks)
 	return ticks ? (u64)(((u128)ns << SHIFT) / ticks) : 0;
 }
 
-/*
- * The host kernel's own rate, from the page it maps for self-monitoring (perf_event_open(2),
- * cap_user_time).
- */
-static u64 mult_from_perf(void)
-{
-	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
-								   .size = sizeof(attr),
-								   .config = PERF_COUNT_SW_DUMMY,
-								   .exclude_kernel = 1,
-								   .exclude_hv = 1};
-	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-	u64 mult = 0;
-
-	if (fd < 0)
-		return 0;
-	struct perf_event_mmap_page *page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	if (page != MAP_FAILED) {
-		if (page->cap_user_time && page->time_shift <= SHIFT)
-			mult = (u64)page->time_mult << (SHIFT - page->time_shift);
-		munmap(page, PAGE_SIZE);
-	}
-	close(fd);
-	return mult;
-}
-
 /* Intel leaf 0x15: TSC = crystal * ebx / eax. */
 static u64 mult_from_cpuid(void)
 {
@@ -142,14 +109,18 @@ static u64 mult_from_cpuid(void)
 	return mult_of((u64)a * NS_PER_S, (u64)c * b);
 }
 
-static u64 mult_from_sample(void)
+/*
+ * The rate since an earlier reading. A pair is good for some 30 ns, so half a millisecond gives
+ * 100 ppm; clock_refresh finds the rest from longer intervals.
+ */
+static u64 mult_since(const struct clock_pair *first)
 {
-	struct timespec wait = {.tv_nsec = SAMPLE_NS};
-	struct pair a = pair_read();
+	struct clock_pair now;
 
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
-	struct pair b = pair_read();
-	return mult_of(b.ns - a.ns, b.tsc - a.tsc);
+	do
+		now = clock_pair_read();
+	while (now.ns - first->ns < SAMPLE_NS);
+	return mult_of(now.ns - first->ns, now.tsc - first->tsc);
 }
 
 static bool invariant_tsc(void)
@@ -178,25 +149,16 @@ static bool clocksource_usable(void)
 		   (!strcmp(name, "kvm-clock") || !strcmp(name, "hyperv_clocksource_tsc_page"));
 }
 
-static bool mult_agrees(u64 a, u64 b)
-{
-	u64 diff = a > b ? a - b : b - a;
-
-	return diff <= b / 1000000 * AGREE_PPM;
-}
-
-void clock_calibrate(struct kin_clock *c)
+void clock_calibrate(struct kin_clock *c, const struct clock_pair *first)
 {
 	bool usable = clocksource_usable();
-	u64 mult = mult_from_perf();
+	u64 mult = mult_from_cpuid();
 
 	if (!mult)
-		mult = mult_from_cpuid();
-	if (!mult || !mult_agrees(mult, mult_from_sample()))
-		mult = mult_from_sample();
+		mult = mult_since(first);
 	if (!mult)
 		usable = false;
-	struct pair now = pair_read();
+	struct clock_pair now = clock_pair_read();
 	c->shift = SHIFT;
 	c->mult = mult;
 	c->tsc_base = c->host_tsc = now.tsc;
@@ -243,7 +205,7 @@ static u64 clock_at(const struct kin_clock *c, u64 tsc)
  */
 static void clock_next(const struct kin_clock *c, bool torn, struct kin_clock *next)
 {
-	struct pair now = pair_read();
+	struct clock_pair now = clock_pair_read();
 	u64 guess = clock_at(c, now.tsc);
 	u64 rate = c->mult;
 	bool fresh = torn || guess == 0 ||

@@ -112,13 +112,17 @@ void hypercall_dispatch(struct member *m);
 int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
 
 /*
- * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor. refresh:
- * by anyone at any time; does nothing unless the record is old. owner: CLOCK_OWNER(member index,
+ * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor; the rate
+ * is measured from first, a reading taken as early as possible. refresh: by anyone at any time; does nothing unless the record is old. owner: CLOCK_OWNER(member index,
  * generation), or the supervisor's.
  */
 #define CLOCK_OWNER(index, generation) ((index) + 1 + ((generation) << 13))
 #define CLOCK_OWNER_SUPERVISOR (~0u)
-void clock_calibrate(struct kin_clock *c);
+struct clock_pair {
+	u64 tsc, ns; /* CLOCK_MONOTONIC */
+};
+struct clock_pair clock_pair_read(void);
+void clock_calibrate(struct kin_clock *c, const struct clock_pair *first);
 void clock_refresh(struct kin_header *kin, u32 owner);
 /* A clock as guests compute it from the record, refreshed first; other clocks are the host's. */
 u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock);

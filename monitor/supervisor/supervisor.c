@@ -78,7 +78,6 @@ static int make_kin(struct family *f, struct error *err)
 	f->kin->magic = KIN_MAGIC;
 	f->kin->size = KIN_SIZE;
 	f->kin->verbose = f->verbose;
-	clock_calibrate(&f->kin->clock);
 	return 0;
 }
 
@@ -129,6 +128,7 @@ static int prepare(struct supervisor *s, struct error *err)
 {
 	struct family *f = &s->family;
 	const struct run_options *o = s->options;
+	struct clock_pair first = clock_pair_read();
 
 	f->verbose = o->verbose;
 	f->supervisor_pid = getpid();
@@ -141,7 +141,10 @@ static int prepare(struct supervisor *s, struct error *err)
 	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
 	    confinement_prepare(f, err) < 0)
 		return -1;
-	return take_signals(s, err);
+	if (take_signals(s, err) < 0)
+		return -1;
+	clock_calibrate(&f->kin->clock, &first);
+	return 0;
 }
 
 static void take_signal(struct supervisor *s, int sig)

@@ -337,9 +337,14 @@ void signal_mask_done(bool interrupted)
 {
 }
 
-const struct file_ops inode_file_ops = {.name = "inode"}, dir_file_ops = {.name = "dir"};
-const struct file_ops host_io_file_ops = {.name = "host"}, dev_file_ops = {.name = "dev"};
-const struct file_ops proc_file_ops = {.name = "proc"};
+extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
+static const struct file_ops path_file_ops = {.name = "path"};
+const struct file_ops *const file_ops[FILE_TYPES] = {
+	[FILE_PIPE] = &pipe_file_ops,
+	[FILE_EVENTFD] = &eventfd_file_ops,
+	[FILE_EPOLL] = &epoll_file_ops,
+	[FILE_PATH] = &path_file_ops,
+};
 
 void locks_close(struct inode *ino, s32 pid)
 {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -71,8 +72,13 @@ uint64_t kin_host_now_ns(void)
 
 int kin_host_fork(void)
 {
+	int pid;
+
 	fflush(NULL);
-	return fork();
+	pid = fork();
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
+	return pid;
 }
 
 int kin_host_reap(int pid, bool kill_it)

@@ -38,7 +38,9 @@ static struct kin_header *kin_make(void)
 	struct kin_header *kin = calloc(1, sizeof(*kin));
 
 	assert_non_null(kin);
-	clock_calibrate(&kin->clock);
+	struct clock_pair first = clock_pair_read();
+
+	clock_calibrate(&kin->clock, &first);
 	if (!kin->clock.usable) {
 		print_message("skipped: the host's clock source is not the TSC\n");
 		skip();
