@@ -14,12 +14,13 @@ struct kernel_image {
 	u64 magic;
 	u64 end;            /* of image and bss */
 	u64 entry;          /* fresh member; the kernel sets its own boot stack; never returns */
-	u64 clone_entry;    /* clone: constant registers; the kernel finds its thread in percpu->current */
+	u64 clone_entry;    /* clone: constant registers; the thread is percpu->current */
 	/* kvm */
 	u64 lstar;          /* system-call stub for MSR_LSTAR */
 	u64 exception_stubs; /* 32 stubs, EXCEPTION_STUB_SIZE bytes each, for the IDT (IST 1) */
-	u64 text_end, rodata_end; /* pages: text [KERNEL_IMAGE, text_end), then read-only data, then data up to end */
-	u64 boot_tables;    /* BOOT_TABLES zeroed pages, inside the image: the backend builds the first page tables there */
+	/* Pages: text [KERNEL_IMAGE, text_end), read-only data up to rodata_end, data up to end. */
+	u64 text_end, rodata_end;
+	u64 boot_tables;    /* BOOT_TABLES zeroed pages for the first page tables, built by kvm */
 	/*
 	 * process: resume here with RSP = RDI = a struct trapframe that the backend has built on the
 	 * thread's kernel stack (below percpu->kstack_top, or below the interrupted RSP if RIP was in
@@ -28,8 +29,11 @@ struct kernel_image {
 	 * orig_rax = number).
 	 */
 	u64 host_trap_entry;
-	/* An interrupt with RIP in the kernel's window only sets percpu->irq_pending; if RIP lies in [exit_start, exit_end) it also
-	 * resumes at exit_restart, with RSP = percpu->kstack_top - sizeof(struct trapframe). */
+	/*
+	 * An interrupt with RIP in the kernel's window only sets percpu->irq_pending; if RIP lies in
+	 * [exit_start, exit_end) it also resumes at exit_restart, with RSP = percpu->kstack_top -
+	 * sizeof(struct trapframe).
+	 */
 	u64 exit_start, exit_end, exit_restart;
 	/*
 	 * Code of the entry paths that may run on an application's stack, as do the site stubs
@@ -50,7 +54,8 @@ struct trapframe {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-#define BOOT_TABLES 8         /* PML4, PDPT, PD of the first GiB, four PTs from KERNEL_BASE on, PD of kin's first GiB */
+/* PML4, PDPT, PD of the first GiB, four PTs from KERNEL_BASE on, PD of kin's first GiB */
+#define BOOT_TABLES 8
 #define EXCEPTION_STUB_SIZE 32
 #define INTERRUPT_VECTOR 0x20
 #define SYSCALL_VECTOR 0x100

@@ -64,11 +64,19 @@ struct kin_member {
 	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
 	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
 	u32 pad0[13];
-	/* one that seldom changes */
-	_Atomic u32 state;      /* enum member_state */
-	_Atomic u32 generation; /* +1 whenever the record becomes CLONING or SPAWNING */
+	/*
+	 * One that seldom changes. The allocator stores state and parent as one word, so that whoever
+	 * finds a CLONING or SPAWNING record knows on whose life it depends.
+	 */
+	union {
+		struct {
+			_Atomic u32 state; /* enum member_state */
+			u32 parent;        /* index of the cloning member */
+		};
+		_Atomic u64 state_parent;
+	};
+	_Atomic u32 generation; /* +1 when the record becomes CLONING or SPAWNING, and DEAD -> FREE */
 	_Atomic s32 host_pid;
-	u32 parent;             /* index of the cloning member */
 	s32 pid, ppid;          /* of its process, for -v and --stats */
 	u32 backend;
 	u32 exec_offset;        /* SPAWNING: offset of struct kin_exec from KIN_BASE in pages */

@@ -29,12 +29,12 @@ TESTS = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS))
 
 # pylint: disable=wrong-import-position
-from harness import guests
+from harness import guests, programs
 from harness.cases import Case, Context, Failed, Skipped, stderr_tail
 
 # Group: the folders whose cases it consists of, and the seconds it may take altogether.
 GROUPS = {
-    "quick": (["unit", "guest", "integration", "security", "svm"], 840),
+    "quick": (["unit", "guest", "integration", "security", "programs", "svm"], 840),
     "svm": (["svm"], 3600),
     "stress": (["stress"], 1800),
     "programs": (["programs"], 3600),
@@ -108,7 +108,10 @@ def collect(context, group):
         elif folder == "unit":
             cases += unit_cases(context)
         else:
-            cases += folder_cases(context, folder, group)
+            found = folder_cases(context, folder, group)
+            if folder == "programs" and group == "quick":
+                found = [case for case in found if case.quick]
+            cases += found
     return cases
 
 
@@ -122,11 +125,14 @@ class Report:
         self.reasons = collections.Counter()
         self.times = []
         self.failures = []
+        self.outcomes, self.texts = [], {}
 
     def add(self, name, outcome, text, seconds):
         with self.lock:
             self.counts[outcome] += 1
             self.times.append((seconds, name))
+            self.outcomes.append((name, outcome))
+            self.texts[name] = text
             if outcome == "failed":
                 self.failures.append(name)
                 print(f"FAILED {name} ({seconds:.1f} s)")
@@ -228,6 +234,9 @@ def main():
             print(f"{backend} cannot be used here: {reason}")
         report = Report(options.verbose)
         run_cases(cases, report, options.jobs, options.seconds or GROUPS[options.group][1])
+        if options.group == "programs":
+            programs.write_page(report.outcomes, report.texts,
+                                keep=not options.only and not options.backend)
         return report.end()
     finally:
         context.close()

@@ -61,12 +61,12 @@ static struct fdtable *table_new(u32 size, struct fdtable **slot)
 	}
 	t->size = size;
 	t->magic = TABLE_MAGIC;
+	t->prev = &ROOT->tables; /* not linked, and burial can see that */
 	atomic_store(&t->refs, 1);
 	r->table_slot = slot;
 	publish(&r->table_intent, t);
 	tables_lock();
 	t->next = ROOT->tables;
-	t->prev = &ROOT->tables;
 	publish(&ROOT->tables, t);
 	if (t->next)
 		t->next->prev = &t->next;

@@ -27,29 +27,6 @@
 #define RECOUNT_TRIES 200
 #define RECOUNT_PAUSE_NS 100000ull
 
-extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
-extern const struct file_ops inode_file_ops, dir_file_ops, host_io_file_ops, dev_file_ops;
-extern const struct file_ops proc_file_ops, socket_file_ops;
-
-static const struct file_ops path_file_ops = {.name = "path"};
-
-const struct file_ops *const file_ops[FILE_TYPES] = {
-	[FILE_NONE] = &path_file_ops,
-	[FILE_PIPE] = &pipe_file_ops,
-	[FILE_INODE] = &inode_file_ops,
-	[FILE_DIR] = &dir_file_ops,
-	[FILE_HOST_IO] = &host_io_file_ops,
-	[FILE_DEV] = &dev_file_ops,
-	[FILE_PROC] = &proc_file_ops,
-	[FILE_SOCKET] = &socket_file_ops,
-	[FILE_EVENTFD] = &eventfd_file_ops,
-	[FILE_EPOLL] = &epoll_file_ops,
-	[FILE_SIGNALFD] = &path_file_ops,
-	[FILE_TIMERFD] = &path_file_ops,
-	[FILE_PIDFD] = &path_file_ops,
-	[FILE_PATH] = &path_file_ops,
-};
-
 /* ---- intents: a small stack, because releasing a file may put another */
 
 static u32 intents; /* private */
@@ -171,9 +148,10 @@ bool file_borrow(struct file *f)
 
 		if (!list)
 			return false;
-		memcpy(list, k->borrowed, k->nborrowed * sizeof(*list));
-		if (k->borrowed)
+		if (k->borrowed) {
+			memcpy(list, k->borrowed, k->nborrowed * sizeof(*list));
 			kfree(k->borrowed);
+		}
 		k->borrowed = list;
 		k->borrowed_cap = cap;
 	}

@@ -30,6 +30,8 @@ enum file_type {
 	FILE_TIMERFD,
 	FILE_PIDFD,
 	FILE_PATH,
+	FILE_SHM,
+	FILE_MQUEUE,
 	FILE_TYPES
 };
 
@@ -73,7 +75,7 @@ struct file_ops {
 	u64 (*edges)(struct file *f);
 	bool seekable;
 };
-extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/fs/file.c */
+extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/fs/file_types.c */
 
 struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
 /*

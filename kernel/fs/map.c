@@ -14,7 +14,7 @@
 
 static struct inode *regular(struct file *f)
 {
-	bool ok = f->type == FILE_INODE && f->inode && S_ISREG(f->inode->mode);
+	bool ok = (f->type == FILE_INODE || f->type == FILE_SHM) && f->inode && S_ISREG(f->inode->mode);
 	return ok ? f->inode : NULL;
 }
 

@@ -26,8 +26,17 @@
 #define READY_ALWAYS (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 #define RESOURCE_NOFILE 7
 
+/* Private: the earliest poll_until since the last sleep. Nothing sleeps between a look and its sleep. */
+static u64 look_again_ns = HYP_NO_DEADLINE;
+
+void poll_until(u64 mono_ns)
+{
+	look_again_ns = MIN(look_again_ns, mono_ns);
+}
+
 void poll_table_init(struct poll_table *pt)
 {
+	look_again_ns = HYP_NO_DEADLINE;
 	pt->waiters = NULL;
 	pt->n = pt->cap = pt->failed = pt->nhost = pt->host_missed = 0;
 }
@@ -56,9 +65,10 @@ static bool table_room(struct poll_table *pt)
 		pt->failed = 1;
 		return false;
 	}
-	memcpy(list, pt->waiters, pt->n * sizeof(*list));
-	if (pt->waiters)
+	if (pt->waiters) {
+		memcpy(list, pt->waiters, pt->n * sizeof(*list));
 		kfree(pt->waiters);
+	}
 	pt->waiters = list;
 	pt->cap = cap;
 	return true;
@@ -94,9 +104,10 @@ void poll_wait_host(struct poll_table *pt, int handle, u32 events)
 
 int poll_table_sleep(struct poll_table *pt, u64 deadline_ns)
 {
-	u64 until = deadline_ns;
+	u64 until = MIN(deadline_ns, look_again_ns);
 	int r;
 
+	look_again_ns = HYP_NO_DEADLINE;
 	if (pt->host_missed)
 		until = MIN(until, time_deadline(time_mono_ns(), HOST_MISSED_NS));
 	if (pt->nhost)

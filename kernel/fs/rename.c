@@ -311,8 +311,7 @@ static s64 rename_names(struct rename *r)
 		return -ENOENT;
 	if ((r->flags & RENAME_EXCHANGE) && to->slash && !S_ISDIR(to->mode))
 		return -ENOTDIR;
-	if (!S_ISDIR(from->mode) &&
-		(from->slash || (to->slash && !(r->flags & RENAME_EXCHANGE))))
+	if (!S_ISDIR(from->mode) && (from->slash || (to->slash && !(r->flags & RENAME_EXCHANGE))))
 		return -ENOTDIR;
 	return rename_run(r);
 }

@@ -59,7 +59,8 @@ static void plant_link(struct inode *dir, const char *name, const char *target)
 	plant(dir, name, ino, 0);
 }
 
-static struct inode *plant_device(struct inode *dir, const char *name, u32 major, u32 minor, u32 mode)
+static struct inode *plant_device(struct inode *dir, const char *name, u32 major, u32 minor,
+								  u32 mode)
 {
 	struct inode *ino = inode_alloc(dir->fs, S_IFCHR | mode);
 

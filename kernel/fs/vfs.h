@@ -35,8 +35,8 @@ struct fs_context {
 	u32 umask;
 };
 
-void vfs_init(void);                               /* first member: the tree in kin */
-void vfs_attach(void);                             /* every member: private caches */
+void vfs_init(void);   /* first member: the tree in kin */
+void vfs_attach(void); /* every member: private caches */
 struct fs_context *fs_context_create(const char *cwd);
 struct fs_context *fs_context_clone(const struct fs_context *c);
 void fs_context_release(struct fs_context *c);

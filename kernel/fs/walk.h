@@ -62,7 +62,9 @@ struct walk {
 struct walk *walk_new(void);    /* NULL: ENOMEM */
 void walk_free(struct walk *w); /* drops the references too */
 s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags);
-/* After WALK_PARENT: looks the last name up, following nothing. found tells; -errno for the rest. */
+/*
+ * After WALK_PARENT: looks the last name up, following nothing. found tells; -errno for the rest.
+ */
 s64 walk_name(struct walk *w);
 struct inode *walk_inode(struct walk *w); /* of what was found: a reference of w; NULL: ENOSPC */
 struct inode *walk_dir(struct walk *w);   /* the same for the directory */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in the frame. */
+/*
+ * Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in
+ * the frame.
+ */
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/host/counts.h"
 #include "kernel/host/host.h"
@@ -7,12 +10,15 @@
 /* How often each was made since this member began; the reader copes with a fork in between. */
 u64 host_counts[HYPERCALL_COUNT];
 
-/* kernel/arch/x86_64/entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for a hypercall. */
+/*
+ * kernel/arch/x86_64/entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for a
+ * hypercall.
+ */
 void hypercall_kvm(void);
 
 /*
- * Not re-entrant, and need not be: nothing between the first store and the last load can fault, and interrupts do not run
- * kernel code.
+ * Not re-entrant, and need not be: nothing between the first store and the last load can fault, and
+ * interrupts do not run kernel code.
  */
 s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {

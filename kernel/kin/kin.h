@@ -32,6 +32,9 @@ enum kin_root {
 	ROOT_TIME,
 	ROOT_NET,
 	ROOT_IPC,
+	ROOT_MQUEUE,
+	ROOT_SIGNALFD,
+	ROOT_PIDFD,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);
@@ -139,6 +142,16 @@ void doorbell_ring(u32 member);
 void member_kick(u32 member);
 /* A FREE record becomes CLONING or SPAWNING: index, or -EAGAIN. */
 int member_alloc(u32 state);
+/*
+ * Records are taken lowest first: the first that was never used ends every search. In this order,
+ * because a record that was just taken has no generation yet.
+ */
+static inline bool member_used(u32 index)
+{
+	struct kin_member *m = &KIN->members[index];
+
+	return index < MEMBERS_MAX && (m->state != MEMBER_FREE || m->generation != 0);
+}
 void member_free(u32 index);
 static inline struct kin_member *member_self(void);
 

@@ -173,8 +173,8 @@ static s64 pipe_wait(struct pipe *p, struct kin_queue *q, bool (*ready)(struct p
 static s64 pipe_take(struct pipe *p, struct iov_cursor *c)
 {
 	kin_lock_recover(&p->read_lock, kin_recover_whole, NULL);
-	u64 tail = atomic_load(&p->tail);
-	size_t n = MIN(c->left, atomic_load(&p->head) - tail), done = 0;
+	u64 tail = atomic_load(&p->tail), bytes = atomic_load(&p->head) - tail;
+	size_t n = MIN(c->left, bytes), done = 0;
 
 	if (n) {
 		done = ring_copy(p->ring, tail, c, n, true);

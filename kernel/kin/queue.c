@@ -191,7 +191,7 @@ static void waiter_bury(struct kin_waiter *w)
 /* Whatever the dead was about to tell others, they find out for themselves. */
 static void everybody_look(void)
 {
-	for (u32 i = 0; i < MEMBERS_MAX; i++) {
+	for (u32 i = 0; member_used(i); i++) {
 		if (atomic_load(&KIN->members[i].state) != MEMBER_LIVE)
 			continue;
 		for (struct waiter_page *p = ROOT->members[i].waiters; p; p = p->next)

@@ -73,8 +73,10 @@ struct kin_waiter *waiter_get(void)
 
 		if (!list)
 			kpanic("no memory for a thread's waiters");
-		memcpy(list, k->waiters, k->nwaiters * sizeof(*list));
-		kfree(k->waiters);
+		if (k->waiters) {
+			memcpy(list, k->waiters, k->nwaiters * sizeof(*list));
+			kfree(k->waiters);
+		}
 		k->waiters = list;
 		k->waiters_cap = cap;
 	}
@@ -130,8 +132,10 @@ void thread_kin_release(struct thread *t)
 
 	if (!k)
 		return;
-	kfree(k->waiters);
-	kfree(k->borrowed);
+	if (k->waiters)
+		kfree(k->waiters);
+	if (k->borrowed)
+		kfree(k->borrowed);
 	kfree(k);
 	t->wait_state = NULL;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Lines for the monitor's log, and the two ways in which things end badly: for this member, or for the whole family. */
+/*
+ * Lines for the monitor's log, and the two ways in which things end badly: for this member, or for
+ * the whole family.
+ */
 #include <stdatomic.h>
 
 #include "abi/kin.h"
@@ -35,7 +38,10 @@ _Noreturn void kpanic(const char *fmt, ...)
 	host_panic(line, MIN((size_t)n, sizeof(line) - 1));
 }
 
-/* The first of several members to come here writes the text; then all wait for the supervisor, which ends them. */
+/*
+ * The first of several members to come here writes the text; then all wait for the supervisor,
+ * which ends them.
+ */
 _Noreturn void family_fatal(const char *fmt, ...)
 {
 	static _Atomic u32 here;
@@ -45,7 +51,9 @@ _Noreturn void family_fatal(const char *fmt, ...)
 	va_start(ap, fmt);
 	kvsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	/* A second call within this member comes from below: say what it is rather than wait for ever. */
+	/*
+	 * A second call within this member comes from below: say what it is rather than wait for ever.
+	 */
 	if (atomic_exchange(&here, 1))
 		host_panic(line, strlen(line));
 	if (!atomic_load(&KIN->fatal)) {

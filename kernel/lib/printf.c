@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Formatted printing into a buffer: %d %i %u %x %o %s %c %p %% with the flags - 0, a width, a precision, and l, ll, z. */
+/*
+ * Formatted printing into a buffer: %d %i %u %x %o %s %c %p %% with the flags - 0, a width, a
+ * precision, and l, ll, z.
+ */
 #include "kernel/lib/lib.h"
 
 struct out {
@@ -131,7 +134,8 @@ int kvsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 			text = va_arg(ap, const char *);
 			if (!text)
 				text = "(null)";
-			put_text(&o, &s, text, (int)strnlen(text, s.precision < 0 ? ~0ul : (size_t)s.precision));
+			u = s.precision < 0 ? ~0ull : (u64)s.precision;
+			put_text(&o, &s, text, (int)strnlen(text, u));
 			break;
 		case 0: f--; break;
 		default: put(&o, *f);

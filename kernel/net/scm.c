@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). On the way a descriptor is a
- * reference kept by the message. Source: unix(7), cmsg(3).
+ * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source: unix(7), cmsg(3).
  *
- * A member killed between counting such a reference and linking the message leaves it counted: that file then stays open until
- * the family ends. So the references are taken last, just before the message is linked.
+ * A sender holds the files as a call in progress does, so that burial drops them; msg_attach makes them references kept by
+ * the message, just before it is linked. A member killed between these two steps, or between taking a message and installing
+ * what it brought, leaves the references counted: such a file then stays open until the family ends.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -68,7 +68,7 @@ static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
 		}
 		if (!f)
 			return -EBADF;
-		file_get(f);
+		file_hold(f);
 		file_put(f);
 		all[m->nfiles++] = f;
 	}

@@ -192,7 +192,7 @@ static void main_begin(void *first)
 	spawn_run();
 }
 
-/* The process was buried with the member that asked for this one. */
+/* The process did not get as far as this record before the member that asked for it died. */
 static _Noreturn void nothing_to_do(void)
 {
 	atomic_store(&member_self()->state, MEMBER_EXITING);
@@ -205,7 +205,7 @@ static _Noreturn void run_main_thread(bool first)
 	struct proc *p;
 	struct thread *t;
 
-	if (!kp)
+	if (!first && !spawn_owns(BOOT_INFO->member, kp))
 		nothing_to_do();
 	p = proc_create(kp);
 	t = p ? thread_create(p) : NULL;

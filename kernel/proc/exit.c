@@ -13,6 +13,7 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "kernel/fs/signalfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -141,6 +142,7 @@ void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 	p->wait_flags = 0;
 	proc_table->nstopped -= p->state == PROC_STOPPED;
 	p->state = PROC_ZOMBIE;
+	pidfd_wake(p);
 	notify_death(p);
 	/* From here on nothing is left to bury. */
 	p->member = NO_MEMBER;

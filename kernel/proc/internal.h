@@ -52,6 +52,7 @@ bool member_lost(struct proc *p); /* a process has left this member; false: it w
 _Noreturn void spawn_run(void);      /* in the fresh member */
 void spawn_drop(struct kin_proc *p); /* the request is served or void */
 void spawn_bury(u32 member);
+bool spawn_owns(u32 index, const struct kin_proc *kp);
 
 /* ---- procinfo.c */
 void proc_info_share(struct kin_proc *child, struct kin_proc *parent); /* T; fork */

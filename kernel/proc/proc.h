@@ -52,6 +52,7 @@ struct kin_proc {
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
 	u64 mappings;             /* list of objects mapped by the process, for burial: kernel/mm */
 	u64 locks;                /* record locks held: kernel/fs */
+	struct sem_undo *sem_undo; /* kernel/ipc/sem.c */
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
 	s32 nice;

@@ -8,6 +8,7 @@
 #include <asm/siginfo.h>
 #include <linux/resource.h>
 
+#include "kernel/fs/signalfd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -69,8 +70,10 @@ int signal_post(struct kin_proc *target, int sig, const struct ksiginfo *info)
 	signals_unlock(s);
 	if (node)
 		kin_free(node, sizeof(*node));
-	if (posted == 1)
+	if (posted == 1) {
 		atomic_exchange(&target->attention, 1);
+		signalfd_wake(target);
+	}
 	return posted;
 }
 
@@ -128,6 +131,7 @@ int signal_post_thread(struct thread *t, int sig, const struct ksiginfo *info)
 		kfree(node);
 	if (posted == 1) {
 		atomic_store_explicit(&t->proc->kp->attention, 1, memory_order_release);
+		signalfd_wake(t->proc->kp);
 		if (t != current && signal_pending(t))
 			thread_wake(t);
 	}

@@ -128,19 +128,30 @@ s64 vfork_exec(struct exec_args *a)
 	sched_leave(p);
 }
 
+/* Is that record where kp runs, or is to run? */
+bool spawn_owns(u32 index, const struct kin_proc *kp)
+{
+	return kp && kp->member == index && kp->generation == KIN->members[index].generation;
+}
+
 /*
  * A member died: requests that it had made and not told the supervisor of. Telling twice does no
- * harm.
+ * harm. If the process had not moved yet it died with the member, and the record is free: nobody
+ * else knows of it.
  */
 void spawn_bury(u32 member)
 {
 	bool told = false;
 
-	for (u32 i = 0; i < MEMBERS_MAX && KIN->members[i].generation; i++) {
+	for (u32 i = 0; member_used(i); i++) {
 		struct kin_member *rec = &KIN->members[i];
 
 		if (rec->state != MEMBER_SPAWNING || rec->parent != member || rec->host_pid)
 			continue;
+		if (!spawn_owns(i, (struct kin_proc *)rec->proc)) {
+			member_free(i);
+			continue;
+		}
 		atomic_fetch_or(&KIN->spawn_map[i / 64], 1ull << (i % 64));
 		told = true;
 	}

@@ -223,17 +223,18 @@ static s32 number_alloc(void)
 
 /*
  * Puts fresh slots into the free list. Memory is taken before the lock: that may need a hypercall.
+ * False: the table has its full size, or kin has no room.
  */
-static void table_grow(void)
+static bool table_grow(void)
 {
 	struct proc_table *t = proc_table;
 	struct kin_proc *chunk;
 
-	if (!LIST_EMPTY(&t->free) || t->nslots == PROCS_MAX)
-		return;
+	if (t->nslots == PROCS_MAX)
+		return false;
 	chunk = kin_pages_alloc(CHUNK_PAGES);
 	if (!chunk)
-		return;
+		return false;
 	for (u32 i = 0; i < CHUNK_PROCS; i++) {
 		TAILQ_INIT(&chunk[i].children);
 		queue_init(&chunk[i].wait_queue);
@@ -251,6 +252,7 @@ static void table_grow(void)
 	tree_unlock();
 	if (chunk)
 		kin_pages_free(chunk, CHUNK_PAGES);
+	return true;
 }
 
 /* All but slot, wait_queue and the locks, which a late sender may still be using. */
@@ -270,6 +272,7 @@ static void slot_clear(struct kin_proc *p)
 	p->info = NULL;
 	p->info_exe = p->info_cwd = p->info_cmdline = p->info_cmdline_len = 0;
 	p->mappings = p->locks = 0;
+	p->sem_undo = NULL;
 	p->nthreads = p->pdeathsig = p->nice = 0;
 	p->spawn = NULL;
 	p->spawn_pages = 0;
@@ -281,10 +284,15 @@ struct kin_proc *kin_proc_alloc(void)
 	struct kin_proc *p;
 	s32 pid;
 
-	table_grow();
+	/* Others take slots as well: those that were added may be gone again. */
 	tree_lock();
-	p = LIST_FIRST(&proc_table->free);
-	pid = p ? number_alloc() : -1;
+	while (!(p = LIST_FIRST(&proc_table->free))) {
+		tree_unlock();
+		if (!table_grow())
+			return NULL;
+		tree_lock();
+	}
+	pid = number_alloc();
 	if (pid < 0) {
 		tree_unlock();
 		return NULL;

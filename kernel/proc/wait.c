@@ -12,6 +12,7 @@
 #include <linux/resource.h>
 #include <linux/wait.h>
 
+#include "kernel/fs/signalfd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/rusage.h"
 #include "kernel/proc/table.h"
@@ -210,6 +211,12 @@ s64 sys_waitid(u64 type, u64 uid, u64 uinfo, u64 options, u64 uusage)
 			return -EINVAL;
 		if (!w.id)
 			w.id = current->proc->kp->pgid;
+		break;
+	case P_PIDFD:
+		w.type = P_PID;
+		w.id = pidfd_pid(w.id);
+		if (w.id < 0)
+			return w.id;
 		break;
 	default: return -EINVAL;
 	}

@@ -19,10 +19,15 @@
 #define INBOX_PATIENCE_NS 3000000000ull
 #define STEWARD_TRIES_MAX 8
 
-/* Records are taken lowest first, so the used ones end where the generation is still 0. */
+/*
+ * Records are taken lowest first, so the used ones end at the first that is free and never had a
+ * life. In this order, because a record that was just taken has no generation yet.
+ */
 static bool record_used(struct supervisor *s, u32 index)
 {
-	return index < MEMBERS_MAX && s->family.kin->members[index].generation != 0;
+	const struct kin_member *m = &s->family.kin->members[index];
+
+	return index < MEMBERS_MAX && (m->state != MEMBER_FREE || m->generation != 0);
 }
 
 static bool is_child(pid_t pid)
@@ -48,17 +53,16 @@ static bool member_interrupt(struct supervisor *s, u32 index)
 	return is_child(pid) && kill(pid, MONITOR_SIGNAL) == 0;
 }
 
-/* The member that carries out what is in the inbox: PID 1's, or another one that lives. */
+/*
+ * The member that carries out what is in the inbox: PID 1's, or another one that lives. Everybody,
+ * if that was tried before.
+ */
 static void steward_kick(struct supervisor *s)
 {
-	u32 skip = s->steward_tries;
-
 	for (u32 i = 0; record_used(s, i); i++) {
 		if (s->family.kin->members[i].state != MEMBER_LIVE)
 			continue;
-		if (skip && skip--)
-			continue;
-		if (member_interrupt(s, i))
+		if (member_interrupt(s, i) && !s->steward_tries)
 			break;
 	}
 	s->inbox_deadline_ns = supervisor_now_ns() + INBOX_PATIENCE_NS;
@@ -82,7 +86,7 @@ void inbox_post_signal(struct supervisor *s, int sig, bool foreground)
 	inbox_ring(s);
 }
 
-/* A steward that does not answer (it may be dying itself) is passed over for the next member. */
+/* If the steward does not answer (it may be dying itself) the others are asked as well. */
 void inbox_check(struct supervisor *s)
 {
 	if (!s->inbox_deadline_ns)
@@ -136,13 +140,15 @@ int member_start(struct supervisor *s, u32 index, struct error *err)
 
 static void spawn_requested(struct supervisor *s, u32 index)
 {
+	struct kin_member *m = &s->family.kin->members[index];
 	struct error err;
 
-	if (s->family.kin->members[index].state != MEMBER_SPAWNING || s->ended)
+	/* A request that a burier repeats may have been served: then a process is entered. */
+	if (m->state != MEMBER_SPAWNING || m->host_pid != 0 || s->ended)
 		return;
 	if (member_start(s, index, &err) < 0) {
 		fprintf(stderr, "mitos: %s\n", err.text);
-		s->family.kin->members[index].state = MEMBER_DEAD;
+		m->state = MEMBER_DEAD;
 		s->family.kin->inbox_dead[index / 64] |= 1ull << (index % 64);
 		inbox_ring(s);
 	}
@@ -198,9 +204,12 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 	m->state = MEMBER_DEAD;
 	if (index == 0) {
 		/* PID 1 lives in record 0 from the first to the last. */
-		if (!kin->ended) {
+		if (!kin->ended && !kin->fatal) {
 			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
 			s->ended = true;
+			if (WIFSIGNALED(host_status))
+				fprintf(stderr, "mitos: the family's first process was killed from outside (signal %d)\n",
+					WTERMSIG(host_status));
 		}
 		return;
 	}
@@ -220,14 +229,27 @@ static bool member_claim(struct supervisor *s, pid_t pid, int host_status, const
 	return false;
 }
 
-/* A clone that died before anybody had written its id: its parent is about to, or is dead and settle_unborn ran. */
+/* Is a clone under way whose parent may yet enter a process id? */
+static bool any_unborn(struct supervisor *s)
+{
+	for (u32 i = 0; record_used(s, i); i++)
+		if (s->family.kin->members[i].state == MEMBER_CLONING && s->family.kin->members[i].host_pid == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A clone that died before anybody had written its id: its parent is about to, or is dead and settle_unborn ran; then
+ * nobody will ever name it. The look at the unborn comes first: who enters an id afterwards is found by the search.
+ */
 void members_retry_unclaimed(struct supervisor *s)
 {
 	struct rusage none = { 0 };
 	u32 kept = 0;
+	bool unborn = s->unclaimed_count && any_unborn(s);
 
 	for (u32 i = 0; i < s->unclaimed_count; i++)
-		if (!member_claim(s, s->unclaimed[i], SIGKILL, &none))
+		if (!member_claim(s, s->unclaimed[i], SIGKILL, &none) && unborn)
 			s->unclaimed[kept++] = s->unclaimed[i];
 	s->unclaimed_count = kept;
 }

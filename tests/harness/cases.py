@@ -32,11 +32,15 @@ class Skipped(Exception):
 
 @dataclasses.dataclass
 class Case:
-    """One thing to check. An exclusive case runs while no other does."""
+    """One thing to check. An exclusive case runs while no other does.
+
+    Of tests/programs only the quick cases belong to `make test`.
+    """
 
     name: str
     check: Callable
     exclusive: bool = False
+    quick: bool = False
 
 
 def require(truth, text):

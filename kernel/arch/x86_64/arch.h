@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the rest of the kernel may know of the processor. The same interface serves both backends: a trap is a trap
- * whether it came through the IDT of a VM or through a host signal.
+ * What the rest of the kernel may know of the processor. The same interface serves both backends: a
+ * trap is a trap whether it came through the IDT of a VM or through a host signal.
  *
- * Who runs when: one vCPU per member. The kernel is never preempted by another thread of the member; an interrupt that
- * lands while kernel code runs (RIP in the kernel's window) only sets percpu->irq_pending, which the way out to the
- * application looks at. Kernel code never touches FPU, SSE, FS or GS: these belong to the application and stay in the
- * registers until context_switch or fpu_save.
+ * Who runs when: one vCPU per member. The kernel is never preempted by another thread of the
+ * member; an interrupt that lands while kernel code runs (RIP in the kernel's window) only sets
+ * percpu->irq_pending, which the way out to the application looks at. Kernel code never touches
+ * FPU, SSE, FS or GS: these belong to the application and stay in the registers until
+ * context_switch or fpu_save.
  */
 #ifndef KERNEL_ARCH_ARCH_H
 #define KERNEL_ARCH_ARCH_H
@@ -17,14 +18,17 @@
 
 struct thread;
 
-/* At PERCPU_ADDR, so that assembly reaches it with absolute addresses. Offsets of the first fields are in entry.S. */
+/*
+ * At PERCPU_ADDR, so that assembly reaches it with absolute addresses. Offsets of the first fields
+ * are in entry.S.
+ */
 struct percpu {
 	u64 kstack_top;           /* 0: current thread's kernel stack, where its trapframe ends */
 	u64 user_rsp;             /* 8: scratch of the entry paths */
 	struct thread *current;   /* 16 */
 	u32 irq_pending;          /* 24: an interrupt arrived while the kernel ran */
 	u32 reserved;
-	_Atomic u32 *attention;   /* 32: in kin: others store 1 when the current process should look at its signals */
+	_Atomic u32 *attention;   /* 32: in kin: others store 1: look at signals on the way out */
 	u64 scratch[11];          /* 40: entry paths only */
 	u64 host_fsbase;          /* 128: process backend */
 	u64 pad[15];
@@ -40,25 +44,31 @@ enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_FETCH = 16 };
 
 void arch_init(void);
 
-/* Starts (or resumes) the application with these registers; the frame is consumed. Runs exit work first. */
+/*
+ * Starts (or resumes) the application with these registers; the frame is consumed. Runs exit work
+ * first.
+ */
 _Noreturn void arch_return_to_user(struct trapframe *frame);
 
-/* Makes t's first switch-in return to the application with a copy of the frame at the top of its kernel stack. */
-void arch_thread_init(struct thread *t, const struct trapframe *frame);
 /* Makes t's first switch-in call fn(arg) on its kernel stack. fn must not return. */
 void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg);
-/* Saves FPU, FS, GS and kernel context of the current thread, loads next's. Sets percpu->current and kstack_top. */
+/*
+ * Saves FPU, FS, GS and kernel context of the current thread, loads next's. Sets percpu->current
+ * and kstack_top.
+ */
 void context_switch(struct thread *next);
 
 /*
- * Fork: saves the current thread (kernel context, FPU, bases) in its own memory and makes the clone hypercall.
- * Returns 0 in the parent (or -errno), 1 in the clone, whose registers, FPU and FS/GS are the thread's.
+ * Fork: saves the current thread (kernel context, FPU, bases) in its own memory and makes the clone
+ * hypercall. Returns 0 in the parent (or -errno), 1 in the clone, whose registers, FPU and FS/GS
+ * are the thread's.
  */
 int arch_clone(u32 member);
 
 /* FPU state in XSAVE standard format, 64-byte aligned, BOOT_INFO->xsave_size bytes. */
 void fpu_save(void *area);
-void fpu_restore(const void *area); /* the area must be valid: fpu_area_sanitize first if the application wrote it */
+/* The area must be valid: fpu_area_sanitize first if the application wrote it. */
+void fpu_restore(const void *area);
 int fpu_area_sanitize(void *area, u32 size); /* 0 or -EINVAL */
 void fpu_reset(void *area); /* fills area with the initial state of a new program */
 
@@ -80,10 +90,10 @@ static inline void cpu_relax(void)
 }
 
 /*
- * Application memory. Any address may be passed; a fault that the address space cannot serve ends the copy.
- * copy_in/copy_out: 0 or -EFAULT. copy_some: bytes NOT copied. string_in: length without NUL, -EFAULT, or -ENAMETOOLONG if no
- * NUL within size. Kernel and kin addresses are legal on the kernel's side; an application's pointer into the
- * kernel's window is -EFAULT on its side.
+ * Application memory. Any address may be passed; a fault that the address space cannot serve ends
+ * the copy. copy_in/copy_out: 0 or -EFAULT. copy_some: bytes NOT copied. string_in: length without
+ * NUL, -EFAULT, or -ENAMETOOLONG if no NUL within size. Kernel and kin addresses are legal on the
+ * kernel's side; an application's pointer into the kernel's window is -EFAULT on its side.
  */
 int copy_in(void *dst, const void *user_src, size_t n);
 int copy_out(void *user_dst, const void *src, size_t n);
@@ -98,8 +108,12 @@ int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found);
 /* Called by the entry code. In kernel/arch/x86_64/trap.c. */
 void trap_handle(struct trapframe *frame, u64 vector, u64 error, u64 cr2);
 
-/* The redirected call sites (redirect.c). Called for each `syscall` that trapped; rip is the address after it. */
+/*
+ * The redirected call sites (redirect.c). Called for each `syscall` that trapped; rip is the
+ * address after it.
+ */
 void redirect_site(u64 rip);
-void redirect_range_gone(u64 addr, u64 len); /* text was unmapped or replaced: its stubs may be reused */
+/* Text was unmapped or replaced: its stubs may be reused. */
+void redirect_range_gone(u64 addr, u64 len);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The kernel's image header, its first instructions, and the way of a system call into the kernel and back.
+ * The kernel's image header, its first instructions, and the way of a system call into the kernel
+ * and back.
  *
- * Everything but the first lines of lstar_stub runs at CPL 3, and so does that on a KVM that runs guests in ring 3 (there
- * `syscall` keeps the privilege level and sysret faults, so that the ways back are iretq and jmp). Interrupts may arrive at
- * any instruction: within the kernel's window they only set percpu->irq_pending (abi/image.h). What lies in the section
- * .stubs may run without a kernel stack: it never faults, and it touches no memory below the application's RSP.
+ * Everything but the first lines of lstar_stub runs at CPL 3, and so does that on a KVM that runs
+ * guests in ring 3 (there `syscall` keeps the privilege level and sysret faults, so that the ways
+ * back are iretq and jmp). Interrupts may arrive at any instruction: within the kernel's window
+ * they only set percpu->irq_pending (abi/image.h). What lies in the section .stubs may run without
+ * a kernel stack: it never faults, and it touches no memory below the application's RSP.
  */
 #include "kernel/arch/x86_64/offsets.h"
 
@@ -43,7 +45,10 @@ hypercall_kvm:
 hypercall_return:
 	ret
 
-	/* Drops all cached translations: exceptions.S recognises the address and reloads CR3 in ring 0. Clobbers RAX. */
+	/*
+	 * Drops all cached translations: exceptions.S recognises the address and reloads CR3 in ring 0.
+	 * Clobbers RAX.
+	 */
 	.balign 16
 	.globl tlb_flush_kvm, tlb_flush_return
 tlb_flush_kvm:
@@ -77,7 +82,10 @@ lstar_stub:
 	mov $trap_return_frame, %esp
 	iretq
 
-	/* The trapframe of a system call, except for flags. RAX: number. RCX: address to return to. R11 must hold flags after it. */
+	/*
+	 * The trapframe of a system call, except for flags. RAX: number. RCX: address to return to. R11
+	 * must hold flags after it.
+	 */
 	.macro PUSH_CALL_TOP
 	mov %rsp, CPU_USER_RSP
 	mov CPU_KSTACK_TOP, %rsp
@@ -122,8 +130,8 @@ syscall_trap_entry:
 	jmp syscall_trapped
 
 	/*
-	 * From the stub of a redirected site, on the application's stack: RCX = address after the site's kept `syscall`, RAX =
-	 * number, everything else the application's.
+	 * From the stub of a redirected site, on the application's stack: RCX = address after the
+	 * site's kept `syscall`, RAX = number, everything else the application's.
 	 */
 	.balign 64
 	.globl syscall_direct_entry
@@ -144,8 +152,9 @@ direct_call:
 	add $8, %rsp
 
 	/*
-	 * The way out. RSP = the frame at the top of the thread's kernel stack. An interrupt from here to exit_end goes back to
-	 * exit_restart: the frame is only read (or written with what it must hold), so that any part may run twice.
+	 * The way out. RSP = the frame at the top of the thread's kernel stack. An interrupt from here
+	 * to exit_end goes back to exit_restart: the frame is only read (or written with what it must
+	 * hold), so that any part may run twice.
 	 */
 	.globl exit_restart
 exit_restart:
@@ -252,7 +261,10 @@ exit_bad_rip:
 	mov %rbx, %rsp
 	jmp exit_restart
 
-	/* abi/image.h: RSP = RDI = frame, RSI = vector, RDX = error code, RCX = CR2. exceptions.S arrives here as well. */
+	/*
+	 * abi/image.h: RSP = RDI = frame, RSI = vector, RDX = error code, RCX = CR2. exceptions.S
+	 * arrives here as well.
+	 */
 	.balign 16
 	.globl host_trap_entry
 host_trap_entry:

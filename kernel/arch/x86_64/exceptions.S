@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Exceptions of the VM (kvm only). The processor switches to CPL 0 and IST stack 1; a stub leaves for CPL 3 at once through a
- * constant frame, because ring 0 may be emulated at a microsecond per instruction. What the processor pushed lies at
- * fixed addresses; code at CPL 3 moves it into a trapframe on the thread's kernel stack, and only then may the next exception
- * come. Interrupts arrive in between but use no stack (abi/image.h).
+ * Exceptions of the VM (kvm only). The processor switches to CPL 0 and IST stack 1; a stub leaves
+ * for CPL 3 at once through a constant frame, because ring 0 may be emulated at a microsecond per
+ * instruction. What the processor pushed lies at fixed addresses; code at CPL 3 moves it into a
+ * trapframe on the thread's kernel stack, and only then may the next exception come. Interrupts
+ * arrive in between but use no stack (abi/image.h).
  */
 #include "kernel/arch/x86_64/offsets.h"
 
@@ -123,7 +124,10 @@ exception_common:
 	mov CPU_EXC_CR2, %rcx
 	jmp host_trap_entry
 
-	/* A single step into a redirected call goes on without TF; AC makes syscall_direct_entry look at percpu->stepped. */
+	/*
+	 * A single step into a redirected call goes on without TF; AC makes syscall_direct_entry look
+	 * at percpu->stepped.
+	 */
 exception_in_stub:
 	cmp $1, %eax
 	jne 1f

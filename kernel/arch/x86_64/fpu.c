@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * FPU, SSE and AVX state of the application, and its FS and GS bases. The kernel never uses them, so that they stay in the
- * registers until another thread runs. Format: XSAVE standard format (Intel SDM volume 1, chapter 13).
+ * FPU, SSE and AVX state of the application, and its FS and GS bases. The kernel never uses them,
+ * so that they stay in the registers until another thread runs. Format: XSAVE standard format
+ * (Intel SDM volume 1, chapter 13).
  */
 #include <asm/errno.h>
 
@@ -41,14 +42,20 @@ void fpu_save(void *area)
 	h->xcomp_bv = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(h->reserved); i++)
 		h->reserved[i] = 0;
-	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+			 : "memory");
 }
 
 void fpu_restore(const void *area)
 {
 	u64 mask = BOOT_INFO->xsave_mask;
 
-	__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+			 : "memory");
 }
 
 /* Whatever XRSTOR would fault on is refused or, as Linux does, masked. */
@@ -79,8 +86,8 @@ void fpu_reset(void *area)
 }
 
 /*
- * The bases. Where the processor or its kernel offers no FSGSBASE (process backend only) the monitor sets FS for us, what was set is
- * remembered here, and GS stays the host's.
+ * The bases. Where the processor or its kernel offers no FSGSBASE (process backend only) the
+ * monitor sets FS for us, what was set is remembered here, and GS stays the host's.
  */
 static u64 fs_set, gs_set;
 

@@ -12,7 +12,8 @@
 
 CHECK_CPU(CPU_KSTACK_TOP, kstack_top);
 CHECK_CPU(CPU_USER_RSP, user_rsp);
-CHECK(CPU_CURRENT == CPU_USER_RSP + 8 && CPU_IRQ_PENDING == CPU_CURRENT + 8); /* `current` is a macro */
+/* `current` is a macro: it lies between its neighbours. */
+CHECK(CPU_CURRENT == CPU_USER_RSP + 8 && CPU_IRQ_PENDING == CPU_CURRENT + 8);
 CHECK_CPU(CPU_IRQ_PENDING, irq_pending);
 CHECK_CPU(CPU_ATTENTION, attention);
 CHECK_CPU(CPU_EXC_RAX, scratch[0]);

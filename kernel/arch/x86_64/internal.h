@@ -7,7 +7,6 @@
 
 /* entry.S, switch.S */
 void stack_switch(struct thread *from, struct thread *to);
-void thread_enter_user(void);
 void thread_enter_kernel(void);
 int clone_save(struct thread *self, u32 member);
 _Noreturn void frame_resume(struct trapframe *frame);
@@ -39,7 +38,10 @@ void paging_kvm_init(void);
 void tlb_flush_pending(void); /* does what was put off; before every return to the application */
 extern const struct paging_ops paging_kvm_ops, paging_process_ops;
 
-/* Is [addr, +len) legal as an application's pointer: nothing of the kernel's window, of kin, or above the application? */
+/*
+ * Is [addr, +len) legal as an application's pointer: nothing of the kernel's window, of kin, or
+ * above the application?
+ */
 bool user_range_ok(u64 addr, u64 len);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What assembly knows of C: absolute addresses of struct percpu's fields, offsets into struct trapframe and struct
- * thread, segment selectors, masks of RFLAGS. init.c asserts that they are right. Plain macros only.
+ * What assembly knows of C: absolute addresses of struct percpu's fields, offsets into struct
+ * trapframe and struct thread, segment selectors, masks of RFLAGS. init.c asserts that they are
+ * right. Plain macros only.
  */
 #ifndef KERNEL_ARCH_OFFSETS_H
 #define KERNEL_ARCH_OFFSETS_H
@@ -52,7 +53,10 @@
 #define USER_CS 0x33
 #define USER_DS 0x2b
 
-/* An exception's frame at the top of IST stack 1; the error code, where there is one, lies below RIP. */
+/*
+ * An exception's frame at the top of IST stack 1; the error code, where there is one, lies below
+ * RIP.
+ */
 #define IST_TOP (IST_STACKS_ADDR + IST_STACK_SIZE)
 #define IST_ERROR (IST_TOP - 48)
 #define IST_RIP (IST_TOP - 40)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hardware's view of the address space: page tables of the VM (kvm), or mappings of the host process (process).
- * mm/ decides, this obeys. Both implementations stand behind one const table chosen at boot.
- * All addresses and lengths are page-aligned. Ranges never touch the kernel's window.
+ * The hardware's view of the address space: page tables of the VM (kvm), or mappings of the host
+ * process (process). mm/ decides, this obeys. Both implementations stand behind one const table
+ * chosen at boot. All addresses and lengths are page-aligned. Ranges never touch the kernel's
+ * window.
  */
 #ifndef KERNEL_ARCH_PAGING_H
 #define KERNEL_ARCH_PAGING_H
@@ -11,21 +12,30 @@
 
 struct paging_ops {
 	/*
-	 * Private memory: make [va, +len) accessible with prot (PROT_*). Below PRIVATE_END identity; the memory is
-	 * fresh zero pages if fresh (hypercall map_anon or known zero), else what map_file put there before.
-	 * kvm: populates slots, writes PTEs (2 MiB where aligned). 0, -ENOMEM.
+	 * Private memory: make [va, +len) accessible with prot (PROT_*). Below PRIVATE_END identity;
+	 * the memory is fresh zero pages if fresh (hypercall map_anon or known zero), else what
+	 * map_file put there before. kvm: populates slots, writes PTEs (2 MiB where aligned). 0,
+	 * -ENOMEM.
 	 */
 	int (*map_private)(u64 va, u64 len, int prot, bool fresh);
-	/* Pages of kin at va: kin_addr is the address in [KIN_BASE, KIN_END) of the first; contiguous. */
+	/*
+	 * Pages of kin at va: kin_addr is the address in [KIN_BASE, KIN_END) of the first; contiguous.
+	 */
 	int (*map_kin)(u64 va, u64 len, u64 kin_addr, int prot);
 	/* Private copy-on-write file pages at va (hypercall map_file, then accessible). */
 	int (*map_file)(u64 va, u64 len, int prot, int handle, u64 offset);
 	int (*protect)(u64 va, u64 len, int prot);
-	/* Inaccessible; private pages are given back to the host. kin tells that the range was mapped by map_kin. */
+	/*
+	 * Inaccessible; private pages are given back to the host. kin tells that the range was mapped
+	 * by map_kin.
+	 */
 	int (*unmap)(u64 va, u64 len, bool kin);
 	/* MADV_DONTNEED on private memory. */
 	int (*discard)(u64 va, u64 len);
-	/* Make sure the monitor has memory behind this part of kin (kvm: slot and PTEs); called by the kin allocator. */
+	/*
+	 * Make sure the monitor has memory behind this part of kin (kvm: slot and PTEs); called by the
+	 * kin allocator.
+	 */
 	int (*kin_populate)(u64 addr, u64 len);
 };
 

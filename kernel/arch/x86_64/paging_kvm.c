@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Paging in the kvm backend: four-level page tables that the kernel owns. The monitor built the first ones (the kernel's window
- * and the first chunk of kin) in boot_tables; new tables come from the kernel's heap, where address = guest-physical address.
+ * Paging in the kvm backend: four-level page tables that the kernel owns. The monitor built the
+ * first ones (the kernel's window and the first chunk of kin) in boot_tables; new tables come from
+ * the kernel's heap, where address = guest-physical address.
  *
- * An entry becomes present only after the memory slot behind it exists: chunks of SLOT_CHUNK bytes are asked for by hypercall
- * once and remembered, which a clone inherits along with its slots. Everything is user-accessible, because the kernel runs
- * at CPL 3 as well. Accessed and dirty bits are set from the start: nobody reads them.
+ * An entry becomes present only after the memory slot behind it exists: chunks of SLOT_CHUNK bytes
+ * are asked for by hypercall once and remembered, which a clone inherits along with its slots.
+ * Everything is user-accessible, because the kernel runs at CPL 3 as well. Accessed and dirty bits
+ * are set from the start: nobody reads them.
  *
- * The processor's cached translations are dropped lazily, before the next return to the application: with identity mapping a
- * stale entry can only be too permissive, for the kernel's own accesses in between it leads to the right memory. Entries that
- * lead elsewhere (kin) are dropped at once. Tables that went out of use are freed after that, never before.
+ * The processor's cached translations are dropped lazily, before the next return to the
+ * application: with identity mapping a stale entry can only be too permissive, for the kernel's own
+ * accesses in between it leads to the right memory. Entries that lead elsewhere (kin) are dropped
+ * at once. Tables that went out of use are freed after that, never before.
  */
 #include <asm/errno.h>
 #include <linux/mman.h>
@@ -150,7 +153,10 @@ static bool is_leaf(u64 entry, u32 level)
 	return level == 1 || entry & PTE_PS;
 }
 
-/* The table below *entry, made if need be. Only MAP makes new ones; PROTECT and UNMAP split a large entry. */
+/*
+ * The table below *entry, made if need be. Only MAP makes new ones; PROTECT and UNMAP split a large
+ * entry.
+ */
 static u64 *table_below(u64 *entry, u32 level)
 {
 	u64 old = *entry, *table;
@@ -181,7 +187,9 @@ static u64 leaf_changed(const struct change *c, u64 old, u64 va, u32 level)
 	return 0;
 }
 
-/* Can [va, next) be one entry of this level after the change? step: bytes that an entry stands for. */
+/*
+ * Can [va, next) be one entry of this level after the change? step: bytes that an entry stands for.
+ */
 static bool wants_leaf(const struct change *c, u64 entry, u64 va, u64 next, u64 step, u32 level)
 {
 	if (level == 1)
@@ -204,7 +212,10 @@ static void entry_change(struct change *c, u64 *entry, u64 va, u32 level)
 		return;
 	}
 	*entry = leaf_changed(c, old, va, level);
-	/* Even where nothing differs: a fault on a present entry means that the processor holds an older one. */
+	/*
+	 * Even where nothing differs: a fault on a present entry means that the processor holds an
+	 * older one.
+	 */
 	c->flush |= (old & PTE_P) != 0;
 }
 
@@ -225,7 +236,10 @@ static int range_change(struct change *c, u64 *table, u32 level, u64 va, u64 end
 		}
 		below = table_below(entry, level);
 		if (!below && c->kind != CHANGE_MAP) {
-			/* No memory to split a large entry: all of it goes, and mm_fault brings back what should stay. */
+			/*
+			 * No memory to split a large entry: all of it goes, and mm_fault brings back what
+			 * should stay.
+			 */
 			*entry = 0;
 			c->flush = true;
 			continue;
@@ -271,7 +285,10 @@ static int map_private(u64 va, u64 len, int prot, bool fresh)
 	return err ? err : change(&c, va, len);
 }
 
-/* Identity, in whole chunks, so that 2 MiB entries do and faults are few. A chunk of kin has its slot and entries, or neither. */
+/*
+ * Identity, in whole chunks, so that 2 MiB entries do and faults are few. A chunk of kin has its
+ * slot and entries, or neither.
+ */
 static int kin_populate(u64 addr, u64 len)
 {
 	struct change c = { .kind = CHANGE_MAP, .bits = PTE_P | PTE_W | PTE_NX };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Paging in the process backend: the host's mappings are the page tables. Kin is mapped whole at its own address by the monitor. */
+/*
+ * Paging in the process backend: the host's mappings are the page tables. Kin is mapped whole at
+ * its own address by the monitor.
+ */
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/internal.h"

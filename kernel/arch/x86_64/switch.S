@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Changing kernel stacks: between the threads of a member, into a new thread, and into the clone of a VM. A stack that is
- * left holds the callee-saved registers and a return address; thread->ksp points to them.
+ * Changing kernel stacks: between the threads of a member, into a new thread, and into the clone of
+ * a VM. A stack that is left holds the callee-saved registers and a return address; thread->ksp
+ * points to them.
  */
 #include "kernel/arch/x86_64/offsets.h"
 
@@ -37,12 +38,7 @@ stack_switch:
 	RESTORE_CALLEE
 	ret
 
-	/* A new thread's first return address: RSP = the frame at the top of its stack. */
-	.globl thread_enter_user
-thread_enter_user:
-	jmp exit_restart
-
-	/* The same for a kernel function: RBX = fn, R12 = arg. */
+	/* A new thread's first return address. RBX = fn, R12 = arg. */
 	.globl thread_enter_kernel
 thread_enter_kernel:
 	mov %r12, %rdi
@@ -51,8 +47,8 @@ thread_enter_kernel:
 	ud2
 
 	/*
-	 * int clone_save(struct thread *self, u32 member): makes the clone hypercall. The clone's snapshot of this stack is
-	 * intact from ksp upwards, whatever the parent does with it later.
+	 * int clone_save(struct thread *self, u32 member): makes the clone hypercall. The clone's
+	 * snapshot of this stack is intact from ksp upwards, whatever the parent does with it later.
 	 */
 	.balign 16
 	.globl clone_save
@@ -66,7 +62,10 @@ clone_save:
 	RESTORE_CALLEE
 	ret
 
-	/* First instructions of a cloned VM: constant registers, memory as at the hypercall. Returns 1 from clone_save. */
+	/*
+	 * First instructions of a cloned VM: constant registers, memory as at the hypercall. Returns 1
+	 * from clone_save.
+	 */
 	.globl clone_entry
 clone_entry:
 	mov CPU_CURRENT, %rax
@@ -78,7 +77,10 @@ clone_entry:
 	RESTORE_CALLEE
 	ret
 
-	/* _Noreturn void frame_resume(struct trapframe *): the frame is at the top of the current thread's stack. */
+	/*
+	 * _Noreturn void frame_resume(struct trapframe *): the frame is at the top of the current
+	 * thread's stack.
+	 */
 	.globl frame_resume
 frame_resume:
 	mov %rdi, %rsp

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Threads as the processor sees them: starting one, switching between them, and carrying one into the clone of a VM. */
+/*
+ * Threads as the processor sees them: starting one, switching between them, and carrying one into
+ * the clone of a VM.
+ */
 #include "kernel/arch/x86_64/internal.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/host/host.h"
@@ -25,36 +28,23 @@ void thread_load_registers(struct thread *t)
 	gsbase_set(t->gsbase);
 }
 
-/* The room for a trapframe at the top of the stack stays free below every kind of first frame. */
-static struct switch_frame *first_frame(struct thread *t)
-{
-	struct switch_frame *s = (struct switch_frame *)thread_frame(t) - 1;
-
-	memset(s, 0, sizeof(*s));
-	t->ksp = (u64)s;
-	return s;
-}
-
-void arch_thread_init(struct thread *t, const struct trapframe *frame)
-{
-	struct switch_frame *s = first_frame(t);
-
-	*thread_frame(t) = *frame;
-	s->rip = (u64)thread_enter_user;
-}
-
 void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
 {
-	struct switch_frame *s = first_frame(t);
+	/* Below the room for the trapframe. */
+	struct switch_frame *s = (struct switch_frame *)thread_frame(t) - 1;
 
-	s->rbx = (u64)fn;
-	s->r12 = (u64)arg;
-	s->rip = (u64)thread_enter_kernel;
+	*s = (struct switch_frame){
+		.rbx = (u64)fn,
+		.r12 = (u64)arg,
+		.rip = (u64)thread_enter_kernel,
+	};
+	t->ksp = (u64)s;
 }
 
 /*
- * From no thread (boot) or the current one to next, whose saved FPU state and bases must be valid. If the current thread never runs
- * again its stack may be freed once another stack is in use, by whoever runs then.
+ * From no thread (boot) or the current one to next, whose saved FPU state and bases must be valid.
+ * If the current thread never runs again its stack may be freed once another stack is in use, by
+ * whoever runs then.
  */
 void context_switch(struct thread *next)
 {

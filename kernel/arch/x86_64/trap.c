@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Exceptions and interrupts once they are a trapframe. The application's become the signals that Linux sends (signal(7),
- * sigaction(2); si_code and si_addr as arch/x86's handlers fill them). The kernel's own are demand for application memory or for a
- * part of kin that this member has not seen yet; anything else is a bug and ends the member.
+ * Exceptions and interrupts once they are a trapframe. The application's become the signals that
+ * Linux sends (signal(7), sigaction(2); si_code and si_addr as arch/x86's handlers fill them). The
+ * kernel's own are demand for application memory or for a part of kin that this member has not seen
+ * yet; anything else is a bug and ends the member.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -17,11 +18,24 @@
 
 /* Vectors, Intel SDM volume 3, table 6-1. */
 enum {
-	VEC_DE = 0, VEC_DB = 1, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6, VEC_TS = 10, VEC_NP = 11,
-	VEC_SS = 12, VEC_GP = 13, VEC_PF = 14, VEC_MF = 16, VEC_AC = 17, VEC_XM = 19,
+	VEC_DE = 0,
+	VEC_DB = 1,
+	VEC_BP = 3,
+	VEC_OF = 4,
+	VEC_BR = 5,
+	VEC_UD = 6,
+	VEC_TS = 10,
+	VEC_NP = 11,
+	VEC_SS = 12,
+	VEC_GP = 13,
+	VEC_PF = 14,
+	VEC_MF = 16,
+	VEC_AC = 17,
+	VEC_XM = 19,
 };
 
 #define TF 0x100ul
+#define INSN_INT1 0xf1
 
 struct fault_pair {
 	u64 insn, fixup;
@@ -41,15 +55,17 @@ static bool fixup(struct trapframe *f)
 
 static _Noreturn void trap_panic(const struct trapframe *f, u64 vector, u64 error, u64 cr2)
 {
-	kpanic("exception %lu in the kernel: rip %lx error %lx cr2 %lx rsp %lx rflags %lx rax %lx rbx %lx "
-	       "rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx "
-	       "r15 %lx", vector, f->rip, error, cr2, f->rsp, f->rflags, f->rax, f->rbx, f->rcx, f->rdx,
-	       f->rsi, f->rdi, f->rbp, f->r8, f->r9, f->r10, f->r11, f->r12, f->r13, f->r14, f->r15);
+	kpanic("exception %lu in the kernel: rip %lx error %lx cr2 %lx rsp %lx rflags %lx "
+	       "rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx r8 %lx r9 %lx "
+	       "r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx",
+	       vector, f->rip, error, cr2, f->rsp, f->rflags, f->rax, f->rbx, f->rcx, f->rdx, f->rsi,
+	       f->rdi, f->rbp, f->r8, f->r9, f->r10, f->r11, f->r12, f->r13, f->r14, f->r15);
 }
 
 _Noreturn void trap_in_stub(u64 vector, u64 rip, u64 error, u64 cr2, u64 rsp)
 {
-	kpanic("exception %lu in an entry path: rip %lx error %lx cr2 %lx rsp %lx", vector, rip, error, cr2, rsp);
+	kpanic("exception %lu in an entry path: rip %lx error %lx cr2 %lx rsp %lx", vector, rip, error,
+	       cr2, rsp);
 }
 
 static void trap_kernel(struct trapframe *f, u64 vector, u64 error, u64 cr2)
@@ -108,6 +124,19 @@ static void fault_simd(u64 rip)
 		signal_fault(SIGFPE, code, rip);
 }
 
+/*
+ * A single step, unless the instruction was int1: the flag itself may have been cleared by what was
+ * stepped over.
+ */
+static int debug_code(const struct trapframe *f)
+{
+	u8 insn = 0;
+
+	if (f->rflags & TF || copy_in(&insn, (void *)(f->rip - 1), 1) || insn != INSN_INT1)
+		return TRAP_TRACE;
+	return TRAP_BRKPT;
+}
+
 static void fault_page(u64 error, u64 cr2)
 {
 	int code = SEGV_MAPERR, sig;
@@ -128,7 +157,7 @@ static void trap_user(struct trapframe *f, u64 vector, u64 error, u64 cr2)
 	switch (vector) {
 	case VEC_PF: fault_page(error, cr2); break;
 	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, f->rip); break;
-	case VEC_DB: signal_fault(SIGTRAP, f->rflags & TF ? TRAP_TRACE : TRAP_BRKPT, f->rip); break;
+	case VEC_DB: signal_fault(SIGTRAP, debug_code(f), f->rip); break;
 	case VEC_BP: signal_fault(SIGTRAP, SI_KERNEL, 0); break;
 	case VEC_UD: signal_fault(SIGILL, ILL_ILLOPN, f->rip); break;
 	case VEC_MF: fault_x87(f->rip); break;
@@ -171,7 +200,9 @@ void arch_exit_work(struct trapframe *frame)
 	exit_work(frame);
 }
 
-/* A signal context, or the address of a handler, names no address: Linux' return faults likewise. */
+/*
+ * A signal context, or the address of a handler, names no address: Linux' return faults likewise.
+ */
 void arch_exit_bad_rip(struct trapframe *frame)
 {
 	signal_fault(SIGSEGV, SI_KERNEL, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The instructions that touch application memory. Each that may fault has a pair in .extable: where it is, and where to go on
- * when the address space cannot serve the address (trap.c). All follow the C calling convention.
+ * The instructions that touch application memory. Each that may fault has a pair in .extable: where
+ * it is, and where to go on when the address space cannot serve the address (trap.c). All follow
+ * the C calling convention.
  */
 
 	.macro MAY_FAULT fixup
@@ -14,8 +15,8 @@
 	.section .text
 
 	/*
-	 * size_t user_copy(void *dst, const void *src, size_t n): bytes not copied. Short copies go by words; a word that
-	 * faults is tried again by bytes, so that the count is exact.
+	 * size_t user_copy(void *dst, const void *src, size_t n): bytes not copied. Short copies go by
+	 * words; a word that faults is tried again by bytes, so that the count is exact.
 	 */
 	.balign 32
 	.globl user_copy

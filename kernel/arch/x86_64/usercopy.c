@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Copies between the kernel and the application. Both share the address space, so that the checks here are what keeps a system
- * call from reading or writing kernel memory on the application's behalf; that is for correct errors (EFAULT), the boundary of a
- * member is its monitor.
+ * Copies between the kernel and the application. Both share the address space, so that the checks
+ * here are what keeps a system call from reading or writing kernel memory on the application's
+ * behalf; that is for correct errors (EFAULT), the boundary of a member is its monitor.
  */
 #include <asm/errno.h>
 
@@ -22,7 +22,10 @@ bool user_range_ok(u64 addr, u64 len)
 		return false;
 	if (addr >= KIN_END || addr + len <= KERNEL_BASE)
 		return true;
-	/* Between the two parts of the kernel's window lies application code: the vDSO and displaced calls. */
+	/*
+	 * Between the two parts of the kernel's window lies application code: the vDSO and displaced
+	 * calls.
+	 */
 	return !overlaps(addr, len, KERNEL_BASE, VDSO_ADDR) &&
 	       !overlaps(addr, len, SITE_STUBS_ADDR, KERNEL_END) &&
 	       !overlaps(addr, len, KIN_BASE, KIN_END);
@@ -78,7 +81,10 @@ int clear_out(void *user_dst, size_t n)
 	return 0;
 }
 
-/* In steps that do not cross a page, so that a string that ends before an unmapped page is read in full. */
+/*
+ * In steps that do not cross a page, so that a string that ends before an unmapped page is read in
+ * full.
+ */
 s64 string_in(char *dst, const void *user_src, size_t size)
 {
 	u64 src = (u64)user_src;

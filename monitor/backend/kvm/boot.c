@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Before a fresh member's first instruction: the processor's tables in guest memory and what all its vCPUs will be like. The guest
- * starts in 64-bit mode at CPL 3. Ring 0 exists only for the kernel's stubs: every gate leads there on IST stack 1, and no
- * interrupt is ever injected as such (run.c). Tables: AMD APM volume 2, chapters 4, 5, 8 and 12.
+ * Before a fresh member's first instruction: the processor's tables in guest memory and what all
+ * its vCPUs will be like. The guest starts in 64-bit mode at CPL 3. Ring 0 exists only for the
+ * kernel's stubs: every gate leads there on IST stack 1, and no interrupt is ever injected as such
+ * (run.c). Tables: AMD APM volume 2, chapters 4, 5, 8 and 12.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +33,10 @@ enum { BOOT_PML4, BOOT_PDPT, BOOT_PD, BOOT_PT, BOOT_KIN_PD = 7 };
 #define CR4_VALUE 0x50620ull    /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PAE */
 #define EFER_VALUE 0xd01ull     /* NXE LMA LME SCE */
 
-/* x87, SSE, AVX, AVX-512. Not: bounds registers, protection keys, AMX (needs permission per process). */
+/*
+ * x87, SSE, AVX, AVX-512. Not: bounds registers, protection keys, AMX (needs permission per
+ * process).
+ */
 #define XCR0_WANTED 0xe7ull
 #define XSAVE_LEGACY_SIZE 576
 #define CPUID7_EBX_FSGSBASE 1u
@@ -44,10 +48,16 @@ static u64 *boot_table(const struct kvm_state *s, int i)
 	return (u64 *)(s->image.boot_tables + (u64)i * PAGE_SIZE);
 }
 
+/* The last-level table of an address in the 4 KiB part of the window. */
+static u64 *window_table(const struct kvm_state *s, u64 addr)
+{
+	return boot_table(s, BOOT_PT + (int)((addr - KERNEL_BASE) / HUGE_SIZE));
+}
+
 static void map_window(const struct kvm_state *s, u64 start, u64 end, u64 bits)
 {
 	for (u64 a = start; a < end; a += PAGE_SIZE)
-		boot_table(s, BOOT_PT + (int)((a - KERNEL_BASE) / HUGE_SIZE))[a / PAGE_SIZE % 512] = a | bits;
+		window_table(s, a)[a / PAGE_SIZE % 512] = a | bits;
 }
 
 static void build_page_tables(const struct kvm_state *s)
@@ -60,8 +70,7 @@ static void build_page_tables(const struct kvm_state *s)
 	for (u64 a = KIN_BASE; a < SLOT_KIN_BOOT_END; a += HUGE_SIZE)
 		boot_table(s, BOOT_KIN_PD)[a / HUGE_SIZE % 512] = a | WRITE | PTE_PS;
 	for (u64 a = KERNEL_BASE; a < KERNEL_HEAP; a += HUGE_SIZE)
-		boot_table(s, BOOT_PD)[a / HUGE_SIZE] =
-			(u64)boot_table(s, BOOT_PT + (int)((a - KERNEL_BASE) / HUGE_SIZE)) | TABLE;
+		boot_table(s, BOOT_PD)[a / HUGE_SIZE] = (u64)window_table(s, a) | TABLE;
 	for (u64 a = KERNEL_HEAP; a < KERNEL_HEAP_END; a += HUGE_SIZE)
 		boot_table(s, BOOT_PD)[a / HUGE_SIZE] = a | WRITE | PTE_PS;
 
@@ -92,8 +101,8 @@ static void build_descriptors(const struct kvm_state *s)
 	gdt[KERNEL_CS / 8 + 1] = 0x00cf93000000ffff; /* STAR's stack segment */
 	gdt[USER_DS / 8] = 0x00cff3000000ffff;
 	gdt[USER_CS / 8] = 0x00affb000000ffff;
-	gdt[TSS_SELECTOR / 8] = (0x8b0000000000ull | (sizeof(*tss) - 1)) + ((u64)(TSS_ADDR & 0xffffff) << 16) +
-				((u64)(TSS_ADDR >> 24) << 56);
+	gdt[TSS_SELECTOR / 8] = 0x8b0000000000ull | (sizeof(*tss) - 1) |
+				(u64)(TSS_ADDR & 0xffffff) << 16 | (u64)(TSS_ADDR >> 24) << 56;
 
 	memset(tss, 0, sizeof(*tss));
 	tss->rsp[0] = tss->ist[0] = IST_STACKS_ADDR + IST_STACK_SIZE;
@@ -120,7 +129,10 @@ static struct kvm_segment segment(u16 selector, u8 type, bool code)
 	};
 }
 
-/* The rest of sregs (APIC base) stays as a new vCPU has it: filled in by kvm_create for the first one. */
+/*
+ * The rest of sregs (APIC base) stays as a new vCPU has it: filled in by kvm_create for the first
+ * one.
+ */
 static void build_sregs(struct kvm_state *s)
 {
 	struct kvm_sregs *r = &s->sregs;
@@ -129,7 +141,11 @@ static void build_sregs(struct kvm_state *s)
 	r->ss = r->ds = r->es = r->fs = r->gs = segment(USER_DS, 3, false);
 	r->ldt = (struct kvm_segment){ .unusable = 1 };
 	r->tr = (struct kvm_segment){
-		.selector = TSS_SELECTOR, .base = TSS_ADDR, .limit = sizeof(struct tss) - 1, .present = 1, .type = 11,
+		.selector = TSS_SELECTOR,
+		.base = TSS_ADDR,
+		.limit = sizeof(struct tss) - 1,
+		.present = 1,
+		.type = 11,
 	};
 	r->gdt = (struct kvm_dtable){ .base = GDT_ADDR, .limit = GDT_SIZE - 1 };
 	r->idt = (struct kvm_dtable){ .base = IDT_ADDR, .limit = 32 * 16 - 1 };
@@ -161,7 +177,10 @@ static u32 xsave_size(struct kvm_state *s)
 	return size;
 }
 
-/* The host's processor as far as KVM can offer it. FSGSBASE some do not list though the guest has it; probe asked the host. */
+/*
+ * The host's processor as far as KVM can offer it. FSGSBASE some do not list though the guest has
+ * it; probe asked the host.
+ */
 static int choose_cpuid(struct member *m, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
@@ -176,7 +195,7 @@ static int choose_cpuid(struct member *m, struct error *err)
 				 "use --backend process", e->eax & 0xff, CPUID_PHYSICAL_BITS_MIN);
 	e = cpuid_find(s, 7, 0);
 	if (!e)
-		return error_set(err, 0, "the processor is too old for the kvm backend; use --backend process");
+		return error_set(err, 0, "the processor is too old for kvm; use --backend process");
 	e->ebx |= CPUID7_EBX_FSGSBASE;
 	e->ecx &= ~CPUID7_ECX_PKU;
 	e = cpuid_find(s, 0xd, 0);

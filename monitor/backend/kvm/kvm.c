@@ -13,7 +13,7 @@
 const unsigned long kvm_ioctls[] = {
 	KVM_RUN,                    /* enter the guest */
 	KVM_GET_REGS,               /* where an interrupt found it */
-	KVM_SET_REGS,               /* send it to the kernel's trap entry; a clone's first instruction */
+	KVM_SET_REGS,               /* send it to the kernel's trap entry; a clone's start */
 	KVM_SET_USER_MEMORY_REGION, /* hypercall populate; a clone's slots */
 	KVM_CREATE_VM,              /* from here on: a clone's VM */
 	KVM_CREATE_VCPU,
@@ -31,12 +31,18 @@ struct required {
 };
 
 static const struct required required[] = {
-	{ KVM_CAP_USER_MEMORY, "user memory" },     { KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
-	{ KVM_CAP_NR_MEMSLOTS, "memory slots" },    { KVM_CAP_XCRS, "XCR0" },
-	{ KVM_CAP_EXT_CPUID, "CPUID" },             { KVM_CAP_SYNC_MMU, "memory that the host manages" },
+	{KVM_CAP_USER_MEMORY, "user memory"},
+	{KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+	{KVM_CAP_NR_MEMSLOTS, "memory slots"},
+	{KVM_CAP_XCRS, "XCR0"},
+	{KVM_CAP_EXT_CPUID, "CPUID"},
+	{KVM_CAP_SYNC_MMU, "memory that the host manages"},
 };
 
-/* No VM is created on trial: destroying one costs milliseconds, and the first member's start says as much. */
+/*
+ * No VM is created on trial: destroying one costs milliseconds, and the first member's start says
+ * as much.
+ */
 static int probe_fd(int fd, struct error *err)
 {
 	if (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The kvm backend: one member in one VM with one vCPU, driven through /dev/kvm without an irqchip. Guest memory is this process'
- * own memory at the same addresses, so that a fork of the process copies it; what the child must make anew is the VM around it.
+ * The kvm backend: one member in one VM with one vCPU, driven through /dev/kvm without an irqchip.
+ * Guest memory is this process' own memory at the same addresses, so that a fork of the process
+ * copies it; what the child must make anew is the VM around it.
  *
- *	boot.c   page tables, descriptor tables, boot_info; what all VMs of this member and its clones share
+ *	boot.c   page and descriptor tables, boot_info; what a member's VM and its clones share
  *	vcpu.c   a VM and its vCPU, fresh or for a clone
  *	slots.c  memory slots, in chunks of SLOT_CHUNK
  *	memory.c the hypercalls that change what lies behind the slots
@@ -24,7 +25,10 @@
 #define GDT_ADDR CPU_TABLES_ADDR
 #define TSS_ADDR (CPU_TABLES_ADDR + 0x100)
 #define IDT_ADDR (CPU_TABLES_ADDR + 0x1000)
-/* Selectors. STAR derives its own from KERNEL_CS. User code and stack are those of Linux; there is no 32-bit code segment. */
+/*
+ * Selectors. STAR derives its own from KERNEL_CS. User code and stack are those of Linux; there is
+ * no 32-bit code segment.
+ */
 #define KERNEL_CS 0x10
 #define USER_DS 0x2b
 #define USER_CS 0x33

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What lies behind the slots. Anonymous memory was reserved once for the whole address space and is given back with
- * madvise, which keeps it one host mapping; only a range that may hold a file's pages is mapped afresh. Protection is the
- * guest's own page tables' business. KVM follows all changes through the host's MMU notifiers.
+ * What lies behind the slots. Anonymous memory was reserved once for the whole address space and is
+ * given back with madvise, which keeps it one host mapping; only a range that may hold a file's
+ * pages is mapped afresh. Protection is the guest's own page tables' business. KVM follows all
+ * changes through the host's MMU notifiers.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running the vCPU. What leaves it: a hypercall (`out` to HYPERCALL_PORT), MONITOR_SIGNAL, or an end.
+ * Running the vCPU. What leaves it: a hypercall (`out` to HYPERCALL_PORT), MONITOR_SIGNAL, or an
+ * end.
  *
- * Interrupts are not injected as vectors: that would need ring-0 code and a stack that a second interrupt could overwrite. Instead
- * the rule of abi/image.h is applied from here, where the vCPU stands still. In the kernel's window an interrupt only
- * sets percpu->irq_pending (and sends a kernel that is on its way out back to look); in application code the registers become a
- * trapframe on the thread's kernel stack and the vCPU goes on at host_trap_entry, as in the process backend. KVM allows this
- * whenever it reports ready_for_interrupt_injection: at an instruction boundary, nothing half delivered.
+ * Interrupts are not injected as vectors: that would need ring-0 code and a stack that a second
+ * interrupt could overwrite. Instead the rule of abi/image.h is applied from here, where the vCPU
+ * stands still. In the kernel's window an interrupt only sets percpu->irq_pending (and sends a
+ * kernel that is on its way out back to look); in application code the registers become a trapframe
+ * on the thread's kernel stack and the vCPU goes on at host_trap_entry, as in the process backend.
+ * KVM allows this whenever it reports ready_for_interrupt_injection: at an instruction boundary,
+ * nothing half delivered.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,12 +21,15 @@
 #define VECTOR_PF 14
 #define RFLAGS_VALUE 0x202ull
 
-/* For the signal handler, which has no other way to find its member. Set once, before the signal is unblocked. */
+/*
+ * For the signal handler, which has no other way to find its member. Set once, before the signal is
+ * unblocked.
+ */
 static struct member *handler_member;
 
 /*
- * Between KVM_RUNs immediate_exit makes the next one return at once (no interrupt is lost just before it); within one the
- * signal itself does.
+ * Between KVM_RUNs immediate_exit makes the next one return at once (no interrupt is lost just
+ * before it); within one the signal itself does.
  */
 static void on_interrupt(int sig, siginfo_t *info, void *context)
 {
@@ -84,14 +90,17 @@ static void set_regs(struct member *m, const struct kvm_regs *r)
 static void fill_frame(struct trapframe *f, const struct kvm_regs *r)
 {
 	*f = (struct trapframe){
-		.r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx,
-		.r11 = r->r11, .r10 = r->r10, .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx,
-		.rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi, .orig_rax = ~0ull, .rip = r->rip, .cs = USER_CS,
-		.rflags = r->rflags, .rsp = r->rsp, .ss = USER_DS,
+		.r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .r11 = r->r11, .r10 = r->r10,
+		.r9 = r->r9, .r8 = r->r8, .rbp = r->rbp, .rbx = r->rbx, .rax = r->rax, .rcx = r->rcx,
+		.rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi, .orig_rax = ~0ull,
+		.rip = r->rip, .cs = USER_CS, .rflags = r->rflags, .rsp = r->rsp, .ss = USER_DS,
 	};
 }
 
-/* The vCPU, stopped at r, goes on in the kernel with this trap. The stack pointers are the guest's: checked before use. */
+/*
+ * The vCPU, stopped at r, goes on in the kernel with this trap. The stack pointers are the guest's:
+ * checked before use.
+ */
 static void trap_enter(struct member *m, struct kvm_regs *r, u64 vector, u64 error, u64 cr2)
 {
 	u64 top = in_kernel(r->rip) ? ALIGN_DOWN(r->rsp, 16) : kstack_top();
@@ -166,7 +175,8 @@ static _Noreturn void exit_unexpected(struct member *m)
 		member_die(m, "the virtual processor cannot be entered (hardware reason 0x%llx)",
 			   run->fail_entry.hardware_entry_failure_reason);
 	case KVM_EXIT_INTERNAL_ERROR:
-		member_die(m, "KVM cannot go on (internal error %u, rip 0x%llx)", run->internal.suberror, r.rip);
+		member_die(m, "KVM cannot go on (internal error %u, rip 0x%llx)", run->internal.suberror,
+			   r.rip);
 	default:
 		member_die(m, "unexpected exit %u (rip 0x%llx)", run->exit_reason, r.rip);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Memory slots. The guest asks for what it is about to map; slots are made of whole chunks of SLOT_CHUNK bytes, clipped to private
- * memory and kin, and never overlap. A running VM gets a slot per request; a clone's VM gets one for all chunks that lie close
- * together, because a slot costs time by its number: each is a grace period of the host kernel. chunks[] is in the
- * monitor's memory, copied by the fork like all else.
+ * Memory slots. The guest asks for what it is about to map; slots are made of whole chunks of
+ * SLOT_CHUNK bytes, clipped to private memory and kin, and never overlap. A running VM gets a slot
+ * per request; a clone's VM gets one for all chunks that lie close together, because a slot costs
+ * time by its number: each is a grace period of the host kernel. chunks[] is in the monitor's
+ * memory, copied by the fork like all else.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -12,7 +13,10 @@
 
 /* The host kernel keeps records for each page of a slot: a guest must not make it keep too many. */
 #define CHUNKS_MAX ((128ull << 30) / SLOT_CHUNK)
-/* A gap of so many chunks is cheaper to include than another slot (with shadow page tables; otherwise more so). */
+/*
+ * A gap of so many chunks is cheaper to include than another slot (with shadow page tables;
+ * otherwise more so).
+ */
 #define GAP_MAX 1
 
 static bool chunk_has(const struct kvm_state *s, u64 c)
@@ -71,8 +75,11 @@ int slots_create(struct kvm_state *s, struct error *err)
 	while (more) {
 		int r;
 
-		while ((more = run_next(s, true, stop, CHUNKS, &next, &next_stop)) && next - stop <= GAP_MAX)
+		more = run_next(s, true, stop, CHUNKS, &next, &next_stop);
+		if (more && next - stop <= GAP_MAX) {
 			stop = next_stop;
+			continue;
+		}
 		slots_note(s, start, stop);
 		r = slot_add(s, start, stop);
 		if (r < 0)

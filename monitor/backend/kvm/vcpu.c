@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A VM and its vCPU. Everything a clone's VM needs is in kvm_state, which it inherited by fork; nothing is read from the parent's
- * vCPU: the kernel keeps the thread in memory and starts it again from constant registers (see arch_clone in kernel/).
+ * A VM and its vCPU. Everything a clone's VM needs is in kvm_state, which it inherited by fork;
+ * nothing is read from the parent's vCPU: the kernel keeps the thread in memory and starts it again
+ * from constant registers (see arch_clone in kernel/).
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -20,8 +21,8 @@
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
 /*
- * Cleared by `syscall`: AC, NT, IOPL, DF, TF. Not IF: where `syscall` does not enter ring 0 the way back could not set it
- * again, and interrupts would stop.
+ * Cleared by `syscall`: AC, NT, IOPL, DF, TF. Not IF: where `syscall` does not enter ring 0 the way
+ * back could not set it again, and interrupts would stop.
  */
 #define SFMASK_VALUE 0x47500ull
 #define RFLAGS_VALUE 0x202ull
@@ -46,8 +47,9 @@ static int set_msrs(const struct kvm_state *s, struct error *err)
 }
 
 /*
- * The guest's TSC is the host's: all members then share one clock, and a clone continues its parent's. A KVM without the
- * attribute (before Linux 5.16) is told the value, and takes it as a wish to be in step.
+ * The guest's TSC is the host's: all members then share one clock, and a clone continues its
+ * parent's. A KVM without the attribute (before Linux 5.16) is told the value, and takes it as a
+ * wish to be in step.
  */
 static int set_tsc(const struct kvm_state *s, struct error *err)
 {
@@ -132,7 +134,10 @@ int kvm_create(struct member *m, bool clone, struct error *err)
 	return set_registers(s, clone, err);
 }
 
-/* The VM belongs to the parent's address space: no ioctl works on it here. The parent's own descriptors stay open. */
+/*
+ * The VM belongs to the parent's address space: no ioctl works on it here. The parent's own
+ * descriptors stay open.
+ */
 void kvm_clone_child(struct member *m)
 {
 	struct kvm_state *s = kvm_state(m);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Process descriptors: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2). The file names a slot of the process table, and pid
+ * and start time tell whether the process is still the one in it. Pollers sleep on one of a few queues in kin, chosen by
+ * pid, which exits wake once a pidfd was made in the family.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/signalfd.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/kin/claim.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define QUEUES 64
+#define ANON_INODE_DEV 13
+
+struct pidfd_shared {
+	struct kin_queue queue[QUEUES];
+};
+
+enum { PIDFD_PROC, PIDFD_PID, PIDFD_START }; /* file.priv */
+
+static void shared_init(void *p)
+{
+	struct pidfd_shared *shared = p;
+
+	for (u32 i = 0; i < QUEUES; i++)
+		queue_init(&shared->queue[i]);
+}
+
+static struct kin_queue *queue_of(s32 pid)
+{
+	struct pidfd_shared *shared = kin_root_get(ROOT_PIDFD);
+
+	return shared ? &shared->queue[(u32)pid % QUEUES] : NULL;
+}
+
+void pidfd_wake(const struct kin_proc *p)
+{
+	struct kin_queue *q = queue_of(p->pid);
+
+	if (q)
+		queue_wake_all(q);
+}
+
+/* T: the process, NULL once it was reaped. */
+static struct kin_proc *pidfd_proc(struct file *f)
+{
+	struct kin_proc *p = (struct kin_proc *)f->priv[PIDFD_PROC];
+
+	if (p->state == PROC_FREE || p->pid != (s32)f->priv[PIDFD_PID] || p->start_ns != f->priv[PIDFD_START])
+		return NULL;
+	return p;
+}
+
+static u32 pidfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct kin_proc *p;
+	u32 mask = 0;
+
+	poll_wait(pt, queue_of((s32)f->priv[PIDFD_PID]));
+	tree_lock();
+	p = pidfd_proc(f);
+	if (!p)
+		mask = EPOLLIN | EPOLLRDNORM | EPOLLHUP;
+	else if (p->state == PROC_ZOMBIE)
+		mask = EPOLLIN | EPOLLRDNORM;
+	tree_unlock();
+	return mask;
+}
+
+static s64 pidfd_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = ANON_INODE_DEV;
+	st->ino = 2 + f->priv[PIDFD_PID];
+	st->mode = 0600;
+	st->nlink = 1;
+	st->blksize = PAGE_SIZE;
+	return 0;
+}
+
+const struct file_ops pidfd_file_ops = {
+	.name = "pidfd",
+	.poll = pidfd_poll,
+	.stat = pidfd_stat,
+};
+
+/* *f: to be given back with file_put. */
+static s64 pidfd_get(int fd, struct file **f)
+{
+	*f = fd_get(fd);
+	if (!*f)
+		return -EBADF;
+	if ((*f)->type == FILE_PIDFD)
+		return 0;
+	file_put(*f);
+	return -EBADF;
+}
+
+int pidfd_pid(int fd)
+{
+	struct file *f;
+	s64 r = pidfd_get(fd, &f);
+
+	if (r)
+		return (int)r;
+	r = (s64)f->priv[PIDFD_PID];
+	file_put(f);
+	return (int)r;
+}
+
+s64 sys_pidfd_open(u64 upid, u64 flags)
+{
+	s32 pid = (s32)upid;
+	struct kin_proc *p;
+	struct file *f;
+
+	if (flags & ~(u64)O_NONBLOCK || pid <= 0)
+		return -EINVAL;
+	if (!kin_root_claim(ROOT_PIDFD, sizeof(struct pidfd_shared), shared_init))
+		return -ENOMEM;
+	f = file_alloc(FILE_PIDFD, O_RDWR | (flags & O_NONBLOCK));
+	if (!f)
+		return -ENFILE;
+	tree_lock();
+	p = proc_find(pid);
+	if (p) {
+		f->priv[PIDFD_PROC] = (u64)p;
+		f->priv[PIDFD_PID] = (u64)p->pid;
+		f->priv[PIDFD_START] = p->start_ns;
+	}
+	tree_unlock();
+	if (!p) {
+		file_put(f);
+		return -ESRCH;
+	}
+	return fd_install(f, 0, FD_CLOEXEC);
+}
+
+/*
+ * The pid cannot be another's yet while its process is in the table, and it is not given out again for long after; so the
+ * signal goes by pid.
+ */
+s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
+{
+	struct ksiginfo given;
+	struct file *f;
+	bool there;
+	s64 r, pid;
+
+	if (flags)
+		return -EINVAL;
+	r = pidfd_get((int)fd, &f);
+	if (r)
+		return r;
+	tree_lock();
+	there = pidfd_proc(f) != NULL;
+	tree_unlock();
+	pid = (s64)f->priv[PIDFD_PID];
+	file_put(f);
+	if (!there)
+		return -ESRCH;
+	if (!info)
+		return sys_kill((u64)pid, sig);
+	if (copy_in(&given, (void *)info, sizeof(given)))
+		return -EFAULT;
+	if (given.signo != (s32)sig)
+		return -EINVAL;
+	return sys_rt_sigqueueinfo((u64)pid, sig, info);
+}
+
+s64 sys_pidfd_getfd(u64 fd, u64 target, u64 flags)
+{
+	struct kin_proc *me = current->proc->kp, *p;
+	struct file *f, *got = NULL;
+	s64 r;
+
+	if (flags)
+		return -EINVAL;
+	r = pidfd_get((int)fd, &f);
+	if (r)
+		return r;
+	tree_lock();
+	p = pidfd_proc(f);
+	if (!p || p->state == PROC_ZOMBIE || !p->fds)
+		r = -ESRCH;
+	else if (me->euid != 0 && (me->uid != p->uid || me->uid != p->suid))
+		r = -EPERM;
+	else
+		got = fdtable_get(p->fds, (int)target);
+	tree_unlock();
+	file_put(f);
+	if (r)
+		return r;
+	return got ? fd_install(got, 0, FD_CLOEXEC) : -EBADF;
+}

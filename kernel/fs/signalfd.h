@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* What tells readers and pollers of signalfd and pidfd that something happened to a process. Cheap if the family has none. */
+#ifndef KERNEL_FS_SIGNALFD_H
+#define KERNEL_FS_SIGNALFD_H
+
+struct kin_proc;
+
+/* A signal was posted to p or to a thread of it. */
+void signalfd_wake(const struct kin_proc *p);
+/* Under tree_lock: p has become a zombie, or was reaped. */
+void pidfd_wake(const struct kin_proc *p);
+/* waitid(P_PIDFD): the process of that descriptor, -EBADF. */
+int pidfd_pid(int fd);
+
+#endif

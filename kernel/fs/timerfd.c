@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * timerfd(2). A timer in kin, shared by all who have the file. Nobody runs it: how often it has expired follows from the clock
+ * when somebody reads or polls, and sleepers sleep until it is due. Setting it wakes them.
+ *
+ * lock protects which of the two states is valid; a new state is written beside the valid one and becomes valid by one store.
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/time.h>
+#include <linux/timerfd.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/poll.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define ANON_INODE_DEV 13
+
+struct timerfd_state {
+	u64 expiry_ns, interval_ns;   /* CLOCK_MONOTONIC; expiry 0: disarmed */
+};
+
+/* file.priv[0] */
+struct timerfd {
+	struct kin_lock lock;
+	u32 clock;
+	_Atomic u32 valid;            /* index into state; lock to change */
+	struct timerfd_state state[2];
+	_Atomic u64 changes;          /* settings and reads: edge triggers */
+	struct kin_queue waiters;
+};
+
+static struct timerfd *timerfd_of(struct file *f)
+{
+	return (struct timerfd *)f->priv[0];
+}
+
+static void timerfd_lock(struct timerfd *t)
+{
+	kin_lock_recover(&t->lock, kin_recover_whole, NULL);
+}
+
+/* Under the lock. */
+static void state_set(struct timerfd *t, struct timerfd_state s)
+{
+	u32 other = !atomic_load(&t->valid);
+
+	t->state[other] = s;
+	atomic_store(&t->valid, other);
+	atomic_fetch_add(&t->changes, 1);
+}
+
+static struct timerfd_state state_get(struct timerfd *t)
+{
+	struct timerfd_state s;
+
+	timerfd_lock(t);
+	s = t->state[atomic_load(&t->valid)];
+	kin_unlock(&t->lock);
+	return s;
+}
+
+static u64 expirations(struct timerfd_state s, u64 now)
+{
+	if (!s.expiry_ns || now < s.expiry_ns)
+		return 0;
+	return s.interval_ns ? 1 + (now - s.expiry_ns) / s.interval_ns : 1;
+}
+
+/* Takes what has expired: how often. */
+static u64 take(struct timerfd *t)
+{
+	struct timerfd_state s;
+	u64 n;
+
+	timerfd_lock(t);
+	s = t->state[atomic_load(&t->valid)];
+	n = expirations(s, time_mono_ns());
+	if (n) {
+		s.expiry_ns = s.interval_ns ? s.expiry_ns + n * s.interval_ns : 0;
+		state_set(t, s);
+	}
+	kin_unlock(&t->lock);
+	return n;
+}
+
+static s64 timerfd_wait(struct timerfd *t)
+{
+	struct kin_waiter *w = waiter_get();
+	int err = 0;
+
+	queue_add(&t->waiters, w);
+	while (err != -EINTR) {
+		struct timerfd_state s = state_get(t);
+
+		if (expirations(s, time_mono_ns()))
+			break;
+		err = thread_sleep(s.expiry_ns ? s.expiry_ns : HYP_NO_DEADLINE, true);
+	}
+	queue_remove(w);
+	waiter_put(w);
+	return err == -EINTR ? -ERESTARTSYS : 0;
+}
+
+static s64 timerfd_read(struct file *f, void *buf, size_t len, s64 *pos)
+{
+	struct timerfd *t = timerfd_of(f);
+	u64 n;
+
+	if (len < sizeof(n))
+		return -EINVAL;
+	while (!(n = take(t))) {
+		if (atomic_load(&f->flags) & O_NONBLOCK)
+			return -EAGAIN;
+		s64 err = timerfd_wait(t);
+		if (err)
+			return err;
+	}
+	return copy_out(buf, &n, sizeof(n)) ? -EFAULT : (s64)sizeof(n);
+}
+
+static u32 timerfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct timerfd *t = timerfd_of(f);
+	struct timerfd_state s;
+
+	poll_wait(pt, &t->waiters);
+	s = state_get(t);
+	if (expirations(s, time_mono_ns()))
+		return EPOLLIN | EPOLLRDNORM;
+	if (s.expiry_ns)
+		poll_until(s.expiry_ns);
+	return 0;
+}
+
+/* Each expiry is an edge. */
+static u64 timerfd_edges(struct file *f)
+{
+	struct timerfd *t = timerfd_of(f);
+
+	return (atomic_load(&t->changes) << 32) + expirations(state_get(t), time_mono_ns());
+}
+
+static s64 timerfd_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = ANON_INODE_DEV;
+	st->ino = 1;
+	st->mode = 0600;
+	st->nlink = 1;
+	st->blksize = PAGE_SIZE;
+	return 0;
+}
+
+static void timerfd_release(struct file *f)
+{
+	struct timerfd *t = timerfd_of(f);
+
+	if (!t)
+		return;
+	queue_destroy(&t->waiters);
+	__atomic_store_n(&f->priv[0], 0, __ATOMIC_RELEASE);
+	kin_free(t, sizeof(*t));
+}
+
+const struct file_ops timerfd_file_ops = {
+	.name = "timerfd",
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.edges = timerfd_edges,
+	.stat = timerfd_stat,
+	.release = timerfd_release,
+};
+
+s64 sys_timerfd_create(u64 clock, u64 flags)
+{
+	struct timerfd *t;
+	struct file *f;
+
+	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	switch ((s32)clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		break;
+	default: return -EINVAL;
+	}
+	f = file_alloc(FILE_TIMERFD, O_RDWR | (flags & O_NONBLOCK));
+	if (!f)
+		return -ENFILE;
+	t = kin_alloc(sizeof(*t));
+	if (!t) {
+		file_put(f);
+		return -ENOMEM;
+	}
+	t->clock = (u32)clock;
+	queue_init(&t->waiters);
+	f->priv[0] = (u64)t;
+	return fd_install(f, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+static s64 timerfd_get(int fd, struct file **f)
+{
+	*f = fd_get(fd);
+	if (!*f)
+		return -EBADF;
+	if ((*f)->type == FILE_TIMERFD)
+		return 0;
+	file_put(*f);
+	return -EINVAL;
+}
+
+/* The monotonic time at which that clock shows ns. */
+static u64 absolute(const struct timerfd *t, u64 ns, u64 mono)
+{
+	u64 shown = mono;
+
+	if (t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM)
+		shown = time_real_ns();
+	else if (t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM)
+		shown = time_boot_ns();
+	return ns > shown ? time_deadline(mono, ns - shown) : MAX(mono - MIN(shown - ns, mono), 1);
+}
+
+static s64 state_out(u64 user, struct timerfd_state s, u64 now)
+{
+	u64 n = expirations(s, now), next = s.interval_ns ? s.expiry_ns + n * s.interval_ns : n ? 0 : s.expiry_ns;
+	s64 err = time_timespec_out(user, s.interval_ns);
+
+	return err ? err : time_timespec_out(user + 16, next > now ? next - now : 0);
+}
+
+s64 sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
+{
+	struct timerfd_state s, old;
+	struct timerfd *t;
+	struct file *f;
+	u64 now, value;
+	s64 err;
+
+	if (flags & ~(u64)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+		return -EINVAL;
+	err = time_timespec_in(unew, &s.interval_ns);
+	if (!err)
+		err = time_timespec_in(unew + 16, &value);
+	if (!err)
+		err = timerfd_get((int)fd, &f);
+	if (err)
+		return err;
+	t = timerfd_of(f);
+	now = time_mono_ns();
+	s.expiry_ns = !value ? 0 : flags & TFD_TIMER_ABSTIME ? absolute(t, value, now) : time_deadline(now, value);
+	timerfd_lock(t);
+	old = t->state[atomic_load(&t->valid)];
+	state_set(t, s);
+	kin_unlock(&t->lock);
+	queue_wake_all(&t->waiters);
+	file_put(f);
+	return uold ? state_out(uold, old, now) : 0;
+}
+
+s64 sys_timerfd_gettime(u64 fd, u64 user)
+{
+	struct timerfd_state s;
+	struct file *f;
+	s64 err = timerfd_get((int)fd, &f);
+
+	if (err)
+		return err;
+	s = state_get(timerfd_of(f));
+	file_put(f);
+	return state_out(user, s, time_mono_ns());
+}

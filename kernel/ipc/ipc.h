@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * System V IPC in kin: what semaphores, message queues and shared memory have in common. Ids are made as on Linux, from
+ * a slot and its count of uses, so that a stale id is noticed.
+ *
+ * One lock per kind, held for short sections; nothing sleeps or copies to application memory under it. Sleepers wait on
+ * queues that are never freed, chosen by slot, and look their object up again by id when woken: EIDRM if it is gone.
+ */
+#ifndef KERNEL_IPC_IPC_H
+#define KERNEL_IPC_IPC_H
+
+#include <stdatomic.h>
+
+#include "kernel/kin/kin.h"
+
+#define IPC_SLOTS 4096
+#define IPC_ID_SHIFT 15
+#define IPC_QUEUES 32
+
+struct ipc64_perm;
+struct kin_proc;
+
+/* First in every object. The lock of the kind protects all. */
+struct ipc_object {
+	s32 key, id;
+	u32 uid, gid, cuid, cgid, mode;
+	u32 sequence;
+};
+
+enum ipc_kind { IPC_SEM, IPC_MSG, IPC_SHM, IPC_KINDS };
+
+struct ipc_table {
+	struct kin_lock lock;
+	u32 used;                          /* slots below may be in use */
+	struct ipc_object *slot[IPC_SLOTS];
+	u16 sequence[IPC_SLOTS];           /* of the next object in it */
+	struct kin_queue queue[IPC_QUEUES];
+};
+
+/* The table; NULL: kin is full. Made by the first who creates something. */
+struct ipc_table *ipc_table(enum ipc_kind kind);
+struct ipc_table *ipc_table_if_any(enum ipc_kind kind);
+
+/* ---- under the kind's lock */
+struct ipc_object *ipc_find(struct ipc_table *t, s32 id);      /* NULL: EINVAL (EIDRM for who knew it) */
+struct ipc_object *ipc_find_key(struct ipc_table *t, s32 key);
+/* Puts o, which is complete but for this, into a slot: its id, or -ENOSPC. */
+s64 ipc_add(struct ipc_table *t, struct ipc_object *o, s32 key, u32 mode);
+void ipc_remove(struct ipc_table *t, struct ipc_object *o);
+s64 ipc_access(const struct ipc_object *o, u32 mode);          /* mode as in open's rwx bits: 0 or -EACCES */
+s64 ipc_owner(const struct ipc_object *o);                     /* 0 or -EPERM */
+void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm *out);
+void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm *in);
+
+struct kin_queue *ipc_queue(struct ipc_table *t, s32 id);
+u64 ipc_seconds(void);
+
+/* *get(2): finds or makes. check sees what was found: 0 or -errno. make returns a complete object or NULL, with *err. */
+struct ipc_get {
+	s32 key;
+	u32 flags;
+	s64 (*check)(struct ipc_object *o, u64 size);
+	struct ipc_object *(*make)(u64 size, s64 *err);
+	void (*discard)(struct ipc_object *o);
+	u64 size;
+};
+s64 ipc_get(enum ipc_kind kind, const struct ipc_get *g);
+
+/* A process ends, or is buried: its undo values are applied. May be done again after a death in the middle. (sem.c) */
+void sem_undo_exit(struct kin_proc *p);
+
+#endif

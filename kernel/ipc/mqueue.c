@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * POSIX message queues. A queue lives in kin while it has a name or an open file. One lock protects names and lists; copies from
+ * and to the application happen outside. Messages are linked and unlinked by one store, and the counts are made anew
+ * when the lock is recovered. Source: mq_overview(7), mq_notify(3).
+ */
+#include <stdatomic.h>
+
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/mqueue.h>
+#include <linux/stat.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/kin/claim.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/time/time.h"
+
+#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define NAME_LEN_MAX 255
+#define DEFAULT_MESSAGES 10
+#define DEFAULT_SIZE 8192
+#define ROOT_MESSAGES 65536
+#define ROOT_SIZE (16 << 20)
+#define PRIORITIES 32768u
+#define MQUEUE_DEV 14
+#define NO_ACCESS (~0u)
+
+/* struct sigevent */
+struct user_sigevent {
+	u64 value;
+	s32 signo, notify;
+	u8 pad[48];
+};
+
+struct mq_message {
+	struct mq_message *next;
+	u32 priority, len;
+	char data[];
+};
+
+struct mqueue {
+	struct mqueue *next;             /* of all */
+	struct mq_message *head;         /* highest priority first, then oldest */
+	u32 count, named;
+	u32 max, size;                   /* constant */
+	_Atomic u32 files;               /* open descriptions */
+	u32 mode, uid, gid;
+	u64 ino, arrived;
+	/* Who is told of a message in an empty queue. 0: nobody */
+	s32 notify_pid, notify_signo;
+	u64 notify_value;
+	struct kin_queue readable, writable;
+	char name[NAME_LEN_MAX + 1];
+};
+
+struct mq_shared {
+	struct kin_lock lock;
+	struct mqueue *all;
+	u64 next_ino;
+};
+
+static bool mq_recover(void *arg)
+{
+	struct mq_shared *shared = arg;
+
+	for (struct mqueue *q = shared->all; q; q = q->next) {
+		q->count = 0;
+		for (struct mq_message *m = q->head; m; m = m->next)
+			q->count++;
+	}
+	return true;
+}
+
+static struct mq_shared *mq_shared(void)
+{
+	return kin_root_claim(ROOT_MQUEUE, sizeof(struct mq_shared), NULL);
+}
+
+static void mq_lock(void)
+{
+	struct mq_shared *shared = mq_shared();
+
+	kin_lock_recover(&shared->lock, mq_recover, shared);
+}
+
+static void mq_unlock(void)
+{
+	kin_unlock(&mq_shared()->lock);
+}
+
+static struct mqueue *mq_of(struct file *f)
+{
+	return (struct mqueue *)f->priv[0];
+}
+
+static void message_free(struct mq_message *m)
+{
+	kin_free(m, sizeof(*m) + m->len);
+}
+
+/* Under the lock: nobody can reach q any more, neither by name nor by an open file? Then mq_free follows. */
+static bool mq_drop(struct mqueue *q)
+{
+	struct mqueue **link = &mq_shared()->all;
+
+	if (q->named || atomic_load(&q->files))
+		return false;
+	while (*link != q)
+		link = &(*link)->next;
+	publish(link, q->next);
+	return true;
+}
+
+static void mq_free(struct mqueue *q)
+{
+	struct mq_message *m;
+
+	while ((m = q->head)) {
+		q->head = m->next;
+		message_free(m);
+	}
+	queue_destroy(&q->readable);
+	queue_destroy(&q->writable);
+	kin_free(q, sizeof(*q));
+}
+
+/* ---- as a file */
+
+static u32 mq_poll(struct file *f, struct poll_table *pt)
+{
+	struct mqueue *q = mq_of(f);
+	u32 mask = 0;
+
+	poll_wait(pt, &q->readable);
+	poll_wait(pt, &q->writable);
+	mq_lock();
+	if (q->count)
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (q->count < q->max)
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	mq_unlock();
+	return mask;
+}
+
+static u64 mq_edges(struct file *f)
+{
+	struct mqueue *q = mq_of(f);
+
+	return (q->arrived << 32) + q->count;
+}
+
+static s64 mq_stat(struct file *f, struct kstat *st)
+{
+	struct mqueue *q = mq_of(f);
+
+	memset(st, 0, sizeof(*st));
+	st->dev = MQUEUE_DEV;
+	st->ino = q->ino;
+	st->mode = S_IFREG | q->mode;
+	st->uid = q->uid;
+	st->gid = q->gid;
+	st->nlink = q->named;
+	st->size = 80;
+	st->blksize = PAGE_SIZE;
+	return 0;
+}
+
+static void mq_release(struct file *f)
+{
+	struct mqueue *q = mq_of(f);
+	bool last;
+
+	if (!q)
+		return;
+	mq_lock();
+	publish(&f->priv[0], 0);
+	atomic_fetch_sub(&q->files, 1);
+	last = mq_drop(q);
+	mq_unlock();
+	if (last)
+		mq_free(q);
+}
+
+const struct file_ops mqueue_file_ops = {
+	.name = "mqueue",
+	.poll = mq_poll,
+	.edges = mq_edges,
+	.stat = mq_stat,
+	.release = mq_release,
+};
+
+/* ---- names */
+
+static s64 name_in(char *name, u64 user)
+{
+	s64 n = string_in(name, (void *)user, NAME_LEN_MAX + 1);
+
+	if (n < 0)
+		return n;
+	if (n == 0)
+		return -EINVAL;
+	return strchr(name, '/') ? -EACCES : 0;
+}
+
+/* Under the lock. */
+static struct mqueue *mq_find(const char *name)
+{
+	struct mqueue *q = mq_shared()->all;
+
+	while (q && (!q->named || strcmp(q->name, name)))
+		q = q->next;
+	return q;
+}
+
+static s64 attr_check(const struct mq_attr *a)
+{
+	bool root = current->proc->kp->euid == 0;
+	s64 messages = root ? ROOT_MESSAGES : DEFAULT_MESSAGES, size = root ? ROOT_SIZE : DEFAULT_SIZE;
+
+	if (a->mq_maxmsg <= 0 || a->mq_msgsize <= 0 || a->mq_maxmsg > messages || a->mq_msgsize > size)
+		return -EINVAL;
+	return 0;
+}
+
+static struct mqueue *mq_make(const char *name, u32 mode, const struct mq_attr *a)
+{
+	struct mqueue *q = kin_alloc(sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->max = (u32)a->mq_maxmsg;
+	q->size = (u32)a->mq_msgsize;
+	q->mode = mode & 07777 & ~current->proc->fs->umask;
+	q->uid = cred_uid();
+	q->gid = cred_gid();
+	q->named = 1;
+	queue_init(&q->readable);
+	queue_init(&q->writable);
+	strlcpy(q->name, name, sizeof(q->name));
+	return q;
+}
+
+/* Under the lock: the queue of that name, fresh if there is none, for f. */
+static s64 mq_attach(struct file *f, const char *name, u32 flags, struct mqueue *fresh)
+{
+	static const u32 want[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, 0};
+	struct mq_shared *shared = mq_shared();
+	struct mqueue *q = mq_find(name);
+	s64 err = 0;
+
+	if (q && fresh && flags & O_EXCL)
+		return -EEXIST;
+	if (!q && !fresh)
+		return -ENOENT;
+	if (q) {
+		err = access_check(q->mode, q->uid, q->gid, want[flags & O_ACCMODE]);
+		if (err)
+			return err;
+	} else {
+		q = fresh;
+		q->ino = ++shared->next_ino;
+		q->next = shared->all;
+		publish(&shared->all, q);
+	}
+	atomic_fetch_add(&q->files, 1);
+	publish(&f->priv[0], (u64)q);
+	return q == fresh ? 1 : 0;
+}
+
+s64 sys_mq_open(u64 uname, u64 flags, u64 mode, u64 uattr)
+{
+	struct mq_attr attr = {.mq_maxmsg = DEFAULT_MESSAGES, .mq_msgsize = DEFAULT_SIZE};
+	char name[NAME_LEN_MAX + 1];
+	struct mqueue *fresh = NULL;
+	struct file *f;
+	s64 r = name_in(name, uname);
+
+	if (!r && flags & O_CREAT && uattr) {
+		r = copy_in(&attr, (void *)uattr, sizeof(attr)) ? -EFAULT : attr_check(&attr);
+	}
+	if (r)
+		return r;
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+	if (!mq_shared())
+		return -ENOMEM;
+	f = file_alloc(FILE_MQUEUE, (u32)flags & (O_ACCMODE | O_NONBLOCK));
+	if (!f)
+		return -ENFILE;
+	if (flags & O_CREAT) {
+		fresh = mq_make(name, (u32)mode, &attr);
+		if (!fresh) {
+			file_put(f);
+			return -ENOMEM;
+		}
+	}
+	mq_lock();
+	r = mq_attach(f, name, (u32)flags, fresh);
+	mq_unlock();
+	if (fresh && r != 1)
+		mq_free(fresh);
+	if (r < 0) {
+		file_put(f);
+		return r;
+	}
+	return fd_install(f, 0, FD_CLOEXEC);
+}
+
+s64 sys_mq_unlink(u64 uname)
+{
+	char name[NAME_LEN_MAX + 1];
+	struct mqueue *q;
+	bool last = false;
+	s64 err = name_in(name, uname);
+
+	if (err)
+		return err;
+	if (!mq_shared())
+		return -ENOENT;
+	mq_lock();
+	q = mq_find(name);
+	err = !q ? -ENOENT : cred_uid() && cred_uid() != q->uid ? -EACCES : 0;
+	if (!err) {
+		q->named = 0;
+		last = mq_drop(q);
+	}
+	mq_unlock();
+	if (last)
+		mq_free(q);
+	return err;
+}
+
+/* ---- messages */
+
+/* access: O_RDONLY or O_WRONLY is needed, or nothing. */
+static s64 mq_get(int fd, u32 access, struct file **out)
+{
+	struct file *f = fd_get(fd);
+	u32 mode;
+
+	if (!f)
+		return -EBADF;
+	mode = atomic_load(&f->flags) & O_ACCMODE;
+	if (f->type == FILE_MQUEUE && (access == NO_ACCESS || mode == O_RDWR || mode == access)) {
+		*out = f;
+		return 0;
+	}
+	file_put(f);
+	return -EBADF;
+}
+
+/* The time-out is a time of CLOCK_REALTIME. Nonblocking: 0. */
+static s64 mq_deadline(u64 user, struct file *f, u64 *deadline)
+{
+	u64 at, now = time_real_ns(), mono = time_mono_ns();
+	s64 err;
+
+	*deadline = HYP_NO_DEADLINE;
+	if (user) {
+		err = time_timespec_in(user, &at);
+		if (err)
+			return err;
+		*deadline = at > now ? time_deadline(mono, at - now) : 1;
+	}
+	if (atomic_load(&f->flags) & O_NONBLOCK)
+		*deadline = 0;
+	return 0;
+}
+
+/* One of those who sleep here is woken per event; who leaves without using it passes it on. */
+struct mq_wait {
+	struct mqueue *q;
+	bool for_room;
+};
+
+static bool mq_ready(const struct mq_wait *w)
+{
+	bool ready;
+
+	mq_lock();
+	ready = w->for_room ? w->q->count < w->q->max : w->q->count > 0;
+	mq_unlock();
+	return ready;
+}
+
+static s64 mq_sleep(const struct mq_wait *how, u64 deadline)
+{
+	struct kin_queue *q = how->for_room ? &how->q->writable : &how->q->readable;
+	struct kin_waiter *w;
+	int err = 0;
+
+	if (!deadline)
+		return -EAGAIN;
+	w = waiter_get();
+	w->exclusive = 1;
+	queue_add(q, w);
+	while (!mq_ready(how) && !err)
+		err = thread_sleep(deadline, true);
+	queue_remove(w);
+	waiter_put(w);
+	if (!err)
+		return 0;
+	queue_wake(q, 1);
+	return err == -ETIMEDOUT ? -ETIMEDOUT : -ERESTARTSYS;
+}
+
+/* Under the lock: *tell and info if somebody is to be told of a message in an empty queue. */
+static bool notify_take(struct mqueue *q, s32 *pid, struct ksiginfo *info)
+{
+	if (!q->notify_pid || q->count || atomic_load(&q->readable.count))
+		return false;
+	*pid = q->notify_pid;
+	*info = signal_info_user(q->notify_signo ? q->notify_signo : 1, SI_MESGQ);
+	info->rt.value = q->notify_value;
+	q->notify_pid = 0;
+	return q->notify_signo != 0;
+}
+
+static void notify_send(s32 pid, const struct ksiginfo *info)
+{
+	struct kin_proc *p;
+
+	tree_lock();
+	p = proc_find(pid);
+	if (p)
+		signal_send(p, info->signo, info);
+	tree_unlock();
+}
+
+static bool mq_put(struct mqueue *q, struct mq_message *m)
+{
+	struct mq_message **link = &q->head;
+	struct ksiginfo info;
+	bool room, tell = false;
+	s32 pid = 0;
+
+	mq_lock();
+	room = q->count < q->max;
+	if (room) {
+		tell = notify_take(q, &pid, &info);
+		while (*link && (*link)->priority >= m->priority)
+			link = &(*link)->next;
+		m->next = *link;
+		publish(link, m);
+		q->count++;
+		q->arrived++;
+	}
+	mq_unlock();
+	if (room)
+		queue_wake(&q->readable, 1);
+	if (tell)
+		notify_send(pid, &info);
+	return room;
+}
+
+static struct mq_message *mq_take(struct mqueue *q)
+{
+	struct mq_message *m;
+
+	mq_lock();
+	m = q->head;
+	if (m) {
+		publish(&q->head, m->next);
+		q->count--;
+	}
+	mq_unlock();
+	if (m)
+		queue_wake(&q->writable, 1);
+	return m;
+}
+
+static s64 do_send(struct file *f, u64 user, u64 len, u32 priority, u64 deadline)
+{
+	struct mq_wait wait = {.q = mq_of(f), .for_room = true};
+	struct mq_message *m;
+	s64 err = 0;
+
+	if (len > wait.q->size)
+		return -EMSGSIZE;
+	m = kin_alloc(sizeof(*m) + len);
+	if (!m)
+		return -ENOMEM;
+	m->priority = priority;
+	m->len = (u32)len;
+	if (copy_in(m->data, (void *)user, len))
+		err = -EFAULT;
+	while (!err && !mq_put(wait.q, m))
+		err = mq_sleep(&wait, deadline);
+	if (err)
+		message_free(m);
+	return err;
+}
+
+s64 sys_mq_timedsend(u64 fd, u64 user, u64 len, u64 priority, u64 timeout)
+{
+	struct file *f;
+	u64 deadline;
+	s64 err;
+
+	if ((u32)priority >= PRIORITIES)
+		return -EINVAL;
+	err = mq_get((int)fd, O_WRONLY, &f);
+	if (err)
+		return err;
+	err = mq_deadline(timeout, f, &deadline);
+	if (!err)
+		err = do_send(f, user, len, (u32)priority, deadline);
+	file_put(f);
+	return err;
+}
+
+static s64 do_receive(struct file *f, u64 user, u64 len, u64 upriority, u64 deadline)
+{
+	struct mq_wait wait = {.q = mq_of(f)};
+	struct mq_message *m;
+	s64 r;
+
+	if (len < wait.q->size)
+		return -EMSGSIZE;
+	while (!(m = mq_take(wait.q))) {
+		r = mq_sleep(&wait, deadline);
+		if (r)
+			return r;
+	}
+	r = m->len;
+	if (copy_out((void *)user, m->data, m->len) ||
+	    (upriority && copy_out((void *)upriority, &m->priority, sizeof(u32))))
+		r = -EFAULT;
+	message_free(m);
+	return r;
+}
+
+s64 sys_mq_timedreceive(u64 fd, u64 user, u64 len, u64 priority, u64 timeout)
+{
+	struct file *f;
+	u64 deadline;
+	s64 r = mq_get((int)fd, O_RDONLY, &f);
+
+	if (r)
+		return r;
+	r = mq_deadline(timeout, f, &deadline);
+	if (!r)
+		r = do_receive(f, user, len, priority, deadline);
+	file_put(f);
+	return r;
+}
+
+s64 sys_mq_notify(u64 fd, u64 user)
+{
+	struct user_sigevent e = {0};
+	struct mqueue *q;
+	struct file *f;
+	s32 me = current->proc->kp->pid;
+	s64 err;
+
+	if (user && copy_in(&e, (void *)user, sizeof(e)))
+		return -EFAULT;
+	/* SIGEV_THREAD needs a netlink socket. */
+	if (user && (e.notify != SIGEV_NONE && e.notify != SIGEV_SIGNAL))
+		return -EINVAL;
+	if (user && e.notify == SIGEV_SIGNAL && (e.signo <= 0 || e.signo > NSIG))
+		return -EINVAL;
+	err = mq_get((int)fd, NO_ACCESS, &f);
+	if (err)
+		return err;
+	q = mq_of(f);
+	mq_lock();
+	if (!user) {
+		if (q->notify_pid == me)
+			q->notify_pid = 0;
+	} else if (q->notify_pid) {
+		err = -EBUSY;
+	} else {
+		q->notify_signo = e.notify == SIGEV_SIGNAL ? e.signo : 0;
+		q->notify_value = e.value;
+		q->notify_pid = me;
+	}
+	mq_unlock();
+	file_put(f);
+	return err;
+}
+
+s64 sys_mq_getsetattr(u64 fd, u64 unew, u64 uold)
+{
+	struct mq_attr new, old = {0};
+	struct mqueue *q;
+	struct file *f;
+	s64 err;
+
+	if (unew && copy_in(&new, (void *)unew, sizeof(new)))
+		return -EFAULT;
+	if (unew && new.mq_flags & ~(long)O_NONBLOCK)
+		return -EINVAL;
+	err = mq_get((int)fd, NO_ACCESS, &f);
+	if (err)
+		return err;
+	q = mq_of(f);
+	mq_lock();
+	old.mq_curmsgs = q->count;
+	mq_unlock();
+	old.mq_maxmsg = q->max;
+	old.mq_msgsize = q->size;
+	old.mq_flags = atomic_load(&f->flags) & O_NONBLOCK;
+	if (unew && new.mq_flags & O_NONBLOCK)
+		atomic_fetch_or(&f->flags, O_NONBLOCK);
+	else if (unew)
+		atomic_fetch_and(&f->flags, ~(u32)O_NONBLOCK);
+	file_put(f);
+	return uold ? copy_out((void *)uold, &old, sizeof(old)) : 0;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * System V message queues. A message is complete before one store links it; what follows from the list is made anew when the
+ * lock is recovered. Source: msgop(2), msgctl(2).
+ */
+#include <asm/errno.h>
+#include <linux/ipc.h>
+#include <linux/msg.h>
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define MESSAGE_MAX 8192u
+#define QUEUE_BYTES 16384u
+
+struct sysv_message {
+	struct sysv_message *next;
+	s64 type;
+	u64 len;
+	char data[];
+};
+
+struct sysv_queue {
+	struct ipc_object object;
+	struct sysv_message *head, *last;
+	u64 bytes, count, limit;          /* bytes and count follow from the list */
+	u64 stime, rtime, ctime;
+	s32 sender, receiver;
+};
+
+static bool queues_recover(void *arg)
+{
+	struct ipc_table *t = arg;
+
+	for (u32 i = 0; i < t->used; i++) {
+		struct sysv_queue *q = (struct sysv_queue *)t->slot[i];
+
+		if (!q)
+			continue;
+		q->last = NULL;
+		q->bytes = q->count = 0;
+		for (struct sysv_message *m = q->head; m; m = m->next) {
+			q->last = m;
+			q->bytes += m->len;
+			q->count++;
+		}
+	}
+	return true;
+}
+
+static void msg_lock(struct ipc_table *t)
+{
+	kin_lock_recover(&t->lock, queues_recover, t);
+}
+
+static struct ipc_object *msg_make(u64 size, s64 *err)
+{
+	struct sysv_queue *q = kin_alloc(sizeof(*q));
+
+	*err = q ? 0 : -ENOMEM;
+	if (!q)
+		return NULL;
+	q->limit = QUEUE_BYTES;
+	q->ctime = ipc_seconds();
+	return &q->object;
+}
+
+static void message_free(struct sysv_message *m)
+{
+	kin_free(m, sizeof(*m) + m->len);
+}
+
+static void msg_discard(struct ipc_object *o)
+{
+	struct sysv_queue *q = (struct sysv_queue *)o;
+	struct sysv_message *m;
+
+	while ((m = q->head)) {
+		q->head = m->next;
+		message_free(m);
+	}
+	kin_free(q, sizeof(*q));
+}
+
+static s64 msg_check(struct ipc_object *o, u64 size)
+{
+	return 0;
+}
+
+s64 sys_msgget(u64 key, u64 flags)
+{
+	struct ipc_get g = {.key = (s32)key, .flags = (u32)flags, .check = msg_check, .make = msg_make,
+			    .discard = msg_discard};
+
+	return ipc_get(IPC_MSG, &g);
+}
+
+/* ---- sending */
+
+/* 0: taken; -EAGAIN: full. known: it was there before a sleep. */
+static s64 send_try(struct ipc_table *t, s32 id, struct sysv_message *m, bool known)
+{
+	struct sysv_queue *q;
+	s64 err;
+
+	msg_lock(t);
+	q = (struct sysv_queue *)ipc_find(t, id);
+	err = !q ? (known ? -EIDRM : -EINVAL) : ipc_access(&q->object, 0222);
+	if (!err && (q->bytes + m->len > q->limit || q->count + 1 > q->limit))
+		err = -EAGAIN;
+	if (!err) {
+		publish(q->head ? &q->last->next : &q->head, m);
+		q->last = m;
+		q->bytes += m->len;
+		q->count++;
+		q->stime = ipc_seconds();
+		q->sender = current->proc->kp->pid;
+	}
+	kin_unlock(&t->lock);
+	return err;
+}
+
+static s64 send_wait(struct ipc_table *t, s32 id, struct sysv_message *m, bool nowait)
+{
+	struct kin_waiter *w;
+	s64 err = send_try(t, id, m, false);
+
+	if (err != -EAGAIN || nowait)
+		return err;
+	w = waiter_get();
+	queue_add(ipc_queue(t, id), w);
+	while ((err = send_try(t, id, m, true)) == -EAGAIN) {
+		if (thread_sleep(HYP_NO_DEADLINE, true)) {
+			err = -EINTR;
+			break;
+		}
+	}
+	queue_remove(w);
+	waiter_put(w);
+	return err;
+}
+
+s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
+	struct sysv_message *m;
+	s64 type, err;
+
+	if (copy_in(&type, (void *)user, sizeof(type)))
+		return -EFAULT;
+	if (!t || (s64)len < 0 || len > MESSAGE_MAX || (s32)id < 0 || type < 1)
+		return -EINVAL;
+	m = kin_alloc(sizeof(*m) + len);
+	if (!m)
+		return -ENOMEM;
+	m->type = type;
+	m->len = len;
+	err = copy_in(m->data, (char *)user + sizeof(type), len) ? -EFAULT
+								   : send_wait(t, (s32)id, m, flags & IPC_NOWAIT);
+	if (err)
+		message_free(m);
+	else
+		queue_wake_all(ipc_queue(t, (s32)id));
+	return err;
+}
+
+/* ---- receiving */
+
+/* What msgrcv asks for. */
+struct receive {
+	struct ipc_table *table;
+	s32 id;
+	s64 type;
+	u64 size;
+	u32 flags;
+	bool known;
+	struct sysv_message *got;
+};
+
+/* The pointer to the message that is meant, or NULL. */
+static struct sysv_message **message_find(struct sysv_queue *q, s64 type, u32 flags)
+{
+	struct sysv_message **best = NULL;
+
+	for (struct sysv_message **link = &q->head; *link; link = &(*link)->next) {
+		s64 its = (*link)->type;
+
+		if (type == 0)
+			return link;
+		if (type > 0 && (its == type) != !!(flags & MSG_EXCEPT))
+			return link;
+		if (type < 0 && its <= (type == INT64_MIN ? INT64_MAX : -type) && (!best || its < (*best)->type))
+			best = link;
+	}
+	return best;
+}
+
+static void message_take(struct sysv_queue *q, struct sysv_message **link, struct sysv_message **out)
+{
+	struct sysv_message *m = *link;
+
+	publish(link, m->next);
+	if (!m->next)
+		q->last = link == &q->head ? NULL : container_of(link, struct sysv_message, next);
+	q->bytes -= m->len;
+	q->count--;
+	q->rtime = ipc_seconds();
+	q->receiver = current->proc->kp->pid;
+	*out = m;
+}
+
+/* 0: got; -ENOMSG: none. */
+static s64 receive_try(struct receive *r)
+{
+	struct sysv_message **link;
+	struct sysv_queue *q;
+	s64 err;
+
+	msg_lock(r->table);
+	q = (struct sysv_queue *)ipc_find(r->table, r->id);
+	err = !q ? (r->known ? -EIDRM : -EINVAL) : ipc_access(&q->object, 0444);
+	if (!err) {
+		link = message_find(q, r->type, r->flags);
+		if (!link)
+			err = -ENOMSG;
+		else if ((*link)->len > r->size && !(r->flags & MSG_NOERROR))
+			err = -E2BIG;
+		else
+			message_take(q, link, &r->got);
+	}
+	kin_unlock(&r->table->lock);
+	return err;
+}
+
+static s64 receive_wait(struct receive *r)
+{
+	struct kin_waiter *w;
+	s64 err = receive_try(r);
+
+	if (err != -ENOMSG || r->flags & IPC_NOWAIT)
+		return err;
+	r->known = true;
+	w = waiter_get();
+	queue_add(ipc_queue(r->table, r->id), w);
+	while ((err = receive_try(r)) == -ENOMSG) {
+		if (thread_sleep(HYP_NO_DEADLINE, true)) {
+			err = -EINTR;
+			break;
+		}
+	}
+	queue_remove(w);
+	waiter_put(w);
+	return err;
+}
+
+s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
+{
+	struct receive r = {.table = ipc_table_if_any(IPC_MSG), .id = (s32)id, .type = (s64)type, .size = size,
+			    .flags = (u32)flags};
+	s64 err;
+
+	if (!r.table || (s32)id < 0 || (s64)size < 0)
+		return -EINVAL;
+	if (flags & MSG_COPY)
+		return -ENOSYS; /* for checkpoints; Linux without that option says the same */
+	err = receive_wait(&r);
+	if (err)
+		return err;
+	queue_wake_all(ipc_queue(r.table, r.id));
+	size = MIN(size, r.got->len);
+	if (copy_out((void *)user, &r.got->type, sizeof(s64)) ||
+	    copy_out((char *)user + sizeof(s64), r.got->data, size))
+		err = -EFAULT;
+	message_free(r.got);
+	return err ? err : (s64)size;
+}
+
+/* ---- msgctl */
+
+static s64 msg_stat(struct ipc_table *t, s32 id, u32 cmd, u64 user)
+{
+	struct msqid64_ds ds = {0};
+	struct sysv_queue *q;
+	s64 r;
+
+	msg_lock(t);
+	if (cmd == IPC_STAT)
+		q = (struct sysv_queue *)ipc_find(t, id);
+	else
+		q = (u32)id < t->used ? (struct sysv_queue *)t->slot[id] : NULL;
+	r = !q ? -EINVAL : cmd == MSG_STAT_ANY ? 0 : ipc_access(&q->object, 0444);
+	if (!r) {
+		ipc_perm_out(&q->object, &ds.msg_perm);
+		ds.msg_stime = (long)q->stime;
+		ds.msg_rtime = (long)q->rtime;
+		ds.msg_ctime = (long)q->ctime;
+		ds.msg_cbytes = q->bytes;
+		ds.msg_qnum = q->count;
+		ds.msg_qbytes = q->limit;
+		ds.msg_lspid = q->sender;
+		ds.msg_lrpid = q->receiver;
+		r = cmd == IPC_STAT ? 0 : q->object.id;
+	}
+	kin_unlock(&t->lock);
+	return r >= 0 && copy_out((void *)user, &ds, sizeof(ds)) ? -EFAULT : r;
+}
+
+static s64 msg_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
+{
+	struct msqid64_ds ds = {0};
+	struct sysv_queue *q, *gone = NULL;
+	s64 err;
+
+	if (cmd == IPC_SET && copy_in(&ds, (void *)user, sizeof(ds)))
+		return -EFAULT;
+	msg_lock(t);
+	q = (struct sysv_queue *)ipc_find(t, id);
+	err = q ? ipc_owner(&q->object) : -EINVAL;
+	if (!err && cmd == IPC_SET && ds.msg_qbytes > QUEUE_BYTES && current->proc->kp->euid != 0)
+		err = -EPERM;
+	if (!err && cmd == IPC_SET) {
+		ipc_perm_set(&q->object, &ds.msg_perm);
+		q->limit = ds.msg_qbytes;
+		q->ctime = ipc_seconds();
+	} else if (!err) {
+		ipc_remove(t, &q->object);
+		gone = q;
+	}
+	kin_unlock(&t->lock);
+	if (gone)
+		msg_discard(&gone->object);
+	if (!err)
+		queue_wake_all(ipc_queue(t, id));
+	return err;
+}
+
+static s64 msg_info(u64 user, u32 cmd)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
+	struct msginfo info = {
+		.msgpool = 32000 * 16, .msgmap = QUEUE_BYTES, .msgmax = MESSAGE_MAX, .msgmnb = QUEUE_BYTES,
+		.msgmni = IPC_SLOTS, .msgssz = 16, .msgtql = QUEUE_BYTES, .msgseg = 0xffff,
+	};
+	s64 highest = 0;
+
+	if (cmd == MSG_INFO)
+		info.msgpool = info.msgmap = info.msgtql = 0;
+	for (u32 i = 0; t && i < t->used; i++) {
+		if (!t->slot[i])
+			continue;
+		highest = i;
+		if (cmd == MSG_INFO)
+			info.msgpool++;
+	}
+	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
+}
+
+s64 sys_msgctl(u64 id, u64 cmd, u64 user)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
+
+	if ((u32)cmd == IPC_INFO || (u32)cmd == MSG_INFO)
+		return msg_info(user, (u32)cmd);
+	if (!t || (s32)id < 0)
+		return -EINVAL;
+	switch ((u32)cmd) {
+	case IPC_STAT:
+	case MSG_STAT:
+	case MSG_STAT_ANY: return msg_stat(t, (s32)id, (u32)cmd, user);
+	case IPC_SET:
+	case IPC_RMID: return msg_change(t, (s32)id, (u32)cmd, user);
+	default: return -EINVAL;
+	}
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * System V shared memory. A segment is an inode without a name; each attach maps a file of its own on it, of type FILE_SHM, so
+ * that who has attached is known from the references of these files, and the last detach is their release, also when a dead
+ * member is buried. Source: shmop(2), shmctl(2).
+ *
+ * The table's lock protects segments and their lists of files; every change of a list is one store.
+ */
+#include <asm/errno.h>
+#include <asm/shmbuf.h>
+#include <linux/fcntl.h>
+#include <linux/ipc.h>
+#include <linux/mman.h>
+#include <linux/stat.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define SIZE_MAX_BYTES (1ull << 40)
+
+/* <linux/shm.h> draws in libc. */
+enum {
+	SHM_DEST = 01000,      /* of shm_perm.mode: goes with the last detach */
+	SHM_HUGETLB = 04000,   /* flags of shmget */
+	SHM_RDONLY = 010000,   /* flags of shmat */
+	SHM_RND = 020000,
+	SHM_REMAP = 040000,
+	SHM_EXEC = 0100000,
+	SHM_LOCK = 11,         /* commands */
+	SHM_UNLOCK = 12,
+	SHM_STAT = 13,
+	SHM_INFO = 14,
+	SHM_STAT_ANY = 15,
+};
+struct shm_info {
+	s32 used_ids;
+	u64 shm_tot, shm_rss, shm_swp, swap_attempts, swap_successes;
+};
+
+struct segment {
+	struct ipc_object object;
+	struct inode *inode;            /* reference */
+	u64 size;
+	u64 atime, dtime, ctime;
+	s32 creator, last;
+	struct file *files;             /* attached: file.priv[SHM_NEXT] */
+};
+
+enum { SHM_SEGMENT, SHM_NEXT }; /* file.priv */
+
+static void shm_lock(struct ipc_table *t)
+{
+	kin_lock_recover(&t->lock, kin_recover_whole, NULL);
+}
+
+static struct ipc_object *shm_make(u64 size, s64 *err)
+{
+	u64 npages = ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE;
+	struct segment *seg;
+
+	*err = -EINVAL;
+	if (size == 0 || size > SIZE_MAX_BYTES)
+		return NULL;
+	*err = -ENOMEM;
+	if (npages > KIN_SIZE / PAGE_SIZE)
+		return NULL;
+	seg = kin_alloc(sizeof(*seg));
+	if (!seg)
+		return NULL;
+	seg->inode = inode_alloc(FS_SHM, S_IFREG | 0600);
+	if (seg->inode)
+		seg->inode->object = object_create(npages);
+	if (!seg->inode || !seg->inode->object) {
+		inode_put(seg->inode);
+		kin_free(seg, sizeof(*seg));
+		return NULL;
+	}
+	atomic_store(&seg->inode->size, npages * PAGE_SIZE);
+	seg->size = size;
+	seg->ctime = ipc_seconds();
+	seg->creator = current->proc->kp->pid;
+	*err = 0;
+	return &seg->object;
+}
+
+static void shm_discard(struct ipc_object *o)
+{
+	struct segment *seg = (struct segment *)o;
+
+	inode_put(seg->inode);
+	kin_free(seg, sizeof(*seg));
+}
+
+static s64 shm_check(struct ipc_object *o, u64 size)
+{
+	return size > ((struct segment *)o)->size ? -EINVAL : 0;
+}
+
+s64 sys_shmget(u64 key, u64 size, u64 flags)
+{
+	struct ipc_get g = {.key = (s32)key, .flags = (u32)flags, .check = shm_check, .make = shm_make,
+			    .discard = shm_discard, .size = size};
+
+	if (flags & SHM_HUGETLB)
+		return -ENOMEM; /* none are reserved */
+	return ipc_get(IPC_SHM, &g);
+}
+
+/* Each process that maps it keeps one reference. */
+static u64 attach_count(const struct segment *seg)
+{
+	u64 n = 0;
+
+	for (struct file *f = seg->files; f; f = (struct file *)f->priv[SHM_NEXT])
+		n += MAX(atomic_load(&f->kept), 1u);
+	return n;
+}
+
+/* The last process that had this attach mapped is gone. */
+static void shm_file_release(struct file *f)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	struct segment *seg = (struct segment *)f->priv[SHM_SEGMENT], *gone = NULL;
+
+	if (seg) {
+		shm_lock(t);
+		struct file **link = &seg->files;
+		while (*link && *link != f)
+			link = (struct file **)&(*link)->priv[SHM_NEXT];
+		if (*link)
+			publish(link, (struct file *)f->priv[SHM_NEXT]);
+		publish(&f->priv[SHM_SEGMENT], 0);
+		if (seg->object.mode & SHM_DEST && !seg->files) {
+			ipc_remove(t, &seg->object);
+			gone = seg;
+		}
+		kin_unlock(&t->lock);
+	}
+	if (gone)
+		shm_discard(&gone->object);
+	file_drop_inode(f);
+}
+
+static s64 shm_file_stat(struct file *f, struct kstat *st)
+{
+	inode_stat(f->inode, st);
+	return 0;
+}
+
+const struct file_ops shm_file_ops = {
+	.name = "shm",
+	.stat = shm_file_stat,
+	.release = shm_file_release,
+};
+
+/* A file for one attach, in the segment's list. */
+static s64 attach_file(struct ipc_table *t, s32 id, u32 flags, struct file **out, u64 *size)
+{
+	bool readonly = flags & SHM_RDONLY;
+	struct file *f = file_alloc(FILE_SHM, readonly ? O_RDONLY : O_RDWR);
+	struct segment *seg;
+	char name[32];
+	s64 err;
+
+	if (!f)
+		return -ENFILE;
+	shm_lock(t);
+	seg = (struct segment *)ipc_find(t, id);
+	err = seg ? ipc_access(&seg->object, readonly ? 0444 : 0666) : -EINVAL;
+	if (!err) {
+		inode_get(seg->inode);
+		f->inode = seg->inode;
+		f->priv[SHM_NEXT] = (u64)seg->files;
+		publish(&f->priv[SHM_SEGMENT], (u64)seg);
+		publish(&seg->files, f);
+		seg->atime = ipc_seconds();
+		seg->last = current->proc->kp->pid;
+		*size = seg->size;
+		ksnprintf(name, sizeof(name), "/SYSV%08x (deleted)", (u32)seg->object.key);
+	}
+	kin_unlock(&t->lock);
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	file_set_path(f, name);
+	*out = f;
+	return 0;
+}
+
+static s64 attach_address(u64 *addr, u32 flags, u32 *map)
+{
+	if (!*addr)
+		return flags & SHM_REMAP ? -EINVAL : 0;
+	if (*addr & (PAGE_SIZE - 1)) {
+		if (!(flags & SHM_RND))
+			return -EINVAL;
+		*addr = ALIGN_DOWN(*addr, PAGE_SIZE);
+		if (!*addr && flags & SHM_REMAP)
+			return -EINVAL;
+	}
+	*map |= flags & SHM_REMAP ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+	return 0;
+}
+
+s64 sys_shmat(u64 id, u64 addr, u64 flags)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	u32 prot = PROT_READ, map = MAP_SHARED;
+	struct file *f;
+	u64 size;
+	s64 r;
+
+	if (!t || (s32)id < 0)
+		return -EINVAL;
+	r = attach_address(&addr, (u32)flags, &map);
+	if (r)
+		return r;
+	if (!(flags & SHM_RDONLY))
+		prot |= PROT_WRITE;
+	if (flags & SHM_EXEC)
+		prot |= PROT_EXEC;
+	r = attach_file(t, (s32)id, (u32)flags, &f, &size);
+	if (r)
+		return r;
+	r = mm_map(current->proc->mm, addr, size, prot, map, f, 0);
+	file_put(f);
+	return r == -EEXIST ? -EINVAL : r;
+}
+
+s64 sys_shmdt(u64 addr)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	struct mm *mm = current->proc->mm;
+	struct vma *v = mm_find(mm, addr);
+	struct segment *seg;
+	struct file *f;
+	u64 end;
+
+	if (!t || addr & (PAGE_SIZE - 1) || !v || v->start != addr || !v->file || v->file->type != FILE_SHM ||
+	    v->offset != 0)
+		return -EINVAL;
+	f = v->file;
+	shm_lock(t);
+	seg = (struct segment *)f->priv[SHM_SEGMENT];
+	seg->dtime = ipc_seconds();
+	seg->last = current->proc->kp->pid;
+	end = addr + ALIGN_UP(seg->size, PAGE_SIZE);
+	kin_unlock(&t->lock);
+	/* What the application has unmapped or mapped over in between is no part of it any more. */
+	while (addr < end) {
+		v = mm_find(mm, addr);
+		u64 next = v ? MIN(v->end, end) : addr + PAGE_SIZE;
+
+		if (v && v->file == f) {
+			s64 err = mm_unmap(mm, addr, next - addr);
+
+			if (err)
+				return err;
+		}
+		addr = next;
+	}
+	return 0;
+}
+
+/* ---- shmctl */
+
+static s64 shm_stat(struct ipc_table *t, s32 id, u32 cmd, u64 user)
+{
+	struct shmid64_ds ds = {0};
+	struct segment *seg;
+	s64 r;
+
+	shm_lock(t);
+	if (cmd == IPC_STAT)
+		seg = (struct segment *)ipc_find(t, id);
+	else
+		seg = (u32)id < t->used ? (struct segment *)t->slot[id] : NULL;
+	r = !seg ? -EINVAL : cmd == SHM_STAT_ANY ? 0 : ipc_access(&seg->object, 0444);
+	if (!r) {
+		ipc_perm_out(&seg->object, &ds.shm_perm);
+		ds.shm_segsz = seg->size;
+		ds.shm_atime = (long)seg->atime;
+		ds.shm_dtime = (long)seg->dtime;
+		ds.shm_ctime = (long)seg->ctime;
+		ds.shm_cpid = seg->creator;
+		ds.shm_lpid = seg->last;
+		ds.shm_nattch = attach_count(seg);
+		r = cmd == IPC_STAT ? 0 : seg->object.id;
+	}
+	kin_unlock(&t->lock);
+	return r >= 0 && copy_out((void *)user, &ds, sizeof(ds)) ? -EFAULT : r;
+}
+
+static s64 shm_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
+{
+	struct shmid64_ds ds = {0};
+	struct segment *seg, *gone = NULL;
+	s64 err;
+
+	if (cmd == IPC_SET && copy_in(&ds, (void *)user, sizeof(ds)))
+		return -EFAULT;
+	shm_lock(t);
+	seg = (struct segment *)ipc_find(t, id);
+	err = seg ? ipc_owner(&seg->object) : -EINVAL;
+	if (!err && cmd == IPC_SET) {
+		ipc_perm_set(&seg->object, &ds.shm_perm);
+		seg->ctime = ipc_seconds();
+	} else if (!err && cmd == IPC_RMID) {
+		if (seg->files) {
+			/* Nobody finds it by its key any more; the last detach removes it. */
+			seg->object.key = IPC_PRIVATE;
+			seg->object.mode |= SHM_DEST;
+		} else {
+			ipc_remove(t, &seg->object);
+			gone = seg;
+		}
+	}
+	kin_unlock(&t->lock);
+	if (gone)
+		shm_discard(&gone->object);
+	return err;
+}
+
+static s64 shm_limits(u64 user)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	struct shminfo64 info = {.shmmax = SIZE_MAX_BYTES, .shmmin = 1, .shmmni = IPC_SLOTS, .shmseg = IPC_SLOTS,
+				 .shmall = KIN_SIZE / PAGE_SIZE};
+	s64 highest = 0;
+
+	for (u32 i = 0; t && i < t->used; i++)
+		if (t->slot[i])
+			highest = i;
+	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
+}
+
+static s64 shm_usage(u64 user)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	struct shm_info info = {0};
+	s64 highest = 0;
+
+	if (t) {
+		shm_lock(t);
+		for (u32 i = 0; i < t->used; i++) {
+			struct segment *seg = (struct segment *)t->slot[i];
+
+			if (!seg)
+				continue;
+			highest = i;
+			info.used_ids++;
+			info.shm_tot += ALIGN_UP(seg->size, PAGE_SIZE) / PAGE_SIZE;
+			info.shm_rss += object_pages(seg->inode->object);
+		}
+		kin_unlock(&t->lock);
+	}
+	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
+}
+
+s64 sys_shmctl(u64 id, u64 cmd, u64 user)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+
+	if ((u32)cmd == IPC_INFO)
+		return shm_limits(user);
+	if ((u32)cmd == SHM_INFO)
+		return shm_usage(user);
+	if (!t || (s32)id < 0)
+		return -EINVAL;
+	switch ((u32)cmd) {
+	case IPC_STAT:
+	case SHM_STAT:
+	case SHM_STAT_ANY: return shm_stat(t, (s32)id, (u32)cmd, user);
+	case IPC_SET:
+	case IPC_RMID:
+	case SHM_LOCK:   /* memory is locked no more than the host locks it */
+	case SHM_UNLOCK: return shm_change(t, (s32)id, (u32)cmd, user);
+	default: return -EINVAL;
+	}
+}

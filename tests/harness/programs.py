@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: ISC
+"""What the tests of Debian's programs share: packages, sources, one bounded run, and the page.
+
+A program's case is named `programs/PROGRAM/WHAT@BACKEND`; the table of docs/programs.md counts its
+outcomes by PROGRAM. Missing packages are installed and sources fetched at test time, by one thread
+at a time; the quick selection installs nothing and skips instead.
+"""
+
+import collections
+import pathlib
+import shutil
+import subprocess
+import threading
+
+from harness.cases import Failed, Skipped
+
+SECONDS_APT = 300
+MIRROR = "deb-src http://deb.debian.org/debian bookworm main\n"
+PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "programs.md"
+_apt = threading.Lock()
+_unsupported = collections.Counter()
+_counting = threading.Lock()
+
+
+def installed(package):
+    found = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
+                           capture_output=True, check=False)
+    return found.stdout == b"installed"
+
+
+def need_packages(context, packages):
+    """Installs what is missing; Skipped in the quick selection or where that is not possible."""
+    if not shutil.which("dpkg-query"):
+        raise Skipped("this is not a Debian system")
+    with _apt:
+        missing = [package for package in packages if not installed(package)]
+        if not missing:
+            return
+        names = " ".join(missing)
+        if context.group == "quick":
+            raise Skipped(f"{names} is not installed (make test-programs installs it)")
+        command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
+        done = apt(command, {"DEBIAN_FRONTEND": "noninteractive"})
+        if done:
+            raise Skipped(f"apt-get cannot install {names}: {done}")
+
+
+def apt(command, env=None, cwd="/"):
+    """Runs apt-get; returns nothing, or the last line of what it said if it failed."""
+    setting = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **(env or {})}
+    try:
+        done = subprocess.run(command, env=setting, cwd=cwd, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              timeout=SECONDS_APT)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    return (lines[-1] if lines else "no output") if done.returncode else None
+
+
+def source(context, package, prepare=None):
+    """The unpacked source of a Debian package below the build folder, fetched once.
+
+    apt's own configuration is not touched: lists and cache are below the build folder too.
+    `prepare` is called once with the source's path, before anybody uses it.
+    """
+    base = context.build / "programs"
+    ready = base / f"{package}.ready"
+    with _apt:
+        if not ready.exists():
+            fetch(base, package)
+            tree = unpacked(base, package)
+            if prepare:
+                prepare(tree)
+            ready.touch()
+    return unpacked(base, package)
+
+
+def unpacked(base, package):
+    found = sorted(path for path in base.glob(f"{package}-[0-9]*") if path.is_dir())
+    if not found:
+        raise Skipped(f"apt-get source {package} unpacked nothing")
+    return found[-1]
+
+
+def fetch(base, package):
+    (base / "apt" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (base / "apt" / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    (base / "apt" / "sources.list").write_text(MIRROR, encoding="ascii")
+    options = [f"-oDir::Etc::SourceList={base}/apt/sources.list",
+               "-oDir::Etc::SourceParts=/dev/null", f"-oDir::State::Lists={base}/apt/lists",
+               f"-oDir::Cache={base}/apt/cache", "-oAPT::Sandbox::User=root"]
+    if not any((base / "apt" / "lists").glob("*_Sources*")):
+        problem = apt(["apt-get", *options, "-q", "update"])
+        if problem:
+            raise Skipped(f"no list of Debian's sources: {problem}")
+    for tree in base.glob(f"{package}-[0-9]*"):
+        shutil.rmtree(tree)  # left by a run that was interrupted
+    problem = apt(["apt-get", *options, "-q", "source", package], cwd=base)
+    if problem:
+        raise Skipped(f"apt-get source {package}: {problem}")
+
+
+PROLOGUE = """\
+WORK=/tmp/{scratch}/{name}; export WORK
+rm -rf $WORK; mkdir -p $WORK && cd $WORK || exit 90
+HOME=$WORK LC_ALL=C TZ=UTC; export HOME LC_ALL TZ
+({command}) 2>&1; status=$?
+cd /; rm -rf $WORK
+exit $status
+"""
+
+
+def same_in_family(context, backend, name, command, timeout):
+    """Runs a shell command natively and in a family, in a fresh directory WORK of the same name.
+
+    Standard error is part of the output that is compared.
+    """
+    text = PROLOGUE.format(scratch=context.scratch.name, name=name, command=command)
+    shell = ["/bin/sh", "-c", text]
+    native = context.oracle(shell, timeout)
+    if native.status in (90, 126, 127):
+        raise Failed(f"natively: exit status {native.status}\n"
+                     + native.stdout.decode(errors="replace")[-2000:])
+    if backend == "native":
+        return
+    problem = None
+    try:
+        _, stats = context.same_as_native(backend, shell, timeout=timeout, stats=True)
+        count_unsupported(stats)
+    except Failed as reason:
+        problem = reason
+    if problem:
+        raise problem
+
+
+def count_unsupported(stats):
+    with _counting:
+        _unsupported.update(stats.get("unsupported", {}))
+
+
+def program_of(name):
+    """The program and the backend of a case's name; None where it has no place in the table."""
+    parts = name.split("/")
+    if parts[0] != "programs" or len(parts) < 3 or "@" not in name:
+        return None
+    return parts[1], name.rpartition("@")[2]
+
+
+def page(outcomes, reasons):
+    """The text of docs/programs.md; outcomes are (name, outcome), reasons what was said."""
+    counts = collections.defaultdict(collections.Counter)
+    for name, outcome in outcomes:
+        place = program_of(name)
+        if place:
+            counts[place][outcome] += 1
+    backends = sorted({backend for _, backend in counts})
+    lines = ["# Programs of Debian 12", "",
+             "Generated by `make test-programs`. A case runs natively and in a family; it passed if "
+             "output and", "exit status are equal.", "",
+             "| Program | Backend | Passed | Failed | Skipped |", "|---|---|---:|---:|---:|"]
+    for program in sorted({program for program, _ in counts}):
+        for backend in backends:
+            count = counts.get((program, backend))
+            if count:
+                lines.append(f"| {program} | {backend} | {count['passed']} | {count['failed']} | "
+                             f"{count['skipped']} |")
+    total = collections.Counter(outcome for name, outcome in outcomes if program_of(name))
+    lines.append(f"| **all** | | {total['passed']} | {total['failed']} | {total['skipped']} |")
+    for outcome in ("failed", "skipped"):
+        names = sorted(name for name, what in outcomes if what == outcome and program_of(name))
+        if names:
+            lines += ["", f"## {outcome.capitalize()}", ""]
+            lines += [f"- `{name}`: {first_line(reasons[name])}" for name in names]
+    lines += ["", "## System calls answered ENOSYS", "",
+              "By all members of all runs above together.", "", "| Name | Times |", "|---|---:|"]
+    lines += [f"| `{name}` | {times} |" for name, times in _unsupported.most_common()]
+    return "\n".join(lines) + "\n"
+
+
+def first_line(text):
+    """One line for the page, without what would differ from one machine to the next."""
+    lines = [line for line in text.strip().splitlines()
+             if not line.startswith(("---", "+++", "@@"))]
+    return lines[0].strip().replace("`", "'")[:160] if lines else "no reason was given"
+
+
+def write_page(outcomes, reasons, keep):
+    text = page(outcomes, reasons)
+    print(text[text.index("| Program"):].rstrip())
+    if keep:
+        PAGE.write_text(text, encoding="utf-8")
