@@ -4,6 +4,7 @@
  */
 #include "kernel/fs/file.h"
 
+extern const struct file_ops shm_file_ops, mqueue_file_ops;
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
 extern const struct file_ops inode_file_ops, dir_file_ops, host_io_file_ops, dev_file_ops;
 extern const struct file_ops proc_file_ops, socket_file_ops, signalfd_file_ops, timerfd_file_ops;
@@ -26,4 +27,6 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 	[FILE_TIMERFD] = &timerfd_file_ops,
 	[FILE_PIDFD] = &pidfd_file_ops,
 	[FILE_PATH] = &path_file_ops,
+	[FILE_SHM] = &shm_file_ops,
+	[FILE_MQUEUE] = &mqueue_file_ops,
 };

@@ -18,7 +18,7 @@
 #include <linux/futex.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/root.h"
+#include "kernel/kin/futex_internal.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -30,16 +30,7 @@
 #define HASH_MULTIPLIER 0x9e3779b97f4a7c15ull
 #define WAKE_OP_TRIES 1000
 
-TAILQ_HEAD(waiter_list, kin_waiter);
-
-/* Private waiters: link is ours, queue stays NULL, key becomes 0 when woken. */
 static struct waiter_list private_lists[PRIVATE_BUCKETS];
-
-struct futex_key {
-	u64 addr;                 /* in kin if shared, else the application's */
-	struct kin_queue *queue;  /* shared */
-	struct waiter_list *list; /* private */
-};
 
 void futexes_init(void)
 {
@@ -47,7 +38,13 @@ void futexes_init(void)
 		queue_init(&ROOT->futexes[i]);
 }
 
-static s64 key_get(u64 addr, bool shared, struct futex_key *key)
+void futexes_fork_child(void)
+{
+	for (u32 i = 0; i < PRIVATE_BUCKETS; i++)
+		TAILQ_INIT(&private_lists[i]);
+}
+
+s64 futex_key_get(u64 addr, bool shared, struct futex_key *key)
 {
 	u64 kin = 0, hash;
 
@@ -68,7 +65,7 @@ static s64 key_get(u64 addr, bool shared, struct futex_key *key)
 
 /* ---- waiting */
 
-static void waiter_enqueue(struct kin_waiter *w, const struct futex_key *key, u32 bits)
+void futex_enqueue(struct kin_waiter *w, const struct futex_key *key, u32 bits)
 {
 	w->key = key->addr;
 	w->bits = bits;
@@ -79,18 +76,17 @@ static void waiter_enqueue(struct kin_waiter *w, const struct futex_key *key, u3
 		TAILQ_INSERT_TAIL(key->list, w, link);
 }
 
-static bool waiter_done(struct kin_waiter *w, const struct futex_key *key)
+bool futex_woken(struct kin_waiter *w, const struct futex_key *key)
 {
 	return key->queue ? !__atomic_load_n(&w->queue, __ATOMIC_ACQUIRE) : w->key == 0;
 }
 
-/* False: a waker was faster. A requeue may have moved it to another queue or list. */
-static bool waiter_dequeue(struct kin_waiter *w, const struct futex_key *key)
+bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key)
 {
 	if (!key->queue) {
 		struct futex_key now;
 
-		if (w->key == 0 || key_get(w->key, false, &now))
+		if (w->key == 0 || futex_key_get(w->key & ~FUTEX_KEY_PI, false, &now))
 			return false;
 		TAILQ_REMOVE(now.list, w, link);
 		return true;
@@ -115,19 +111,19 @@ static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 	struct futex_key key;
 	struct kin_waiter *w;
 	u32 now;
-	s64 err = key_get(addr, shared, &key);
+	s64 err = futex_key_get(addr, shared, &key);
 
 	if (err)
 		return err;
 	w = waiter_get();
-	waiter_enqueue(w, &key, bits);
+	futex_enqueue(w, &key, bits);
 	if (user_load32((u32 *)addr, &now))
 		err = -EFAULT;
 	else if (now != value)
 		err = -EAGAIN;
-	while (!err && !waiter_done(w, &key))
+	while (!err && !futex_woken(w, &key))
 		err = thread_sleep(deadline_ns, true);
-	if (!waiter_dequeue(w, &key))
+	if (!futex_dequeue(w, &key))
 		err = 0;
 	waiter_put(w);
 	return err;
@@ -147,8 +143,7 @@ static s64 wait_restart(void)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-/* user_time: relative, or absolute on the monotonic or the real clock. */
-static s64 wait_deadline(u64 user_time, bool absolute, bool realtime, u64 *deadline_ns)
+s64 futex_deadline(u64 user_time, bool absolute, bool realtime, u64 *deadline_ns)
 {
 	s64 time[2];
 	u64 ns, now = time_mono_ns();
@@ -252,7 +247,7 @@ static u32 wake_shared(const struct futex_key *key, u32 n, u32 bits)
 static s64 futex_wake(u64 addr, u32 n, u32 bits, bool shared)
 {
 	struct futex_key key;
-	s64 err = key_get(addr, shared, &key);
+	s64 err = futex_key_get(addr, shared, &key);
 
 	if (err)
 		return err;
@@ -350,10 +345,10 @@ static s64 futex_requeue(u64 addr, u64 addr2, u32 nwake, u32 nmove, bool shared,
 {
 	struct futex_key from, to;
 	u32 now;
-	s64 err = key_get(addr, shared, &from);
+	s64 err = futex_key_get(addr, shared, &from);
 
 	if (!err)
-		err = key_get(addr2, shared, &to);
+		err = futex_key_get(addr2, shared, &to);
 	if (!err && ((s32)nwake < 0 || (s32)nmove < 0 || !from.queue != !to.queue))
 		err = -EINVAL;
 	if (!err && expected && user_load32((u32 *)addr, &now))
@@ -432,12 +427,12 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	u64 deadline = HYP_NO_DEADLINE;
 	s64 err;
 
-	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET)
+	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		err = wait_deadline(timeout, cmd == FUTEX_WAIT_BITSET, realtime, &deadline);
+		err = futex_deadline(timeout, cmd == FUTEX_WAIT_BITSET, realtime, &deadline);
 		return err ? err : futex_wait(addr, value, cmd == FUTEX_WAIT ? ~0u : expected, shared,
 					      deadline);
 	case FUTEX_WAKE:
@@ -449,6 +444,14 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 		return futex_requeue(addr, addr2, value, timeout, shared, &expected);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, addr2, value, timeout, expected, shared);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		err = futex_deadline(timeout, true, realtime || cmd == FUTEX_LOCK_PI, &deadline);
+		return err ? err : futex_lock_pi(addr, shared, deadline);
+	case FUTEX_TRYLOCK_PI:
+		return futex_trylock_pi(addr, shared);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(addr, shared);
 	default:
 		return -ENOSYS;
 	}
@@ -477,12 +480,18 @@ s64 sys_get_robust_list(u64 pid, u64 head, u64 len)
 
 /* ---- robust lists: robust_list(7) in Linux's documentation */
 
-static void robust_release(u64 addr, s32 tid, bool pending)
+/* The lowest bit of a list's pointers marks a word that inherits priority. */
+static void robust_release(u64 addr, s32 tid, bool pending, bool pi)
 {
 	u32 old, found;
 
 	if (addr % sizeof(u32) || user_load32((u32 *)addr, &old))
 		return;
+	if (pi) {
+		if ((old & FUTEX_TID_MASK) == (u32)tid)
+			futex_pass_pi(addr, true, (u32)tid, FUTEX_OWNER_DIED);
+		return;
+	}
 	/* Died between unlocking and waking: somebody may wait for that wake. */
 	if (pending && old == 0) {
 		futex_wake_user(addr, 1);

@@ -12,6 +12,8 @@ struct thread;
 
 /* Wakes up to n waiters of the word at an application address. */
 s64 futex_wake_user(u64 addr, u32 n);
+/* In the clone: those who wait for private words are the parent's threads. */
+void futexes_fork_child(void);
 /* Robust mutexes of a thread that ends get FUTEX_OWNER_DIED, and a waiter each is woken. */
 void futex_exit_robust(struct thread *t);
 

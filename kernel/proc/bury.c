@@ -13,6 +13,7 @@
 #include <asm/signal.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/table.h"
@@ -36,6 +37,7 @@ static int find_of_member(struct kin_proc *p, void *arg)
 static void release_holdings(struct kin_proc *p)
 {
 	locks_release_process(p->pid);
+	sem_undo_exit(p);
 	fdtable_drop(&p->fds);
 	mappings_bury(p);
 	signals_release(p);

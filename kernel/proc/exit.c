@@ -16,6 +16,7 @@
 #include "kernel/fs/signalfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/table.h"
@@ -53,6 +54,11 @@ static void announce(struct proc *p)
 static void end_locks(struct proc *p)
 {
 	locks_release_process(p->kp->pid);
+}
+
+static void end_semaphores(struct proc *p)
+{
+	sem_undo_exit(p->kp);
 }
 
 static void end_descriptors(struct proc *p)
@@ -95,6 +101,7 @@ static const struct {
 	{"suspended parent of a vfork", vfork_release_parent},
 	{"timers", timers_release},
 	{"record locks", end_locks},
+	{"semaphores to undo", end_semaphores},
 	{"descriptors", end_descriptors},
 	{"current directory", end_directory},
 	{"memory: shared objects and mapped files", end_memory},

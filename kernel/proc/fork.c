@@ -17,6 +17,7 @@
 #include <linux/sched.h>
 
 #include "kernel/fs/vfs.h"
+#include "kernel/kin/futex.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
@@ -186,6 +187,7 @@ static void threads_commit(struct fork *f)
 	struct proc *p = current->proc;
 
 	sched_fork_child();
+	futexes_fork_child();
 	LIST_INIT(&p->threads);
 	LIST_INSERT_HEAD(&p->threads, current, sibling);
 	p->group_exit = 0;

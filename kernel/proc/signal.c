@@ -156,8 +156,6 @@ static int take_shared(struct kin_signals *s, sigset want, struct ksiginfo *info
 		freed = signal_queue_take(&s->queue, &s->pending, sig, info);
 	}
 	signals_unlock(s);
-	if (freed)
-		freed->next = NULL;
 	signal_nodes_free(freed, true);
 	return sig;
 }

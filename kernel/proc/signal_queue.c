@@ -102,6 +102,7 @@ struct signal_node *signal_queue_take(struct signal_queue *q, _Atomic u64 *pendi
 	if (n) {
 		*info = n->info;
 		unlink_node(q, before, n);
+		n->next = NULL; /* the caller frees a list */
 	}
 	if (!find_node(q, sig, &other))
 		*pending &= ~SIGBIT(sig);

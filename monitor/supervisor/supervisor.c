@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A family from its first to its last moment: grant, kin, first monitor, the event loop (signals, mailbox, deaths), the end.
- * The loop blocks in poll(2) without a time-out unless a deadline is running: an idle family costs nothing.
+ * A family from its first to its last moment: grant, kin, first monitor, the event loop (signals,
+ * mailbox, deaths), the end. The loop blocks in poll(2) without a time-out unless a deadline is
+ * running: an idle family costs nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 #define TERM_PATIENCE_NS 10000000000ull
 
 /* Signals that the supervisor takes and translates. */
-static const int taken[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2 };
+static const int taken[] = { SIGCHLD,  SIGTERM,	 SIGINT,  SIGQUIT, SIGHUP,
+			     SIGTSTP,  SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2 };
 
 u64 supervisor_now_ns(void)
 {
@@ -49,7 +51,8 @@ static int choose_backend(struct supervisor *s, struct error *err)
 		if (backend_kvm.probe(f, &why) == 0)
 			f->backend = &backend_kvm;
 		else if (!strcmp(wanted, "kvm"))
-			return error_set(err, 0, "backend kvm cannot be used: %.250s; try --backend process", why.text);
+			return error_set(err, 0, "backend kvm cannot be used: %.250s; try --backend process",
+					 why.text);
 	}
 	if (!f->backend) {
 		if (backend_process.probe(f, err) < 0)
@@ -94,7 +97,8 @@ static int pack_program(struct supervisor *s, struct error *err)
 				   i < 2 + o->argc ? o->argv[i - 2] : o->envp[i - 2 - o->argc];
 		size_t n = strlen(text) + 1;
 		if (n > room - at)
-			return error_set(err, E2BIG, "arguments and environment exceed %u KiB", KIN_ARGS_SIZE >> 10);
+			return error_set(err, E2BIG, "arguments and environment exceed %u KiB",
+					 KIN_ARGS_SIZE >> 10);
 		memcpy(e->strings + at, text, n);
 		at += n;
 	}
@@ -149,8 +153,6 @@ static int prepare(struct supervisor *s, struct error *err)
 
 static void take_signal(struct supervisor *s, int sig)
 {
-	bool terminal = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
-
 	switch (sig) {
 	case SIGCHLD:
 		return; /* reaped after every round */
@@ -167,7 +169,7 @@ static void take_signal(struct supervisor *s, int sig)
 	case SIGQUIT:
 	case SIGTSTP:
 	case SIGWINCH:
-		inbox_post_signal(s, sig, terminal);
+		inbox_post_signal(s, sig, isatty(STDIN_FILENO) || isatty(STDOUT_FILENO));
 		return;
 	default:
 		inbox_post_signal(s, sig, false);
