@@ -30,10 +30,10 @@ enum hypercall_arg {
 	ARG_BUF_IN,   /* guest address that the monitor reads; next argument: length in bytes */
 	ARG_BUF_OUT,  /* guest address that the monitor writes; next argument: length in bytes */
 	ARG_LEN,      /* length of the preceding buffer, <= 16 MiB unless ARG_LEN_ANY */
-	ARG_RANGE,    /* page-aligned address of application memory (never the kernel's window); next: its length */
+	ARG_RANGE,    /* page-aligned, never in the kernel's window; next: its length */
 	ARG_RANGE_LEN,
 	ARG_KIN_WORD, /* address of an aligned u32 in kin */
-	ARG_KIN_RANGE, /* page-aligned offset into kin; its length is the preceding ARG_RANGE_LEN or the next */
+	ARG_KIN_RANGE, /* page-aligned offset into kin; length: ARG_RANGE_LEN beside it */
 	ARG_PATH,     /* NUL-terminated path relative to the root, at most 4096 bytes with the NUL */
 	ARG_HANDLE,   /* a host file handle that this member opened or inherited */
 };

@@ -55,7 +55,7 @@ enum member_state {
 enum doorbell_state {
 	DOORBELL_RUNNING,
 	DOORBELL_ASLEEP_FUTEX, /* hypercall wake() reaches it */
-	DOORBELL_ASLEEP_POLL,  /* waits for host handles too: only a kick through the supervisor reaches it */
+	DOORBELL_ASLEEP_POLL,  /* waits for host handles too: only a kick reaches it */
 };
 
 struct kin_member {
@@ -125,7 +125,7 @@ struct kin_header {
 	 * steward, PID 1's by choice).
 	 */
 	_Atomic u32 inbox_pending;
-	_Atomic u64 inbox_foreground;            /* bit N-1: signal N for the foreground process group */
+	_Atomic u64 inbox_foreground;          /* bit N-1: signal N for the foreground process group */
 	_Atomic u64 inbox_init;                  /* bit N-1: signal N for PID 1 */
 	_Atomic u64 inbox_dead[MEMBERS_MAX / 64]; /* these members died without publishing an exit */
 
@@ -139,7 +139,7 @@ struct kin_header {
 	struct kin_stats stats;
 	struct kin_member members[MEMBERS_MAX];
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
-	u64 kernel_area;           /* first byte that belongs to the kernel alone follows this struct, page-aligned */
+	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 
 #define KIN ((struct kin_header *)KIN_BASE)

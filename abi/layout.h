@@ -11,8 +11,8 @@
 #define ABI_LAYOUT_H
 
 /*
- * kvm: memory slots and `populate` come in chunks of this size, aligned. What nearly every program needs has slots from the
- * start: SLOTS_AT_BOOT(X) names the ranges of addresses.
+ * kvm: memory slots and `populate` come in chunks of this size, aligned. What nearly every program
+ * needs has slots from the start: SLOTS_AT_BOOT(X) names the ranges of addresses.
  */
 #define SLOT_CHUNK 0x1000000
 #define SLOTS_AT_BOOT(X)                                                                           \
@@ -30,19 +30,19 @@
  * in it.
  */
 #define KERNEL_BASE 0x05000000
-#define BOOT_INFO_ADDR 0x05000000   /* struct boot_info, one page, written by the monitor, read-only after */
+#define BOOT_INFO_ADDR 0x05000000   /* struct boot_info, written by the monitor, read-only after */
 #define PERCPU_ADDR 0x05001000      /* struct percpu, one page, kernel/arch/x86_64/arch.h */
 #define HYPERCALL_PORT 0x40         /* kvm: `out` to it leaves the VM */
 #define HYPERCALL_ADDR 0x05002000   /* struct hypercall_frame, one page, abi/hypercall.h */
 #define CPU_TABLES_ADDR 0x05003000  /* GDT and TSS, then the IDT: filled by the kvm backend */
 #define CPU_TABLES_SIZE 0x8000
-#define IST_STACKS_ADDR 0x0500c000  /* kvm: exceptions arrive here; then a stack for a panic without a kernel stack */
+#define IST_STACKS_ADDR 0x0500c000  /* kvm: exceptions arrive here; then a panic stack */
 #define IST_STACK_SIZE 0x4000
 #define ALTSTACK_ADDR 0x05014000    /* process backend: alternate signal stack */
 #define ALTSTACK_SIZE 0xc000
-#define VDSO_ADDR 0x05020000        /* the vDSO image; up to SITE_STUBS_ADDR it is application code, the exception */
+#define VDSO_ADDR 0x05020000        /* application code up to SITE_STUBS_ADDR: the exception */
 #define VDSO_SIZE 0x4000
-#define SITE_TAILS_ADDR 0x05024000  /* tails of displaced sites: application code as well (redirect.c) */
+#define SITE_TAILS_ADDR 0x05024000  /* tails of displaced sites (redirect.c) */
 #define SITE_TAILS_SIZE 0xc000
 #define SITE_STUBS_ADDR 0x05030000  /* one stub per redirected system-call site */
 #define SITE_STUBS_SIZE 0xb0000
@@ -56,8 +56,8 @@
 
 /* Where the kernel places what the application does not place itself. */
 #define USER_PIE_BASE 0x08000000
-#define USER_BRK_BASE 0x08000000    /* brk of non-PIE programs: KERNEL_BASE would cap it at 76 MiB otherwise */
-#define USER_STACK_TOP 0x3ffffff000 /* stack grows down from here, mmap areas are taken below it, top down */
+#define USER_BRK_BASE 0x08000000    /* brk of non-PIE programs, beyond the kernel's window */
+#define USER_STACK_TOP 0x3ffffff000 /* stack, and mmap areas below it, top down */
 #define USER_STACK_SIZE 0x800000
 #define USER_ADDRESS_END 0x7ffffffff000 /* what Linux allows to ask for */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Shared by the benchmark programs: time, checks, and the one line of result that the driver reads. */
+/*
+ * Shared by the benchmark programs: time, checks, and the one line of result that the driver reads.
+ */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* calls: nanoseconds of getpid, clock_gettime, and read + write of one byte through a pipe in one thread. */
+/*
+ * calls: nanoseconds of getpid, clock_gettime, and read + write of one byte through a pipe in one
+ * thread.
+ */
 #include "bench.h"
 
 #define CALLS 300000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fork_rewrite MIB alive|gone: fork, the parent rewrites all of its memory while the first child lives (or after it
- * is gone), then forks again; the second fork + wait is the figure.
+ * fork_rewrite MIB alive|gone: fork, the parent rewrites all of its memory while the first child
+ * lives (or after it is gone), then forks again; the second fork + wait is the figure.
  */
 #include "bench.h"
 

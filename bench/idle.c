@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 			_exit(read(hold[0], &c, 1) != 0);
 		}
 	}
-	struct timespec t = { atoi(argv[1]), 0 };
+	struct timespec t = {atoi(argv[1]), 0};
 	nanosleep(&t, NULL);
 	close(hold[1]);
 	for (int i = 0; i < 3; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * idle_children N: forks N children that block, says so, and waits for a line from the driver, which reads the host's
- * free memory meanwhile. Done twice: the first time warms up.
+ * idle_children N: forks N children that block, says so, and waits for a line from the driver,
+ * which reads the host's free memory meanwhile. Done twice: the first time warms up.
  */
 #include "bench.h"
 

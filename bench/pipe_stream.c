@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* pipe_stream CHUNK TOTAL_MIB: gigabytes per second through a pipe, writer and reader in two processes. */
+/*
+ * pipe_stream CHUNK TOTAL_MIB: gigabytes per second through a pipe, writer and reader in two
+ * processes.
+ */
 #include "bench.h"
 
 int main(int argc, char **argv)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Benchmarks: the same program natively, on process and on kvm, in alternation.
 
-Prints medians, spread and ratios, writes bench/results.json, docs/benchmarks.md and docs/*.svg (gnuplot). With --check
-compares counts and ratios with the committed bench/results.json and fails beyond the stated tolerances.
+Prints medians, spread and ratios, writes bench/results.json, docs/benchmarks.md and docs/*.svg
+(gnuplot). With --check compares counts and ratios with the committed bench/results.json and fails
+beyond the stated tolerances.
 """
 import argparse
 import json
@@ -27,30 +28,151 @@ def program(name):
     return os.path.join(BINS, "bench_" + name)
 
 
-# name, metric of the program, argv, pinning, {platform: (kind, bound)}: "ratio" to native, or absolute in the unit; higher: larger is better
+# name, metric of the program, argv, pinning, {platform: (kind, bound)}. Kinds: ratio to native,
+# abs in the unit, higher (a ratio of which larger is better).
 CASES = [
-    ("fork+exit+wait, small", "fork_wait", ["fork_wait", "0", "60"], None, {"process": ("ratio", 2.0), "kvm": ("abs", 1300)}),
+    (
+        "fork+exit+wait, small",
+        "fork_wait",
+        ["fork_wait", "0", "60"],
+        None,
+        {"process": ("ratio", 2.0), "kvm": ("abs", 1300)},
+    ),
     ("  parent resumed", "fork_resumed", ["fork_wait", "0", "60"], None, {"kvm": ("abs", 300)}),
-    ("fork+exit+wait, small, one core", "fork_wait", ["fork_wait", "0", "60"], "0", {"process": ("ratio", 2.0), "kvm": ("abs", 1300)}),
-    ("fork, 64 MiB touched", "fork_wait", ["fork_wait", "64", "20"], None, {"process": ("ratio", 0.5), "kvm": ("abs", 1800)}),
-    ("fork, 512 MiB touched", "fork_wait", ["fork_wait", "512", "8"], None, {"process": ("ratio", 0.15), "kvm": ("abs", 3000)}),
-    ("fork again after rewrite, child alive", "fork_after_rewrite", ["fork_rewrite", "512", "alive"], None, {"process": ("ratio", 1.0)}),
-    ("fork again after rewrite, child gone", "fork_after_rewrite", ["fork_rewrite", "512", "gone"], None, {"process": ("ratio", 0.3)}),
-    ("posix_spawn+wait", "spawn_wait", ["spawn_wait", "@nothing", "40", "0"], None, {"process": ("ratio", 1.2), "kvm": ("abs", 3000)}),
-    ("posix_spawn+wait, 256 MiB parent", "spawn_wait", ["spawn_wait", "@nothing", "20", "256"], None, {}),
-    ("start to main", "start", ["start", "@now"], None, {"process": ("abs", 2500), "kvm": ("abs", 5000)}),
+    (
+        "fork+exit+wait, small, one core",
+        "fork_wait",
+        ["fork_wait", "0", "60"],
+        "0",
+        {"process": ("ratio", 2.0), "kvm": ("abs", 1300)},
+    ),
+    (
+        "fork, 64 MiB touched",
+        "fork_wait",
+        ["fork_wait", "64", "20"],
+        None,
+        {"process": ("ratio", 0.5), "kvm": ("abs", 1800)},
+    ),
+    (
+        "fork, 512 MiB touched",
+        "fork_wait",
+        ["fork_wait", "512", "8"],
+        None,
+        {"process": ("ratio", 0.15), "kvm": ("abs", 3000)},
+    ),
+    (
+        "fork again after rewrite, child alive",
+        "fork_after_rewrite",
+        ["fork_rewrite", "512", "alive"],
+        None,
+        {"process": ("ratio", 1.0)},
+    ),
+    (
+        "fork again after rewrite, child gone",
+        "fork_after_rewrite",
+        ["fork_rewrite", "512", "gone"],
+        None,
+        {"process": ("ratio", 0.3)},
+    ),
+    (
+        "posix_spawn+wait",
+        "spawn_wait",
+        ["spawn_wait", "@nothing", "40", "0"],
+        None,
+        {"process": ("ratio", 1.2), "kvm": ("abs", 3000)},
+    ),
+    (
+        "posix_spawn+wait, 256 MiB parent",
+        "spawn_wait",
+        ["spawn_wait", "@nothing", "20", "256"],
+        None,
+        {},
+    ),
+    (
+        "start to main",
+        "start",
+        ["start", "@now"],
+        None,
+        {"process": ("abs", 2500), "kvm": ("abs", 5000)},
+    ),
     ("getpid", "getpid", ["calls"], None, {"process": ("abs", 15), "kvm": ("abs", 15)}),
-    ("clock_gettime", "clock_gettime", ["calls"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 1.2)}),
-    ("pipe, 1 byte, one thread", "pipe_byte", ["calls"], None, {"process": ("ratio", 0.3), "kvm": ("ratio", 0.3)}),
-    ("pipe stream 4 KiB", "pipe_stream", ["pipe_stream", "4096", "1000"], None, {"process": ("higher", 1.2), "kvm": ("higher", 1.2)}),
-    ("pipe stream 64 KiB", "pipe_stream", ["pipe_stream", "65536", "1000"], None, {"process": ("higher", 4.0), "kvm": ("higher", 4.0)}),
-    ("pipe stream 1 MiB", "pipe_stream", ["pipe_stream", "1048576", "1000"], None, {"process": ("higher", 4.0), "kvm": ("higher", 4.0)}),
-    ("pipe round trip, two cores", "pipe_round_trip", ["pipe_pingpong", "5000"], None, {"process": ("ratio", 0.05), "kvm": ("ratio", 0.05)}),
-    ("pipe round trip, one core", "pipe_round_trip", ["pipe_pingpong", "2000"], "0", {"process": ("ratio", 1.5), "kvm": ("abs", 80)}),
-    ("first touch of 4 KiB", "first_touch", ["touch"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)}),
-    ("copy-on-write fault", "cow_fault", ["touch"], None, {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)}),
-    ("busybox sh, 200 commands", "wall", ["!sh200"], None, {"process": ("ratio", 1.5), "kvm": ("ratio", 8.0)}),
-    ("cat|tr|grep|wc over 200 MB", "wall", ["!pipeline"], None, {"process": ("ratio", 0.7), "kvm": ("ratio", 1.0)}),
+    (
+        "clock_gettime",
+        "clock_gettime",
+        ["calls"],
+        None,
+        {"process": ("ratio", 1.2), "kvm": ("ratio", 1.2)},
+    ),
+    (
+        "pipe, 1 byte, one thread",
+        "pipe_byte",
+        ["calls"],
+        None,
+        {"process": ("ratio", 0.3), "kvm": ("ratio", 0.3)},
+    ),
+    (
+        "pipe stream 4 KiB",
+        "pipe_stream",
+        ["pipe_stream", "4096", "1000"],
+        None,
+        {"process": ("higher", 1.2), "kvm": ("higher", 1.2)},
+    ),
+    (
+        "pipe stream 64 KiB",
+        "pipe_stream",
+        ["pipe_stream", "65536", "1000"],
+        None,
+        {"process": ("higher", 4.0), "kvm": ("higher", 4.0)},
+    ),
+    (
+        "pipe stream 1 MiB",
+        "pipe_stream",
+        ["pipe_stream", "1048576", "1000"],
+        None,
+        {"process": ("higher", 4.0), "kvm": ("higher", 4.0)},
+    ),
+    (
+        "pipe round trip, two cores",
+        "pipe_round_trip",
+        ["pipe_pingpong", "5000"],
+        None,
+        {"process": ("ratio", 0.05), "kvm": ("ratio", 0.05)},
+    ),
+    (
+        "pipe round trip, one core",
+        "pipe_round_trip",
+        ["pipe_pingpong", "2000"],
+        "0",
+        {"process": ("ratio", 1.5), "kvm": ("abs", 80)},
+    ),
+    (
+        "first touch of 4 KiB",
+        "first_touch",
+        ["touch"],
+        None,
+        {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)},
+    ),
+    (
+        "copy-on-write fault",
+        "cow_fault",
+        ["touch"],
+        None,
+        {"process": ("ratio", 1.2), "kvm": ("ratio", 4.0)},
+    ),
+    (
+        "busybox sh, 200 commands",
+        "wall",
+        ["!sh200"],
+        None,
+        {"process": ("ratio", 1.5), "kvm": ("ratio", 8.0)},
+    ),
+    (
+        "cat|tr|grep|wc over 200 MB",
+        "wall",
+        ["!pipeline"],
+        None,
+        {"process": ("ratio", 0.7), "kvm": ("ratio", 1.0)},
+    ),
 ]
 
 
@@ -67,10 +189,20 @@ class Runner:
 
     def expand(self, argv):
         if argv[0] == "!sh200":
-            return ["/bin/busybox", "sh", "-c", "i=0; while [ $i -lt 200 ]; do /bin/busybox true; i=$((i+1)); done"]
+            return [
+                "/bin/busybox",
+                "sh",
+                "-c",
+                "i=0; while [ $i -lt 200 ]; do /bin/busybox true; i=$((i+1)); done",
+            ]
         if argv[0] == "!pipeline":
             b = "/bin/busybox "
-            return ["/bin/busybox", "sh", "-c", f"{b}cat {self.text} | {b}tr a-z A-Z | {b}grep FOX | {b}wc -l"]
+            return [
+                "/bin/busybox",
+                "sh",
+                "-c",
+                f"{b}cat {self.text} | {b}tr a-z A-Z | {b}grep FOX | {b}wc -l",
+            ]
         out = [program(argv[0])]
         for a in argv[1:]:
             out.append(program(a[1:]) if a.startswith("@n") and a != "@now" else a)
@@ -102,9 +234,11 @@ class Runner:
 
 def idle_children(platform, n=1000):
     """Memory (KiB each, fall of MemFree) and time (ms) of the second, warmed-up round."""
+
     def memfree():
         with open("/proc/meminfo") as f:
             return int(re.search(r"MemFree:\s+(\d+)", f.read()).group(1))
+
     cmd = [program("idle_children"), str(n)]
     if platform != "native":
         cmd = [MITOS, "run", "--backend", platform, "--"] + cmd
@@ -130,25 +264,35 @@ def idle_children(platform, n=1000):
 
 
 def idle_family(platform, scratch, seconds=3):
-    """CPU seconds and hypercalls of a waiting family, less those of one that waits 1 s: the waiting alone."""
+    """CPU time and hypercalls of the waiting alone: less those of a family that waits 1 s."""
     out = []
     for s in (1, 1 + seconds):
         stats = os.path.join(scratch, "idle.json")
-        subprocess.run([MITOS, "run", "--backend", platform, "--stats", stats, "--", program("idle"), str(s)], check=True)
+        subprocess.run(
+            [MITOS, "run", "--backend", platform, "--stats", stats, "--", program("idle"), str(s)],
+            check=True,
+        )
         with open(stats) as f:
             d = json.load(f)
         out.append((sum(d["hypercalls"].values()), sum(m["cpu_us"] for m in d["member_list"])))
-    return {"hypercalls_per_s": (out[1][0] - out[0][0]) / seconds, "cpu_us_per_s": (out[1][1] - out[0][1]) / seconds}
+    return {
+        "hypercalls_per_s": (out[1][0] - out[0][0]) / seconds,
+        "cpu_us_per_s": (out[1][1] - out[0][1]) / seconds,
+    }
 
 
 def counts(platform, runner):
-    """Exact figures per operation, from --stats: difference of two run lengths, so that start and end cancel out."""
+    """Exact figures per operation: the difference of two runs, so that start and end cancel."""
+
     def total(argv):
         runner.run(platform, argv, None)
         with open(runner.stats) as f:
             return json.load(f)
+
     a, b = total(["fork_wait", "0", "10"]), total(["fork_wait", "0", "110"])
-    per_fork = {k: (b["hypercalls"].get(k, 0) - a["hypercalls"].get(k, 0)) / 100 for k in b["hypercalls"]}
+    per_fork = {
+        k: (b["hypercalls"].get(k, 0) - a["hypercalls"].get(k, 0)) / 100 for k in b["hypercalls"]
+    }
     calls = total(["calls"])
     stream = total(["pipe_stream", "65536", "100"])
     one = calls["syscalls_total"]
@@ -156,7 +300,8 @@ def counts(platform, runner):
         "hypercalls_per_fork": {k: round(v, 2) for k, v in per_fork.items() if abs(v) >= 0.005},
         "direct_share_of_calls": round(one["direct"] / max(1, one["direct"] + one["trapped"]), 5),
         "hypercalls_for_1.2_million_calls": sum(calls["hypercalls"].values()),
-        "sleeps_and_wakes_for_100_MiB_stream": stream["hypercalls"].get("sleep", 0) + stream["hypercalls"].get("wake", 0),
+        "sleeps_and_wakes_for_100_MiB_stream": stream["hypercalls"].get("sleep", 0)
+        + stream["hypercalls"].get("wake", 0),
     }
 
 
@@ -184,7 +329,12 @@ def measure(rounds, platforms, only, runner):
         row = {"name": name, "unit": unit, "pinned": pin is not None, "values": {}}
         for p in platforms:
             v = sorted(samples[p])
-            row["values"][p] = {"median": statistics.median(v), "low": v[0], "high": v[-1], "rounds": len(v)}
+            row["values"][p] = {
+                "median": statistics.median(v),
+                "low": v[0],
+                "high": v[-1],
+                "rounds": len(v),
+            }
         row["bounds"] = {p: list(b) for p, b in bounds.items() if p in platforms}
         rows.append(row)
         print_row(row)
@@ -213,13 +363,23 @@ def idle_rows(platforms):
         for k, (v, u) in got.items():
             rows[k][p] = {"median": v, "low": v, "high": v, "rounds": 1}
             units[k] = u
-    bars = {"idle_memory": {"process": ["abs", 200], "kvm": ["abs", 350]},
-            "idle_time": {"process": ["ratio", 3.0], "kvm": ["abs", 1500]}}
-    names = {"idle_memory": "1,000 idle children, memory each", "idle_time": "1,000 idle children, time"}
+    bars = {
+        "idle_memory": {"process": ["abs", 200], "kvm": ["abs", 350]},
+        "idle_time": {"process": ["ratio", 3.0], "kvm": ["abs", 1500]},
+    }
+    names = {
+        "idle_memory": "1,000 idle children, memory each",
+        "idle_time": "1,000 idle children, time",
+    }
     out = []
     for k in rows:
-        row = {"name": names[k], "unit": units[k], "pinned": False, "values": rows[k],
-               "bounds": {p: b for p, b in bars[k].items() if p in platforms}}
+        row = {
+            "name": names[k],
+            "unit": units[k],
+            "pinned": False,
+            "values": rows[k],
+            "bounds": {p: b for p, b in bars[k].items() if p in platforms},
+        }
         out.append(row)
         print_row(row)
     return out
@@ -233,19 +393,40 @@ def machine():
                 return m.group(1).strip() if m else "?"
         except OSError:
             return "?"
-    kvm = next((m for m in ("kvm_pvm", "kvm_intel", "kvm_amd") if os.path.isdir(f"/sys/module/{m}")), "?")
-    return {"cpu": grep("/proc/cpuinfo", r"model name\s*:\s*(.*)"), "cores": os.cpu_count(),
-            "memory_kib": grep("/proc/meminfo", r"MemTotal:\s+(\d+)"), "kernel": os.uname().release, "kvm": kvm,
-            "date": time.strftime("%Y-%m-%d")}
+
+    kvm = next(
+        (m for m in ("kvm_pvm", "kvm_intel", "kvm_amd") if os.path.isdir(f"/sys/module/{m}")), "?"
+    )
+    return {
+        "cpu": grep("/proc/cpuinfo", r"model name\s*:\s*(.*)"),
+        "cores": os.cpu_count(),
+        "memory_kib": grep("/proc/meminfo", r"MemTotal:\s+(\d+)"),
+        "kernel": os.uname().release,
+        "kvm": kvm,
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def markdown(data):
-    lines = ["# Benchmarks", "", "Written by `make bench` (bench/run.py). The same static program runs natively, on the process backend and "
-             "on kvm, in alternation; medians, with the lowest and highest round in brackets.", ""]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` (bench/run.py). The same static program runs natively, on the "
+        "process backend and "
+        "on kvm, in alternation; medians, with the lowest and highest round in brackets.",
+        "",
+    ]
     m = data["machine"]
-    lines += [f"Machine: {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, KVM module {m['kvm']}, {m['date']}. "
-              "The development machines' KVM is nested and page-table based: an exit costs 10-35 us there, 1-2 us on VT-x.", ""]
-    lines += ["| question | unit | native | process | ratio | kvm | ratio | bars |", "|---|---|---|---|---|---|---|---|"]
+    lines += [
+        f"Machine: {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, KVM {m['kvm']}, "
+        f"{m['date']}. With kvm_pvm (nested, page-table based) an exit costs 10-35 us, on VT-x "
+        "1-2 us.",
+        "",
+    ]
+    lines += [
+        "| question | unit | native | process | ratio | kvm | ratio | bars |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for r in data["rows"]:
         native = r["values"]["native"]["median"]
         cells = [r["name"].strip(), r["unit"], f"{native:.4g}"]
@@ -255,14 +436,30 @@ def markdown(data):
             if not v:
                 cells += ["-", "-"]
                 continue
-            cells += [f"{v['median']:.4g} [{v['low']:.4g}, {v['high']:.4g}]", f"{v['median'] / native:.3g}x"]
+            cells += [
+                f"{v['median']:.4g} [{v['low']:.4g}, {v['high']:.4g}]",
+                f"{v['median'] / native:.3g}x",
+            ]
             if p in r["bounds"]:
                 ok, bar = verdict(*r["bounds"][p], v["median"], native)
                 bars.append(f"{p} {bar}: {'met' if ok else '**missed**'}")
         lines.append("| " + " | ".join(cells + ["; ".join(bars)]) + " |")
-    lines += ["", "![ratios to native](benchmarks.svg)", "", "## Exact counts", "",
-              "From `--stats`; they do not depend on the machine.", "", "```json", json.dumps(data["counts"], indent=2), "```", "",
-              f"Size: mitos {data['size']['mitos'] / 1024:.0f} KiB (stripped), kernel {data['size']['kernel'] / 1024:.0f} KiB.", ""]
+    lines += [
+        "",
+        "![ratios to native](benchmarks.svg)",
+        "",
+        "## Exact counts",
+        "",
+        "From `--stats`; they do not depend on the machine.",
+        "",
+        "```json",
+        json.dumps(data["counts"], indent=2),
+        "```",
+        "",
+        f"Size: mitos {data['size']['mitos'] / 1024:.0f} KiB (stripped), "
+        f"kernel {data['size']['kernel'] / 1024:.0f} KiB.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -274,17 +471,21 @@ def plot(data, scratch, out):
     with open(dat, "w") as f:
         for r in data["rows"]:
             n = r["values"]["native"]["median"]
-            v = [r["values"][p]["median"] / n if p in r["values"] else float("nan") for p in ("process", "kvm")]
+            v = [
+                r["values"][p]["median"] / n if p in r["values"] else float("nan")
+                for p in ("process", "kvm")
+            ]
             f.write('"%s" %g %g\n' % (r["name"].strip(), *v))
     script = f"""set terminal svg size 1000,640 font 'sans,11'; set output '{out}'
 set style data histograms; set style fill solid 0.8; set logscale y; set grid y
 set ylabel 'ratio to native (log)'; set xtics rotate by -40; set key top left
-plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', 1 with lines dt 2 title 'native'"""
+plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', \\
+ 1 with lines dt 2 title 'native'"""
     subprocess.run(["gnuplot", "-e", script], check=True)
 
 
 def check(old, data):
-    """Counts must not grow by more than 10% + 1; ratios by more than 60% (shared, noisy machines)."""
+    """Counts may grow by 10% + 1, ratios by 60% (shared, noisy machines)."""
     bad = []
     before = {r["name"]: r for r in old["rows"]}
     for r in data["rows"]:
@@ -296,11 +497,19 @@ def check(old, data):
             then = o["values"][p]["median"] / o["values"]["native"]["median"]
             worse = then / now if r["bounds"].get(p, [""])[0] == "higher" else now / then
             if worse > 1.6:
-                bad.append(f"{r['name'].strip()} on {p}: ratio {now:.3g}, committed {then:.3g} (tolerance 60%)")
+                bad.append(
+                    f"{r['name'].strip()} on {p}: ratio {now:.3g}, committed {then:.3g} "
+                    "(tolerance 60%)"
+                )
     for p, c in data["counts"].items():
         for k, v in c.items():
             o = old["counts"].get(p, {}).get(k)
-            if isinstance(v, (int, float)) and isinstance(o, (int, float)) and k != "direct_share_of_calls" and v > o * 1.1 + 1:
+            if (
+                isinstance(v, (int, float))
+                and isinstance(o, (int, float))
+                and k != "direct_share_of_calls"
+                and v > o * 1.1 + 1
+            ):
                 bad.append(f"count {k} on {p}: {v}, committed {o} (tolerance 10% + 1)")
             if k == "hypercalls_per_fork" and v.get("clone") != 1:
                 bad.append(f"{p}: {v.get('clone')} clone hypercalls a fork")
@@ -316,7 +525,9 @@ def main():
     ap.add_argument("--only")
     a = ap.parse_args()
     platforms = ["native", "process"]
-    probe = subprocess.run([MITOS, "run", "--backend", "kvm", "--", program("nothing")], capture_output=True)
+    probe = subprocess.run(
+        [MITOS, "run", "--backend", "kvm", "--", program("nothing")], capture_output=True
+    )
     if probe.returncode == 0:
         platforms.append("kvm")
     else:
@@ -327,12 +538,19 @@ def main():
         if a.only:
             return 0
         rows += idle_rows(platforms)
-        data = {"machine": machine(), "rows": rows,
-                "counts": {p: dict(counts(p, runner), idle=idle_family(p, scratch)) for p in platforms[1:]}}
+        data = {
+            "machine": machine(),
+            "rows": rows,
+            "counts": {
+                p: dict(counts(p, runner), idle=idle_family(p, scratch)) for p in platforms[1:]
+            },
+        }
         stripped = os.path.join(scratch, "mitos")
         subprocess.run(["strip", "-o", stripped, MITOS], check=True)
-        data["size"] = {"mitos": os.path.getsize(stripped),
-                        "kernel": os.path.getsize(os.path.join(BUILD, "kernel", "kernel-stripped.elf"))}
+        data["size"] = {
+            "mitos": os.path.getsize(stripped),
+            "kernel": os.path.getsize(os.path.join(BUILD, "kernel", "kernel-stripped.elf")),
+        }
         print(json.dumps(data["counts"], indent=2))
         path = os.path.join(TOP, "bench", "results.json")
         if a.check:

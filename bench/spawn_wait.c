@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* spawn_wait PROGRAM ROUNDS MIB: posix_spawn of a static program + waitpid, the parent holding MIB. */
+/*
+ * spawn_wait PROGRAM ROUNDS MIB: posix_spawn of a static program + waitpid, the parent holding MIB.
+ */
 #include <spawn.h>
 
 #include "bench.h"
@@ -11,7 +13,7 @@ int main(int argc, char **argv)
 	int rounds = atoi(argv[2]), status;
 	size_t bytes = (size_t)atoi(argv[3]) << 20;
 	double total[1000];
-	char *args[] = { argv[1], NULL };
+	char *args[] = {argv[1], NULL};
 
 	check(argc == 4 && rounds > 0 && rounds <= 1000, "arguments");
 	if (bytes)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* start BEGIN_NS: time from the driver's clock reading (CLOCK_MONOTONIC) to the first line of main. */
+/*
+ * start BEGIN_NS: time from the driver's clock reading (CLOCK_MONOTONIC) to the first line of main.
+ */
 #include "bench.h"
 
 int main(int argc, char **argv)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* touch: mean microseconds of a first touch and of a copy-on-write fault, over 64 MiB of 4 KiB pages. */
+/*
+ * touch: mean microseconds of a first touch and of a copy-on-write fault, over 64 MiB of 4 KiB
+ * pages.
+ */
 #include "bench.h"
 
 #define BYTES (64u << 20)

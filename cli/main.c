@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: ISC */
-/* mitos: dispatch of the verbs, help, and the only place that turns an error into an exit status. */
+/*
+ * mitos: dispatch of the verbs, help, and the only place that turns an error into an exit status.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
 static const struct verb verbs[] = {
-	{ "run", "run [OPTIONS] -- PROGRAM [ARGS...]", "run a program as a family of unikernels",
-	  verb_run, help_run },
-	{ "syscalls", "syscalls", "print the table of system calls and their support",
-	  verb_syscalls, help_syscalls },
+	{"run", "run [OPTIONS] -- PROGRAM [ARGS...]", "run a program as a family of unikernels",
+	 verb_run, help_run},
+	{"syscalls", "syscalls", "print the table of system calls and their support", verb_syscalls,
+	 help_syscalls},
 };
 
 static void help(void)
 {
 	printf("mitos %s - every process a unikernel: fork clones the VM, exec replaces it,\n"
-		     "pipes are memory that two VMs share\n\nUsage:\n", MITOS_VERSION);
+		   "pipes are memory that two VMs share\n\nUsage:\n",
+		   MITOS_VERSION);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		printf("  mitos %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
 	printf("  mitos VERB --help\n  mitos --help | --version\n\n"
-		     "Exit status: the program's own, 128+N if signal N ended it; 100 wrong usage, 111 the\n"
-		     "system failed, 126 the program cannot be executed, 127 it was not found.\n");
+		   "Exit status: the program's own, 128+N if signal N ended it; 100 wrong usage, 111 the\n"
+		   "system failed, 126 the program cannot be executed, 127 it was not found.\n");
 }
 
 static int fail(int status, const struct error *err)
@@ -31,7 +34,7 @@ static int fail(int status, const struct error *err)
 
 int main(int argc, char **argv)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (argc < 2) {
 		error_set(&err, 0, "no command; try 'mitos run -- PROGRAM' or 'mitos --help'");

@@ -20,19 +20,22 @@
 
 void help_run(void)
 {
-	printf("Usage: mitos run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
-	       "Runs PROGRAM, an ordinary Linux x86-64 executable, so that each of its processes is a\n"
-	       "unikernel of its own. The root directory is seen read-only under a layer in memory: the\n"
-	       "host's files never change.\n\n"
-	       "  -b, --backend B   auto (default), kvm, or process\n"
-	       "  -r, --root DIR    the family's root directory (default /)\n"
-	       "  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
-	       "  -w, --workdir D   working directory (default: the current one if the root is /, else /)\n"
-	       "  -i, --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
-	       "  -v, --verbose     tell on standard error how the family grows\n"
-	       "  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
-	       "  -h, --help        this text\n\n"
-	       "The environment is PATH, HOME, and TERM if standard output is a terminal; add to it with -e.\n");
+	printf(
+		"Usage: mitos run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
+		"Runs PROGRAM, an ordinary Linux x86-64 executable, so that each of its processes is a\n"
+		"unikernel of its own. The root directory is seen read-only under a layer in memory: the\n"
+		"host's files never change.\n\n"
+		"  -b, --backend B   auto (default), kvm, or process\n"
+		"  -r, --root DIR    the family's root directory (default /)\n"
+		"  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
+		"  -w, --workdir D   working directory (default: the current one if the root is /, else "
+		"/)\n"
+		"  -i, --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
+		"  -v, --verbose     tell on standard error how the family grows\n"
+		"  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
+		"  -h, --help        this text\n\n"
+		"The environment is PATH, HOME, and TERM if standard output is a terminal; add to it with "
+		"-e.\n");
 }
 
 struct environment {
@@ -79,7 +82,7 @@ static int env_add(struct environment *env, const char *setting, struct error *e
 /* 0 if path below root is a regular file with an x bit, else an errno. */
 static int executable_below(int root_fd, const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	struct stat st;
 	int fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 
@@ -104,7 +107,8 @@ static int find_program(struct run_options *o, const char *search, struct error 
 		return 0;
 	int root_fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0) {
-		error_set(err, errno, "cannot open the root directory '%s'; give an existing one to --root", o->root);
+		error_set(err, errno, "cannot open the root directory '%s'; give an existing one to --root",
+				  o->root);
 		return -EXIT_SYSTEM;
 	}
 	for (const char *p = search; *p;) {
@@ -121,18 +125,21 @@ static int find_program(struct run_options *o, const char *search, struct error 
 		p += n + (p[n] == ':');
 	}
 	close(root_fd);
-	error_set(err, 0, seen == EACCES ? "'%s' is not executable" :
-		  "'%s' was not found along PATH (%s) below %s", name, search, o->root);
+	error_set(err, 0,
+			  seen == EACCES ? "'%s' is not executable"
+							 : "'%s' was not found along PATH (%s) below %s",
+			  name, search, o->root);
 	return seen == EACCES ? -EXIT_CANNOT_EXEC : -EXIT_NOT_FOUND;
 }
 
-static int parse(int argc, char **argv, struct run_options *o, struct environment *env, struct error *err)
+static int parse(int argc, char **argv, struct run_options *o, struct environment *env,
+				 struct error *err)
 {
 	static const struct option options[] = {
-		{ "backend", required_argument, NULL, 'b' }, { "root", required_argument, NULL, 'r' },
-		{ "env", required_argument, NULL, 'e' },     { "workdir", required_argument, NULL, 'w' },
-		{ "init", no_argument, NULL, 'i' },          { "verbose", no_argument, NULL, 'v' },
-		{ "stats", required_argument, NULL, 's' },   { NULL, 0, NULL, 0 },
+		{"backend", required_argument, NULL, 'b'}, {"root", required_argument, NULL, 'r'},
+		{"env", required_argument, NULL, 'e'},     {"workdir", required_argument, NULL, 'w'},
+		{"init", no_argument, NULL, 'i'},          {"verbose", no_argument, NULL, 'v'},
+		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -150,7 +157,8 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 				return -EXIT_USAGE;
 			break;
 		case ':':
-			error_set(err, 0, "option '%s' needs a value; see 'mitos run --help'", argv[optind - 1]);
+			error_set(err, 0, "option '%s' needs a value; see 'mitos run --help'",
+					  argv[optind - 1]);
 			return -EXIT_USAGE;
 		default:
 			error_set(err, 0, "unknown option '%s'; see 'mitos run --help'", argv[optind - 1]);
@@ -175,8 +183,8 @@ static int check_options(struct run_options *o, struct error *err)
 		return -EXIT_USAGE;
 	}
 	if (!realpath(o->root, root)) {
-		error_set(err, errno, "cannot use '%s' as the root directory; give an existing one to --root",
-			  o->root);
+		error_set(err, errno,
+				  "cannot use '%s' as the root directory; give an existing one to --root", o->root);
 		return -EXIT_USAGE;
 	}
 	o->root = root;
@@ -198,8 +206,8 @@ static int default_environment(struct environment *env, struct error *err)
 
 int verb_run(int argc, char **argv, struct error *err)
 {
-	struct run_options o = { .backend = "auto", .root = "/" };
-	struct environment env = { 0 };
+	struct run_options o = {.backend = "auto", .root = "/"};
+	struct environment env = {0};
 	const char *search = DEFAULT_PATH;
 	int status;
 

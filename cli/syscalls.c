@@ -11,15 +11,17 @@ struct row {
 };
 
 static const struct row rows[] = {
-#define SYSCALL(nr, name, arity, level, note) { nr, #name, #level, note },
+#define SYSCALL(nr, name, arity, level, note) {nr, #name, #level, note},
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };
 
 void help_syscalls(void)
 {
-	printf("Usage: mitos syscalls\n\nPrints number, name and level of support of every Linux x86-64 system call:\n"
-	       "FULL as on Linux, PARTIAL with what is missing, STUB accepted without effect, NONE answers ENOSYS.\n");
+	printf("Usage: mitos syscalls\n\nPrints number, name and level of support of every Linux "
+		   "x86-64 system call:\n"
+		   "FULL as on Linux, PARTIAL with what is missing, STUB accepted without effect, NONE "
+		   "answers ENOSYS.\n");
 }
 
 int verb_syscalls(int argc, char **argv, struct error *err)
@@ -28,14 +30,15 @@ int verb_syscalls(int argc, char **argv, struct error *err)
 		error_set(err, 0, "syscalls takes no argument '%s'; see 'mitos syscalls --help'", argv[1]);
 		return -EXIT_USAGE;
 	}
-	int count[4] = { 0 };
-	static const char *const levels[] = { "FULL", "PARTIAL", "STUB", "NONE" };
+	int count[4] = {0};
+	static const char *const levels[] = {"FULL", "PARTIAL", "STUB", "NONE"};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		printf("%3d  %-24s %-8s%s%s\n", rows[i].number, rows[i].name, rows[i].level,
-		       rows[i].note[0] ? " " : "", rows[i].note);
+			   rows[i].note[0] ? " " : "", rows[i].note);
 		for (int l = 0; l < 4; l++)
 			count[l] += !strcmp(rows[i].level, levels[l]);
 	}
-	printf("%d full, %d partial, %d stubs, %d not supported\n", count[0], count[1], count[2], count[3]);
+	printf("%d full, %d partial, %d stubs, %d not supported\n", count[0], count[1], count[2],
+		   count[3]);
 	return 0;
 }

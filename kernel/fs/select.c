@@ -12,6 +12,7 @@
 
 #define SETS 3
 #define FD_WORD 64
+#define RESOURCE_NOFILE 7
 
 static const u32 set_wants[SETS] = {
 	EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLHUP | EPOLLERR,
@@ -20,106 +21,120 @@ static const u32 set_wants[SETS] = {
 };
 
 struct select {
-	u32 n, words;
+	u32 words;
 	u64 user[SETS];
-	u64 *sets[SETS];          /* what is asked, words of each */
-	struct poll_item *items;  /* one for each descriptor below n */
-	void *memory;
+	u64 *asked[SETS], *ready[SETS]; /* words of each */
+	struct poll_item *items;        /* one for each descriptor in any set, in order */
+	u32 *fds;
+	u32 n;
+	void *sets_memory, *items_memory;
 };
 
-static bool set_has(struct select *s, u32 set, u32 fd)
-{
-	return s->sets[set][fd / FD_WORD] >> fd % FD_WORD & 1;
-}
-
 /* The application's sets hold whole longs, as its libc and Linux agree. */
-static s64 select_in(struct select *s)
+static s64 sets_in(struct select *s, u32 nfds)
 {
-	for (u32 i = 0; i < SETS; i++)
-		if (s->user[i] && copy_in(s->sets[i], (void *)s->user[i], s->words * 8))
+	size_t bytes;
+
+	s->words = (nfds + FD_WORD - 1) / FD_WORD;
+	bytes = s->words * 8;
+	s->sets_memory = kmalloc(2 * SETS * bytes + 1);
+	if (!s->sets_memory)
+		return -ENOMEM;
+	for (u32 i = 0; i < SETS; i++) {
+		s->asked[i] = (u64 *)((char *)s->sets_memory + i * bytes);
+		s->ready[i] = (u64 *)((char *)s->sets_memory + (SETS + i) * bytes);
+		if (s->user[i] && copy_in(s->asked[i], (void *)s->user[i], bytes))
 			return -EFAULT;
-	return 0;
-}
-
-static void select_close(struct select *s)
-{
-	for (u32 fd = s->n; fd-- > 0;)
-		if (s->items[fd].file)
-			file_put(s->items[fd].file);
-}
-
-static s64 select_open(struct select *s)
-{
-	for (u32 fd = 0; fd < s->n; fd++) {
-		u32 want = 0;
-
-		for (u32 i = 0; i < SETS; i++)
-			if (set_has(s, i, fd))
-				want |= set_wants[i];
-		if (!want)
-			continue;
-		s->items[fd].want = want;
-		s->items[fd].strict = true;
-		s->items[fd].file = fd_get(fd);
-		if (!s->items[fd].file)
-			return -EBADF;
+		if (nfds % FD_WORD)
+			s->asked[i][s->words - 1] &= (1ull << nfds % FD_WORD) - 1;
 	}
 	return 0;
 }
 
+static u64 asked_word(struct select *s, u32 word)
+{
+	return s->asked[0][word] | s->asked[1][word] | s->asked[2][word];
+}
+
+static s64 item_open(struct select *s, u32 fd)
+{
+	struct poll_item *item = &s->items[s->n];
+
+	for (u32 i = 0; i < SETS; i++)
+		if (s->asked[i][fd / FD_WORD] >> fd % FD_WORD & 1)
+			item->want |= set_wants[i];
+	item->strict = true;
+	item->file = fd_get(fd);
+	if (!item->file)
+		return -EBADF;
+	s->fds[s->n++] = fd;
+	return 0;
+}
+
+static s64 items_open(struct select *s)
+{
+	u32 count = 0;
+	s64 err = 0;
+
+	for (u32 word = 0; word < s->words; word++)
+		count += __builtin_popcountll(asked_word(s, word));
+	s->items_memory = kmalloc(count * (sizeof(*s->items) + sizeof(*s->fds)) + 1);
+	if (!s->items_memory)
+		return -ENOMEM;
+	s->items = s->items_memory;
+	s->fds = (u32 *)(s->items + count);
+	for (u32 word = 0; word < s->words; word++)
+		for (u64 bits = asked_word(s, word); bits && !err; bits &= bits - 1)
+			err = item_open(s, word * FD_WORD + __builtin_ctzll(bits));
+	return err;
+}
+
 /* What is asked and ready; the number of bits. */
-static s64 select_out(struct select *s)
+static s64 sets_out(struct select *s)
 {
 	s64 count = 0;
 
 	for (u32 i = 0; i < SETS; i++) {
-		for (u32 fd = 0; fd < s->n; fd++) {
-			if (!set_has(s, i, fd))
-				continue;
-			if (s->items[fd].got & set_wants[i])
+		for (u32 k = 0; k < s->n; k++) {
+			u32 word = s->fds[k] / FD_WORD;
+			u64 bit = 1ull << s->fds[k] % FD_WORD;
+
+			if (s->asked[i][word] & bit && s->items[k].got & set_wants[i]) {
+				s->ready[i][word] |= bit;
 				count++;
-			else
-				s->sets[i][fd / FD_WORD] &= ~(1ull << fd % FD_WORD);
+			}
 		}
-		if (s->user[i] && copy_out((void *)s->user[i], s->sets[i], s->words * 8))
+		if (s->user[i] && copy_out((void *)s->user[i], s->ready[i], s->words * 8))
 			return -EFAULT;
 	}
 	return count;
 }
 
-static s64 select_wait(struct select *s, u64 deadline_ns)
+static void select_end(struct select *s)
 {
-	s64 r = poll_items(s->items, s->n, deadline_ns);
-
-	return r < 0 ? r : select_out(s);
+	for (u32 k = s->n; k-- > 0;)
+		file_put(s->items[k].file);
+	if (s->items_memory)
+		kfree(s->items_memory);
+	if (s->sets_memory)
+		kfree(s->sets_memory);
 }
 
 static s64 do_select(s32 n, const u64 user[SETS], u64 deadline_ns)
 {
-	struct select s = {.n = MIN((u32)n, current->proc->kp->fds->size)};
-	size_t set_bytes, bytes;
+	struct select s = {.user = {user[0], user[1], user[2]}};
 	s64 r;
 
 	if (n < 0)
 		return -EINVAL;
-	s.words = (s.n + FD_WORD - 1) / FD_WORD;
-	set_bytes = s.words * 8;
-	bytes = SETS * set_bytes + s.n * sizeof(*s.items);
-	s.memory = kmalloc(bytes + 1);
-	if (!s.memory)
-		return -ENOMEM;
-	for (u32 i = 0; i < SETS; i++) {
-		s.user[i] = user[i];
-		s.sets[i] = (u64 *)((char *)s.memory + i * set_bytes);
-	}
-	s.items = (struct poll_item *)((char *)s.memory + SETS * set_bytes);
-	r = select_in(&s);
+	r = sets_in(&s, MIN((u64)n, current->proc->rlimit_cur[RESOURCE_NOFILE]));
 	if (!r)
-		r = select_open(&s);
+		r = items_open(&s);
 	if (!r)
-		r = select_wait(&s, deadline_ns);
-	select_close(&s);
-	kfree(s.memory);
+		r = poll_items(s.items, s.n, deadline_ns);
+	if (r >= 0)
+		r = sets_out(&s);
+	select_end(&s);
 	return r;
 }
 

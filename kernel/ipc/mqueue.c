@@ -203,7 +203,7 @@ static s64 name_in(char *name, u64 user)
 	if (n < 0)
 		return n;
 	if (n == 0)
-		return -EINVAL;
+		return -ENOENT;
 	return strchr(name, '/') ? -EACCES : 0;
 }
 

@@ -517,16 +517,18 @@ void futex_exit_robust(struct thread *t)
 	if (!self || copy_in(&head, (void *)self, sizeof(head)))
 		return;
 	t->robust_list = 0;
-	pending = (u64)head.list_op_pending & ~1ull;
-	entry = (u64)head.list.next & ~1ull;
-	for (u32 i = 0; i < ROBUST_LIMIT && entry && entry != self; i++, entry = next & ~1ull) {
-		if (copy_in(&next, (void *)entry, sizeof(next)))
+	pending = (u64)head.list_op_pending;
+	entry = (u64)head.list.next;
+	for (u32 i = 0; i < ROBUST_LIMIT && entry && entry != self; i++, entry = next) {
+		u64 at = entry & ~1ull;
+
+		if (copy_in(&next, (void *)at, sizeof(next)))
 			break;
-		if (entry != pending)
-			robust_release(entry + head.futex_offset, t->tid, false);
+		if (at != (pending & ~1ull))
+			robust_release(at + head.futex_offset, t->tid, false, entry & 1);
 	}
 	if (pending)
-		robust_release(pending + head.futex_offset, t->tid, true);
+		robust_release((pending & ~1ull) + head.futex_offset, t->tid, true, pending & 1);
 }
 
 void futex_thread_exit(struct thread *t, bool shared)

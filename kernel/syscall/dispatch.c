@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a trapped or redirected `syscall` to its handler. Counts are private to the member (kernel/kin/stats.c publishes
- * them): a direct call came through its site's stub, first is a site's first execution, trapped any other that trapped.
+ * From a trapped or redirected `syscall` to its handler. Counts are private to the member
+ * (kernel/kin/stats.c publishes them): a direct call came through its site's stub, first is a
+ * site's first execution, trapped any other that trapped.
  */
 #include <asm/errno.h>
 
@@ -20,7 +21,10 @@ typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 #define ENTRY_STUB(nr, name) [nr] = (syscall_fn)(void *)sys_##name,
 #define ENTRY_NONE(nr, name)
 
-/* Handlers take fewer arguments than they are called with: in this ABI the surplus registers are just not read. */
+/*
+ * Handlers take fewer arguments than they are called with: in this ABI the surplus registers are
+ * just not read.
+ */
 static const syscall_fn table[SYSCALL_MAX] = {
 #define SYSCALL(nr, name, arity, level, note) ENTRY_##level(nr, name)
 #include "kernel/syscall/syscalls.def"

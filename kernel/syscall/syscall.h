@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System calls: prototypes derived from syscalls.def. A handler takes the raw register values, returns the result or -errno (also the
- * internal -ERESTART* of signal.h). The caller's registers: thread_frame(current).
+ * System calls: prototypes derived from syscalls.def. A handler takes the raw register values,
+ * returns the result or -errno (also the internal -ERESTART* of signal.h). The caller's registers:
+ * thread_frame(current).
  */
 #ifndef KERNEL_SYSCALL_SYSCALL_H
 #define KERNEL_SYSCALL_SYSCALL_H

@@ -113,7 +113,8 @@ int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
 
 /*
  * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor; the rate
- * is measured from first, a reading taken as early as possible. refresh: by anyone at any time; does nothing unless the record is old. owner: CLOCK_OWNER(member index,
+ * is measured from first, a reading taken as early as possible. refresh: by anyone at any time;
+ * does nothing unless the record is old. owner: CLOCK_OWNER(member index,
  * generation), or the supervisor's.
  */
 #define CLOCK_OWNER(index, generation) ((index) + 1 + ((generation) << 13))

@@ -28,15 +28,15 @@ struct supervisor {
 	const struct run_options *options;
 	int signal_fd;
 	u64 start_tsc;
-	bool ended;               /* PID 1's status is final */
+	bool ended; /* PID 1's status is final */
 	int status;
-	struct error failure;     /* code or text set: the system failed */
-	u64 term_deadline_ns;     /* SIGTERM was passed on: the family ends by then; 0: none */
-	u64 inbox_deadline_ns;    /* the steward must have emptied the inbox by then; 0: inbox empty */
+	struct error failure;  /* code or text set: the system failed */
+	u64 term_deadline_ns;  /* SIGTERM was passed on: the family ends by then; 0: none */
+	u64 inbox_deadline_ns; /* the steward must have emptied the inbox by then; 0: inbox empty */
 	u32 steward_tries;
 	struct member_row *rows;
 	u32 row_count, rows_dropped, peak_members, live;
-	pid_t unclaimed[64];      /* died before their record named them */
+	pid_t unclaimed[64]; /* died before their record named them */
 	u32 unclaimed_count;
 };
 
@@ -52,7 +52,8 @@ void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
 
 /* report.c */
-void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected, const struct rusage *ru);
+void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
+				   const struct rusage *ru);
 int report_write(struct supervisor *s, const char *path, struct error *err) MUST_CHECK;
 
 #endif

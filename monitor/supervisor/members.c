@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The supervisor's view of the members: starting, interrupting, reaping. A host process is signalled only while it
- * is a child that this process has not reaped, so that a wrong host_pid in kin (which the family can write) hits nobody else.
+ * The supervisor's view of the members: starting, interrupting, reaping. A host process is
+ * signalled only while it is a child that this process has not reaped, so that a wrong host_pid in
+ * kin (which the family can write) hits nobody else.
  */
 #include <errno.h>
 #include <limits.h>
@@ -32,9 +33,10 @@ static bool record_used(struct supervisor *s, u32 index)
 
 static bool is_child(pid_t pid)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info = {0};
 
-	return pid > 0 && waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+	return pid > 0 && waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		   info.si_pid == 0;
 }
 
 static void futex_wake_all(_Atomic u32 *word)
@@ -108,13 +110,14 @@ void inbox_check(struct supervisor *s)
 /* What a terminal or a user sends to the whole process group is for the supervisor to translate. */
 static void monitor_dispositions(void)
 {
-	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGTERM, SIGUSR1,
-				       SIGUSR2, SIGWINCH, SIGALRM, SIGPIPE };
+	static const int ignored[] = {SIGINT,  SIGQUIT, SIGHUP,  SIGTSTP,  SIGTTIN, SIGTTOU,
+								  SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGPIPE};
 	sigset_t empty;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	signal(MONITOR_SIGNAL, SIG_IGN); /* a kick before the monitor takes it changes nothing: kin is read then */
+	signal(MONITOR_SIGNAL,
+		   SIG_IGN); /* a kick before the monitor takes it changes nothing: kin is read then */
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 }
@@ -131,10 +134,11 @@ int member_start(struct supervisor *s, u32 index, struct error *err)
 		monitor_dispositions();
 		close(s->signal_fd);
 		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, getpid(), false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST);
+									__ATOMIC_SEQ_CST);
 		monitor_start(&s->family, index);
 	}
-	__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, pid, false, __ATOMIC_SEQ_CST,
+								__ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -159,8 +163,12 @@ void members_mailbox(struct supervisor *s)
 	struct kin_header *kin = s->family.kin;
 
 	for (u32 w = 0; w < MEMBERS_MAX / 64; w++) {
-		u64 spawn = kin->spawn_map[w] ? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST) : 0;
-		u64 kick = kin->kick_map[w] ? __atomic_exchange_n((u64 *)&kin->kick_map[w], 0, __ATOMIC_SEQ_CST) : 0;
+		u64 spawn = kin->spawn_map[w]
+						? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST)
+						: 0;
+		u64 kick = kin->kick_map[w]
+					   ? __atomic_exchange_n((u64 *)&kin->kick_map[w], 0, __ATOMIC_SEQ_CST)
+					   : 0;
 
 		for (; spawn; spawn &= spawn - 1)
 			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
@@ -170,8 +178,8 @@ void members_mailbox(struct supervisor *s)
 }
 
 /*
- * The parent died while its clone had not yet entered its process id: whoever wins the swap decides. If it is this process, the
- * clone (if there is one) finds -1 and exits.
+ * The parent died while its clone had not yet entered its process id: whoever wins the swap
+ * decides. If it is this process, the clone (if there is one) finds -1 and exits.
  */
 static void settle_unborn(struct supervisor *s, u32 parent)
 {
@@ -182,7 +190,7 @@ static void settle_unborn(struct supervisor *s, u32 parent)
 		if (m->state != MEMBER_CLONING || m->parent != parent)
 			continue;
 		if (__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST)) {
+										__ATOMIC_SEQ_CST)) {
 			m->state = MEMBER_DEAD;
 			s->family.kin->inbox_dead[i / 64] |= 1ull << (i % 64);
 		}
@@ -208,8 +216,9 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
 			s->ended = true;
 			if (WIFSIGNALED(host_status))
-				fprintf(stderr, "mitos: the family's first process was killed from outside (signal %d)\n",
-					WTERMSIG(host_status));
+				fprintf(stderr,
+						"mitos: the family's first process was killed from outside (signal %d)\n",
+						WTERMSIG(host_status));
 		}
 		return;
 	}
@@ -233,18 +242,20 @@ static bool member_claim(struct supervisor *s, pid_t pid, int host_status, const
 static bool any_unborn(struct supervisor *s)
 {
 	for (u32 i = 0; record_used(s, i); i++)
-		if (s->family.kin->members[i].state == MEMBER_CLONING && s->family.kin->members[i].host_pid == 0)
+		if (s->family.kin->members[i].state == MEMBER_CLONING &&
+			s->family.kin->members[i].host_pid == 0)
 			return true;
 	return false;
 }
 
 /*
- * A clone that died before anybody had written its id: its parent is about to, or is dead and settle_unborn ran; then
- * nobody will ever name it. The look at the unborn comes first: who enters an id afterwards is found by the search.
+ * A clone that died before anybody had written its id: its parent is about to, or is dead and
+ * settle_unborn ran; then nobody will ever name it. The look at the unborn comes first: who enters
+ * an id afterwards is found by the search.
  */
 void members_retry_unclaimed(struct supervisor *s)
 {
-	struct rusage none = { 0 };
+	struct rusage none = {0};
 	u32 kept = 0;
 	bool unborn = s->unclaimed_count && any_unborn(s);
 
@@ -266,7 +277,10 @@ void members_reap(struct supervisor *s)
 	}
 }
 
-/* Kills what is still there: by the records, then by the kernel's own list of our children, until none is left. */
+/*
+ * Kills what is still there: by the records, then by the kernel's own list of our children, until
+ * none is left.
+ */
 static void kill_listed_children(void)
 {
 	char path[64];
@@ -292,7 +306,7 @@ void members_end_all(struct supervisor *s)
 		s32 none = 0;
 
 		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST);
+									__ATOMIC_SEQ_CST);
 		if (is_child(m->host_pid))
 			kill(m->host_pid, SIGKILL);
 	}

@@ -28,8 +28,12 @@ static u64 tsc_to_us(const struct supervisor *s, u64 from, u64 to)
 	return khz && to > from ? (to - from) * 1000 / khz : 0;
 }
 
-/* The record is the family's to write: copied here, shown as numbers and a bounded name, trusted for nothing. */
-void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected, const struct rusage *ru)
+/*
+ * The record is the family's to write: copied here, shown as numbers and a bounded name, trusted
+ * for nothing.
+ */
+void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
+				   const struct rusage *ru)
 {
 	const struct kin_member *m = &s->family.kin->members[index];
 
@@ -38,7 +42,8 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 		return;
 	}
 	if (!(s->row_count & (s->row_count - 1))) {
-		struct member_row *rows = realloc(s->rows, (s->row_count ? s->row_count * 2 : 1) * sizeof(*rows));
+		struct member_row *rows =
+			realloc(s->rows, (s->row_count ? s->row_count * 2 : 1) * sizeof(*rows));
 		if (!rows) {
 			s->rows_dropped++;
 			return;
@@ -47,14 +52,22 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 	}
 	struct member_row *r = &s->rows[s->row_count++];
 	*r = (struct member_row){
-		.pid = m->pid, .ppid = m->ppid, .host_status = host_status, .member = index,
+		.pid = m->pid,
+		.ppid = m->ppid,
+		.host_status = host_status,
+		.member = index,
 		.clone_us = tsc_to_us(s, m->clone_tsc, m->first_tsc),
 		.resumed_us = tsc_to_us(s, m->clone_tsc, m->resumed_tsc),
-		.direct = m->syscalls_direct, .trapped = m->syscalls_trapped, .sites = m->sites,
-		.hypercalls = m->hypercalls, .faults = m->faults, .interrupts = m->interrupts,
-		.maxrss_kib = ru->ru_maxrss, .unexpected = unexpected,
+		.direct = m->syscalls_direct,
+		.trapped = m->syscalls_trapped,
+		.sites = m->sites,
+		.hypercalls = m->hypercalls,
+		.faults = m->faults,
+		.interrupts = m->interrupts,
+		.maxrss_kib = ru->ru_maxrss,
+		.unexpected = unexpected,
 		.cpu_us = (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000000ull + ru->ru_utime.tv_usec +
-			  ru->ru_stime.tv_usec,
+				  ru->ru_stime.tv_usec,
 	};
 	memcpy(r->comm, m->comm, sizeof(r->comm));
 	r->comm[sizeof(r->comm) - 1] = 0;
@@ -69,15 +82,17 @@ static json_t *members_json(const struct supervisor *s)
 
 	for (u32 i = 0; i < s->row_count; i++) {
 		const struct member_row *r = &s->rows[i];
-		json_array_append_new(list, json_pack(
-			"{s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
-			"pid", r->pid, "ppid", r->ppid, "member", (int)r->member, "comm", r->comm,
-			"clone_us", (json_int_t)r->clone_us, "parent_resumed_us", (json_int_t)r->resumed_us,
-			"syscalls_direct", (json_int_t)r->direct, "syscalls_trapped", (json_int_t)r->trapped,
-			"sites", (json_int_t)r->sites, "hypercalls", (json_int_t)r->hypercalls,
-			"faults", (json_int_t)r->faults, "interrupts", (json_int_t)r->interrupts,
-			"peak_private_kib", (json_int_t)r->maxrss_kib, "cpu_us", (json_int_t)r->cpu_us,
-			"killed", r->unexpected));
+		json_array_append_new(
+			list,
+			json_pack("{s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+					  "pid", r->pid, "ppid", r->ppid, "member", (int)r->member, "comm", r->comm,
+					  "clone_us", (json_int_t)r->clone_us, "parent_resumed_us",
+					  (json_int_t)r->resumed_us, "syscalls_direct", (json_int_t)r->direct,
+					  "syscalls_trapped", (json_int_t)r->trapped, "sites", (json_int_t)r->sites,
+					  "hypercalls", (json_int_t)r->hypercalls, "faults", (json_int_t)r->faults,
+					  "interrupts", (json_int_t)r->interrupts, "peak_private_kib",
+					  (json_int_t)r->maxrss_kib, "cpu_us", (json_int_t)r->cpu_us, "killed",
+					  r->unexpected));
 	}
 	return list;
 }
@@ -95,9 +110,10 @@ static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
 			name = number;
 		}
 		if (st->direct[i] || st->trapped[i] || st->first[i])
-			json_object_set_new(all, name, json_pack("{s:I, s:I, s:I}",
-				"direct", (json_int_t)st->direct[i], "trapped", (json_int_t)st->trapped[i],
-				"first", (json_int_t)st->first[i]));
+			json_object_set_new(all, name,
+								json_pack("{s:I, s:I, s:I}", "direct", (json_int_t)st->direct[i],
+										  "trapped", (json_int_t)st->trapped[i], "first",
+										  (json_int_t)st->first[i]));
 		if (st->unsupported[i])
 			json_object_set_new(unsupported, name, json_integer((json_int_t)st->unsupported[i]));
 	}
@@ -110,7 +126,8 @@ static json_t *hypercalls_json(const struct kin_stats *st)
 
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
 		if (st->hypercalls[i])
-			json_object_set_new(all, hypercall_names[i], json_integer((json_int_t)st->hypercalls[i]));
+			json_object_set_new(all, hypercall_names[i],
+								json_integer((json_int_t)st->hypercalls[i]));
 	return all;
 }
 
@@ -120,7 +137,7 @@ static json_t *report_json(struct supervisor *s)
 	const struct kin_stats *st = &kin->stats;
 	json_int_t private_kib = 0, direct = 0, trapped = 0, first = 0;
 	json_t *unsupported = json_object(), *syscalls = syscalls_json(st, unsupported);
-	struct stat kin_stat = { 0 };
+	struct stat kin_stat = {0};
 	u64 boot_us = 0;
 
 	for (u32 i = 0; i < s->row_count; i++) {
@@ -134,19 +151,18 @@ static json_t *report_json(struct supervisor *s)
 		first += st->first[i];
 	}
 	fstat(s->family.kin_fd, &kin_stat);
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:i}",
-		"backend", s->family.backend->name, "boot_us", (json_int_t)boot_us,
-		"members", (json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)st->forks,
-		"vforks", (json_int_t)st->vforks, "execs", (json_int_t)st->execs,
-		"wait_status", s->status, "page_faults", (json_int_t)st->faults,
-		"interrupts", (json_int_t)st->interrupts,
-		"syscalls_total", "direct", direct, "trapped", trapped, "first", first,
-		"syscalls", syscalls, "unsupported", unsupported, "hypercalls", hypercalls_json(st),
-		"peak_kin_kib", (json_int_t)(st->kin_pages_peak * (PAGE_SIZE / 1024)),
-		"kin_kib_at_end", (json_int_t)kin_stat.st_blocks / 2,
-		"peak_private_kib_sum", private_kib,
-		"member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
+					 "s:o, s:I, s:I, s:I, s:o, s:i}",
+					 "backend", s->family.backend->name, "boot_us", (json_int_t)boot_us, "members",
+					 (json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)st->forks,
+					 "vforks", (json_int_t)st->vforks, "execs", (json_int_t)st->execs,
+					 "wait_status", s->status, "page_faults", (json_int_t)st->faults, "interrupts",
+					 (json_int_t)st->interrupts, "syscalls_total", "direct", direct, "trapped",
+					 trapped, "first", first, "syscalls", syscalls, "unsupported", unsupported,
+					 "hypercalls", hypercalls_json(st), "peak_kin_kib",
+					 (json_int_t)(st->kin_pages_peak * (PAGE_SIZE / 1024)), "kin_kib_at_end",
+					 (json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib,
+					 "member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
 }
 
 int report_write(struct supervisor *s, const char *path, struct error *err)
@@ -160,6 +176,8 @@ int report_write(struct supervisor *s, const char *path, struct error *err)
 	failed = json_dump_file(root, path, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	json_decref(root);
 	if (failed)
-		return error_set(err, errno, "cannot write the statistics to '%s'; give a writable path to --stats", path);
+		return error_set(err, errno,
+						 "cannot write the statistics to '%s'; give a writable path to --stats",
+						 path);
 	return 0;
 }

@@ -24,8 +24,8 @@
 #define TERM_PATIENCE_NS 10000000000ull
 
 /* Signals that the supervisor takes and translates. */
-static const int taken[] = { SIGCHLD,  SIGTERM,	 SIGINT,  SIGQUIT, SIGHUP,
-			     SIGTSTP,  SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2 };
+static const int taken[] = {SIGCHLD, SIGTERM,  SIGINT,  SIGQUIT, SIGHUP,
+							SIGTSTP, SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2};
 
 u64 supervisor_now_ns(void)
 {
@@ -42,7 +42,7 @@ static u64 tsc_now(void)
 
 static int choose_backend(struct supervisor *s, struct error *err)
 {
-	struct error why = { 0 };
+	struct error why = {0};
 	struct family *f = &s->family;
 	const char *wanted = s->options->backend;
 
@@ -52,7 +52,7 @@ static int choose_backend(struct supervisor *s, struct error *err)
 			f->backend = &backend_kvm;
 		else if (!strcmp(wanted, "kvm"))
 			return error_set(err, 0, "backend kvm cannot be used: %.250s; try --backend process",
-					 why.text);
+							 why.text);
 	}
 	if (!f->backend) {
 		if (backend_process.probe(f, err) < 0)
@@ -60,8 +60,9 @@ static int choose_backend(struct supervisor *s, struct error *err)
 		f->backend = &backend_process;
 	}
 	if (f->verbose) {
-		const char *reason = strcmp(wanted, "auto") ? "as asked" :
-				     f->backend == &backend_kvm ? "/dev/kvm works" : why.text;
+		const char *reason = strcmp(wanted, "auto")       ? "as asked"
+							 : f->backend == &backend_kvm ? "/dev/kvm works"
+														  : why.text;
 		fprintf(stderr, "mitos: backend %s (%s)\n", f->backend->name, reason);
 	}
 	return 0;
@@ -71,10 +72,10 @@ static int make_kin(struct family *f, struct error *err)
 {
 	f->kin_fd = memfd_create("mitos-kin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->kin_fd < 0 || ftruncate(f->kin_fd, KIN_SIZE) < 0 ||
-	    fcntl(f->kin_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		fcntl(f->kin_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return error_set(err, errno, "cannot make the family's shared memory");
 	void *p = mmap((void *)KIN_BASE, KIN_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, f->kin_fd, 0);
+				   MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, f->kin_fd, 0);
 	if (p != (void *)KIN_BASE)
 		return error_set(err, errno, "cannot map 64 GiB of addresses at 2^38; raise ulimit -v");
 	f->kin = p;
@@ -93,12 +94,14 @@ static int pack_program(struct supervisor *s, struct error *err)
 	int total = 2 + o->argc + o->envc;
 
 	for (int i = 0; i < total; i++) {
-		const char *text = i == 0 ? o->program : i == 1 ? o->workdir :
-				   i < 2 + o->argc ? o->argv[i - 2] : o->envp[i - 2 - o->argc];
+		const char *text = i == 0            ? o->program
+						   : i == 1          ? o->workdir
+						   : i < 2 + o->argc ? o->argv[i - 2]
+											 : o->envp[i - 2 - o->argc];
 		size_t n = strlen(text) + 1;
 		if (n > room - at)
 			return error_set(err, E2BIG, "arguments and environment exceed %u KiB",
-					 KIN_ARGS_SIZE >> 10);
+							 KIN_ARGS_SIZE >> 10);
 		memcpy(e->strings + at, text, n);
 		at += n;
 	}
@@ -143,7 +146,7 @@ static int prepare(struct supervisor *s, struct error *err)
 	if (f->notify_fd < 0)
 		return error_set(err, errno, "cannot make an eventfd");
 	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
-	    confinement_prepare(f, err) < 0)
+		confinement_prepare(f, err) < 0)
 		return -1;
 	if (take_signals(s, err) < 0)
 		return -1;
@@ -154,8 +157,7 @@ static int prepare(struct supervisor *s, struct error *err)
 static void take_signal(struct supervisor *s, int sig)
 {
 	switch (sig) {
-	case SIGCHLD:
-		return; /* reaped after every round */
+	case SIGCHLD: return; /* reaped after every round */
 	case SIGTERM:
 		if (s->term_deadline_ns) {
 			s->status = SIGTERM;
@@ -168,11 +170,8 @@ static void take_signal(struct supervisor *s, int sig)
 	case SIGINT:
 	case SIGQUIT:
 	case SIGTSTP:
-	case SIGWINCH:
-		inbox_post_signal(s, sig, isatty(STDIN_FILENO) || isatty(STDOUT_FILENO));
-		return;
-	default:
-		inbox_post_signal(s, sig, false);
+	case SIGWINCH: inbox_post_signal(s, sig, isatty(STDIN_FILENO) || isatty(STDOUT_FILENO)); return;
+	default: inbox_post_signal(s, sig, false);
 	}
 }
 
@@ -208,7 +207,7 @@ static void look_at_kin(struct supervisor *s)
 
 static void event_loop(struct supervisor *s)
 {
-	struct pollfd fds[] = { { s->signal_fd, POLLIN, 0 }, { s->family.notify_fd, POLLIN, 0 } };
+	struct pollfd fds[] = {{s->signal_fd, POLLIN, 0}, {s->family.notify_fd, POLLIN, 0}};
 	struct signalfd_siginfo info;
 	u64 count;
 
@@ -233,7 +232,7 @@ static void event_loop(struct supervisor *s)
 
 int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
 {
-	struct supervisor s = { .options = o, .start_tsc = tsc_now(), .signal_fd = -1 };
+	struct supervisor s = {.options = o, .start_tsc = tsc_now(), .signal_fd = -1};
 	struct kin_member *first;
 
 	if (prepare(&s, err) < 0)

@@ -7,20 +7,20 @@ usage: run_svm.py [--mitos build/mitos] [--script FILE] [--file HOST:GUEST]... [
 The guest boots from an initramfs with busybox, the KVM modules, mitos and the given static
 programs. Each program runs first natively, then under `mitos run --backend kvm --`; standard output
 and exit status must be equal. Without --mitos it runs natively only. The guest reports on a second
-serial port, lines that begin with RESULT, DATA, OUTPUT and END; the kernel's console has the first.
+serial port, lines that begin with BEGIN, RESULT, DATA, OUTPUT and END; the kernel's console has the
+first. A test that takes too long is killed in the guest; if the guest itself ends or says nothing
+for longer than its test may take, that test is `lost` and another guest boots for the rest.
 
-Prints JSON lines: {"kind": "result", "name", "status": "ok"|"fail"|"timeout"|"missing", ...}, and a
-last line {"kind": "summary"} or, if this machine cannot run the guest, {"kind": "unavailable",
-"reason"}. Exit status 0: all ok, 1: not, 77: unavailable. From Python: run(tests, ...) below.
+Prints JSON lines: {"kind": "result", "name", "status": "ok"|"fail"|"timeout"|"lost"|"missing",
+...}, and a last line {"kind": "summary"} or, if this machine cannot run the guest, {"kind":
+"unavailable", "reason"}. Exit status 0: all ok, 1: not, 77: unavailable. From Python: run(tests,
+...) below.
 """
 
 import argparse
 import base64
-import fcntl
 import json
-import os
 import queue
-import shlex
 import shutil
 import subprocess
 import sys
@@ -30,15 +30,17 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-CACHE = ROOT / "build/svm-cache"
-KERNEL_PACKAGE = "linux-image-cloud-amd64"
-MODULES = ("irqbypass", "kvm", "kvm-amd")
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+# pylint: disable=wrong-import-position
+from image import Unavailable, build_initramfs, fetch_kernel
+
+CACHE = HERE.parent.parent / "build/svm-cache"
 EXIT_UNAVAILABLE = 77
-
-
-class Unavailable(Exception):
-    """This machine cannot run the guest; the text is the reason."""
+BOOT_S = 120
+# What a test may take in the guest besides the two runs that it bounds itself.
+SLACK_S = 45
 
 
 @dataclass
@@ -50,215 +52,103 @@ class Test:
     limit_s: int = 60
 
 
-# --- the guest kernel ---------------------------------------------------------------------------
+@dataclass
+class Machine:
+    """What is the same for every boot."""
+    mitos: Path | None = None
+    mitos_args: tuple = ()
+    files: tuple = ()
+    script: str | None = None
+    memory_mib: int = 2048
+    cpus: int = 1
+    kernel_args: str = ""
+    cache: Path = CACHE
 
-def _apt(command, **kwargs):
-    return subprocess.run(command, capture_output=True, text=True,
-                          env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-                          **kwargs)
-
-
-def _download_kernel(folder):
-    """Downloads the package that KERNEL_PACKAGE stands for into folder; its path or None."""
-    depends = _apt(["apt-cache", "depends", KERNEL_PACKAGE]).stdout
-    for line in depends.splitlines():
-        word, _, package = line.strip().partition(": ")
-        if word == "Depends" and package.startswith("linux-image-"):
-            _apt(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package],
-                 cwd=folder)
-            return next(folder.glob("*.deb"), None)
-    return None
-
-
-def _unpack_kernel(package, folder):
-    """Leaves in folder what the guest needs of the package: the kernel and MODULES."""
-    everything = folder.with_name("everything")
-    subprocess.run(["dpkg-deb", "-x", package, everything], check=True)
-    folder.mkdir()
-    wanted = [next(everything.glob("boot/vmlinuz-*"), None)]
-    wanted += [next(everything.rglob(f"{name}.ko"), None) for name in MODULES]
-    if None in wanted:
-        raise Unavailable(f"{package.name} lacks vmlinuz or a module of {', '.join(MODULES)}")
-    for path in wanted:
-        shutil.copy(path, folder)
+    def command(self, image, archive, console):
+        qemu = shutil.which("qemu-system-x86_64")
+        if not qemu:
+            raise Unavailable("qemu-system-x86_64 is not installed")
+        # The TSC is the emulator's and reliable, but only real processors say so.
+        words = f"console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable {self.kernel_args}"
+        return [qemu, "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", "tcg",
+                "-cpu", "max", "-smp", str(self.cpus), "-m", str(self.memory_mib),
+                "-display", "none", "-no-reboot", "-serial", f"file:{console}",
+                "-serial", "stdio", "-kernel", str(image), "-initrd", str(archive),
+                "-append", words.strip()]
 
 
-def fetch_kernel(cache=CACHE):
-    """Unpacks the kernel package into cache unless it is there; returns (vmlinuz, [modules])."""
-    tree = cache / "kernel"
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.is_dir():
-            if not shutil.which("apt-get"):
-                raise Unavailable("no apt-get to download Debian's cloud kernel with")
-            with tempfile.TemporaryDirectory(dir=cache) as name:
-                folder = Path(name)
-                package = _download_kernel(folder)
-                if package is None and os.geteuid() == 0:
-                    _apt(["apt-get", "-q", "update"])
-                    package = _download_kernel(folder)
-                if package is None:
-                    raise Unavailable(f"apt-get cannot download {KERNEL_PACKAGE} "
-                                      "(no network, or apt-get update is needed)")
-                _unpack_kernel(package, folder / "kernel")
-                (folder / "kernel").rename(tree)
-    return next(tree.glob("vmlinuz-*")), [tree / f"{name}.ko" for name in MODULES]
+class Boot:
+    """One boot: yields the guest's events until it ends, is silent for too long, or time is up."""
 
+    def __init__(self, machine, tests, deadline):
+        self.machine, self.tests, self.deadline = machine, tests, deadline
+        self.limits = {test.name: test.limit_s for test in tests}
+        self.ended, self.current, self.console = False, None, []
+        self._silence = BOOT_S
 
-# --- the guest's file system --------------------------------------------------------------------
+    def events(self):
+        image, modules = fetch_kernel(Path(self.machine.cache))
+        with tempfile.TemporaryDirectory(prefix="mitos-svm-") as name:
+            folder = Path(name)
+            archive = build_initramfs(folder, modules, self.tests, self.machine.mitos,
+                                      self.machine.mitos_args, self.machine.files,
+                                      self.machine.script)
+            command = self.machine.command(image, archive, folder / "console")
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT) as process:
+                try:
+                    yield from self._parse(self._lines(process))
+                finally:
+                    process.kill()
+            self.console = _tail(folder / "console")
 
-INIT = r"""#!/bin/busybox sh
-/bin/busybox mkdir -p /bin /sbin /usr/bin /usr/sbin
-/bin/busybox --install -s /bin
-export PATH=/bin HOME=/ TERM=dumb
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mkdir -p /dev/pts /dev/shm /tmp /run
-mount -t devpts pts /dev/pts
-mount -t tmpfs tmp /dev/shm
-mount -t tmpfs tmp /tmp
-ln -sf /proc/self/fd /dev/fd
-ip link set lo up
-stty -F /dev/ttyS1 raw -echo
-exec 3>/dev/ttyS1 </dev/null
-for module in %(modules)s; do insmod /m/$module.ko || echo "OUTPUT insmod $module failed" >&3; done
-. /run.sh
-echo END >&3
-sleep 0.2
-poweroff -f
-"""
+    def _lines(self, process):
+        lines = queue.Queue()
 
-# The functions that run.sh uses: one call of `t` for each test.
-RUN_HEAD = r"""
-uptime_ms() { read up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
-data() { echo "DATA $1 $2 $(head -c 6000 "$3" | base64 | tr -d '\n')" >&3; }
-report() {  # a script may print results of its own
-    while IFS= read -r line; do
-        case $line in RESULT\ *|DATA\ *) echo "$line" ;; *) echo "OUTPUT $line" ;; esac
-    done
-}
-run() {  # directory for the results, seconds, command: leaves $status and $ms
-    dir=$1 limit=$2; shift 2
-    rm -rf /tmp/* "$dir"; mkdir -p "$dir"; cd /tmp
-    begin=$(uptime_ms)
-    timeout -s KILL "$limit" "$@" >"$dir/out" 2>"$dir/err" </dev/null 3>&-
-    status=$?
-    ms=$(($(uptime_ms) - begin))
-    cd /
-}
-t() {  # name, seconds, program, arguments
-    name=$1 limit=$2; shift 2
-    run /r/native "$limit" "$@"
-    native=$status native_ms=$ms
-    if [ -z "$MITOS" ]; then
-        verdict=ok; [ "$native_ms" -lt "${limit}000" ] || verdict=timeout
-        echo "RESULT $name $verdict native=$native native_ms=$native_ms" >&3
-        data "$name" native_out /r/native/out
-        [ -s /r/native/err ] && data "$name" native_err /r/native/err
-        return
-    fi
-    run /r/mitos "$limit" $MITOS "$@"
-    verdict=ok
-    cmp -s /r/native/out /r/mitos/out && [ "$native" = "$status" ] || verdict=fail
-    [ "$ms" -lt "${limit}000" ] || verdict=timeout
-    left=$(pidof mitos | wc -w)
-    [ "$left" = 0 ] || { sleep 1; left=$(pidof mitos | wc -w); }
-    if [ "$left" != 0 ]; then
-        [ $verdict = ok ] && verdict=fail
-        kill -9 $(pidof mitos)
-    fi
-    echo "RESULT $name $verdict native=$native mitos=$status native_ms=$native_ms" \
-        "mitos_ms=$ms left=$left" >&3
-    if [ $verdict != ok ]; then
-        for side in native mitos; do
-            for stream in out err; do data "$name" ${side}_$stream /r/$side/$stream; done
-        done
-    fi
-}
-"""
+        def reader():
+            for raw in process.stdout:
+                lines.put(raw.decode(errors="replace").rstrip("\r\n"))
+            lines.put(None)
 
+        threading.Thread(target=reader, daemon=True).start()
+        while not self.ended:
+            left = min(self._silence, self.deadline - time.monotonic())
+            try:
+                line = lines.get(timeout=max(0.0, left))
+            except queue.Empty:
+                return
+            if line is None:
+                return
+            yield line
 
-def _write(path, text):
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
+    def _begin(self, name):
+        self.current = name
+        self._silence = 2 * self.limits.get(name, 60) + SLACK_S
 
-
-def _run_script(tests, mitos_command, script):
-    lines = [RUN_HEAD, f"MITOS={shlex.quote(mitos_command)}"]
-    for test in tests:
-        words = [test.name, str(test.limit_s), f"/t/{test.name}", *map(str, test.args)]
-        lines.append("t " + " ".join(map(shlex.quote, words)))
-    if script:
-        lines.append("sh /script 2>&1 </dev/null 3>&- | report >&3")
-    return "\n".join(lines) + "\n"
-
-
-def build_initramfs(folder, modules, tests, mitos=None, mitos_args=(), files=(), script=None):
-    """Builds the guest's file system below folder; returns the path of the cpio archive."""
-    busybox = shutil.which("busybox")
-    if not busybox or not shutil.which("cpio"):
-        raise Unavailable("busybox-static or cpio is not installed")
-    tree = folder / "tree"
-    for name in ("bin", "dev", "proc", "sys", "tmp", "m", "t", "r"):
-        (tree / name).mkdir(parents=True)
-    shutil.copy(busybox, tree / "bin/busybox")
-    for module in modules:
-        shutil.copy(module, tree / "m")
-    for test in tests:
-        shutil.copy(test.path, tree / "t" / test.name)
-    mitos_command = ""
-    if mitos:
-        shutil.copy(mitos, tree / "bin/mitos")
-        words = ["/bin/mitos", "run", "--backend", "kvm", *mitos_args, "--"]
-        mitos_command = " ".join(words)
-    for source, target in files:
-        (tree / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, tree / target.lstrip("/"))
-    if script:
-        _write(tree / "script", script)
-    _write(tree / "init", INIT % {"modules": " ".join(MODULES)})
-    _write(tree / "run.sh", _run_script(tests, mitos_command, script))
-    archive = folder / "initramfs.cpio"
-    names = subprocess.run(["find", ".", "-print0"], cwd=tree, check=True, capture_output=True)
-    with open(archive, "wb") as output:
-        subprocess.run(["cpio", "-o", "-0", "-H", "newc", "--quiet", "-R", "0:0"], cwd=tree,
-                       check=True, input=names.stdout, stdout=output)
-    return archive
-
-
-# --- the virtual machine ------------------------------------------------------------------------
-
-def _qemu_command(image, archive, console, memory_mib, cpus):
-    qemu = shutil.which("qemu-system-x86_64")
-    if not qemu:
-        raise Unavailable("qemu-system-x86_64 is not installed")
-    return [qemu, "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", "tcg",
-            "-cpu", "max", "-smp", str(cpus), "-m", str(memory_mib), "-display", "none",
-            "-no-reboot", "-serial", f"file:{console}", "-serial", "stdio",
-            "-kernel", str(image), "-initrd", str(archive),
-            "-append", "console=ttyS0 quiet panic=-1 mitigations=off"]
-
-
-def _lines_of(process, deadline):
-    """Yields the guest's lines until it ends or the deadline (time.monotonic) has passed."""
-    lines = queue.Queue()
-
-    def reader():
-        for raw in process.stdout:
-            lines.put(raw.decode(errors="replace").rstrip("\r\n"))
-        lines.put(None)
-
-    threading.Thread(target=reader, daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            return
-        if line is None:
-            return
-        yield line
+    def _parse(self, lines):
+        """DATA lines follow the RESULT they belong to."""
+        pending = None
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            if word == "DATA" and pending:
+                parts = line.split(" ")
+                text = base64.b64decode(parts[3] if len(parts) > 3 else "")
+                pending[parts[2]] = text.decode(errors="replace")
+                continue
+            if pending:
+                yield pending
+                pending = None
+            if word == "BEGIN":
+                self._begin(rest)
+            elif word == "RESULT" and len(line.split()) >= 3:
+                pending = _parse_result(line)
+                self.current, self._silence = None, BOOT_S
+            elif word == "OUTPUT":
+                yield {"kind": "output", "line": rest}
+            elif word == "END":
+                self.ended = True
+        if pending:
+            yield pending
 
 
 def _parse_result(line):
@@ -270,29 +160,6 @@ def _parse_result(line):
     return result
 
 
-def _parse_lines(lines):
-    """Turns the guest's lines into events; DATA lines follow the RESULT they belong to."""
-    pending = None
-    for line in lines:
-        word = line.partition(" ")[0]
-        if word == "DATA" and pending:
-            parts = line.split(" ")
-            text = base64.b64decode(parts[3] if len(parts) > 3 else "")
-            pending[parts[2]] = text.decode(errors="replace")
-            continue
-        if pending:
-            yield pending
-            pending = None
-        if word == "RESULT" and len(line.split()) >= 3:
-            pending = _parse_result(line)
-        elif word == "OUTPUT":
-            yield {"kind": "output", "line": line[len("OUTPUT "):]}
-        elif word == "END":
-            yield {"kind": "end"}
-    if pending:
-        yield pending
-
-
 def _tail(path, count=30):
     try:
         return path.read_text(errors="replace").splitlines()[-count:]
@@ -300,45 +167,39 @@ def _tail(path, count=30):
         return []
 
 
-def run(tests, mitos=None, mitos_args=(), files=(), script=None, timeout_s=600, memory_mib=1024,
-        cpus=1, cache=CACHE):
+def run(tests, timeout_s=600, **machine):
     """Boots the guest, runs the tests and yields one dict per event, while they happen.
 
     Events: "result" for each test (those that never ran end as "missing"), "output" for each line
     of script, at last "summary". Raises Unavailable before the first event if this machine cannot
     run the guest.
     """
+    machine = Machine(**machine)
     tests = list(tests)
-    image, modules = fetch_kernel(Path(cache))
-    with tempfile.TemporaryDirectory(prefix="mitos-svm-") as name:
-        folder = Path(name)
-        console = folder / "console"
-        archive = build_initramfs(folder, modules, tests, mitos, mitos_args, files, script)
-        command = _qemu_command(image, archive, console, memory_mib, cpus)
-        start = time.monotonic()
-        missing = {test.name for test in tests}
-        failed, ended = 0, False
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT) as process:
-            try:
-                for event in _parse_lines(_lines_of(process, start + timeout_s)):
-                    if event["kind"] == "end":
-                        ended = True
-                        break
-                    if event["kind"] == "result":
-                        missing.discard(event["name"])
-                        failed += event["status"] != "ok"
-                    yield event
-            finally:
-                process.kill()
-        for lost in [test.name for test in tests if test.name in missing]:
-            yield {"kind": "result", "name": lost, "status": "missing"}
-        summary = {"kind": "summary", "ended": ended, "failed": failed, "missing": len(missing),
-                   "passed": len(tests) - failed - len(missing),
-                   "seconds": round(time.monotonic() - start, 1)}
-        if not ended or missing:
-            summary["console"] = _tail(console)
-        yield summary
+    start = time.monotonic()
+    counts = {"passed": 0, "failed": 0, "boots": 0}
+    remaining = tests
+    while True:
+        boot = Boot(machine, remaining, start + timeout_s)
+        counts["boots"] += 1
+        for event in boot.events():
+            if event["kind"] == "result":
+                remaining = [test for test in remaining if test.name != event["name"]]
+                counts["passed" if event["status"] == "ok" else "failed"] += 1
+            yield event
+        if boot.ended or not boot.current or time.monotonic() >= start + timeout_s:
+            break
+        remaining = [test for test in remaining if test.name != boot.current]
+        counts["failed"] += 1
+        yield {"kind": "result", "name": boot.current, "status": "lost",
+               "console": "\n".join(boot.console)}
+    for test in remaining:
+        yield {"kind": "result", "name": test.name, "status": "missing"}
+    summary = {"kind": "summary", "ended": boot.ended, **counts, "missing": len(remaining),
+               "seconds": round(time.monotonic() - start, 1)}
+    if not boot.ended:
+        summary["console"] = boot.console
+    yield summary
 
 
 def _arguments():
@@ -352,8 +213,9 @@ def _arguments():
                         help="copy a file into the guest")
     parser.add_argument("--limit", type=int, default=60, help="seconds for each program")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for everything")
-    parser.add_argument("--memory", type=int, default=1024, help="MiB")
+    parser.add_argument("--memory", type=int, default=2048, help="MiB")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--kernel-args", default="", help="more for the kernel's command line")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where the kernel is unpacked")
     return parser.parse_args()
 
@@ -363,11 +225,12 @@ def main():
     tests = [Test(path.name, path, limit_s=arguments.limit) for path in arguments.programs]
     good = False
     try:
-        for event in run(tests, mitos=arguments.mitos, mitos_args=arguments.mitos_arg,
-                         files=[tuple(pair.split(":", 1)) for pair in arguments.file],
+        for event in run(tests, timeout_s=arguments.timeout, mitos=arguments.mitos,
+                         mitos_args=tuple(arguments.mitos_arg),
+                         files=tuple(tuple(pair.split(":", 1)) for pair in arguments.file),
                          script=arguments.script.read_text() if arguments.script else None,
-                         timeout_s=arguments.timeout, memory_mib=arguments.memory,
-                         cpus=arguments.cpus, cache=arguments.cache):
+                         memory_mib=arguments.memory, cpus=arguments.cpus,
+                         kernel_args=arguments.kernel_args, cache=arguments.cache):
             print(json.dumps(event), flush=True)
             if event["kind"] == "summary":
                 good = event["ended"] and not event["failed"] and not event["missing"]

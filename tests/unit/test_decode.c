@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The instruction-length decoder against instructions whose lengths are known from the assembler (Intel SDM). */
+/*
+ * The instruction-length decoder against instructions whose lengths are known from the assembler
+ * (Intel SDM).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,20 +19,46 @@ struct sample {
 	u64 target; /* of a branch at 0x1000, or 0 */
 };
 
-#define S(bytes, target) { bytes, sizeof(bytes) - 1, target }
+#define S(bytes, target)                 \
+	{                                    \
+		bytes, sizeof(bytes) - 1, target \
+	}
 
 static const struct sample samples[] = {
-	S("\x90", 0), S("\x0f\x05", 0), S("\x31\xc0", 0), S("\xb8\x27\0\0\0", 0), S("\x41\xb8\x05\0\0\0", 0),
-	S("\x48\xb8\x01\x02\x03\x04\x05\x06\x07\x08", 0), S("\x48\x3d\0\xf0\xff\xff", 0),
-	S("\x48\xc7\xc0\x01\0\0\0", 0), S("\xc7\x44\x24\xb8\x01\0\0\0", 0), S("\x66\xc7\x44\x24\x08\x01\0", 0),
-	S("\x80\x3d\x01\0\0\0\0", 0), S("\x8b\x04\x25\0\0\x0f\x05", 0), S("\xff\x24\x25\x08\0\x0f\x05", 0),
-	S("\x8b\x84\x8b\x01\0\0\0", 0), S("\x74\x10", 0x1012), S("\xeb\xfe", 0x1000),
-	S("\xe8\0\x01\0\0", 0x1105), S("\x0f\x84\xfa\xff\xff\xff", 0x1000), S("\xf6\xc1\x01", 0), S("\xf6\xd1", 0),
-	S("\xf7\xc1\x01\0\0\0", 0), S("\x66\xf7\xc1\x01\0", 0), S("\xc8\x10\0\0", 0), S("\xc2\x08\0", 0),
-	S("\x66\x2e\x0f\x1f\x84\0\0\0\0\0", 0), S("\xf3\x0f\x1e\xfa", 0), S("\x66\x0f\x3a\x0f\xc1\x08", 0),
-	S("\xc5\xf9\x6f\x05\0\0\0\0", 0), S("\xc4\xe2\x7d\x18\x05\0\0\0\0", 0), S("\xc4\xe3\x7d\x39\xc1\x01", 0),
-	S("\x62\xf1\xfe\x48\x6f\x06", 0), S("\x62\xf1\xfe\x48\x6f\x46\x01", 0),
-	S("\x64\x48\x8b\x04\x25\x28\0\0\0", 0), S("\xa1\x01\x02\x03\x04\x05\x06\x07\x08", 0),
+	S("\x90", 0),
+	S("\x0f\x05", 0),
+	S("\x31\xc0", 0),
+	S("\xb8\x27\0\0\0", 0),
+	S("\x41\xb8\x05\0\0\0", 0),
+	S("\x48\xb8\x01\x02\x03\x04\x05\x06\x07\x08", 0),
+	S("\x48\x3d\0\xf0\xff\xff", 0),
+	S("\x48\xc7\xc0\x01\0\0\0", 0),
+	S("\xc7\x44\x24\xb8\x01\0\0\0", 0),
+	S("\x66\xc7\x44\x24\x08\x01\0", 0),
+	S("\x80\x3d\x01\0\0\0\0", 0),
+	S("\x8b\x04\x25\0\0\x0f\x05", 0),
+	S("\xff\x24\x25\x08\0\x0f\x05", 0),
+	S("\x8b\x84\x8b\x01\0\0\0", 0),
+	S("\x74\x10", 0x1012),
+	S("\xeb\xfe", 0x1000),
+	S("\xe8\0\x01\0\0", 0x1105),
+	S("\x0f\x84\xfa\xff\xff\xff", 0x1000),
+	S("\xf6\xc1\x01", 0),
+	S("\xf6\xd1", 0),
+	S("\xf7\xc1\x01\0\0\0", 0),
+	S("\x66\xf7\xc1\x01\0", 0),
+	S("\xc8\x10\0\0", 0),
+	S("\xc2\x08\0", 0),
+	S("\x66\x2e\x0f\x1f\x84\0\0\0\0\0", 0),
+	S("\xf3\x0f\x1e\xfa", 0),
+	S("\x66\x0f\x3a\x0f\xc1\x08", 0),
+	S("\xc5\xf9\x6f\x05\0\0\0\0", 0),
+	S("\xc4\xe2\x7d\x18\x05\0\0\0\0", 0),
+	S("\xc4\xe3\x7d\x39\xc1\x01", 0),
+	S("\x62\xf1\xfe\x48\x6f\x06", 0),
+	S("\x62\xf1\xfe\x48\x6f\x46\x01", 0),
+	S("\x64\x48\x8b\x04\x25\x28\0\0\0", 0),
+	S("\xa1\x01\x02\x03\x04\x05\x06\x07\x08", 0),
 };
 
 static void lengths_and_targets(void **state)
@@ -46,7 +75,10 @@ static void lengths_and_targets(void **state)
 	}
 }
 
-/* Every proper prefix of an instruction is refused and nothing beyond the given size is read (ASan watches). */
+/*
+ * Every proper prefix of an instruction is refused and nothing beyond the given size is read (ASan
+ * watches).
+ */
 static void truncated(void **state)
 {
 	(void)state;
@@ -63,7 +95,7 @@ static void truncated(void **state)
 
 static void not_in_long_mode(void **state)
 {
-	static const char *const bad[] = { "\x06", "\x27", "\x60", "\xea", "\x9a", "\xd4" };
+	static const char *const bad[] = {"\x06", "\x27", "\x60", "\xea", "\x9a", "\xd4"};
 	struct insn in;
 
 	(void)state;

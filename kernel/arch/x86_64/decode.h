@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lengths and branch targets of x86-64 instructions: just enough to know where instructions begin around a
- * system-call site. Source: Intel SDM volume 2, appendix A.
+ * Lengths and branch targets of x86-64 instructions: just enough to know where instructions begin
+ * around a system-call site. Source: Intel SDM volume 2, appendix A.
  */
 #ifndef KERNEL_ARCH_DECODE_H
 #define KERNEL_ARCH_DECODE_H
@@ -16,7 +16,10 @@ struct insn {
 	u64 target;
 };
 
-/* Decodes what lies at code (at most size bytes), as if it ran at address rip. 0, or -1: not an instruction known here. */
+/*
+ * Decodes what lies at code (at most size bytes), as if it ran at address rip. 0, or -1: not an
+ * instruction known here.
+ */
 int insn_decode(struct insn *in, const u8 *code, size_t size, u64 rip);
 
 #endif

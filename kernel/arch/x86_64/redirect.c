@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System calls that become jumps. `ff 24 25 NN NN 0f 05`, jmp *0x050fNNNN, reaches a table of stub addresses from
- * anywhere and ends in the bytes of the `syscall` that it replaces. Two shapes of site are rewritten:
+ * System calls that become jumps. `ff 24 25 NN NN 0f 05`, jmp *0x050fNNNN, reaches a table of stub
+ * addresses from anywhere and ends in the bytes of the `syscall` that it replaces. Two shapes of
+ * site are rewritten:
  *
- *   A  mov $nr,%eax; syscall              five bytes change, the `syscall` stays where it was: code that jumps to
- *                                         it, a restarted call (RIP - 2) and musl's cancellation see no difference.
+ *   A  mov $nr,%eax; syscall              five bytes change, the `syscall` stays where it was: code
+ *   that jumps to
+ *                                         it, a restarted call (RIP - 2) and musl's cancellation
+ *                                         see no difference.
  *   B  xor %eax,%eax; syscall; cmp $-4096,%rax
- *                                         (glibc's read) all ten bytes are displaced. The call's return address is then in a
- *                                         tail of its own: `syscall; cmp; jmp back`, application code like the vDSO.
+ *                                         (glibc's read) all ten bytes are displaced. The call's
+ *                                         return address is then in a
+ *                                         tail of its own: `syscall; cmp; jmp back`, application
+ *                                         code like the vDSO.
  *
- * Whether the bytes before the `syscall` really are that instruction is decided by decoding from many points before it; B also
- * asks that no branch nearby enters the displaced bytes. All of this is private memory of the member: a fork
- * clones it, exec forgets it. Runs in the kernel with interrupts masked, so nobody else of the member looks meanwhile.
+ * Whether the bytes before the `syscall` really are that instruction is decided by decoding from
+ * many points before it; B also asks that no branch nearby enters the displaced bytes. All of this
+ * is private memory of the member: a fork clones it, exec forgets it. Runs in the kernel with
+ * interrupts masked, so nobody else of the member looks meanwhile.
  */
 #include <linux/mman.h>
 
@@ -79,7 +85,7 @@ static struct site *site_add(u64 rip)
 		index = (s16)++sites_used;
 	else
 		return NULL;
-	sites[index - 1] = (struct site){ .rip = rip, .next = *bucket, .state = SITE_TRAPS };
+	sites[index - 1] = (struct site){.rip = rip, .next = *bucket, .state = SITE_TRAPS};
 	*bucket = index;
 	return &sites[index - 1];
 }
@@ -103,7 +109,10 @@ static bool is_boundary(const u8 *window, u64 base, u64 size, u64 at)
 	return tries >= 8 && hits * 4 >= tries * 3;
 }
 
-/* Does a relative branch near the site lead into [from, to)? Decodes from the boundaries that follow `base`. */
+/*
+ * Does a relative branch near the site lead into [from, to)? Decodes from the boundaries that
+ * follow `base`.
+ */
 static bool branch_enters(u64 base, u64 end, u64 from, u64 to)
 {
 	static u8 text[2 * AROUND + 32];
@@ -123,12 +132,15 @@ static bool branch_enters(u64 base, u64 end, u64 from, u64 to)
 	return false;
 }
 
-/* Another thread of the member that stopped inside the bytes to be displaced would go on in the middle of the jump. */
+/*
+ * Another thread of the member that stopped inside the bytes to be displaced would go on in the
+ * middle of the jump.
+ */
 static bool thread_inside(u64 from, u64 to)
 {
 	struct thread *t;
 
-	LIST_FOREACH(t, &current->proc->threads, sibling) {
+	LIST_FOREACH (t, &current->proc->threads, sibling) {
 		if (t != current && thread_frame(t)->rip >= from && thread_frame(t)->rip < to)
 			return true;
 	}
@@ -141,7 +153,7 @@ static bool text_write(u64 addr, const u8 *bytes, u64 len)
 	u64 page = ALIGN_DOWN(addr, PAGE_SIZE), span = ALIGN_UP(addr + len, PAGE_SIZE) - page;
 
 	if (!v || addr + len > v->end || addr >= PRIVATE_END || (v->flags & VMA_SHARED) ||
-	    (v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) != (PROT_READ | PROT_EXEC))
+		(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) != (PROT_READ | PROT_EXEC))
 		return false;
 	if (paging->protect(page, span, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return false;
@@ -174,7 +186,7 @@ static void jump_bytes(u8 jump[7], u32 index)
 {
 	u32 at = index * 8;
 
-	memcpy(jump, (u8[]){ 0xff, 0x24, 0x25, (u8)at, (u8)(at >> 8), 0x0f, 0x05 }, 7);
+	memcpy(jump, (u8[]){0xff, 0x24, 0x25, (u8)at, (u8)(at >> 8), 0x0f, 0x05}, 7);
 }
 
 static bool redirect_mov(struct site *s, const u8 *window, u64 base, u64 size)
@@ -186,7 +198,7 @@ static bool redirect_mov(struct site *s, const u8 *window, u64 base, u64 size)
 
 	memcpy(&nr, b + 1, 4);
 	if (b[0] != 0xb8 || nr != thread_frame(current)->orig_rax || ((b[-1] & 0xf1) == 0x41) ||
-	    !is_boundary(window, base, size, at))
+		!is_boundary(window, base, size, at))
 		return false;
 	stub_write(index, b, 5, s->rip);
 	jump_bytes(jump, index);
@@ -195,16 +207,17 @@ static bool redirect_mov(struct site *s, const u8 *window, u64 base, u64 size)
 
 static bool redirect_read(struct site *s, const u8 *window, u64 base, u64 size)
 {
-	static const u8 shape[] = { 0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff };
+	static const u8 shape[] = {0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff};
 	u64 at = s->rip - 4, back = at + sizeof(shape);
 	u32 index = (u32)(s - sites);
 	u8 jump[7], *tail = (u8 *)(SITE_TAILS_ADDR + (u64)tails_used * TAIL_SIZE), *p;
 
 	if (tails_used == TAILS_MAX || at - base + sizeof(shape) > size ||
-	    memcmp(window + (at - base), shape, sizeof(shape)) || !is_boundary(window, base, size, at) ||
-	    thread_inside(at + 1, back) || branch_enters(at - AROUND, back + AROUND, at + 1, back))
+		memcmp(window + (at - base), shape, sizeof(shape)) ||
+		!is_boundary(window, base, size, at) || thread_inside(at + 1, back) ||
+		branch_enters(at - AROUND, back + AROUND, at + 1, back))
 		return false;
-	p = put(tail, shape + 2, 8); /* syscall; cmp */
+	p = put(tail, shape + 2, 8);       /* syscall; cmp */
 	p = put(p, "\xff\x25\0\0\0\0", 6); /* jmp *0(%rip) */
 	put(p, &back, 8);
 	stub_write(index, shape, 2, (u64)tail + 2);
@@ -212,7 +225,10 @@ static bool redirect_read(struct site *s, const u8 *window, u64 base, u64 size)
 	if (!text_write(at, jump, 7))
 		return false;
 	tails_used++;
-	/* This very call returns to the tail too: where it would have returned is now the middle of the jump. */
+	/*
+	 * This very call returns to the tail too: where it would have returned is now the middle of the
+	 * jump.
+	 */
 	thread_frame(current)->rip = thread_frame(current)->rcx = (u64)tail + 2;
 	return true;
 }
@@ -250,7 +266,7 @@ void redirect_range_gone(u64 addr, u64 len)
 				continue;
 			}
 			*link = s->next;
-			*s = (struct site){ .state = SITE_FREE, .next = free_list };
+			*s = (struct site){.state = SITE_FREE, .next = free_list};
 			free_list = index;
 		}
 	}

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: ISC
+# make -j4 and gcc on the 33 files of Lua's source package; the result runs a program.
+# program: make and gcc
+# packages: gcc make
+# sources: lua5.4
+# timeout: 170
+set -e
+cp -r $SRC/src .
+cd src
+make -j4 MYCFLAGS= MYLIBS= ALL='liblua.a lua luac' all SYSCFLAGS=-DLUA_USE_LINUX \
+	SYSLIBS='-Wl,-E -ldl' AR='ar rcD' RANLIB='ranlib -D' >log 2>&1 || { cat log; exit 1; }
+grep -c gcc log
+md5sum *.o liblua.a lua luac
+cat > t.lua <<'END'
+local t = {}
+for i = 1, 1000 do t[i] = (i * 7919) % 1000 end
+table.sort(t)
+print(#t, t[1], t[1000], _VERSION)
+local p = io.popen("echo from a pipe; exit 3")
+print(p:read("a"), p:close())
+print(string.format("%5.2f %q", math.pi, "a\nb"))
+END
+./lua t.lua
+./luac -l t.lua | wc -l
