@@ -24,7 +24,7 @@ static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
 
 	if (!fresh)
 		return -ENOSPC;
-	kin_lock(&dir->lock);
+	dir_lock(dir);
 	struct dirent_node *e = dirent_find(dir, w->name, w->name_len);
 	if (inode_is(dir, INODE_DEAD)) {
 		err = -ENOENT;

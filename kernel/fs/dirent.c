@@ -2,8 +2,10 @@
 /*
  * Names of a directory in the writable layer: one tree by (hash, name) for lookup, one by order
  * of creation, whose numbers are the positions that getdents gives out: an entry keeps its
- * position whatever happens to the others. The directory's lock protects both trees; a member
- * that dies inside leaves them torn, which ends the family.
+ * position whatever happens to the others. The directory's lock protects both trees. Only one of
+ * them changes at a time and the directory says which: if a member dies inside, the next owner of
+ * the lock makes that tree anew from the other. What the dead had done to the names tree, which
+ * changes first, counts once the other is begun, else it never happened.
  */
 #include "kernel/fs/inode.h"
 
@@ -26,6 +28,52 @@ static int compare_seqs(struct dirent_node *a, struct dirent_node *b)
 RB_GENERATE_INTERNAL(dirent_names, dirent_node, by_name, compare_names,
 					 static __attribute__((unused)))
 RB_GENERATE_INTERNAL(dirent_seqs, dirent_node, by_seq, compare_seqs, static __attribute__((unused)))
+
+enum { DIR_WHOLE, DIR_NAMES, DIR_SEQS };
+
+/* The stores to the trees stay between the stores of this. */
+static void dir_changing(struct inode *dir, u32 what)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	*(volatile u32 *)&dir->dir.changing = what;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* May be cut short and begun again. The counts may be behind a single change. */
+static bool dir_recover(void *arg)
+{
+	struct inode *dir = arg;
+	struct dirent_node *e;
+
+	if (dir->dir.changing == DIR_NAMES) {
+		RB_INIT(&dir->dir.names);
+		RB_FOREACH (e, dirent_seqs, &dir->dir.seqs)
+			RB_INSERT(dirent_names, &dir->dir.names, e);
+	} else if (dir->dir.changing == DIR_SEQS) {
+		RB_INIT(&dir->dir.seqs);
+		RB_FOREACH (e, dirent_names, &dir->dir.names)
+			RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
+	}
+	dir_changing(dir, DIR_WHOLE);
+	dir->dir.count = dir->dir.whiteouts = 0;
+	RB_FOREACH (e, dirent_names, &dir->dir.names)
+		*(e->inode ? &dir->dir.count : &dir->dir.whiteouts) += 1;
+	return true;
+}
+
+void dir_lock(struct inode *dir)
+{
+	kin_lock_recover(&dir->lock, dir_recover, dir);
+}
+
+/*
+ * What it protects, parent and entry of directories, changes by single stores. A rename whose
+ * member died halfway may leave both names: either is right, none would not be.
+ */
+void rename_lock(void)
+{
+	kin_lock_recover(&vfs_shared()->rename_lock, kin_recover_whole, NULL);
+}
 
 struct dirent_node *dirent_alloc(const char *name, size_t len)
 {
@@ -88,16 +136,22 @@ void dirent_insert(struct inode *dir, struct dirent_node *e, struct inode *ino)
 {
 	e->inode = ino;
 	e->seq = dir->dir.next_seq++;
+	dir_changing(dir, DIR_NAMES);
 	RB_INSERT(dirent_names, &dir->dir.names, e);
+	dir_changing(dir, DIR_SEQS);
 	RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
+	dir_changing(dir, DIR_WHOLE);
 	count(dir, ino, 1);
 }
 
 void dirent_remove(struct inode *dir, struct dirent_node *e)
 {
 	count(dir, e->inode, -1);
+	dir_changing(dir, DIR_NAMES);
 	RB_REMOVE(dirent_names, &dir->dir.names, e);
+	dir_changing(dir, DIR_SEQS);
 	RB_REMOVE(dirent_seqs, &dir->dir.seqs, e);
+	dir_changing(dir, DIR_WHOLE);
 }
 
 void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino)

@@ -30,6 +30,7 @@
 
 struct epoll_item {
 	struct epoll_item *next;         /* of the epoll */
+	struct epoll_item **prev;        /* what points here; a death may leave it behind the times */
 	struct epoll_item *next_of_file;
 	struct epoll *epoll;
 	struct file *file;               /* not a reference: released files leave all lists */
@@ -85,10 +86,10 @@ static void list_changed(struct epoll *e)
 
 static struct epoll_item *item_find(struct epoll *e, struct file *f, int fd)
 {
-	struct epoll_item *i = e->items;
+	struct epoll_item *i = f->epoll_items;
 
-	while (i && (i->file != f || i->fd != fd))
-		i = i->next;
+	while (i && (i->epoll != e || i->fd != fd))
+		i = i->next_of_file;
 	return i;
 }
 
@@ -96,21 +97,27 @@ static void item_link(struct epoll *e, struct epoll_item *i)
 {
 	i->id = ++e->next_id;
 	i->epoll = e;
+	i->prev = &e->items;
 	i->next_of_file = i->file->epoll_items;
 	publish(&i->file->epoll_items, i);
 	i->next = e->items;
 	publish(&e->items, i);
+	if (i->next)
+		publish(&i->next->prev, &i->next);
 	e->count++;
 }
 
 static void item_unlink(struct epoll_item *i)
 {
 	struct epoll *e = i->epoll;
-	struct epoll_item **link = &e->items;
+	struct epoll_item **link = *i->prev == i ? i->prev : &e->items;
 
 	while (*link && *link != i)
 		link = &(*link)->next;
 	if (*link) {
+		/* In this order prev may name a link that names another item, never one that is freed. */
+		if (i->next)
+			publish(&i->next->prev, link);
 		publish(link, i->next);
 		e->count--;
 	}
@@ -503,6 +510,14 @@ static s64 ctl_del(struct epoll *e, struct file *f, int fd)
 	return 0;
 }
 
+/* Files, directories, and of the devices null, zero and full are not: they are always ready. */
+static bool waitable(struct file *f)
+{
+	u64 minor = f->type == FILE_DEV ? f->inode->rdev & 0xff : 0;
+
+	return file_ops[f->type]->poll && minor != DEV_NULL && minor != DEV_ZERO && minor != DEV_FULL;
+}
+
 static s64 do_ctl(struct file *ef, u32 op, struct file *f, int fd, const struct epoll_event *event)
 {
 	struct epoll *e = epoll_of(ef);
@@ -510,7 +525,7 @@ static s64 do_ctl(struct file *ef, u32 op, struct file *f, int fd, const struct 
 
 	if (!e || ef == f)
 		return -EINVAL;
-	if (!file_ops[f->type]->poll)
+	if (!waitable(f))
 		return -EPERM;
 	switch (op) {
 	case EPOLL_CTL_ADD: err = ctl_add(e, f, fd, event); break;

@@ -241,9 +241,11 @@ u32 fdtables_count(struct file *f)
 
 	tables_lock();
 	for (struct fdtable *t = ROOT->tables; t; t = t->next) {
-		struct fd_entry *entries = t->entries;
+		/* The size first: the array that it belongs to, or a larger one, is there by then. */
+		u32 size = __atomic_load_n(&t->size, __ATOMIC_ACQUIRE);
+		struct fd_entry *entries = __atomic_load_n(&t->entries, __ATOMIC_ACQUIRE);
 
-		for (u32 fd = 0, size = t->size; fd < size; fd++)
+		for (u32 fd = 0; fd < size; fd++)
 			n += entries[fd].file == f;
 	}
 	kin_unlock(&ROOT->tables_lock);

@@ -90,7 +90,7 @@ static struct file_hold *hold_slot(void)
 				return h;
 			}
 		}
-	struct hold_page *page = kin_pages_alloc(1);
+	struct hold_page *page = kin_pages_alloc_last(1);
 	if (!page)
 		family_fatal("kin is full: no room for an open file");
 	page->next = r->holds;
@@ -254,10 +254,17 @@ static u32 file_count(struct file *f)
 {
 	u32 n = fdtables_count(f) + atomic_load(&f->kept);
 
-	for (u32 i = 0; i < MEMBERS_MAX; i++)
-		for (struct hold_page *p = ROOT->members[i].holds; p; p = p->next)
+	for (u32 i = 0; i < MEMBERS_MAX; i++) {
+		struct member_record *r = &ROOT->members[i];
+
+		if (!r->holds)
+			continue;
+		record_lock(r);
+		for (struct hold_page *p = r->holds; p; p = p->next)
 			for (u32 slot = 0; slot < HOLDS_PER_PAGE; slot++)
 				n += p->slot[slot].file == f;
+		kin_unlock(&r->lock);
+	}
 	return n;
 }
 
@@ -275,9 +282,10 @@ static bool file_changing(struct file *f)
 }
 
 /*
- * A member died while it changed f's count: refs may be one too high, and the release that was due may
- * be missing or half done. With nobody changing it, refs is what the holdings say. If somebody goes on
- * and on changing it, that is a member that was killed too: its own burial comes here again.
+ * A member died while it changed f's count: refs may be one too high, and the release that was
+ * due may be missing or half done. With nobody changing it, refs is what the holdings say. If
+ * somebody goes on and on changing it, that is a member that was killed too: its own burial comes
+ * here again.
  */
 static void file_recount(struct file *f)
 {
@@ -331,7 +339,9 @@ void files_bury(u32 member)
 				file_recount(f);
 			publish(&r->ref_intent[i], NULL);
 		}
+	record_lock(r);
 	publish(&r->holds, NULL);
+	kin_unlock(&r->lock);
 	while (page) {
 		struct hold_page *next = page->next;
 

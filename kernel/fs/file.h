@@ -80,7 +80,8 @@ extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/fs/file_type
 struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
 /*
  * One more reference. file_get: kept, by somebody whose own record in kin is dropped at burial (a
- * mapping). file_hold: for the time of this call, or until fd_install takes it over; burial drops it.
+ * mapping). file_hold: for the time of this call, or until fd_install takes it over; burial drops
+ * it.
  */
 void file_get(struct file *f);
 void file_hold(struct file *f);

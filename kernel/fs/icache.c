@@ -6,7 +6,9 @@
  * holds a reference and the filter says so to lookups that have no inode yet.
  *
  * Bucket locks are innermost (the allocator's aside) and protect the chains, INODE_PINNED, and
- * the step of refs to and from 0.
+ * the step of refs to and from 0. A chain's forward pointers change by one store each, so a dead
+ * owner leaves the chains whole but for the back pointers, which are made anew; its references
+ * are lost, and an inode whose count it had brought to 0 is found again.
  */
 #include "kernel/fs/inode.h"
 
@@ -67,16 +69,50 @@ static struct inode *chain_find(u64 key, const char *path, u32 len, u64 dev, u64
 	return NULL;
 }
 
+static bool chains_recover(void *arg)
+{
+	struct kin_lock *lock = arg;
+	struct inode *ino, **prev;
+
+	for (u32 i = (u32)(lock - vfs_shared()->locks); i < ICACHE_BUCKETS; i += ICACHE_LOCKS) {
+		prev = &vfs_shared()->buckets[i].lh_first;
+		for (ino = *prev; ino; prev = &ino->hash.le_next, ino = *prev)
+			ino->hash.le_prev = prev;
+	}
+	return true;
+}
+
+struct kin_lock *icache_lock(u32 bucket)
+{
+	struct kin_lock *lock = &vfs_shared()->locks[bucket % ICACHE_LOCKS];
+
+	kin_lock_recover(lock, chains_recover, lock);
+	return lock;
+}
+
 static struct kin_lock *key_lock(u64 key)
 {
-	return &vfs_shared()->locks[key % ICACHE_BUCKETS % ICACHE_LOCKS];
+	return icache_lock((u32)(key % ICACHE_BUCKETS));
+}
+
+/* LIST_INSERT_HEAD with the one store that shows it last. */
+static void chain_add(struct inode *ino)
+{
+	struct inode **head = &vfs_shared()->buckets[ino->bucket].lh_first;
+
+	ino->hash.le_next = *head;
+	ino->hash.le_prev = head;
+	if (*head)
+		(*head)->hash.le_prev = &ino->hash.le_next;
+	__atomic_store_n(head, ino, __ATOMIC_RELEASE);
 }
 
 static struct inode *icache_find(u64 key, const char *path, u32 len, u64 dev, u64 number)
 {
-	kin_lock(key_lock(key));
+	struct kin_lock *lock = key_lock(key);
 	struct inode *ino = chain_find(key, path, len, dev, number);
-	kin_unlock(key_lock(key));
+
+	kin_unlock(lock);
 	return ino;
 }
 
@@ -130,11 +166,11 @@ struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st)
 	if (!made)
 		return NULL;
 	made->bucket = key % ICACHE_BUCKETS;
-	kin_lock(key_lock(key));
+	struct kin_lock *lock = key_lock(key);
 	ino = chain_find(key, dir ? path : NULL, len, st->dev, st->ino);
 	if (!ino)
-		LIST_INSERT_HEAD(&vfs_shared()->buckets[made->bucket], made, hash);
-	kin_unlock(key_lock(key));
+		chain_add(made);
+	kin_unlock(lock);
 	if (!ino)
 		return made;
 	made->flags &= ~(u32)INODE_HASHED; /* another member was faster */
@@ -149,12 +185,12 @@ void inode_pin(struct inode *ino)
 		return;
 	u64 key = inode_key(ino), bit = key % FILTER_BITS;
 	vfs_shared()->filter[bit / 64] |= 1ull << (bit % 64);
-	kin_lock(key_lock(key));
+	struct kin_lock *lock = key_lock(key);
 	if (!inode_is(ino, INODE_PINNED)) {
+		ino->refs++; /* first: one too many is a leak */
 		ino->flags |= INODE_PINNED;
-		ino->refs++;
 	}
-	kin_unlock(key_lock(key));
+	kin_unlock(lock);
 }
 
 /* The caller has a reference of its own, so this never frees. */
@@ -163,12 +199,12 @@ void inode_unpin(struct inode *ino)
 	if (!inode_is(ino, INODE_PINNED))
 		return;
 	u64 key = inode_key(ino);
-	kin_lock(key_lock(key));
+	struct kin_lock *lock = key_lock(key);
 	if (inode_is(ino, INODE_PINNED)) {
 		ino->flags &= ~(u32)INODE_PINNED;
 		ino->refs--;
 	}
-	kin_unlock(key_lock(key));
+	kin_unlock(lock);
 }
 
 void inode_drop_link(struct inode *ino)

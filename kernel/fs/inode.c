@@ -80,11 +80,6 @@ static struct inode *inode_free(struct inode *ino)
 	return parent;
 }
 
-static struct kin_lock *bucket_lock(struct inode *ino)
-{
-	return &vfs_shared()->locks[ino->bucket % ICACHE_LOCKS];
-}
-
 /*
  * True if this was the last reference. A hashed inode can be found until it is taken off under
  * the bucket's lock.
@@ -98,8 +93,7 @@ static bool inode_drop(struct inode *ino)
 			return false;
 	if (!inode_is(ino, INODE_HASHED))
 		return --ino->refs == 0;
-	struct kin_lock *lock = bucket_lock(ino);
-	kin_lock(lock);
+	struct kin_lock *lock = icache_lock(ino->bucket);
 	bool last = --ino->refs == 0;
 	if (last)
 		LIST_REMOVE(ino, hash);

@@ -58,6 +58,7 @@ struct dir {
 	u64 next_seq;
 	u32 count; /* entries that are not whiteouts */
 	u32 whiteouts;
+	u32 changing; /* DIR_*: which tree a dead owner of the lock may have left torn */
 	struct inode *parent;      /* reference; NULL: root, or INODE_MERGED (its path says) */
 	struct dirent_node *entry; /* in parent; NULL once removed */
 };
@@ -139,6 +140,7 @@ char *kin_string(const char *s, size_t len); /* NUL-terminated copy; NULL: no me
 u64 inode_device(enum inode_fs fs);
 
 /* ---- icache.c: host-backed inodes */
+struct kin_lock *icache_lock(u32 bucket); /* takes the lock of that bucket's chain */
 u64 hash_bytes(const void *p, size_t n);
 bool icache_path_pinned(const char *path, u32 len); /* false: certainly not */
 bool icache_file_pinned(u64 dev, u64 ino);
@@ -153,6 +155,8 @@ void inode_drop_link(struct inode *ino);
 void inode_add_link(struct inode *ino);
 
 /* ---- dirent.c: caller holds the directory's lock (dirent_alloc, dirent_free: none needed) */
+void dir_lock(struct inode *dir); /* kin_unlock(&dir->lock) releases it */
+void rename_lock(void);           /* kin_unlock(&vfs_shared()->rename_lock) */
 struct dirent_node *dirent_alloc(const char *name, size_t len);
 void dirent_free(struct dirent_node *e);
 struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len);

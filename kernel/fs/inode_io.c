@@ -389,11 +389,6 @@ static s64 file_seek(struct file *f, s64 offset, int whence)
 	return pos < 0 ? -EINVAL : pos;
 }
 
-static u32 file_poll(struct file *f, struct poll_table *pt)
-{
-	return 0x145; /* IN, OUT, RDNORM, WRNORM: always */
-}
-
 static s64 file_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	s32 left;
@@ -409,7 +404,6 @@ const struct file_ops inode_file_ops = {
 	.read = file_read,
 	.write = file_write,
 	.writev = file_writev,
-	.poll = file_poll,
 	.ioctl = file_ioctl,
 	.seek = file_seek,
 	.stat = file_stat,

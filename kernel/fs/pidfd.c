@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Process descriptors: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2). The file names a slot of the process table, and pid
- * and start time tell whether the process is still the one in it. Pollers sleep on one of a few queues in kin, chosen by
- * pid, which exits wake once a pidfd was made in the family.
+ * Process descriptors: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2). The file names a slot
+ * of the process table, and pid and start time tell whether the process is still the one in it.
+ * Pollers sleep on one of a few queues in kin, chosen by pid, which exits wake once a pidfd was
+ * made in the family.
  */
 #include <stdatomic.h>
 
@@ -11,6 +12,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/proc.h"
 #include "kernel/fs/signalfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
@@ -55,7 +57,8 @@ static struct kin_proc *pidfd_proc(struct file *f)
 {
 	struct kin_proc *p = (struct kin_proc *)f->priv[PIDFD_PROC];
 
-	if (p->state == PROC_FREE || p->pid != (s32)f->priv[PIDFD_PID] || p->start_ns != f->priv[PIDFD_START])
+	if (p->state == PROC_FREE || p->pid != (s32)f->priv[PIDFD_PID] ||
+		p->start_ns != f->priv[PIDFD_START])
 		return NULL;
 	return p;
 }
@@ -146,26 +149,35 @@ s64 sys_pidfd_open(u64 upid, u64 flags)
 }
 
 /*
- * The pid cannot be another's yet while its process is in the table, and it is not given out again for long after; so the
- * signal goes by pid.
+ * The pid cannot be another's yet while its process is in the table, and it is not given out again
+ * for long after; so the signal goes by pid.
  */
 s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
 {
 	struct ksiginfo given;
+	struct proc_view view;
 	struct file *f;
 	bool there;
-	s64 r, pid;
+	s64 pid;
 
 	if (flags)
 		return -EINVAL;
-	r = pidfd_get((int)fd, &f);
-	if (r)
-		return r;
-	tree_lock();
-	there = pidfd_proc(f) != NULL;
-	tree_unlock();
-	pid = (s64)f->priv[PIDFD_PID];
+	f = fd_get((int)fd);
+	if (!f)
+		return -EBADF;
+	if (f->type == FILE_PIDFD) {
+		tree_lock();
+		there = pidfd_proc(f) != NULL;
+		tree_unlock();
+		pid = (s64)f->priv[PIDFD_PID];
+	} else {
+		/* A directory /proc/PID will do. */
+		pid = f->inode ? proc_dir_pid(f->inode) : 0;
+		there = pid && proc_view((s32)pid, &view);
+	}
 	file_put(f);
+	if (!pid)
+		return -EBADF;
 	if (!there)
 		return -ESRCH;
 	if (!info)

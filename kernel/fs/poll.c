@@ -26,7 +26,10 @@
 #define READY_ALWAYS (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 #define RESOURCE_NOFILE 7
 
-/* Private: the earliest poll_until since the last sleep. Nothing sleeps between a look and its sleep. */
+/*
+ * Private: the earliest poll_until since the last sleep. Nothing sleeps between a look and its
+ * sleep.
+ */
 static u64 look_again_ns = HYP_NO_DEADLINE;
 
 void poll_until(u64 mono_ns)

@@ -24,7 +24,10 @@ struct poll_item {
 
 void poll_table_init(struct poll_table *pt);
 void poll_table_done(struct poll_table *pt);
-/* A file that was just looked at becomes ready at this time, whatever else happens: the next sleep ends then. */
+/*
+ * A file that was just looked at becomes ready at this time, whatever else happens: the next
+ * sleep ends then.
+ */
 void poll_until(u64 mono_ns);
 /* Sleeps until something registered happens. 0, -EINTR, -ETIMEDOUT. */
 int poll_table_sleep(struct poll_table *pt, u64 deadline_ns);

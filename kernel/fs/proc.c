@@ -131,6 +131,11 @@ static s64 parse_number(const char *s, size_t n)
 	return v;
 }
 
+s32 proc_dir_pid(const struct inode *ino)
+{
+	return ino->fs == FS_PROC && proc_entries[ino->proc.entry].self == P_PID ? ino->proc.pid : 0;
+}
+
 /* Does number exist in dir? *pid: whose entry it is. */
 static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 {

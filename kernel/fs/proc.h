@@ -58,6 +58,7 @@ struct proc_view {
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending;
 	char comm[16];
 };
+s32 proc_dir_pid(const struct inode *ino); /* of the process whose directory this is; else 0 */
 bool proc_view(s32 pid, struct proc_view *v);
 bool proc_is_self(s32 pid);              /* its memory can be looked at from here */
 struct file *proc_file(s32 pid, u32 fd); /* a reference, or NULL */

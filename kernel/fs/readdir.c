@@ -65,7 +65,7 @@ static bool emit(struct filler *f, const char *name, size_t n, u64 ino, u32 type
 
 static bool hidden(struct inode *dir, const char *name, size_t n)
 {
-	kin_lock(&dir->lock);
+	dir_lock(dir);
 	bool found = dirent_find(dir, name, n) != NULL;
 	kin_unlock(&dir->lock);
 	return found;
@@ -153,7 +153,7 @@ static u32 type_of(u32 mode)
 
 static void fill_upper(struct inode *dir, struct filler *fill, u64 seq)
 {
-	kin_lock(&dir->lock);
+	dir_lock(dir);
 	for (;;) {
 		struct dirent_node *e = dirent_after(dir, seq);
 		if (!e)
@@ -187,7 +187,7 @@ static u64 parent_number(struct inode *dir)
 	u64 number = dir->ino;
 
 	if (dir->fs != FS_PROC && !inode_is(dir, INODE_MERGED)) {
-		kin_lock(&vfs_shared()->rename_lock);
+		rename_lock();
 		if (dir->dir.parent)
 			number = dir->dir.parent->ino;
 		kin_unlock(&vfs_shared()->rename_lock);
@@ -309,16 +309,10 @@ static s64 dir_seek(struct file *f, s64 offset, int whence)
 	return offset < 0 ? -EINVAL : offset;
 }
 
-static u32 dir_poll(struct file *f, struct poll_table *pt)
-{
-	return 0x145; /* EPOLLIN, EPOLLOUT and their NORM twins: as files */
-}
-
 const struct file_ops dir_file_ops = {
 	.name = "dir",
 	.read = dir_read,
 	.seek = dir_seek,
-	.poll = dir_poll,
 	.stat = file_stat,
 	.getdents = dir_getdents,
 	.release = file_drop_inode,

@@ -62,7 +62,7 @@ static s64 unlink_name(struct walk *w)
 	spare = dirent_alloc(w->name, w->name_len);
 	if (!spare)
 		return -ENOSPC;
-	kin_lock(&w->dir->lock);
+	dir_lock(w->dir);
 	err = name_out(w, w->inode, on_host, &spare, &gone);
 	kin_unlock(&w->dir->lock);
 	dirent_free(spare);
@@ -111,9 +111,9 @@ static s64 rmdir_name(struct walk *w)
 	spare = dirent_alloc(w->name, w->name_len);
 	if (!spare)
 		return -ENOSPC;
-	kin_lock(&vfs_shared()->rename_lock);
-	kin_lock(&w->dir->lock);
-	kin_lock(&w->inode->lock);
+	rename_lock();
+	dir_lock(w->dir);
+	dir_lock(w->inode);
 	err = dir_out(w, on_host, &spare, &gone);
 	kin_unlock(&w->inode->lock);
 	kin_unlock(&w->dir->lock);

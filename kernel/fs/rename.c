@@ -51,7 +51,7 @@ static s64 check_ancestors(struct rename *r)
 {
 	s64 err = 0;
 
-	kin_lock(&vfs_shared()->rename_lock);
+	rename_lock();
 	if (is_below(r->to->dir, r->moved))
 		err = -EINVAL;
 	else if (r->replaced && is_below(r->from->dir, r->replaced))
@@ -180,12 +180,12 @@ static s64 with_locks(struct rename *r)
 
 	if (victim == a || victim == b)
 		return -ENOTEMPTY;
-	kin_lock(&vfs_shared()->rename_lock);
-	kin_lock(&a->lock);
+	rename_lock();
+	dir_lock(a);
 	if (b != a)
-		kin_lock(&b->lock);
+		dir_lock(b);
 	if (victim)
-		kin_lock(&victim->lock);
+		dir_lock(victim);
 	s64 err = r->flags & RENAME_EXCHANGE ? exchange_locked(r) : rename_locked(r);
 	if (victim)
 		kin_unlock(&victim->lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * signalfd(2). The file is a mask; what it reads are the signals of whoever reads. Pollers and readers sleep on one of a few
- * queues in kin, chosen by the process, which senders wake once a signalfd was made in the family: a signal that is blocked
- * wakes nobody otherwise.
+ * signalfd(2). The file is a mask; what it reads are the signals of whoever reads. Pollers and
+ * readers sleep on one of a few queues in kin, chosen by the process, which senders wake once a
+ * signalfd was made in the family: a signal that is blocked wakes nobody otherwise.
  */
 #include "kernel/fs/signalfd.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What tells readers and pollers of signalfd and pidfd that something happened to a process. Cheap if the family has none. */
+/*
+ * What tells readers and pollers of signalfd and pidfd that something happened to a process. Cheap
+ * if the family has none.
+ */
 #ifndef KERNEL_FS_SIGNALFD_H
 #define KERNEL_FS_SIGNALFD_H
 

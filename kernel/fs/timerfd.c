@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * timerfd(2). A timer in kin, shared by all who have the file. Nobody runs it: how often it has expired follows from the clock
- * when somebody reads or polls, and sleepers sleep until it is due. Setting it wakes them.
+ * timerfd(2). A timer in kin, shared by all who have the file. Nobody runs it: how often it has
+ * expired follows from the clock when somebody reads or polls, and sleepers sleep until it is due.
+ * Setting it wakes them.
  *
- * lock protects which of the two states is valid; a new state is written beside the valid one and becomes valid by one store.
+ * lock protects which of the two states is valid; a new state is written beside the valid one and
+ * becomes valid by one store.
  */
 #include <stdatomic.h>
 
@@ -24,16 +26,16 @@
 #define ANON_INODE_DEV 13
 
 struct timerfd_state {
-	u64 expiry_ns, interval_ns;   /* CLOCK_MONOTONIC; expiry 0: disarmed */
+	u64 expiry_ns, interval_ns; /* CLOCK_MONOTONIC; expiry 0: disarmed */
 };
 
 /* file.priv[0] */
 struct timerfd {
 	struct kin_lock lock;
 	u32 clock;
-	_Atomic u32 valid;            /* index into state; lock to change */
+	_Atomic u32 valid; /* index into state; lock to change */
 	struct timerfd_state state[2];
-	_Atomic u64 changes;          /* settings and reads: edge triggers */
+	_Atomic u64 changes; /* settings and reads: edge triggers */
 	struct kin_queue waiters;
 };
 
@@ -191,8 +193,7 @@ s64 sys_timerfd_create(u64 clock, u64 flags)
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		break;
+	case CLOCK_BOOTTIME_ALARM: break;
 	default: return -EINVAL;
 	}
 	f = file_alloc(FILE_TIMERFD, O_RDWR | (flags & O_NONBLOCK));
@@ -234,7 +235,9 @@ static u64 absolute(const struct timerfd *t, u64 ns, u64 mono)
 
 static s64 state_out(u64 user, struct timerfd_state s, u64 now)
 {
-	u64 n = expirations(s, now), next = s.interval_ns ? s.expiry_ns + n * s.interval_ns : n ? 0 : s.expiry_ns;
+	u64 n = expirations(s, now), next = s.interval_ns ? s.expiry_ns + n * s.interval_ns
+										: n           ? 0
+													  : s.expiry_ns;
 	s64 err = time_timespec_out(user, s.interval_ns);
 
 	return err ? err : time_timespec_out(user + 16, next > now ? next - now : 0);
@@ -259,7 +262,9 @@ s64 sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 		return err;
 	t = timerfd_of(f);
 	now = time_mono_ns();
-	s.expiry_ns = !value ? 0 : flags & TFD_TIMER_ABSTIME ? absolute(t, value, now) : time_deadline(now, value);
+	s.expiry_ns = !value                      ? 0
+				  : flags & TFD_TIMER_ABSTIME ? absolute(t, value, now)
+											  : time_deadline(now, value);
 	timerfd_lock(t);
 	old = t->state[atomic_load(&t->valid)];
 	state_set(t, s);

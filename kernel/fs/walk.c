@@ -96,7 +96,7 @@ s64 dir_path(struct inode *dir, char *buf, size_t size)
 		buf[dir->lower_len] = '\0';
 		return dir->lower_len;
 	}
-	kin_lock(&vfs_shared()->rename_lock);
+	rename_lock();
 	s64 n = climb(dir, buf, size - 1);
 	kin_unlock(&vfs_shared()->rename_lock);
 	return n;
@@ -136,7 +136,7 @@ static void step_up(struct walk *w)
 		up = w->dir->proc.parent;
 		inode_get(up);
 	} else if (w->dir && !inode_is(w->dir, INODE_MERGED)) {
-		kin_lock(&vfs_shared()->rename_lock);
+		rename_lock();
 		up = w->dir->dir.parent;
 		inode_get(up);
 		kin_unlock(&vfs_shared()->rename_lock);
@@ -245,7 +245,7 @@ static s64 lookup(struct walk *w, const char *name, u32 n, const char *rest)
 		return 0;
 	}
 	if (w->dir) {
-		kin_lock(&w->dir->lock);
+		dir_lock(w->dir);
 		struct dirent_node *e = dirent_find(w->dir, name, n);
 		bool hidden = e && !e->inode;
 		if (e && e->inode) {

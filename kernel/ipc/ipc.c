@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Tables, ids, permissions and *get of System V IPC. Source: svipc(7), the man pages of the *get calls. */
+/*
+ * Tables, ids, permissions and *get of System V IPC. Source: svipc(7), the man pages of the *get
+ * calls.
+ */
 #include "kernel/ipc/ipc.h"
 
 #include <asm/errno.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V IPC in kin: what semaphores, message queues and shared memory have in common. Ids are made as on Linux, from
- * a slot and its count of uses, so that a stale id is noticed.
+ * System V IPC in kin: what semaphores, message queues and shared memory have in common. Ids are
+ * made as on Linux, from a slot and its count of uses, so that a stale id is noticed.
  *
- * One lock per kind, held for short sections; nothing sleeps or copies to application memory under it. Sleepers wait on
- * queues that are never freed, chosen by slot, and look their object up again by id when woken: EIDRM if it is gone.
+ * One lock per kind, held for short sections; nothing sleeps or copies to application memory under
+ * it. Sleepers wait on queues that are never freed, chosen by slot, and look their object up again
+ * by id when woken: EIDRM if it is gone.
  */
 #ifndef KERNEL_IPC_IPC_H
 #define KERNEL_IPC_IPC_H
@@ -31,9 +32,9 @@ enum ipc_kind { IPC_SEM, IPC_MSG, IPC_SHM, IPC_KINDS };
 
 struct ipc_table {
 	struct kin_lock lock;
-	u32 used;                          /* slots below may be in use */
+	u32 used; /* slots below may be in use */
 	struct ipc_object *slot[IPC_SLOTS];
-	u16 sequence[IPC_SLOTS];           /* of the next object in it */
+	u16 sequence[IPC_SLOTS]; /* of the next object in it */
 	struct kin_queue queue[IPC_QUEUES];
 };
 
@@ -42,20 +43,25 @@ struct ipc_table *ipc_table(enum ipc_kind kind);
 struct ipc_table *ipc_table_if_any(enum ipc_kind kind);
 
 /* ---- under the kind's lock */
-struct ipc_object *ipc_find(struct ipc_table *t, s32 id);      /* NULL: EINVAL (EIDRM for who knew it) */
+/* NULL: EINVAL (EIDRM for who knew it) */
+struct ipc_object *ipc_find(struct ipc_table *t, s32 id);
 struct ipc_object *ipc_find_key(struct ipc_table *t, s32 key);
 /* Puts o, which is complete but for this, into a slot: its id, or -ENOSPC. */
 s64 ipc_add(struct ipc_table *t, struct ipc_object *o, s32 key, u32 mode);
 void ipc_remove(struct ipc_table *t, struct ipc_object *o);
-s64 ipc_access(const struct ipc_object *o, u32 mode);          /* mode as in open's rwx bits: 0 or -EACCES */
-s64 ipc_owner(const struct ipc_object *o);                     /* 0 or -EPERM */
+/* mode as in open's rwx bits: 0 or -EACCES */
+s64 ipc_access(const struct ipc_object *o, u32 mode);
+s64 ipc_owner(const struct ipc_object *o); /* 0 or -EPERM */
 void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm *out);
 void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm *in);
 
 struct kin_queue *ipc_queue(struct ipc_table *t, s32 id);
 u64 ipc_seconds(void);
 
-/* *get(2): finds or makes. check sees what was found: 0 or -errno. make returns a complete object or NULL, with *err. */
+/*
+ * *get(2): finds or makes. check sees what was found: 0 or -errno. make returns a complete object
+ * or NULL, with *err.
+ */
 struct ipc_get {
 	s32 key;
 	u32 flags;
@@ -66,7 +72,10 @@ struct ipc_get {
 };
 s64 ipc_get(enum ipc_kind kind, const struct ipc_get *g);
 
-/* A process ends, or is buried: its undo values are applied. May be done again after a death in the middle. (sem.c) */
+/*
+ * A process ends, or is buried: its undo values are applied. May be done again after a death in the
+ * middle. (sem.c)
+ */
 void sem_undo_exit(struct kin_proc *p);
 
 #endif

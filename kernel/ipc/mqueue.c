@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * POSIX message queues. A queue lives in kin while it has a name or an open file. One lock protects names and lists; copies from
- * and to the application happen outside. Messages are linked and unlinked by one store, and the counts are made anew
- * when the lock is recovered. Source: mq_overview(7), mq_notify(3).
+ * POSIX message queues. A queue lives in kin while it has a name or an open file. One lock protects
+ * names and lists; copies from and to the application happen outside. Messages are linked and
+ * unlinked by one store, and the counts are made anew when the lock is recovered. Source:
+ * mq_overview(7), mq_notify(3).
  */
 #include <stdatomic.h>
 
@@ -44,11 +45,11 @@ struct mq_message {
 };
 
 struct mqueue {
-	struct mqueue *next;             /* of all */
-	struct mq_message *head;         /* highest priority first, then oldest */
+	struct mqueue *next;     /* of all */
+	struct mq_message *head; /* highest priority first, then oldest */
 	u32 count, named;
-	u32 max, size;                   /* constant */
-	_Atomic u32 files;               /* open descriptions */
+	u32 max, size;     /* constant */
+	_Atomic u32 files; /* open descriptions */
 	u32 mode, uid, gid;
 	u64 ino, arrived;
 	/* Who is told of a message in an empty queue. 0: nobody */
@@ -103,7 +104,10 @@ static void message_free(struct mq_message *m)
 	kin_free(m, sizeof(*m) + m->len);
 }
 
-/* Under the lock: nobody can reach q any more, neither by name nor by an open file? Then mq_free follows. */
+/*
+ * Under the lock: nobody can reach q any more, neither by name nor by an open file? Then mq_free
+ * follows.
+ */
 static bool mq_drop(struct mqueue *q)
 {
 	struct mqueue **link = &mq_shared()->all;
@@ -529,7 +533,7 @@ static s64 do_receive(struct file *f, u64 user, u64 len, u64 upriority, u64 dead
 	}
 	r = m->len;
 	if (copy_out((void *)user, m->data, m->len) ||
-	    (upriority && copy_out((void *)upriority, &m->priority, sizeof(u32))))
+		(upriority && copy_out((void *)upriority, &m->priority, sizeof(u32))))
 		r = -EFAULT;
 	message_free(m);
 	return r;

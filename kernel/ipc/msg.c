@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V message queues. A message is complete before one store links it; what follows from the list is made anew when the
- * lock is recovered. Source: msgop(2), msgctl(2).
+ * System V message queues. A message is complete before one store links it; what follows from the
+ * list is made anew when the lock is recovered. Source: msgop(2), msgctl(2).
  */
 #include <asm/errno.h>
 #include <linux/ipc.h>
@@ -27,7 +27,7 @@ struct sysv_message {
 struct sysv_queue {
 	struct ipc_object object;
 	struct sysv_message *head, *last;
-	u64 bytes, count, limit;          /* bytes and count follow from the list */
+	u64 bytes, count, limit; /* bytes and count follow from the list */
 	u64 stime, rtime, ctime;
 	s32 sender, receiver;
 };
@@ -93,8 +93,11 @@ static s64 msg_check(struct ipc_object *o, u64 size)
 
 s64 sys_msgget(u64 key, u64 flags)
 {
-	struct ipc_get g = {.key = (s32)key, .flags = (u32)flags, .check = msg_check, .make = msg_make,
-			    .discard = msg_discard};
+	struct ipc_get g = {.key = (s32)key,
+						.flags = (u32)flags,
+						.check = msg_check,
+						.make = msg_make,
+						.discard = msg_discard};
 
 	return ipc_get(IPC_MSG, &g);
 }
@@ -159,8 +162,9 @@ s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
 		return -ENOMEM;
 	m->type = type;
 	m->len = len;
-	err = copy_in(m->data, (char *)user + sizeof(type), len) ? -EFAULT
-								   : send_wait(t, (s32)id, m, flags & IPC_NOWAIT);
+	err = copy_in(m->data, (char *)user + sizeof(type), len)
+			  ? -EFAULT
+			  : send_wait(t, (s32)id, m, flags & IPC_NOWAIT);
 	if (err)
 		message_free(m);
 	else
@@ -193,13 +197,15 @@ static struct sysv_message **message_find(struct sysv_queue *q, s64 type, u32 fl
 			return link;
 		if (type > 0 && (its == type) != !!(flags & MSG_EXCEPT))
 			return link;
-		if (type < 0 && its <= (type == INT64_MIN ? INT64_MAX : -type) && (!best || its < (*best)->type))
+		if (type < 0 && its <= (type == INT64_MIN ? INT64_MAX : -type) &&
+			(!best || its < (*best)->type))
 			best = link;
 	}
 	return best;
 }
 
-static void message_take(struct sysv_queue *q, struct sysv_message **link, struct sysv_message **out)
+static void message_take(struct sysv_queue *q, struct sysv_message **link,
+						 struct sysv_message **out)
 {
 	struct sysv_message *m = *link;
 
@@ -259,8 +265,11 @@ static s64 receive_wait(struct receive *r)
 
 s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
 {
-	struct receive r = {.table = ipc_table_if_any(IPC_MSG), .id = (s32)id, .type = (s64)type, .size = size,
-			    .flags = (u32)flags};
+	struct receive r = {.table = ipc_table_if_any(IPC_MSG),
+						.id = (s32)id,
+						.type = (s64)type,
+						.size = size,
+						.flags = (u32)flags};
 	s64 err;
 
 	if (!r.table || (s32)id < 0 || (s64)size < 0)
@@ -273,7 +282,7 @@ s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
 	queue_wake_all(ipc_queue(r.table, r.id));
 	size = MIN(size, r.got->len);
 	if (copy_out((void *)user, &r.got->type, sizeof(s64)) ||
-	    copy_out((char *)user + sizeof(s64), r.got->data, size))
+		copy_out((char *)user + sizeof(s64), r.got->data, size))
 		err = -EFAULT;
 	message_free(r.got);
 	return err ? err : (s64)size;
@@ -342,8 +351,14 @@ static s64 msg_info(u64 user, u32 cmd)
 {
 	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
 	struct msginfo info = {
-		.msgpool = 32000 * 16, .msgmap = QUEUE_BYTES, .msgmax = MESSAGE_MAX, .msgmnb = QUEUE_BYTES,
-		.msgmni = IPC_SLOTS, .msgssz = 16, .msgtql = QUEUE_BYTES, .msgseg = 0xffff,
+		.msgpool = 32000 * 16,
+		.msgmap = QUEUE_BYTES,
+		.msgmax = MESSAGE_MAX,
+		.msgmnb = QUEUE_BYTES,
+		.msgmni = IPC_SLOTS,
+		.msgssz = 16,
+		.msgtql = QUEUE_BYTES,
+		.msgseg = 0xffff,
 	};
 	s64 highest = 0;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V semaphores: semget, semop, semtimedop, semctl, and SEM_UNDO. Source: semop(2), semctl(2).
+ * System V semaphores: semget, semop, semtimedop, semctl, and SEM_UNDO. Source: semop(2),
+ * semctl(2).
  *
- * Values and undo values exist twice, in two halves of which array->half says the valid one. A change is prepared in the
- * other half, storing half makes it happen as a whole, and then the old half is brought in line. While the lock is free both
- * are equal; if its owner died, the valid half is copied over the other. So an operation on several semaphores, with
- * what it is to undo, is done or not done whatever instruction a member dies at.
+ * Values and undo values exist twice, in two halves of which array->half says the valid one. A
+ * change is prepared in the other half, storing half makes it happen as a whole, and then the old
+ * half is brought in line. While the lock is free both are equal; if its owner died, the valid half
+ * is copied over the other. So an operation on several semaphores, with what it is to undo, is done
+ * or not done whatever instruction a member dies at.
  */
 #include <asm/errno.h>
 #include <linux/ipc.h>
@@ -28,23 +30,24 @@ struct sem_array;
 
 /* What one process will undo in one array. */
 struct sem_undo {
-	struct sem_undo *next;           /* of the process: kin_proc.sem_undo */
+	struct sem_undo *next; /* of the process: kin_proc.sem_undo */
 	struct sem_undo *next_of_array;
-	struct sem_array *array;         /* NULL: removed */
+	struct sem_array *array; /* NULL: removed */
 	struct kin_proc *owner;
 	u32 nsems, reserved;
-	s16 adjust[];                    /* two halves */
+	s16 adjust[]; /* two halves */
 };
 
 struct sem_array {
 	struct ipc_object object;
 	u32 nsems;
-	u32 half;                        /* 0 or 1: the valid one */
+	u32 half; /* 0 or 1: the valid one */
 	struct sem_undo *undos;
 	u64 otime, ctime;
-	s32 *pids;                       /* of the last operation on each */
-	u32 *waiting;                    /* for more, then for zero: a killed waiter leaves it too high */
-	u16 *values;                     /* two halves; the start of the one allocation is pids */
+	s32 *pids; /* of the last operation on each */
+	/* for more, then for zero: a killed waiter leaves it too high */
+	u32 *waiting;
+	u16 *values; /* two halves; the start of the one allocation is pids */
 	size_t bytes;
 };
 
@@ -122,8 +125,12 @@ static s64 sem_check(struct ipc_object *o, u64 nsems)
 
 s64 sys_semget(u64 key, u64 nsems, u64 flags)
 {
-	struct ipc_get g = {.key = (s32)key, .flags = (u32)flags, .check = sem_check, .make = sem_make,
-			    .discard = sem_discard, .size = (u64)(s64)(s32)nsems};
+	struct ipc_get g = {.key = (s32)key,
+						.flags = (u32)flags,
+						.check = sem_check,
+						.make = sem_make,
+						.discard = sem_discard,
+						.size = (u64)(s64)(s32)nsems};
 
 	if ((s32)nsems < 0 || (u32)nsems > SEMS_MAX)
 		return -EINVAL;
@@ -145,9 +152,9 @@ struct sem_call {
 	s32 id;
 	u32 n;
 	const struct sembuf *ops;
-	bool undo, known;         /* known: the array was there before the sleep */
-	u32 blocked;              /* the operation that could not be done */
-	struct sem_undo *fresh;   /* allocated, to be used if the process has none */
+	bool undo, known;       /* known: the array was there before the sleep */
+	u32 blocked;            /* the operation that could not be done */
+	struct sem_undo *fresh; /* allocated, to be used if the process has none */
 };
 
 static struct sem_undo *undo_find(struct sem_array *a, struct kin_proc *p)
@@ -159,7 +166,10 @@ static struct sem_undo *undo_find(struct sem_array *a, struct kin_proc *p)
 	return u;
 }
 
-/* Under the lock. Linked to the process first: what it finds there without an array is freed at its exit. */
+/*
+ * Under the lock. Linked to the process first: what it finds there without an array is freed at its
+ * exit.
+ */
 static struct sem_undo *undo_get(struct sem_call *c, struct sem_array *a)
 {
 	struct kin_proc *me = current->proc->kp;
@@ -322,7 +332,8 @@ static s64 sem_wait(struct sem_call *c, u64 deadline_ns)
 
 	queue_add(ipc_queue(c->table, c->id), w);
 	while ((err = sem_try(c, true, &size)) == -EAGAIN) {
-		int slept = c->ops[c->blocked].sem_flg & IPC_NOWAIT ? -ETIMEDOUT : thread_sleep(deadline_ns, true);
+		int slept =
+			c->ops[c->blocked].sem_flg & IPC_NOWAIT ? -ETIMEDOUT : thread_sleep(deadline_ns, true);
 
 		c->known = true;
 		if (!slept)
@@ -376,7 +387,8 @@ s64 sys_semtimedop(u64 id, u64 uops, u64 n, u64 timeout)
 		if (!ops)
 			return -ENOMEM;
 	}
-	err = copy_in(ops, (void *)uops, n * sizeof(*ops)) ? -EFAULT : do_semop((s32)id, ops, (u32)n, deadline);
+	err = copy_in(ops, (void *)uops, n * sizeof(*ops)) ? -EFAULT
+													   : do_semop((s32)id, ops, (u32)n, deadline);
 	if (ops != small)
 		kfree(ops);
 	return err;
@@ -437,7 +449,10 @@ void sem_undo_exit(struct kin_proc *p)
 
 /* ---- semctl */
 
-/* Under the lock: semaphore n, or all (from list), get new values; what processes would undo there is forgotten. */
+/*
+ * Under the lock: semaphore n, or all (from list), get new values; what processes would undo there
+ * is forgotten.
+ */
 static void values_set(struct sem_array *a, u32 first, u32 count, const u16 *list)
 {
 	u32 other = !a->half;
@@ -539,9 +554,16 @@ static s64 sem_info(u64 user, u32 cmd)
 {
 	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
 	struct seminfo info = {
-		.semmap = 1024000000, .semmni = IPC_SLOTS, .semmns = 1024000000, .semmnu = 1024000000,
-		.semmsl = SEMS_MAX, .semopm = OPS_MAX, .semume = OPS_MAX, .semusz = 20,
-		.semvmx = VALUE_MAX, .semaem = VALUE_MAX,
+		.semmap = 1024000000,
+		.semmni = IPC_SLOTS,
+		.semmns = 1024000000,
+		.semmnu = 1024000000,
+		.semmsl = SEMS_MAX,
+		.semopm = OPS_MAX,
+		.semume = OPS_MAX,
+		.semusz = 20,
+		.semvmx = VALUE_MAX,
+		.semaem = VALUE_MAX,
 	};
 	s64 highest = 0;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V shared memory. A segment is an inode without a name; each attach maps a file of its own on it, of type FILE_SHM, so
- * that who has attached is known from the references of these files, and the last detach is their release, also when a dead
- * member is buried. Source: shmop(2), shmctl(2).
+ * System V shared memory. A segment is an inode without a name; each attach maps a file of its own
+ * on it, of type FILE_SHM, so that who has attached is known from the references of these files,
+ * and the last detach is their release, also when a dead member is buried. Source: shmop(2),
+ * shmctl(2).
  *
  * The table's lock protects segments and their lists of files; every change of a list is one store.
  */
@@ -25,13 +26,13 @@
 
 /* <linux/shm.h> draws in libc. */
 enum {
-	SHM_DEST = 01000,      /* of shm_perm.mode: goes with the last detach */
-	SHM_HUGETLB = 04000,   /* flags of shmget */
-	SHM_RDONLY = 010000,   /* flags of shmat */
+	SHM_DEST = 01000,    /* of shm_perm.mode: goes with the last detach */
+	SHM_HUGETLB = 04000, /* flags of shmget */
+	SHM_RDONLY = 010000, /* flags of shmat */
 	SHM_RND = 020000,
 	SHM_REMAP = 040000,
 	SHM_EXEC = 0100000,
-	SHM_LOCK = 11,         /* commands */
+	SHM_LOCK = 11, /* commands */
 	SHM_UNLOCK = 12,
 	SHM_STAT = 13,
 	SHM_INFO = 14,
@@ -44,11 +45,11 @@ struct shm_info {
 
 struct segment {
 	struct ipc_object object;
-	struct inode *inode;            /* reference */
+	struct inode *inode; /* reference */
 	u64 size;
 	u64 atime, dtime, ctime;
 	s32 creator, last;
-	struct file *files;             /* attached: file.priv[SHM_NEXT] */
+	struct file *files; /* attached: file.priv[SHM_NEXT] */
 };
 
 enum { SHM_SEGMENT, SHM_NEXT }; /* file.priv */
@@ -103,8 +104,12 @@ static s64 shm_check(struct ipc_object *o, u64 size)
 
 s64 sys_shmget(u64 key, u64 size, u64 flags)
 {
-	struct ipc_get g = {.key = (s32)key, .flags = (u32)flags, .check = shm_check, .make = shm_make,
-			    .discard = shm_discard, .size = size};
+	struct ipc_get g = {.key = (s32)key,
+						.flags = (u32)flags,
+						.check = shm_check,
+						.make = shm_make,
+						.discard = shm_discard,
+						.size = size};
 
 	if (flags & SHM_HUGETLB)
 		return -ENOMEM; /* none are reserved */
@@ -242,8 +247,8 @@ s64 sys_shmdt(u64 addr)
 	struct file *f;
 	u64 end;
 
-	if (!t || addr & (PAGE_SIZE - 1) || !v || v->start != addr || !v->file || v->file->type != FILE_SHM ||
-	    v->offset != 0)
+	if (!t || addr & (PAGE_SIZE - 1) || !v || v->start != addr || !v->file ||
+		v->file->type != FILE_SHM || v->offset != 0)
 		return -EINVAL;
 	f = v->file;
 	shm_lock(t);
@@ -330,8 +335,11 @@ static s64 shm_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
 static s64 shm_limits(u64 user)
 {
 	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
-	struct shminfo64 info = {.shmmax = SIZE_MAX_BYTES, .shmmin = 1, .shmmni = IPC_SLOTS, .shmseg = IPC_SLOTS,
-				 .shmall = KIN_SIZE / PAGE_SIZE};
+	struct shminfo64 info = {.shmmax = SIZE_MAX_BYTES,
+							 .shmmin = 1,
+							 .shmmni = IPC_SLOTS,
+							 .shmseg = IPC_SLOTS,
+							 .shmall = KIN_SIZE / PAGE_SIZE};
 	s64 highest = 0;
 
 	for (u32 i = 0; t && i < t->used; i++)
@@ -379,7 +387,7 @@ s64 sys_shmctl(u64 id, u64 cmd, u64 user)
 	case SHM_STAT_ANY: return shm_stat(t, (s32)id, (u32)cmd, user);
 	case IPC_SET:
 	case IPC_RMID:
-	case SHM_LOCK:   /* memory is locked no more than the host locks it */
+	case SHM_LOCK: /* memory is locked no more than the host locks it */
 	case SHM_UNLOCK: return shm_change(t, (s32)id, (u32)cmd, user);
 	default: return -EINVAL;
 	}

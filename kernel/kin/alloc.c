@@ -21,6 +21,12 @@
 #define TRIM_BATCH 2048    /* pages of one batch */
 #define DIRECT_DISCARD 256 /* a freed run of so many pages goes back at once */
 #define NO_RUN (~0ull)
+/*
+ * Pages that are left free: a waiter page and a hold page for each member there can be; the same
+ * again and more for the kernel's other structures.
+ */
+#define LEAVE_LAST MIN(2ull * MEMBERS_MAX, KIN_PAGES / 32)
+#define LEAVE_FOR_KERNEL (4 * LEAVE_LAST)
 
 static bool attached; /* private: this VM, or the one it was cloned from, has kin mapped */
 
@@ -181,15 +187,21 @@ static void pages_prepare(u64 first, u64 n, bool zero)
 		atomic_fetch_sub(&ROOT->dirty_free, were);
 }
 
-static void *pages_take(size_t npages, bool zero)
+/* Under page_lock. */
+static bool room_for(u64 n, u64 leave)
+{
+	return ROOT->pages_used + n + leave <= KIN_PAGES - ROOT->first_page;
+}
+
+static void *pages_take(size_t npages, bool zero, u64 leave)
 {
 	u32 hint = hint_class(npages);
 
 	if (npages == 0 || npages > KIN_PAGES)
 		return NULL;
 	pages_lock();
-	u64 first = run_find(ROOT->hint[hint], npages);
-	if (first == NO_RUN)
+	u64 first = room_for(npages, leave) ? run_find(ROOT->hint[hint], npages) : NO_RUN;
+	if (first == NO_RUN && room_for(npages, leave))
 		first = run_find(ROOT->first_page / 64, npages);
 	if (first == NO_RUN) {
 		kin_unlock(&ROOT->page_lock);
@@ -205,12 +217,22 @@ static void *pages_take(size_t npages, bool zero)
 
 void *kin_pages_alloc(size_t npages)
 {
-	return pages_take(npages, true);
+	return pages_take(npages, true, LEAVE_LAST);
 }
 
 void *kin_pages_alloc_raw(size_t npages)
 {
-	return pages_take(npages, false);
+	return pages_take(npages, false, LEAVE_LAST);
+}
+
+void *kin_pages_alloc_data(size_t npages)
+{
+	return pages_take(npages, true, LEAVE_FOR_KERNEL);
+}
+
+void *kin_pages_alloc_last(size_t npages)
+{
+	return pages_take(npages, true, 0);
 }
 
 bool kin_page_alloc_at(void *p)
@@ -221,7 +243,7 @@ bool kin_page_alloc_at(void *p)
 	if ((u64)p < KIN_DATA_ADDR || page >= KIN_PAGES)
 		return false;
 	pages_lock();
-	if (!(used_words()[page / 64] >> page % 64 & 1)) {
+	if (room_for(1, LEAVE_FOR_KERNEL) && !(used_words()[page / 64] >> page % 64 & 1)) {
 		pages_mark(page, 1);
 		ok = true;
 	}

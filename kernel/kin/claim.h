@@ -6,8 +6,8 @@
 #include "kernel/kin/kin.h"
 
 /*
- * The structure of size bytes at that root; made by the first who asks: zeroed, then init unless NULL. Two members may ask at
- * once: one of them gives its own back. NULL: kin is full.
+ * The structure of size bytes at that root; made by the first who asks: zeroed, then init unless
+ * NULL. Two members may ask at once: one of them gives its own back. NULL: kin is full.
  */
 void *kin_root_claim(enum kin_root root, size_t size, void (*init)(void *p));
 

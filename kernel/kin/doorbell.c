@@ -13,7 +13,12 @@
  */
 #include "kernel/kin/root.h"
 
+#include "kernel/arch/x86_64/arch.h"
 #include "kernel/host/host.h"
+
+/* Private: whom this member woke last, and when. A hint for those who consider to spin for it. */
+static u32 woken_member;
+static u64 woken_tsc;
 
 static inline bool is_self(u32 member)
 {
@@ -38,10 +43,19 @@ void doorbell_ring(u32 member)
 	if (is_self(member))
 		return;
 	u32 state = atomic_load(&m->doorbell_state);
+	if (state == DOORBELL_RUNNING)
+		return;
 	if (state == DOORBELL_ASLEEP_FUTEX)
 		host_wake(member);
-	else if (state == DOORBELL_ASLEEP_POLL)
+	else
 		mailbox_kick(member);
+	woken_member = member;
+	woken_tsc = rdtsc();
+}
+
+bool doorbell_woken_since(u32 member, u64 tsc)
+{
+	return woken_member == member && (s64)(woken_tsc - tsc) >= 0;
 }
 
 /*

@@ -44,9 +44,19 @@ void futexes_fork_child(void)
 		TAILQ_INIT(&private_lists[i]);
 }
 
+static u64 addr_hash(u64 addr)
+{
+	return (addr >> 2) * HASH_MULTIPLIER >> 32;
+}
+
+static struct kin_queue *shared_queue(u64 kin)
+{
+	return &ROOT->futexes[addr_hash(kin) % FUTEX_BUCKETS];
+}
+
 s64 futex_key_get(u64 addr, bool shared, struct futex_key *key)
 {
-	u64 kin = 0, hash;
+	u64 kin = 0;
 
 	if (addr % sizeof(u32))
 		return -EINVAL;
@@ -55,9 +65,8 @@ s64 futex_key_get(u64 addr, bool shared, struct futex_key *key)
 	if (shared)
 		kin = mm_shared_key(current->proc->mm, addr);
 	key->addr = kin ? kin : addr;
-	hash = (key->addr >> 2) * HASH_MULTIPLIER >> 32;
-	key->queue = kin ? &ROOT->futexes[hash % FUTEX_BUCKETS] : NULL;
-	key->list = kin ? NULL : &private_lists[hash % PRIVATE_BUCKETS];
+	key->queue = kin ? shared_queue(kin) : NULL;
+	key->list = kin ? NULL : &private_lists[addr_hash(addr) % PRIVATE_BUCKETS];
 	if (key->list && !key->list->tqh_last)
 		TAILQ_INIT(key->list);
 	return 0;
@@ -121,7 +130,8 @@ static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 		err = -EFAULT;
 	else if (now != value)
 		err = -EAGAIN;
-	while (!err && !futex_woken(w, &key))
+	/* Once: woken for no reason (a member died, who may have been about to wake us) is allowed. */
+	if (!err && !futex_woken(w, &key))
 		err = thread_sleep(deadline_ns, true);
 	if (!futex_dequeue(w, &key))
 		err = 0;
@@ -217,9 +227,9 @@ static bool wake_locked(const struct futex_key *key, u32 n, u32 bits, u32 *woken
 		next = TAILQ_NEXT(w, link);
 		if (!matches(w, key->addr, bits) || member_gone(member, w->generation))
 			continue;
-		/* Its owner may return as soon as it is off the queue: nothing of w after the mark. */
-		queue_unlink(key->queue, w);
+		/* Its owner may return as soon as it is off the queue. */
 		atomic_store(&w->woken, 1);
+		queue_unlink(key->queue, w);
 		++*woken;
 		full = ring_add(r, member);
 	}
@@ -256,6 +266,16 @@ static s64 futex_wake(u64 addr, u32 n, u32 bits, bool shared)
 	return key.queue ? wake_shared(&key, n, bits) : wake_private(&key, n, bits);
 }
 
+void futex_pass_on(struct kin_waiter *w)
+{
+	struct futex_key key = {.addr = w->key};
+
+	if (!w->bits || w->key < KIN_BASE || w->key >= KIN_END || w->key & FUTEX_KEY_PI)
+		return;
+	key.queue = shared_queue(w->key);
+	wake_shared(&key, 1, w->bits);
+}
+
 s64 futex_wake_user(u64 addr, u32 n)
 {
 	return futex_wake(addr, n, FUTEX_BITSET_MATCH_ANY, true);
@@ -286,7 +306,7 @@ static u32 requeue_shared(const struct futex_key *from, const struct futex_key *
 		next = TAILQ_NEXT(w, link);
 		if (w->key != from->addr)
 			continue;
-		queue_unlink(from->queue, w);
+		queue_detach(from->queue, w);
 		w->key = to->addr;
 		queue_link(to->queue, w);
 		moved++;

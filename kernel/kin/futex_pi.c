@@ -105,7 +105,7 @@ static struct kin_waiter *next_waiter(const struct futex_key *key, struct kin_wa
 
 /* Under the queue's lock if shared. *next: who has the lock now, off the queue; NULL: nobody. */
 static s64 pass_locked(u64 addr, const struct futex_key *key, u32 tid, u32 flags,
-		       struct kin_waiter **next)
+		       struct kin_waiter **next, u32 *member)
 {
 	struct kin_waiter *w = next_waiter(key, NULL);
 	u32 want = flags, old, found;
@@ -127,7 +127,10 @@ static s64 pass_locked(u64 addr, const struct futex_key *key, u32 tid, u32 flags
 			break;
 	}
 	*next = w;
+	*member = w ? w->member : 0;
 	if (w && key->queue) {
+		/* Its owner may return as soon as it is off the queue. */
+		atomic_store(&w->woken, 1);
 		queue_unlink(key->queue, w);
 	} else if (w) {
 		TAILQ_REMOVE(key->list, w, link);
@@ -140,7 +143,7 @@ s64 futex_pass_pi(u64 addr, bool shared, u32 tid, u32 flags)
 {
 	struct futex_key key;
 	struct kin_waiter *next;
-	u32 old, found, member = 0;
+	u32 old, found, member;
 	s64 err = futex_key_get(addr, shared, &key);
 
 	if (err)
@@ -153,18 +156,13 @@ s64 futex_pass_pi(u64 addr, bool shared, u32 tid, u32 flags)
 	if (user_cmpxchg32((u32 *)addr, old, old, &found)) /* a page of its own, now */
 		return -EFAULT;
 	if (!key.queue) {
-		err = pass_locked(addr, &key, tid, flags, &next);
+		err = pass_locked(addr, &key, tid, flags, &next, &member);
 		if (next)
 			thread_wake((struct thread *)next->thread);
 		return err;
 	}
 	queue_lock(key.queue);
-	err = pass_locked(addr, &key, tid, flags, &next);
-	if (next) {
-		/* Its owner may return as soon as it is off the queue: the lock keeps it here. */
-		member = next->member;
-		atomic_store(&next->woken, 1);
-	}
+	err = pass_locked(addr, &key, tid, flags, &next, &member);
 	kin_unlock(&key.queue->lock);
 	if (next)
 		doorbell_ring(member);

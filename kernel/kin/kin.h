@@ -48,7 +48,14 @@ void *kin_pages_alloc(size_t npages);
 void kin_pages_free(void *p, size_t npages);
 /* The same without the zeroing, for buffers whose content is written before it is read. */
 void *kin_pages_alloc_raw(size_t npages);
-/* Exactly this page, zeroed, if it is free; false otherwise. */
+/*
+ * What applications fill, files and shared memory, gets NULL while there is still room for the
+ * kernel's own structures: a full /tmp stops no fork, pipe or exit. What cannot do without gets the
+ * very last pages.
+ */
+void *kin_pages_alloc_data(size_t npages);
+void *kin_pages_alloc_last(size_t npages);
+/* Exactly this page, zeroed, for data, if it is free; false otherwise. */
 bool kin_page_alloc_at(void *p);
 u64 kin_pages_used(void);
 /*

@@ -62,7 +62,7 @@ struct kin_object *object_create(u64 npages)
 		return NULL;
 	atomic_store(&o->refs, 1);
 	if (npages && npages <= RESERVE_MAX) {
-		o->run = kin_pages_alloc(npages);
+		o->run = kin_pages_alloc_data(npages);
 		o->run_pages = o->run ? npages : 0;
 	}
 	return o;
@@ -209,7 +209,7 @@ static void **object_slot(struct kin_object *o, u64 index, bool create, u64 *lef
 		void **slot = &node[index / tree_span(height - 1) % FANOUT];
 
 		if (!*slot && create)
-			publish(slot, kin_pages_alloc(1));
+			publish(slot, kin_pages_alloc_data(1));
 		if (!*slot)
 			return NULL;
 		node = *slot;
@@ -226,7 +226,7 @@ static void *object_fill(struct kin_object *o, u64 index, void **slot)
 	char *page = before && *before ? (char *)*before + PAGE_SIZE : NULL;
 
 	if (!page || !kin_page_alloc_at(page))
-		page = kin_pages_alloc(1);
+		page = kin_pages_alloc_data(1);
 	if (page) {
 		publish(slot, page);
 		o->present++;

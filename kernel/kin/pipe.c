@@ -24,7 +24,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 
-#define SPIN_NS 15000       /* half of what a wake-up across CPUs costs */
+#define SPIN_NS 20000       /* for a peer that runs: what a wake-up across CPUs costs */
+#define SPIN_WAKING_NS 60000 /* for one that is being woken */
 #define SPIN_SCORE_MAX 8
 #define SPIN_PROBE 32       /* after this many sleeps, try again whether spinning pays */
 
@@ -124,13 +125,22 @@ static bool peer_running(u32 peer)
 	       atomic_load(&m->doorbell_state) == DOORBELL_RUNNING;
 }
 
-/* Waits a little without leaving the VM, if the other side runs now and this has paid lately. */
+static u64 spin_tsc(u64 ns)
+{
+	return (KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 2000000) * ns / 1000000;
+}
+
+/*
+ * Waits a little without leaving the VM, if the other side runs now or was woken by us just before,
+ * and if this has paid lately: where both share one CPU it never does, and is soon given up.
+ */
 static bool spin_for(struct pipe *p, bool (*ready)(struct pipe *, u64), u64 need, u32 peer)
 {
-	u64 khz = KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 2000000;
-	u64 begin = rdtsc(), limit = khz * SPIN_NS / 1000000;
+	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
 
-	if (!peer_running(peer))
+	if (doorbell_woken_since(peer, begin - waking))
+		limit = waking;
+	else if (!peer_running(peer))
 		return false;
 	if (spin.score <= 0 && ++spin.skipped < SPIN_PROBE)
 		return false;
@@ -142,7 +152,7 @@ static bool spin_for(struct pipe *p, bool (*ready)(struct pipe *, u64), u64 need
 			spin.score = MIN(spin.score + 1, SPIN_SCORE_MAX);
 			return true;
 		}
-	} while (rdtsc() - begin < limit && peer_running(peer) && !PERCPU->irq_pending);
+	} while (rdtsc() - begin < limit && !PERCPU->irq_pending);
 	spin.score = MAX(spin.score - 1, 0);
 	return false;
 }

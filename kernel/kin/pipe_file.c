@@ -314,13 +314,18 @@ static struct pipe *fifo_pipe(struct inode *ino, struct file *f)
 	return p;
 }
 
-/* fifo(7): a reader waits for a writer and the other way round; O_RDWR waits for nobody. */
+/*
+ * fifo(7): a reader waits for a writer and the other way round; O_RDWR waits for nobody. Whether
+ * the partner is there is decided before it is told of us: afterwards it may have written and
+ * closed already. Its opens are read before its presence, in the reverse order of its own stores.
+ */
 static s64 fifo_join(struct pipe *p, struct file *f, u32 flags)
 {
 	bool reads = (flags & O_ACCMODE) != O_WRONLY, writes = (flags & O_ACCMODE) != O_RDONLY;
-	u32 readers = atomic_load(&p->reader_opens), writers = atomic_load(&p->writer_opens);
+	u32 reader_opens = atomic_load(&p->reader_opens), writer_opens = atomic_load(&p->writer_opens);
+	bool no_reader = atomic_load(&p->readers) == 0, no_writer = atomic_load(&p->writers) == 0;
 
-	if (writes && !reads && (flags & O_NONBLOCK) && atomic_load(&p->readers) == 0)
+	if (writes && !reads && (flags & O_NONBLOCK) && no_reader)
 		return -ENXIO;
 	pipe_set_ends(p, f, (reads ? PIPE_READS : 0) | (writes ? PIPE_WRITES : 0));
 	if (reads) {
@@ -333,13 +338,13 @@ static s64 fifo_join(struct pipe *p, struct file *f, u32 flags)
 	}
 	if (reads && writes)
 		return 0;
-	if (reads && atomic_load(&p->writers) == 0) {
+	if (reads && no_writer) {
 		if (!(flags & O_NONBLOCK))
-			return fifo_wait(&p->readable, &p->writer_opens, writers);
-		f->priv[1] = atomic_load(&p->writer_opens);
+			return fifo_wait(&p->readable, &p->writer_opens, writer_opens);
+		f->priv[1] = writer_opens;
 	}
-	if (writes && atomic_load(&p->readers) == 0)
-		return fifo_wait(&p->writable, &p->reader_opens, readers);
+	if (writes && no_reader)
+		return fifo_wait(&p->writable, &p->reader_opens, reader_opens);
 	return 0;
 }
 

@@ -65,8 +65,8 @@ void queue_link(struct kin_queue *q, struct kin_waiter *w)
 	atomic_fetch_add(&q->count, 1);
 }
 
-/* A waiter that a dead member had unlinked already is only half ours to unlink. */
-void queue_unlink(struct kin_queue *q, struct kin_waiter *w)
+/* A waiter that a dead member had taken off the list already is left as it is. */
+void queue_detach(struct kin_queue *q, struct kin_waiter *w)
 {
 	struct kin_waiter **prev = w->link.tqe_prev, *next = w->link.tqe_next;
 
@@ -78,6 +78,12 @@ void queue_unlink(struct kin_queue *q, struct kin_waiter *w)
 			q->head.tqh_last = prev;
 		atomic_fetch_sub(&q->count, 1);
 	}
+}
+
+/* Once queue is NULL the owner may use w for something else. */
+void queue_unlink(struct kin_queue *q, struct kin_waiter *w)
+{
+	queue_detach(q, w);
 	publish(&w->queue, NULL);
 }
 
@@ -181,22 +187,33 @@ static void waiter_bury(struct kin_waiter *w)
 {
 	struct kin_queue *q = w->queue;
 
-	if (!q)
+	if (!q) {
+		futex_pass_on(w);
 		return;
+	}
 	queue_remove(w);
 	if (w->exclusive && atomic_load(&w->woken))
 		queue_wake(q, 1);
+}
+
+void record_lock(struct member_record *r)
+{
+	kin_lock_recover(&r->lock, kin_recover_whole, NULL);
 }
 
 /* Whatever the dead was about to tell others, they find out for themselves. */
 static void everybody_look(void)
 {
 	for (u32 i = 0; member_used(i); i++) {
+		struct member_record *r = &ROOT->members[i];
+
 		if (atomic_load(&KIN->members[i].state) != MEMBER_LIVE)
 			continue;
-		for (struct waiter_page *p = ROOT->members[i].waiters; p; p = p->next)
+		record_lock(r);
+		for (struct waiter_page *p = r->waiters; p; p = p->next)
 			for (u32 k = 0; k < WAITERS_PER_PAGE; k++)
 				atomic_store(&p->waiter[k].woken, 1);
+		kin_unlock(&r->lock);
 		doorbell_ring(i);
 	}
 }
@@ -214,7 +231,9 @@ void waiters_bury(u32 member, u32 generation)
 	files_bury(member);
 	if (!self)
 		everybody_look();
+	record_lock(r);
 	publish(&r->waiters, NULL);
+	kin_unlock(&r->lock);
 	while (page) {
 		struct waiter_page *next = page->next;
 

@@ -64,8 +64,13 @@ struct waiter_page {
 	struct kin_waiter waiter[WAITERS_PER_PAGE];
 };
 
-/* Written by the member itself, read at its burial. */
+/*
+ * Written by the member itself, read at its burial and by others' burials. The lists only grow
+ * while it lives; they are taken apart with lock held, which others hold while they walk them.
+ */
 struct member_record {
+	struct kin_lock lock;
+	u32 reserved;
 	struct waiter_page *waiters;
 	struct hold_page *holds;
 	struct file *ref_intent[REF_INTENTS]; /* files whose count it is changing or that it releases */
@@ -119,11 +124,16 @@ bool member_gone(u32 member, u32 generation);
 void files_bury(u32 member);
 void slabs_init(void);
 void futexes_init(void);
+/* A waiter of the dead may have been woken in vain: somebody else gets the wake. */
+void futex_pass_on(struct kin_waiter *w);
+/* The record of a member whose lists are walked or taken apart. */
+void record_lock(struct member_record *r);
 
 /* Queues from the inside, for futexes: all under the queue's lock except queue_lock itself. */
 void queue_lock(struct kin_queue *q);
 void queue_link(struct kin_queue *q, struct kin_waiter *w);
-void queue_unlink(struct kin_queue *q, struct kin_waiter *w);
+void queue_detach(struct kin_queue *q, struct kin_waiter *w); /* off the list, w->queue stays */
+void queue_unlink(struct kin_queue *q, struct kin_waiter *w); /* nothing of w may be used after */
 /* Marks w; false if it was marked before or its member is gone. */
 bool waiter_mark(struct kin_waiter *w);
 
@@ -133,6 +143,8 @@ struct ring_set {
 	u32 n;
 	u16 member[RING_BATCH];
 };
+/* Did this member wake that one, asleep then, at or after the TSC value? */
+bool doorbell_woken_since(u32 member, u64 tsc);
 bool ring_add(struct ring_set *r, u32 member); /* true: the set is full now */
 void ring_all(struct ring_set *r);
 

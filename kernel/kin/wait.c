@@ -23,7 +23,7 @@ static bool pool_ours(void)
 
 static void pool_refill(void)
 {
-	struct waiter_page *page = kin_pages_alloc(1);
+	struct waiter_page *page = kin_pages_alloc_last(1);
 	struct member_record *r = record_self();
 
 	if (!page)

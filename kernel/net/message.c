@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sending and receiving: from the application's msghdr and friends to a struct net_message, and back. Sources: send(2),
- * recv(2), sendmmsg(2), recvmmsg(2).
+ * Sending and receiving: from the application's msghdr and friends to a struct net_message, and
+ * back. Sources: send(2), recv(2), sendmmsg(2), recvmmsg(2).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>

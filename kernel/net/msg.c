@@ -32,7 +32,9 @@ static void msg_free_memory(struct msg *m)
 	kin_free(m, m->size);
 }
 
-/* Private: messages whose files are still to be put, while a put further up the stack is at work. */
+/*
+ * Private: messages whose files are still to be put, while a put further up the stack is at work.
+ */
 static struct msg *waiting;
 static bool freeing;
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Queues of messages in kin: what a socket has received and nobody has read. A datagram is one message; a stream is a sequence
- * of messages whose boundaries the reader ignores unless ancillary data sits on them.
+ * Queues of messages in kin: what a socket has received and nobody has read. A datagram is one
+ * message; a stream is a sequence of messages whose boundaries the reader ignores unless ancillary
+ * data sits on them.
  *
- * Two locks. lock protects list and counts, and is held for a few stores. read_lock is the reader's: it is held across copies
- * to application memory (never across a sleep), so that the first message stays where it is meanwhile. Order: read_lock, the
- * family's lock, lock, locks of wait queues.
+ * Two locks. lock protects list and counts, and is held for a few stores. read_lock is the
+ * reader's: it is held across copies to application memory (never across a sleep), so that the
+ * first message stays where it is meanwhile. Order: read_lock, the family's lock, lock, locks of
+ * wait queues.
  *
- * Death. A message is complete before one store links it, and one store unlinks it; last and the counts are made anew
- * when lock is recovered, and read_lock protects nothing that could be half done: bytes count as read once offset is
- * stored. So a member killed here costs at most the memory of a message that it had in hands, with the references to files
- * in it.
+ * Death. A message is complete before one store links it, and one store unlinks it; last and the
+ * counts are made anew when lock is recovered, and read_lock protects nothing that could be half
+ * done: bytes count as read once offset is stored. So a member killed here costs at most the memory
+ * of a message that it had in hands, with the references to files in it.
  */
 #ifndef KERNEL_NET_MSG_H
 #define KERNEL_NET_MSG_H
@@ -19,12 +21,12 @@
 
 struct msg {
 	struct msg *next;
-	u32 size;                /* of the allocation: what the message costs its sender's buffer */
-	u32 len, offset;         /* bytes of data, and how many of them are read */
+	u32 size;        /* of the allocation: what the message costs its sender's buffer */
+	u32 len, offset; /* bytes of data, and how many of them are read */
 	u16 address_len, nfiles;
 	struct net_cred cred;
-	struct file **files;     /* kin array; references kept by the message */
-	char bytes[];            /* address, then data */
+	struct file **files; /* kin array; references kept by the message */
+	char bytes[];        /* address, then data */
 };
 
 struct msgq {
@@ -32,10 +34,10 @@ struct msgq {
 	struct kin_lock read_lock;
 	struct msg *head, *last;
 	_Atomic u32 count;
-	_Atomic u32 closed;      /* nobody reads any more: append refuses */
-	_Atomic u32 limit;       /* memory that a sender may fill; connections only */
-	_Atomic u64 unread;      /* bytes of data */
-	_Atomic u64 used;        /* sizes of the messages */
+	_Atomic u32 closed;        /* nobody reads any more: append refuses */
+	_Atomic u32 limit;         /* memory that a sender may fill; connections only */
+	_Atomic u64 unread;        /* bytes of data */
+	_Atomic u64 used;          /* sizes of the messages */
 	_Atomic u64 arrived, left; /* messages and parts ever: edge triggers */
 	struct kin_queue readable, writable;
 };
@@ -49,7 +51,10 @@ static inline char *msg_data(struct msg *m)
 struct msg *msg_alloc(u32 len, u32 address_len);
 /* Frees a message that is in no queue, with its references. */
 void msg_free(struct msg *m);
-/* The files of several messages may refer to sockets with messages of their own: freed one after the other, not nested. */
+/*
+ * The files of several messages may refer to sockets with messages of their own: freed one after
+ * the other, not nested.
+ */
 void msg_free_list(struct msg *m);
 
 void msgq_init(struct msgq *q);
@@ -57,7 +62,10 @@ void msgq_init(struct msgq *q);
 bool msgq_append(struct msgq *q, struct msg *m);
 /* The same without the wake, for a caller that holds the family's lock. */
 bool msgq_link(struct msgq *q, struct msg *m);
-/* Under read_lock: n more bytes of the first message are read; if all is read and whole, it leaves the queue and is returned. */
+/*
+ * Under read_lock: n more bytes of the first message are read; if all is read and whole, it leaves
+ * the queue and is returned.
+ */
 struct msg *msgq_consume(struct msgq *q, u32 n, bool whole);
 void msgq_read_lock(struct msgq *q);
 void msgq_read_unlock(struct msgq *q);

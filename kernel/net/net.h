@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sockets. A socket is an open file description of type FILE_SOCKET whose priv[0] is a struct socket in kin. What the system
- * calls have in common is in socket.c, message.c and option.c; what a family does is one table of operations (net_families).
+ * Sockets. A socket is an open file description of type FILE_SOCKET whose priv[0] is a struct
+ * socket in kin. What the system calls have in common is in socket.c, message.c and option.c; what
+ * a family does is one table of operations (net_families).
  *
- * AF_UNIX lives in kin altogether (unix.h). AF_INET, AF_INET6 and AF_NETLINK have no row yet: EAFNOSUPPORT.
+ * AF_UNIX lives in kin altogether (unix.h). AF_INET, AF_INET6 and AF_NETLINK have no row yet:
+ * EAFNOSUPPORT.
  */
 #ifndef KERNEL_NET_NET_H
 #define KERNEL_NET_NET_H
@@ -13,8 +15,8 @@
 #include "kernel/fs/file.h"
 #include "kernel/net/iov.h"
 
-#define NET_ADDRESS_MAX 128           /* sizeof(struct sockaddr_storage) */
-#define NET_BUFFER_DEFAULT 212992u    /* net.core.wmem_default and _max of Linux */
+#define NET_ADDRESS_MAX 128        /* sizeof(struct sockaddr_storage) */
+#define NET_BUFFER_DEFAULT 212992u /* net.core.wmem_default and _max of Linux */
 #define NET_BUFFER_MAX (2 * NET_BUFFER_DEFAULT)
 
 /* Linux's headers for programs leave these to libc. */
@@ -49,7 +51,12 @@ enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2, SCM_FILES_MAX = 253 };
 /* Bits of what was shut down, in Linux's order: how + 1. */
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };
 
-enum socket_flags { SOCKET_PASSCRED = 1, SOCKET_REUSEADDR = 2, SOCKET_KEEPALIVE = 4, SOCKET_BROADCAST = 8 };
+enum socket_flags {
+	SOCKET_PASSCRED = 1,
+	SOCKET_REUSEADDR = 2,
+	SOCKET_KEEPALIVE = 4,
+	SOCKET_BROADCAST = 8
+};
 
 /* struct ucred */
 struct net_cred {
@@ -62,11 +69,11 @@ struct socket {
 	u16 family, type;
 	u32 protocol;
 	u64 ino;
-	_Atomic u32 flags;               /* enum socket_flags */
-	_Atomic u32 error;               /* SO_ERROR: taken once */
+	_Atomic u32 flags; /* enum socket_flags */
+	_Atomic u32 error; /* SO_ERROR: taken once */
 	_Atomic u32 send_size, receive_size;
-	_Atomic u32 low_water;           /* SO_RCVLOWAT: kept and reported */
-	_Atomic u32 linger;              /* l_onoff << 31 | l_linger: kept and reported */
+	_Atomic u32 low_water; /* SO_RCVLOWAT: kept and reported */
+	_Atomic u32 linger;    /* l_onoff << 31 | l_linger: kept and reported */
 	_Atomic u64 send_timeout_ns, receive_timeout_ns; /* HYP_NO_DEADLINE: none */
 	/* The family's own part follows in its own struct, which begins with this one. */
 };
@@ -74,17 +81,18 @@ struct socket {
 /* One sendmsg or recvmsg. Private: on the stack of the caller. */
 struct net_message {
 	struct iov_cursor data;
-	u32 flags;                       /* MSG_* of the call */
-	u32 out_flags;                   /* received: msg_flags */
-	u64 deadline_ns;                 /* 0: do not block */
+	u32 flags;       /* MSG_* of the call */
+	u32 out_flags;   /* received: msg_flags */
+	u64 deadline_ns; /* 0: do not block */
 	bool want_address;
-	u32 address_len;                 /* send: 0 none; receive: filled */
+	u32 address_len; /* send: 0 none; receive: filled */
 	u8 address[NET_ADDRESS_MAX];
 	/* Ancillary data: scm.c. */
-	u64 control, control_len;        /* the application's buffer; receive: moves on as it is filled */
+	/* the application's buffer; receive: moves on as it is filled */
+	u64 control, control_len;
 	struct net_cred cred;
-	bool cred_known, cred_given;     /* given: SCM_CREDENTIALS of the sender, checked */
-	struct file **files;             /* kin array of kept references: msg.h */
+	bool cred_known, cred_given; /* given: SCM_CREDENTIALS of the sender, checked */
+	struct file **files;         /* kin array of kept references: msg.h */
 	u32 nfiles, files_cap;
 };
 
@@ -96,7 +104,10 @@ struct net_ops {
 	s64 (*bind)(struct socket *s, const u8 *address, u32 len);
 	s64 (*listen)(struct socket *s, u32 backlog);
 	s64 (*connect)(struct socket *s, const u8 *address, u32 len, bool nonblock);
-	/* fresh is a new socket of the same type, which has its file already: a death never loses a connection. */
+	/*
+	 * fresh is a new socket of the same type, which has its file already: a death never loses a
+	 * connection.
+	 */
 	s64 (*accept)(struct socket *s, bool nonblock, struct socket *fresh);
 	s64 (*shutdown)(struct socket *s, u32 bits);
 	/* Into address (NET_ADDRESS_MAX bytes): its length. */
@@ -106,13 +117,19 @@ struct net_ops {
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
 	u64 (*edges)(struct socket *s);
 	s64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);
-	/* Options that the common layer does not know: bytes in value, or -ENOPROTOOPT. value is kernel memory. */
+	/*
+	 * Options that the common layer does not know: bytes in value, or -ENOPROTOOPT. value is
+	 * kernel memory.
+	 */
 	s64 (*option_get)(struct socket *s, u32 level, u32 name, void *value, u32 size);
 	s64 (*option_set)(struct socket *s, u32 level, u32 name, const void *value, u32 size);
 	/* send_size was changed. */
 	void (*resized)(struct socket *s);
 	u32 (*error_take)(struct socket *s);
-	/* Last reference of the file gone: lets go of everything but s itself. May run again after a death in the middle. */
+	/*
+	 * Last reference of the file gone: lets go of everything but s itself. May run again after
+	 * a death in the middle.
+	 */
 	void (*release)(struct socket *s);
 	void (*free)(struct socket *s);
 };
@@ -131,10 +148,12 @@ s64 socket_get(int fd, struct file **f, struct socket **s);
 /* Common fields of a fresh socket. */
 void socket_init(struct socket *s, u32 family, u32 type, u32 protocol);
 /*
- * Sleeps on q until ready(arg), the deadline or a signal. 0: look again; -EAGAIN, -ERESTARTSYS, -EINTR (with a time-out).
- * exclusive: one of those who wait is woken per event, and it passes the wake on if it does not use it.
+ * Sleeps on q until ready(arg), the deadline or a signal. 0: look again; -EAGAIN, -ERESTARTSYS,
+ * -EINTR (with a time-out). exclusive: one of those who wait is woken per event, and it passes the
+ * wake on if it does not use it.
  */
-s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg), void *arg);
+s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg),
+			 void *arg);
 u64 net_deadline(u64 timeout_ns, bool nonblock);
 /* SIGPIPE to the caller, unless MSG_NOSIGNAL: -EPIPE. */
 s64 net_broken(u32 flags);
@@ -147,9 +166,15 @@ s64 address_in(u8 *address, u64 user, u64 len);
 s64 address_out(const u8 *address, u32 len, u64 user, u64 user_len);
 
 /* ---- scm.c */
-/* Reads the control buffer of a send: credentials are checked, files are referenced. On failure nothing is held. */
+/*
+ * Reads the control buffer of a send: credentials are checked, files are referenced. On failure
+ * nothing is held.
+ */
 s64 scm_send(struct net_message *m);
-/* What a receive has got goes to the control buffer: credentials if wanted, new descriptors for files. */
+/*
+ * What a receive has got goes to the control buffer: credentials if wanted, new descriptors for
+ * files.
+ */
 void scm_receive(struct net_message *m, struct socket *s);
 /* Gives up the files that m holds. */
 void scm_drop(struct net_message *m);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* setsockopt and getsockopt: what all families share; the rest is the family's. Source: socket(7). */
+/*
+ * setsockopt and getsockopt: what all families share; the rest is the family's. Source: socket(7).
+ */
 #include <asm/errno.h>
 #include <asm/socket.h>
 
@@ -94,7 +96,8 @@ static s64 common_set(struct socket *s, u32 name, const void *value, u32 size)
 		return 0;
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:
-		atomic_store(&s->receive_size, buffer_size((u32)number, RECEIVE_MIN, name == SO_RCVBUFFORCE));
+		atomic_store(&s->receive_size,
+					 buffer_size((u32)number, RECEIVE_MIN, name == SO_RCVBUFFORCE));
 		return 0;
 	case SO_RCVLOWAT:
 		atomic_store(&s->low_water, number < 0 ? 0x7fffffffu : MAX((u32)number, 1u));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source: unix(7), cmsg(3).
+ * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source:
+ * unix(7), cmsg(3).
  *
- * A sender holds the files as a call in progress does, so that burial drops them; msg_attach makes them references kept by
- * the message, just before it is linked. A member killed between these two steps, or between taking a message and installing
- * what it brought, leaves the references counted: such a file then stays open until the family ends.
+ * A sender holds the files as a call in progress does, so that burial drops them; msg_attach makes
+ * them references kept by the message, just before it is linked. A member killed between these two
+ * steps, or between taking a message and installing what it brought, leaves the references counted:
+ * such a file then stays open until the family ends.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -114,8 +116,7 @@ static s64 control_item(struct net_message *m, const struct control *c)
 	if (c->level != SOL_SOCKET_)
 		return 0;
 	switch (c->type) {
-	case SCM_RIGHTS:
-		return files_take(m, (const s32 *)(c + 1), (u32)(bytes / sizeof(s32)));
+	case SCM_RIGHTS: return files_take(m, (const s32 *)(c + 1), (u32)(bytes / sizeof(s32)));
 	case SCM_CREDENTIALS:
 		if (bytes != sizeof(m->cred))
 			return -EINVAL;
@@ -123,8 +124,7 @@ static s64 control_item(struct net_message *m, const struct control *c)
 		err = cred_check(&m->cred);
 		m->cred_given = !err;
 		return err;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -178,16 +178,19 @@ static void control_put(struct net_message *m, s32 type, const void *data, u64 b
 		c.len = m->control_len;
 	}
 	if (copy_out((void *)m->control, &c, sizeof(c)) ||
-	    copy_out((char *)m->control + sizeof(c), data, c.len - sizeof(c)))
+		copy_out((char *)m->control + sizeof(c), data, c.len - sizeof(c)))
 		return;
 	m->control += space;
 	m->control_len -= space;
 }
 
-/* As many descriptors as fit, and as the table takes. The files that stay are the caller's to drop. */
+/*
+ * As many descriptors as fit, and as the table takes. The files that stay are the caller's to drop.
+ */
 static void files_put(struct net_message *m)
 {
-	u64 room = m->control_len > sizeof(struct control) ? m->control_len - sizeof(struct control) : 0;
+	u64 room =
+		m->control_len > sizeof(struct control) ? m->control_len - sizeof(struct control) : 0;
 	u32 n = (u32)MIN(room / sizeof(s32), (u64)m->nfiles), done = 0;
 	s32 *slot = (s32 *)(m->control + sizeof(struct control));
 	struct control c = {.level = SOL_SOCKET_, .type = SCM_RIGHTS};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sockets as files, and the system calls that make, name and connect them. What they do is the family's business.
- * Sources: the man pages of these names, socket(7).
+ * Sockets as files, and the system calls that make, name and connect them. What they do is the
+ * family's business. Sources: the man pages of these names, socket(7).
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
@@ -64,7 +64,8 @@ u64 net_deadline(u64 timeout_ns, bool nonblock)
 	return timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_deadline(time_mono_ns(), timeout_ns);
 }
 
-s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg), void *arg)
+s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg),
+			 void *arg)
 {
 	struct kin_waiter *w;
 	int err = 0;
@@ -144,7 +145,10 @@ static s64 socket_stat(struct file *f, struct kstat *st)
 	return 0;
 }
 
-/* The family empties the socket, which may be done again; then the file forgets it; then its memory goes. */
+/*
+ * The family empties the socket, which may be done again; then the file forgets it; then its memory
+ * goes.
+ */
 static void socket_release(struct file *f)
 {
 	struct socket *s = file_socket(f);

@@ -22,7 +22,10 @@ struct unix_shared *unix_shared(void)
 
 /* ---- the family's lock */
 
-/* A dead member's connects and accepts that it had decided are finished; one by one, they may be several steps behind. */
+/*
+ * A dead member's connects and accepts that it had decided are finished; one by one, they may be
+ * several steps behind.
+ */
 static void pending_settle(struct unix_socket *u)
 {
 	struct conn *c;
@@ -158,7 +161,10 @@ static s64 unix_create(u32 type, u32 protocol, struct socket **out)
 	return 0;
 }
 
-/* Those that wait for a listener to accept them. First the clients see it, then the list forgets them. */
+/*
+ * Those that wait for a listener to accept them. First the clients see it, then the list forgets
+ * them.
+ */
 static void pending_refuse(struct unix_socket *u)
 {
 	for (;;) {
@@ -243,7 +249,7 @@ static void unix_free(struct socket *s)
 		u->next->prev = u->prev;
 	memset(&u->s, 0, sizeof(u->s));
 	memset((char *)u + offsetof(struct unix_socket, state), 0,
-	       offsetof(struct unix_socket, in) - offsetof(struct unix_socket, state));
+		   offsetof(struct unix_socket, in) - offsetof(struct unix_socket, state));
 	atomic_store(&u->in.closed, 0);
 	u->prev = NULL;
 	u->next = shared->spare;
@@ -361,7 +367,8 @@ static u32 unix_poll(struct socket *s, struct poll_table *pt)
 	}
 	if (atomic_load(&u->state) == UNIX_LISTENING)
 		return (atomic_load(&u->npending) ? READABLE : 0) | shut_mask(atomic_load(&u->shut));
-	c = atomic_load(&u->conn); /* a connect of another thread wakes the queue that we are in now */
+	/* a connect of another thread wakes the queue that we are in now */
+	c = atomic_load(&u->conn);
 	return c ? conn_poll(c, u->end, pt) : EPOLLHUP | WRITABLE | shut_mask(atomic_load(&u->shut));
 }
 
@@ -373,7 +380,7 @@ static u64 unix_edges(struct socket *s)
 
 	if (c)
 		edges += 1 + atomic_load(&c->q[u->end].arrived) + atomic_load(&c->q[!u->end].left) +
-			 atomic_load(&c->shut[u->end]) + !!atomic_load(&c->error[u->end]);
+				 atomic_load(&c->shut[u->end]) + !!atomic_load(&c->error[u->end]);
 	return edges;
 }
 
@@ -395,9 +402,7 @@ static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 			msgq_read_unlock(&u->in);
 		}
 		break;
-	case SIOCOUTQ:
-		n = c ? (s32)atomic_load(&c->q[!u->end].used) : 0;
-		break;
+	case SIOCOUTQ: n = c ? (s32)atomic_load(&c->q[!u->end].used) : 0; break;
 	default: return -ENOTTY;
 	}
 	return copy_out((void *)arg, &n, sizeof(n));

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * AF_UNIX in kin. Stream and seqpacket sockets that are connected share a struct conn, whose memory lives until both ends have
- * let go, so that the data path takes no lock but its queue's. Everything that says who is connected or named is under one
- * lock of the family; sections are short. Only for kernel/net/unix*.c.
+ * AF_UNIX in kin. Stream and seqpacket sockets that are connected share a struct conn, whose memory
+ * lives until both ends have let go, so that the data path takes no lock but its queue's.
+ * Everything that says who is connected or named is under one lock of the family; sections are
+ * short. Only for kernel/net/unix*.c.
  *
- * Lock order: a queue's read_lock, unix_lock, a queue's lock, locks of wait queues and of the allocator.
+ * Lock order: a queue's read_lock, unix_lock, a queue's lock, locks of wait queues and of the
+ * allocator.
  *
- * Death. Changes under unix_lock are ordered so that one store decides; unix_recover (unix.c) finishes connects and accepts that
- * were cut in the middle, and makes back pointers and counts anew. struct socket memory is never given back to the
- * allocator, only reused for sockets, so a stale pointer to one wakes somebody for nothing at worst.
+ * Death. Changes under unix_lock are ordered so that one store decides; unix_recover (unix.c)
+ * finishes connects and accepts that were cut in the middle, and makes back pointers and counts
+ * anew. struct socket memory is never given back to the allocator, only reused for sockets, so a
+ * stale pointer to one wakes somebody for nothing at worst.
  */
 #ifndef KERNEL_NET_UNIX_H
 #define KERNEL_NET_UNIX_H
 
 #include "kernel/net/msg.h"
 
-#define UNIX_ADDRESS_MAX 110   /* sizeof(struct sockaddr_un) */
+#define UNIX_ADDRESS_MAX 110 /* sizeof(struct sockaddr_un) */
 #define UNIX_PATH_MAX 108
 #define UNIX_BUCKETS 256
-#define UNIX_DGRAM_QUEUE 10    /* net.unix.max_dgram_qlen */
+#define UNIX_DGRAM_QUEUE 10 /* net.unix.max_dgram_qlen */
 
 struct inode;
 
@@ -30,7 +33,8 @@ struct unix_address {
 
 /* A connection. Index 0: the end that connected, 1: the one that accepted. */
 struct conn {
-	_Atomic u32 open;               /* unix_lock to change: bit per end that somebody holds, or that waits for accept */
+	/* unix_lock to change: bit per end that somebody holds, or that waits for accept */
+	_Atomic u32 open;
 	u32 type;
 	struct conn *next;              /* unix_lock: in a listener's pending */
 	struct unix_socket *connecting; /* unix_lock: set while the connect is being made */
@@ -39,7 +43,7 @@ struct conn {
 	_Atomic u32 shut[2];            /* SHUT_*: what that end can no longer do */
 	struct net_cred cred[2];
 	struct unix_address address[2];
-	struct msgq q[2];               /* what that end receives */
+	struct msgq q[2]; /* what that end receives */
 };
 
 enum unix_state { UNIX_IDLE, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
@@ -47,24 +51,25 @@ enum unix_state { UNIX_IDLE, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
 struct unix_socket {
 	struct socket s;
 	struct unix_socket *next, **prev; /* unix_lock: all in use; next: the spare ones as well */
-	_Atomic u32 state;              /* unix_lock to change */
-	u32 bound;                      /* unix_lock: address and inode are valid, it is in a bucket */
-	struct unix_address address;    /* constant once bound */
-	struct unix_socket *chain;      /* unix_lock: bucket of names */
-	struct inode *inode;            /* reference: bound in the file system */
+	_Atomic u32 state;                /* unix_lock to change */
+	/* unix_lock: address and inode are valid, it is in a bucket */
+	u32 bound;
+	struct unix_address address; /* constant once bound */
+	struct unix_socket *chain;   /* unix_lock: bucket of names */
+	struct inode *inode;         /* reference: bound in the file system */
 	/* stream, seqpacket */
-	struct conn *_Atomic conn;      /* set once; by one store, after end */
+	struct conn *_Atomic conn; /* set once; by one store, after end */
 	u32 end;
 	struct conn *pending, *pending_last; /* unix_lock */
 	_Atomic u32 npending;
-	u32 backlog;                    /* unix_lock */
-	struct net_cred cred;           /* unix_lock: of who listens */
+	u32 backlog;          /* unix_lock */
+	struct net_cred cred; /* unix_lock: of who listens */
 	/* datagram */
 	struct unix_socket *_Atomic peer; /* unix_lock to change */
-	_Atomic u32 followed;           /* it has been somebody's peer */
-	_Atomic u32 peer_gone;          /* the next send says so */
-	_Atomic u32 shut;               /* SHUT_* */
-	struct msgq in;                 /* datagrams; readable also for who waits to accept */
+	_Atomic u32 followed;             /* it has been somebody's peer */
+	_Atomic u32 peer_gone;            /* the next send says so */
+	_Atomic u32 shut;                 /* SHUT_* */
+	struct msgq in;                   /* datagrams; readable also for who waits to accept */
 };
 
 struct unix_shared {
@@ -72,7 +77,7 @@ struct unix_shared {
 	struct unix_socket *all, *spare;
 	struct unix_socket *bucket[UNIX_BUCKETS];
 	_Atomic u64 next_ino;
-	_Atomic u32 next_name;          /* autobind */
+	_Atomic u32 next_name; /* autobind */
 };
 
 static inline struct unix_socket *unix_of(struct socket *s)
@@ -84,7 +89,7 @@ static inline struct unix_socket *unix_of(struct socket *s)
 struct unix_shared *unix_shared(void);
 void unix_lock(void);
 void unix_unlock(void);
-struct conn *conn_create(u32 type);    /* both ends open; NULL: no memory */
+struct conn *conn_create(u32 type); /* both ends open; NULL: no memory */
 /* One end lets go, for good: the other sees it. Then conn_put. May be done twice. */
 void conn_leave(struct conn *c, u32 end, bool never_accepted);
 /* Under unix_lock: true: that was the last end, conn_free after unlocking. */
@@ -122,7 +127,10 @@ s64 unix_packet_receive(struct unix_socket *u, struct net_message *m);
 bool unix_dgram_writable(struct unix_socket *u, struct poll_table *pt);
 /* Moves m's files and credentials into msg. */
 void msg_attach(struct msg *msg, struct net_message *m);
-/* The other way: of a message that leaves its queue (takes the files), or of one that stays (more references). */
+/*
+ * The other way: of a message that leaves its queue (takes the files), or of one that stays (more
+ * references).
+ */
 void msg_detach(struct msg *msg, struct net_message *m, bool stays);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who is connected to whom: socketpair, listen, connect, accept. A connect makes the whole connection and puts it into the
- * listener's list; accept only takes it out, so a client may write before it is accepted, as on Linux.
+ * Who is connected to whom: socketpair, listen, connect, accept. A connect makes the whole
+ * connection and puts it into the listener's list; accept only takes it out, so a client may write
+ * before it is accepted, as on Linux.
  */
 #include <asm/errno.h>
 
@@ -123,7 +124,8 @@ static void conn_link(struct unix_socket *u, struct unix_socket *listener, struc
 	publish(&c->connecting, NULL);
 }
 
-static s64 connect_try(struct unix_socket *u, struct target *t, struct conn *c, struct unix_socket **peer)
+static s64 connect_try(struct unix_socket *u, struct target *t, struct conn *c,
+					   struct unix_socket **peer)
 {
 	s64 err;
 

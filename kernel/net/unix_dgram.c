@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages that keep their boundaries: datagrams, and seqpacket sockets, which are connected like streams. A datagram's
- * sender finds the receiver under the family's lock and links the message there, so that a receiver cannot go away in between.
+ * Messages that keep their boundaries: datagrams, and seqpacket sockets, which are connected like
+ * streams. A datagram's sender finds the receiver under the family's lock and links the message
+ * there, so that a receiver cannot go away in between.
  */
 #include <asm/errno.h>
 
@@ -16,7 +17,7 @@ struct delivery {
 	struct unix_socket *from;
 	struct unix_address address;
 	struct inode *inode;
-	bool named;               /* an address was given */
+	bool named; /* an address was given */
 };
 
 static bool queue_full(struct unix_socket *from, struct unix_socket *to)
@@ -24,7 +25,7 @@ static bool queue_full(struct unix_socket *from, struct unix_socket *to)
 	if (atomic_load(&to->in.used) >= atomic_load(&from->s.send_size))
 		return true;
 	return to != from && atomic_load(&to->peer) != from &&
-	       atomic_load(&to->in.count) > UNIX_DGRAM_QUEUE;
+		   atomic_load(&to->in.count) > UNIX_DGRAM_QUEUE;
 }
 
 /* Under unix_lock: 0 and the receiver, -EAGAIN: it is full. */
@@ -62,7 +63,7 @@ static bool delivery_ready(void *arg)
 	to = d->named ? unix_find(&d->address, d->inode) : atomic_load(&d->from->peer);
 	if (to && to->s.type == SOCK_DGRAM)
 		full = !(atomic_load(&to->shut) & SHUT_RECEIVE) &&
-		       !(atomic_load(&d->from->shut) & SHUT_SEND) && queue_full(d->from, to);
+			   !(atomic_load(&d->from->shut) & SHUT_SEND) && queue_full(d->from, to);
 	unix_unlock();
 	return !full;
 }
@@ -92,7 +93,8 @@ static s64 deliver(struct delivery *d, struct msg *msg, struct net_message *m)
 }
 
 /* A message with all the data. */
-static s64 msg_make(struct net_message *m, const struct unix_address *from, u32 limit, struct msg **out)
+static s64 msg_make(struct net_message *m, const struct unix_address *from, u32 limit,
+					struct msg **out)
 {
 	u32 address_len = from && from->len > sizeof(u16) ? from->len : 0;
 	struct msg *msg;
@@ -145,8 +147,8 @@ bool unix_dgram_writable(struct unix_socket *u, struct poll_table *pt)
 	unix_lock();
 	peer = atomic_load(&u->peer);
 	if (peer)
-		room = !queue_full(u, peer) &&
-		       atomic_load(&peer->in.used) * 4 <= atomic_load(&u->s.send_size);
+		room =
+			!queue_full(u, peer) && atomic_load(&peer->in.used) * 4 <= atomic_load(&u->s.send_size);
 	unix_unlock();
 	if (!peer || !pt)
 		return room;

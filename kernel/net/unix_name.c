@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names of AF_UNIX sockets: abstract ones, and inodes of type socket in the file system, which only point at a bound socket as
- * long as that one lives. Source: unix(7).
+ * Names of AF_UNIX sockets: abstract ones, and inodes of type socket in the file system, which only
+ * point at a bound socket as long as that one lives. Source: unix(7).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -56,7 +56,8 @@ struct unix_socket *unix_find(const struct unix_address *a, struct inode *ino)
 
 	for (; u; u = u->chain) {
 		if (ino ? u->inode == ino
-			: !u->inode && u->address.len == a->len && !memcmp(u->address.bytes, a->bytes, a->len))
+				: !u->inode && u->address.len == a->len &&
+					  !memcmp(u->address.bytes, a->bytes, a->len))
 			return u;
 	}
 	return NULL;
@@ -116,7 +117,10 @@ static s64 path_create(const struct unix_address *a, struct inode **out)
 	return err == -EEXIST ? -EADDRINUSE : err;
 }
 
-/* bind with nothing but the family, or a datagram sender that wants to be answered: five hexadecimal digits. */
+/*
+ * bind with nothing but the family, or a datagram sender that wants to be answered: five
+ * hexadecimal digits.
+ */
 static s64 bind_auto(struct unix_socket *u)
 {
 	struct unix_address a;

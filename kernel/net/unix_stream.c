@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The data path of connected stream sockets. As on Linux the buffer is the sender's, counts the memory of messages, and a
- * write may exceed it by one; poll says writable while at most a quarter is used. Neither side leaves its VM unless it must
- * sleep or the other one does. Waking follows the rules of pipes: one sleeper per change, and whoever leaves data or room
- * behind wakes the next.
+ * The data path of connected stream sockets. As on Linux the buffer is the sender's, counts the
+ * memory of messages, and a write may exceed it by one; poll says writable while at most a quarter
+ * is used. Neither side leaves its VM unless it must sleep or the other one does. Waking follows
+ * the rules of pipes: one sleeper per change, and whoever leaves data or room behind wakes the
+ * next.
  */
 #include <asm/errno.h>
 
@@ -11,12 +12,13 @@
 #include "kernel/mm/mm.h"
 #include "kernel/net/unix.h"
 
-#define CHUNK (8 * PAGE_SIZE - sizeof(struct msg)) /* data of one message at most: whole pages, not cleared */
+/* data of one message at most: whole pages, not cleared */
+#define CHUNK (8 * PAGE_SIZE - sizeof(struct msg))
 
 bool conn_readable(struct conn *c, u32 end)
 {
 	return atomic_load(&c->q[end].count) || atomic_load(&c->error[end]) ||
-	       atomic_load(&c->shut[end]) & SHUT_RECEIVE;
+		   atomic_load(&c->shut[end]) & SHUT_RECEIVE;
 }
 
 bool conn_writable(struct conn *c, u32 end)
@@ -148,8 +150,12 @@ static bool same_writer(const struct net_message *m, const struct msg *msg)
 	return !m->cred_known || !memcmp(&m->cred, &msg->cred, sizeof(m->cred));
 }
 
-/* Under read_lock: what is there, from first on. Messages that are read to the end are put on *done. */
-static s64 take_some(struct unix_socket *u, struct msgq *q, struct net_message *m, struct msg **done)
+/*
+ * Under read_lock: what is there, from first on. Messages that are read to the end are put on
+ * *done.
+ */
+static s64 take_some(struct unix_socket *u, struct msgq *q, struct net_message *m,
+					 struct msg **done)
 {
 	bool peek = m->flags & MSG_PEEK, cred = atomic_load(&u->s.flags) & SOCKET_PASSCRED;
 	s64 got = 0;

@@ -53,7 +53,7 @@ s64 sys_sched_setaffinity(u64 pid, u64 len, u64 mask)
 
 	if (copy_in(&bits, (void *)mask, MIN(len, sizeof(bits))))
 		return -EFAULT;
-	err = check_pid((s32)pid);
+	err = (s32)pid < 0 ? -ESRCH : check_pid((s32)pid);
 	if (err)
 		return err;
 	return bits & 1 ? 0 : -EINVAL;
@@ -66,7 +66,7 @@ s64 sys_sched_getaffinity(u64 pid, u64 len, u64 mask)
 
 	if ((u32)len < sizeof(bits) || len % sizeof(bits))
 		return -EINVAL;
-	err = check_pid((s32)pid);
+	err = (s32)pid < 0 ? -ESRCH : check_pid((s32)pid);
 	if (err)
 		return err;
 	return copy_out((void *)mask, &bits, sizeof(bits)) ? -EFAULT : (s64)sizeof(bits);

@@ -116,8 +116,6 @@ static void monitor_dispositions(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	signal(MONITOR_SIGNAL,
-		   SIG_IGN); /* a kick before the monitor takes it changes nothing: kin is read then */
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 }
@@ -210,6 +208,9 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 		return;
 	}
 	m->state = MEMBER_DEAD;
+	if (s->family.verbose)
+		fprintf(stderr, "mitos: member %u: its monitor died, wait status %#x\n", index,
+				(unsigned)host_status);
 	if (index == 0) {
 		/* PID 1 lives in record 0 from the first to the last. */
 		if (!kin->ended && !kin->fatal) {

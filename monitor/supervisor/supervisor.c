@@ -125,6 +125,11 @@ static int take_signals(struct supervisor *s, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
 		signal(taken[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	/*
+	 * For the monitors, which inherit it: a kick meant for the record's last life must not end a
+	 * fresh monitor that has no handler yet. What the kick is about is in kin, and is read then.
+	 */
+	signal(MONITOR_SIGNAL, SIG_IGN);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)
 		return error_set(err, errno, "cannot make a signalfd");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * epoll over sockets, timers and event counters, from other processes: level, edge, one-shot, nested, closed descriptors.
+ * epoll over sockets, timers and event counters, from other processes: level, edge, one-shot,
+ * nested, closed descriptors.
  * @test timeout=20 members=4
  */
 #include "guest.h"
@@ -44,7 +45,8 @@ int main(void)
 	add(ep, timer, EPOLLIN, 3);
 	add(ep, one[0], EPOLLIN | EPOLLONESHOT, 4);
 	add(outer, ep, EPOLLIN, 5);
-	check("twice", epoll_ctl(ep, EPOLL_CTL_ADD, counter, &(struct epoll_event){0}) == -1 && errno == EEXIST);
+	check("twice",
+		  epoll_ctl(ep, EPOLL_CTL_ADD, counter, &(struct epoll_event){0}) == -1 && errno == EEXIST);
 	show("nothing", ep, 10);
 	timerfd_settime(timer, 0, &soon, NULL);
 	show("timer, nested", outer, 5000);

@@ -46,8 +46,8 @@ int main(int argc, char **argv)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
 	say("posix_spawn: %d",
 		posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environ));
-	close(ends[1]);
 	check("its own group", getpgid(pid) == pid);
+	close(ends[1]); /* the child speaks from here on */
 	child_report("spawned", pid);
 	say("posix_spawnp, missing: %s",
 		errno_name(posix_spawnp(&pid, "no-such-program", NULL, NULL, arguments, environ)));

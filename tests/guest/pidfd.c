@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pidfd: poll until a child exits, signals, waitid, what it says of a reaped process, a descriptor of another process.
+ * pidfd: poll until a child exits, signals, waitid, what it says of a reaped process, a descriptor
+ * of another process.
  * @test timeout=20 members=5
  */
 #include "guest.h"

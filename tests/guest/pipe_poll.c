@@ -82,9 +82,10 @@ int main(void)
 	result("bad descriptor", poll(&bad, 1, 0));
 	say("revents: %s", events(bad.revents));
 	result("negative descriptor", poll(&ignored, 1, 0));
+	/* Linux does not look beyond the size of the descriptor table, which is 64 at first. */
 	FD_ZERO(&set);
-	FD_SET(77, &set);
-	result("select, bad descriptor", select(78, &set, NULL, NULL, NULL));
+	FD_SET(60, &set);
+	result("select, bad descriptor", select(61, &set, NULL, NULL, NULL));
 	result("select, negative count", select(-1, NULL, NULL, NULL, NULL));
 	return finish();
 }

@@ -55,7 +55,8 @@ int main(void)
 	child_report("sender", pid);
 
 	on_signal_info(SIGUSR1, on_message, 0);
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77};
+	struct sigevent event = {
+		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77};
 	okay("notify", mq_notify(q, &event));
 	result("twice", mq_notify(q, &event));
 	mq_send(q, "a", 1, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * POSIX shared memory and named semaphores, which glibc builds from files in /dev/shm, mmap and futex.
+ * POSIX shared memory and named semaphores, which glibc builds from files in /dev/shm, mmap and
+ * futex.
  * @test timeout=20 members=4
  */
 #include "guest.h"

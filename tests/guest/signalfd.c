@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * signalfd: blocked signals from another process and from kill to oneself, with values; poll; SIGCHLD; nothing there; a new mask.
+ * signalfd: blocked signals from another process and from kill to oneself, with values; poll;
+ * SIGCHLD; nothing there; a new mask.
  * @test timeout=20 members=4
  */
 #include "guest.h"
@@ -17,8 +18,9 @@ static void take(const char *what, int fd, pid_t expected)
 	}
 	for (size_t i = 0; i < (size_t)n / sizeof(info[0]); i++)
 		say("%s: %s value %d, sender right: %d", what,
-		    info[i].ssi_signo >= (unsigned)SIGRTMIN ? "real-time" : signal_name((int)info[i].ssi_signo),
-		    info[i].ssi_int, info[i].ssi_pid == (unsigned)expected);
+			info[i].ssi_signo >= (unsigned)SIGRTMIN ? "real-time"
+													: signal_name((int)info[i].ssi_signo),
+			info[i].ssi_int, info[i].ssi_pid == (unsigned)expected);
 }
 
 int main(void)

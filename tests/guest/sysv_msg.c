@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V message queues between processes: types, order, truncation, full and empty queues, removal.
- * @test timeout=20 members=3
+ * System V message queues between processes: types, order, truncation, full and empty queues,
+ * removal.
+ * @test timeout=20 members=4
  */
 #include "guest.h"
 #include <sys/ipc.h>
@@ -73,8 +74,10 @@ int main(void)
 	msgrcv(id, &m, sizeof(m.text), 0, 0);
 	child_report("waited for room", pid);
 	pid = fork_or_die();
-	if (pid == 0)
-		_exit(msgrcv(id, &m, sizeof(m.text), 77, 0) == -1 && errno == EIDRM ? 6 : 1);
+	if (pid == 0) /* EINVAL: it was removed before the child, on a busy machine, came to sleep. */
+		_exit(msgrcv(id, &m, sizeof(m.text), 77, 0) == -1 && (errno == EIDRM || errno == EINVAL)
+				  ? 6
+				  : 1);
 	pause_ms(50);
 	okay("IPC_RMID", msgctl(id, IPC_RMID, NULL));
 	child_report("removed under it", pid);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V semaphores between processes: waiting, several at once, undo at exit and when killed, time-outs, removal under a
- * sleeper, counts of sleepers, errors.
- * @test timeout=30 members=4
+ * System V semaphores between processes: waiting, several at once, undo at exit and when killed,
+ * time-outs, removal under a sleeper, counts of sleepers, errors.
+ * @test timeout=30 members=6
  */
 #include "guest.h"
 #include <sys/ipc.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System V shared memory: shared with children and by id, attach counts, read-only, removal while attached, detaching at exit
- * and when killed.
- * @test timeout=20 members=3
+ * System V shared memory: shared with children and by id, attach counts, read-only, removal while
+ * attached, detaching at exit and when killed.
+ * @test timeout=20 members=4
  */
 #include "guest.h"
 #include <sys/ipc.h>
@@ -51,7 +51,8 @@ int main(void)
 	child_report("writes to it", pid);
 	okay("shmdt", shmdt(r));
 	okay("IPC_STAT", shmctl(id, IPC_STAT, &ds));
-	say("%d bytes, mode %o, created by us: %d", (int)ds.shm_segsz, ds.shm_perm.mode, ds.shm_cpid == getpid());
+	say("%d bytes, mode %o, created by us: %d", (int)ds.shm_segsz, ds.shm_perm.mode,
+		ds.shm_cpid == getpid());
 	okay("IPC_RMID", shmctl(id, IPC_RMID, NULL));
 	a[5] = 5;
 	say("still there: %d %d", a[0], a[5]);

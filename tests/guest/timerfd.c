@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * timerfd: one shot and periodic, read and poll that wait, absolute times of two clocks, what is left, shared across fork.
+ * timerfd: one shot and periodic, read and poll that wait, absolute times of two clocks, what is
+ * left, shared across fork.
  * @test timeout=20 members=3
  */
 #include "guest.h"
@@ -9,7 +10,7 @@
 static void arm(int fd, long value_ms, long interval_ms)
 {
 	struct itimerspec spec = {{interval_ms / 1000, interval_ms % 1000 * 1000000},
-				  {value_ms / 1000, value_ms % 1000 * 1000000}};
+							  {value_ms / 1000, value_ms % 1000 * 1000000}};
 
 	okay("settime", timerfd_settime(fd, 0, &spec, NULL));
 }

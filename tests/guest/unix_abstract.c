@@ -42,7 +42,10 @@ int main(void)
 	len = sizeof(got);
 	getsockname(a, (struct sockaddr *)&got, &len);
 	say("%d bytes, abstract: %d", (int)len, got.sun_path[0] == 0);
-	check("bad family", bind(socket(AF_UNIX, SOCK_DGRAM, 0), (struct sockaddr *)&(struct sockaddr_un){
-				.sun_family = 77, .sun_path = "x"}, 5) == -1 && errno == EINVAL);
+	check("bad family",
+		  bind(socket(AF_UNIX, SOCK_DGRAM, 0),
+			   (struct sockaddr *)&(struct sockaddr_un){.sun_family = 77, .sun_path = "x"},
+			   5) == -1 &&
+			  errno == EINVAL);
 	return finish();
 }

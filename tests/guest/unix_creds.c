@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who is at the other end: SO_PEERCRED of pairs and connections, SO_PASSCRED, credentials that are not one's own.
+ * Who is at the other end: SO_PEERCRED of pairs and connections, SO_PASSCRED, credentials that are
+ * not one's own.
  * @test timeout=20 members=3
  */
 #include "guest.h"
@@ -15,7 +16,8 @@ static void receive_cred(int s, pid_t expected)
 	} c;
 	char byte;
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)};
 	struct ucred cred;
 
 	result("receive", recvmsg(s, &m, 0));

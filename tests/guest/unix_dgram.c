@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams: boundaries, sender's name, connected and not, truncation, a receiver that goes away, a full queue, sendmmsg and
- * recvmmsg.
+ * Datagrams: boundaries, sender's name, connected and not, truncation, a receiver that goes away, a
+ * full queue, sendmmsg and recvmmsg.
  * @test timeout=20 members=4
  */
 #include "guest.h"
@@ -70,10 +70,10 @@ int main(void)
 	check("refused", send(t, "x", 1, 0) == -1 && errno == ECONNREFUSED);
 	check("then not connected", send(t, "x", 1, 0) == -1 && errno == ENOTCONN);
 	check("nobody there", sendto(t, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)) == -1 &&
-				      errno == ECONNREFUSED);
+							  errno == ECONNREFUSED);
 	unlink(name.sun_path);
 	unlink(mine.sun_path);
-	check("no such name", sendto(t, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)) == -1 &&
-				      errno == ENOENT);
+	check("no such name",
+		  sendto(t, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)) == -1 && errno == ENOENT);
 	return finish();
 }

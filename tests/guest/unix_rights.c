@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Descriptors through sockets: a pipe, a file with its offset, several at once, too little room, close-on-exec, a socket sent
- * through itself and forgotten, and what is in flight when the sender has long exited.
+ * Descriptors through sockets: a pipe, a file with its offset, several at once, too little room,
+ * close-on-exec, a socket sent through itself and forgotten, and what is in flight when the sender
+ * has long exited.
  * @test timeout=20 members=4
  */
 #include "guest.h"
@@ -17,8 +18,10 @@ static ssize_t send_fds(int s, const int *fds, int n)
 	union control c;
 	char byte = 'b';
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
-			   .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
+	struct msghdr m = {.msg_iov = &iov,
+					   .msg_iovlen = 1,
+					   .msg_control = &c,
+					   .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
 	struct cmsghdr *h;
 
 	memset(&c, 0, sizeof(c));
@@ -36,8 +39,10 @@ static int receive_fds(int s, int *fds, int room, int flags, int *msg_flags)
 	union control c;
 	char byte;
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
-			   .msg_controllen = CMSG_LEN((size_t)room * sizeof(int))};
+	struct msghdr m = {.msg_iov = &iov,
+					   .msg_iovlen = 1,
+					   .msg_control = &c,
+					   .msg_controllen = CMSG_LEN((size_t)room * sizeof(int))};
 
 	if (recvmsg(s, &m, flags) != 1)
 		return -1;
@@ -73,7 +78,8 @@ int main(void)
 	close(file);
 	child_report("sender", pid);
 	say("received %d", receive_fds(pair[0], got, 8, MSG_CMSG_CLOEXEC, &flags));
-	say("cut: %d, close-on-exec: %d", (flags & MSG_CTRUNC) != 0, fcntl(got[0], F_GETFD) == FD_CLOEXEC);
+	say("cut: %d, close-on-exec: %d", (flags & MSG_CTRUNC) != 0,
+		fcntl(got[0], F_GETFD) == FD_CLOEXEC);
 	result("write to the pipe", write(got[0], "pipe", 4));
 	result("read from it", read(p[0], text, sizeof(text)));
 	result("offset", lseek(got[1], 0, SEEK_CUR));

@@ -38,8 +38,9 @@ int main(void)
 	child_report("client", pid);
 	result("end", recv(s, text, sizeof(text), 0));
 	result("broken", send(s, "x", 1, MSG_NOSIGNAL));
-	check("wrong type", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name,
-				    sizeof(name)) == -1 && errno == EPROTOTYPE);
+	check("wrong type",
+		  connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == -1 &&
+			  errno == EPROTOTYPE);
 	okay("pair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
 	result("too long", send(pair[0], calloc(1, 1 << 20), 1 << 20, 0) == -1 ? errno == EMSGSIZE : 0);
 	unlink(name.sun_path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stream server and its clients in processes of their own, by a name in the file system: accept, data both ways, half close,
- * end of file, reset, refused connections, a full backlog, time-outs.
+ * A stream server and its clients in processes of their own, by a name in the file system: accept,
+ * data both ways, half close, end of file, reset, refused connections, a full backlog, time-outs.
  * @test timeout=30 members=6
  */
 #include "guest.h"
@@ -55,7 +55,7 @@ static void talk(int listener)
 		ssize_t n = read(s, text, sizeof(text)), end = read(s, rest, sizeof(rest));
 		/* The server says nothing more before we exit. */
 		say("client: %d, wrote %zd, %d, answer %.*s, end %zd", connected, written, shut, (int)n,
-		    text, end);
+			text, end);
 		_exit(3);
 	}
 	int s = accept(listener, (struct sockaddr *)&peer, &len);
@@ -142,7 +142,8 @@ int main(void)
 
 	result("connect to nothing", dial(listener));
 	okay("bind", bind(listener, (struct sockaddr *)&name, sizeof(name)));
-	result("bind twice", bind(client(), (struct sockaddr *)&name, sizeof(name)) ? -errno == -EADDRINUSE : 0);
+	result("bind twice",
+		   bind(client(), (struct sockaddr *)&name, sizeof(name)) ? -errno == -EADDRINUSE : 0);
 	say("stat: %d", stat(name.sun_path, &st) == 0 && S_ISSOCK(st.st_mode));
 	check("not listening: refused", dial(client()) == -1 && errno == ECONNREFUSED);
 	result("accept without listen", accept(listener, NULL, NULL));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Privileged and odd instructions: none may do anything to the machine, each must fault.
- * @test timeout=60 members=20
+ * @test timeout=60 members=20 svm
  */
 #include "hostile.h"
 

@@ -211,16 +211,24 @@ static void work_stops(void)
 	pid_t self = getpid();
 
 	while (time_left()) {
-		pid_t pid = fork_here();
-		int status = 0;
+		int status = 0, ready[2];
+		char byte;
 
+		if (pipe(ready) < 0)
+			die("pipe");
+		pid_t pid = fork_here();
 		if (pid == 0) {
+			/* Stopped before it follows, it would outlive its parent and stay stopped. */
 			follow(self);
+			write(ready[1], "r", 1);
 			while (time_left())
 				;
 			_exit(0);
 		}
-		for (int i = 0; i < 5; i++) {
+		close(ready[1]);
+		bool started = read(ready[0], &byte, 1) == 1;
+		close(ready[0]);
+		for (int i = 0; started && i < 5; i++) {
 			kill(pid, SIGSTOP);
 			if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
 				break;

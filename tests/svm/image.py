@@ -91,7 +91,8 @@ def _run_script(tests, mitos_command, script):
              f"MITOS={shlex.quote(mitos_command)}"]
     for test in tests:
         words = [test.name, str(test.limit_s), f"/t/{test.name}", *map(str, test.args)]
-        lines.append("t " + " ".join(map(shlex.quote, words)))
+        words.insert(0, "hostile" if test.hostile else "t")
+        lines.append(" ".join(map(shlex.quote, words)))
     if script:
         lines.append("sh /script 2>&1 </dev/null 3>&- | report >&3")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 #
 # The beginning of the guest's /run.sh: what runs one test. After it come MITOS=COMMAND, a line
-# `t NAME SECONDS PROGRAM ARGUMENTS` for each test, and what else is wanted.
+# `t NAME SECONDS PROGRAM ARGUMENTS` for each test (`hostile ...` for one that must not run
+# natively), and what else is wanted.
 # shellcheck shell=sh
 
 uptime_ms() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
@@ -78,8 +79,23 @@ t() { # name, seconds, program, arguments
 	verdict=$(verdict_of "$limit")
 	echo "RESULT $name $verdict native=$native mitos=$status native_ms=$native_ms" \
 		"mitos_ms=$ms left=$left" >&3
-	[ "$verdict" = ok ] && return
-	for side in native mitos; do
+	[ "$verdict" = ok ] || dump native mitos
+}
+
+dump() { # the sides whose output is wanted
+	for side in "$@"; do
 		for stream in out err; do data "$name" ${side}_$stream /r/$side/$stream; done
 	done
+}
+
+hostile() { # name, seconds, program, arguments: it prints BROKEN where it got through
+	name=$1 limit=$2
+	shift 2
+	echo "BEGIN $name" >&3
+	run /r/mitos "$limit" $MITOS "$@"
+	same=yes
+	[ "$status" = 0 ] && ! grep -q BROKEN /r/mitos/out || same=no
+	verdict=$(verdict_of "$limit")
+	echo "RESULT $name $verdict mitos=$status mitos_ms=$ms left=$left" >&3
+	[ "$verdict" = ok ] || dump mitos
 }

@@ -45,11 +45,13 @@ SLACK_S = 45
 
 @dataclass
 class Test:
-    """One program. Its path is on this machine; in the guest it is /t/NAME."""
+    """One program. Its path is on this machine; in the guest it is /t/NAME. A hostile one is never
+    run natively; it must end with status 0 and not print BROKEN."""
     name: str
     path: Path
     args: list = field(default_factory=list)
     limit_s: int = 60
+    hostile: bool = False
 
 
 @dataclass

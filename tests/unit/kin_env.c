@@ -268,7 +268,8 @@ int user_load32(const u32 *addr, u32 *value)
 
 int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found)
 {
-	__atomic_compare_exchange_n(addr, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n(addr, &expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
 	*found = expected;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A small world around kernel/kin and the descriptor tables: kin is shared memory at its real address,
- * a member is a host process with a boot record of its own, blocking is a real futex. So locks, queues
- * and counts are tried as they are used: by processes that can be killed.
+ * A small world around kernel/kin and the descriptor tables: kin is shared memory at its real
+ * address, a member is a host process with a boot record of its own, blocking is a real futex. So
+ * locks, queues and counts are tried as they are used: by processes that can be killed.
  */
 #ifndef TESTS_UNIT_KIN_ENV_H
 #define TESTS_UNIT_KIN_ENV_H

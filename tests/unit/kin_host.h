@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The host's side of kin_env.c: the C library's headers and the kernel's do not go into one file. */
+/*
+ * The host's side of kin_env.c: the C library's headers and the kernel's do not go into one file.
+ */
 #ifndef TESTS_UNIT_KIN_HOST_H
 #define TESTS_UNIT_KIN_HOST_H
 
@@ -8,7 +10,9 @@
 
 #define KIN_HOST_FOREVER (~0ull)
 
-/* Maps the shared segment, and private memory, at fixed addresses; ends the program if it cannot. */
+/*
+ * Maps the shared segment, and private memory, at fixed addresses; ends the program if it cannot.
+ */
 void kin_host_map(uint64_t kin, uint64_t kin_size, uint64_t private, uint64_t private_size);
 int kin_host_punch(uint64_t offset, uint64_t len);
 /* 0 or more, or -errno. */

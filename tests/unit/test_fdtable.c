@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Descriptor tables and the counts of open file descriptions, also after members died in the middle. */
+/*
+ * Descriptor tables and the counts of open file descriptions, also after members died in the
+ * middle.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

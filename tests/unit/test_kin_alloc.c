@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The allocator of kin, its locks and objects: one member, several at once, and members that are killed. */
+/*
+ * The allocator of kin, its locks and objects: one member, several at once, and members that are
+ * killed.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -28,7 +31,8 @@ static bool all_bytes(const unsigned char *p, unsigned char value, size_t n)
 
 static void sizes_are_zeroed_and_distinct(void **state)
 {
-	static const size_t sizes[] = {1, 16, 17, 48, 100, 250, 512, 1000, 2000, 2001, 4096, 5000, 70000};
+	static const size_t sizes[] = {1, 16, 17, 48, 100, 250, 512, 1000, 2000, 2001, 4096, 5000,
+				       70000};
 	unsigned char *p[ARRAY_SIZE(sizes)][20];
 	u64 before = env_pages();
 

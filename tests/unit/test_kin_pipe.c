@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Pipes, FIFOs, poll and futexes of kin, between host processes that act as members and are killed. */
+/*
+ * Pipes, FIFOs, poll and futexes of kin, between host processes that act as members and are
+ * killed.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -318,7 +321,9 @@ static void drain(void *arg)
 		;
 }
 
-/* The other end of a killed member sees the end, whatever it was doing, and nothing stays behind. */
+/*
+ * The other end of a killed member sees the end, whatever it was doing, and nothing stays behind.
+ */
 static void killed_ends(void **state)
 {
 	u32 member[2];

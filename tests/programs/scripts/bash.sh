@@ -34,9 +34,10 @@ kill -USR1 $$
 (trap 'echo inner; exit 3' TERM; kill -TERM "$BASHPID"; echo never)
 echo "status $?"
 
-for i in 1 2 3; do (exit "$i") & done
+pids=()
+for i in 1 2 3; do (exit "$i") & pids+=($!); done
 sum=0
-for i in 1 2 3; do wait -n; ((sum += $?)); done
+for pid in "${pids[@]}"; do wait "$pid"; ((sum += $?)); done
 echo "sum $sum"
 
 false | true | cat
@@ -50,7 +51,7 @@ cat lines
 
 timeout 0.2 sleep 5
 echo "timeout $?"
-/bin/bash -c 'kill -SEGV $$' 2>/dev/null
+{ /bin/bash -c 'kill -SEGV $$'; } 2>/dev/null
 echo "killed $?"
 nosuchcommand 2>/dev/null
 echo "missing $?"
