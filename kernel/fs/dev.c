@@ -11,6 +11,7 @@
 #include <linux/random.h>
 
 #include "kernel/fs/inode.h"
+#include "kernel/fs/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
@@ -92,6 +93,11 @@ static s64 dev_seek(struct file *f, s64 offset, int whence)
 static u32 dev_poll(struct file *f, struct poll_table *pt)
 {
 	return 0x145; /* IN, OUT, RDNORM, WRNORM */
+}
+
+bool dev_waitable(const struct file *f)
+{
+	return f->priv[0] == DEV_RANDOM || f->priv[0] == DEV_URANDOM;
 }
 
 const struct file_ops dev_file_ops = {

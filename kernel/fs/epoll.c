@@ -510,14 +510,6 @@ static s64 ctl_del(struct epoll *e, struct file *f, int fd)
 	return 0;
 }
 
-/* Files, directories, and of the devices null, zero and full are not: they are always ready. */
-static bool waitable(struct file *f)
-{
-	u64 minor = f->type == FILE_DEV ? f->inode->rdev & 0xff : 0;
-
-	return file_ops[f->type]->poll && minor != DEV_NULL && minor != DEV_ZERO && minor != DEV_FULL;
-}
-
 static s64 do_ctl(struct file *ef, u32 op, struct file *f, int fd, const struct epoll_event *event)
 {
 	struct epoll *e = epoll_of(ef);
@@ -525,7 +517,8 @@ static s64 do_ctl(struct file *ef, u32 op, struct file *f, int fd, const struct 
 
 	if (!e || ef == f)
 		return -EINVAL;
-	if (!waitable(f))
+	/* Files and directories are always ready, so nobody may wait for them. */
+	if (!file_ops[f->type]->poll || (f->type == FILE_DEV && !dev_waitable(f)))
 		return -EPERM;
 	switch (op) {
 	case EPOLL_CTL_ADD: err = ctl_add(e, f, fd, event); break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The tree at its beginning: the host's root, and in its writable layer the kernel's own /proc,
- * /dev, /sys and /tmp, which hide the host's. Built once by the first member; every member then
- * attaches its private caches, which start empty.
+ * /dev and /sys, which hide the host's, and /tmp if the root has none. Built once by the first
+ * member; every member then attaches its private caches, which start empty.
  */
 #include <linux/stat.h>
 
@@ -133,7 +133,8 @@ void vfs_init(void)
 	inode_pin(v->root);
 	v->root->flags |= INODE_MOUNT;
 	plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
-	plant_dir(v->root, "tmp", FS_TMP, 01777);
+	if (host_fs_stat("tmp", &st))
+		plant_dir(v->root, "tmp", FS_TMP, 01777);
 	plant_dev(v->root);
 	plant_sys(v->root);
 }

@@ -58,7 +58,13 @@ int main(void)
 	okay("getfd", got);
 	result("write", write(got, "x", 1));
 	check("none there", syscall(SYS_pidfd_getfd, fd, 77, 0) == -1 && errno == EBADF);
-	kill(pid, SIGKILL);
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	int directory = open(path, O_DIRECTORY);
+	result("signal by /proc", syscall(SYS_pidfd_send_signal, directory, SIGKILL, NULL, 0));
 	child_report("child", pid);
+	check("its directory is void",
+	      syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0) == -1 && errno == ESRCH);
+	result("signal by a pipe", syscall(SYS_pidfd_send_signal, p[0], 0, NULL, 0));
 	return finish();
 }

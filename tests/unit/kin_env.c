@@ -9,6 +9,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/arch/x86_64/paging.h"
+#include "kernel/fs/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/counts.h"
 #include "kernel/host/host.h"
@@ -346,6 +347,11 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 	[FILE_EPOLL] = &epoll_file_ops,
 	[FILE_PATH] = &path_file_ops,
 };
+
+bool dev_waitable(const struct file *f)
+{
+	return false;
+}
 
 void locks_close(struct inode *ino, s32 pid)
 {

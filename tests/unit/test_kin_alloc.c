@@ -112,6 +112,29 @@ static void free_memory_goes_back_in_batches(void **state)
 	free(pages);
 }
 
+/* Files and shared memory come to an end first, then everything, the last pages at the very end. */
+static void applications_leave_room(void **state)
+{
+	u64 used = ROOT->pages_used, total = KIN_PAGES - ROOT->first_page;
+	void *p;
+
+	ROOT->pages_used = total - 8192;
+	assert_null(kin_pages_alloc_data(1));
+	assert_null(kin_pages_alloc(1));
+	p = kin_pages_alloc_last(1);
+	assert_non_null(p);
+	kin_pages_free(p, 1);
+	ROOT->pages_used = total - 8192 - 2;
+	assert_null(kin_pages_alloc_data(1));
+	p = kin_pages_alloc(1);
+	assert_non_null(p);
+	kin_pages_free(p, 1);
+	ROOT->pages_used = used;
+	p = kin_pages_alloc_data(1);
+	assert_non_null(p);
+	kin_pages_free(p, 1);
+}
+
 static void full_is_null(void **state)
 {
 	assert_null(kin_pages_alloc(KIN_PAGES));
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test(cache_line_sizes_are_aligned),
 		cmocka_unit_test(runs_are_contiguous_and_reused),
 		cmocka_unit_test(free_memory_goes_back_in_batches),
+		cmocka_unit_test(applications_leave_room),
 		cmocka_unit_test(full_is_null),
 		cmocka_unit_test(object_pages_come_and_go),
 		cmocka_unit_test(mapped_object_keeps_its_pages),

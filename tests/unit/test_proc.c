@@ -100,6 +100,9 @@ void timers_release(struct proc *p) {}
 bool proc_shares_vm(struct proc *p) { return false; }
 bool member_lost(struct proc *p) { return false; }
 void vfork_release_parent(struct proc *p) {}
+void pidfd_wake(const struct kin_proc *p) {}
+int pidfd_pid(int fd) { return -EBADF; }
+void sem_undo_exit(struct kin_proc *p) {}
 void thread_wake(struct thread *t) {}
 u64 sched_cpu_ns(void) { return 1000; }
 _Noreturn void sched_leave(struct proc *dead) { abort(); }
