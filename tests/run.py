@@ -165,6 +165,7 @@ def run_case(case, report, deadline):
         report.add(case.name, "failed", "not run: the time for all tests is over", 0)
         return
     outcome, text = "passed", ""
+    programs.begin(case.name)
     try:
         case.check()
     except Skipped as reason:
@@ -223,6 +224,7 @@ def main():
     context = Context(options.build, options.backend or ["process", "kvm"], options.scale)
     try:
         cases = collect(context, options.group)
+        known = [case.name for case in cases]
         if options.only:
             cases = [case for case in cases if re.search(options.only, case.name)]
         context.selected = {case.name for case in cases}
@@ -235,8 +237,7 @@ def main():
         report = Report(options.verbose)
         run_cases(cases, report, options.jobs, options.seconds or GROUPS[options.group][1])
         if options.group == "programs":
-            programs.write_page(report.outcomes, report.texts,
-                                keep=not options.only and not options.backend)
+            programs.write_page(context.build, report.outcomes, report.texts, known)
         return report.end()
     finally:
         context.close()

@@ -112,7 +112,12 @@ static s64 change_size(struct inode *ino, u64 size)
 		return err;
 	if (size > current->proc->rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
-	return inode_truncate(ino, size);
+	err = inode_writer_get(ino);
+	if (err)
+		return err;
+	err = inode_truncate(ino, size);
+	inode_writer_put(ino);
+	return err;
 }
 
 static s64 apply(struct inode *ino, const struct change *c)

@@ -37,7 +37,8 @@ enum file_type {
 
 struct file {
 	_Atomic u32 refs;      /* descriptor-table entries, calls in progress, and file_get (kept) */
-	u16 type, reserved;
+	u16 type;
+	_Atomic u16 counted;   /* enum file_counted: in inode->writers; kernel/fs/map.c */
 	u32 magic;
 	_Atomic u32 kept;      /* references taken by file_get */
 	_Atomic u32 flags;     /* O_ACCMODE and status flags */

@@ -101,6 +101,12 @@ struct inode {
 	};
 	struct record_lock *locks; /* lock.c: the table's lock protects the list */
 	_Atomic u32 lock_count;
+	/*
+	 * Regular file: descriptions open for writing, or minus those executed; ETXTBSY keeps the two
+	 * apart. A description's share is noted in file->counted after it is added and before it is
+	 * taken off: a death in between leaves it counted.
+	 */
+	_Atomic s32 writers;
 };
 
 /* What all members share, at ROOT_VFS. */
@@ -204,6 +210,10 @@ s64 inode_copy_up(struct inode *ino, bool discard);
 s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);
 s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
 bool inode_data_lock(struct inode *ino);
+/* A writer comes (0 or -ETXTBSY) and goes; the file's own share goes with the file. */
+s64 inode_writer_get(struct inode *ino);
+void inode_writer_put(struct inode *ino);
+enum file_counted { FILE_NOT_COUNTED, FILE_WRITES, FILE_EXECUTES };
 s64 file_stat(struct file *f, struct kstat *st);
 /* release: locks of the description, the inode; may be repeated */
 void file_drop_inode(struct file *f);

@@ -56,6 +56,40 @@ struct lock_table {
 	struct kin_queue queues[QUEUES];
 };
 
+/*
+ * The forward pointers of all and waits are the truth; the rest is made anew from them. A lock is
+ * linked there first and unlinked there last, so one that the dead was about to take or to drop is
+ * held, and its burial drops it. The counts go up before anything and down after: whoever finds 0
+ * without the lock has nothing to drop.
+ */
+static bool table_recover(void *arg)
+{
+	struct lock_table *t = arg;
+	struct record_lock **l;
+	struct lock_wait **w;
+	u32 count = 0;
+
+	for (l = &t->all.lh_first; *l; l = &(*l)->all.le_next) {
+		(*l)->all.le_prev = l;
+		(*l)->inode->locks = NULL;
+		(*l)->inode->lock_count = 0;
+	}
+	for (l = &t->all.lh_first; *l; l = &(*l)->all.le_next, count++) {
+		(*l)->next = (*l)->inode->locks;
+		(*l)->inode->locks = *l;
+		(*l)->inode->lock_count++;
+	}
+	for (w = &t->waits.lh_first; *w; w = &(*w)->link.le_next, count++)
+		(*w)->link.le_prev = w;
+	t->count = count;
+	return true;
+}
+
+static void table_lock(struct lock_table *t)
+{
+	kin_lock_recover(&t->lock, table_recover, t);
+}
+
 /* NULL: nobody has ever locked anything, or kin is full. */
 static struct lock_table *table(bool create)
 {
@@ -110,6 +144,7 @@ static void unlink_lock(struct lock_table *t, struct record_lock *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+	atomic_signal_fence(memory_order_seq_cst);
 	LIST_REMOVE(l, all);
 	l->inode->lock_count--;
 	t->count--;
@@ -119,11 +154,14 @@ static void unlink_lock(struct lock_table *t, struct record_lock *l)
 static void link_lock(struct lock_table *t, struct record_lock *l, const struct record_lock *value)
 {
 	*l = *value;
-	l->next = l->inode->locks;
-	l->inode->locks = l;
-	LIST_INSERT_HEAD(&t->all, l, all);
 	l->inode->lock_count++;
 	t->count++;
+	l->all.le_next = LIST_FIRST(&t->all);
+	atomic_signal_fence(memory_order_seq_cst); /* complete before all shows it */
+	LIST_INSERT_HEAD(&t->all, l, all);
+	atomic_signal_fence(memory_order_seq_cst);
+	l->next = l->inode->locks;
+	l->inode->locks = l;
 }
 
 /*
@@ -224,13 +262,13 @@ static bool deadlock(struct lock_table *t, const struct record_lock *want)
 
 static void wait_begin(struct lock_table *t, struct lock_wait *w)
 {
-	LIST_INSERT_HEAD(&t->waits, w, link);
 	t->count++;
+	LIST_INSERT_HEAD(&t->waits, w, link);
 }
 
 static void wait_end(struct lock_table *t, struct lock_wait *w)
 {
-	kin_lock(&t->lock);
+	table_lock(t);
 	LIST_REMOVE(w, link);
 	t->count--;
 	kin_unlock(&t->lock);
@@ -243,7 +281,7 @@ static s64 try_set(struct lock_table *t, const struct record_lock *want, struct 
 {
 	s64 err = 0;
 
-	kin_lock(&t->lock);
+	table_lock(t);
 	if (want->type == F_UNLCK || !find_conflict(want))
 		set_range(t, want, s);
 	else if (wait && want->kind == KIND_POSIX && deadlock(t, want))
@@ -332,7 +370,7 @@ static s64 get_lock(struct file *f, struct flock *fl, const struct record_lock *
 	struct record_lock *l = NULL;
 
 	if (t) {
-		kin_lock(&t->lock);
+		table_lock(t);
 		l = find_conflict(want);
 		if (l) {
 			fl->l_type = l->type;
@@ -440,7 +478,7 @@ static void release(struct inode *ino, s32 pid, struct file *f)
 
 	if (!t || !t->count)
 		return;
-	kin_lock(&t->lock);
+	table_lock(t);
 	for (l = LIST_FIRST(&t->all); l; l = next) {
 		next = LIST_NEXT(l, all);
 		bool mine = f     ? l->kind != KIND_POSIX && l->file == f
@@ -483,7 +521,7 @@ void locks_release_process(s32 pid)
 	if (!t || !t->count)
 		return;
 	release(NULL, pid, NULL);
-	kin_lock(&t->lock);
+	table_lock(t);
 	for (w = LIST_FIRST(&t->waits); w; w = next) {
 		next = LIST_NEXT(w, link);
 		if (w->want.pid != pid)

@@ -32,6 +32,47 @@ s64 file_may_exec(struct file *f)
 	return access_inode(f->inode, MAY_EXEC);
 }
 
+s64 inode_writer_get(struct inode *ino)
+{
+	s32 n = atomic_load(&ino->writers);
+
+	do {
+		if (n < 0)
+			return -ETXTBSY;
+	} while (!atomic_compare_exchange_weak(&ino->writers, &n, n + 1));
+	return 0;
+}
+
+void inode_writer_put(struct inode *ino)
+{
+	atomic_fetch_sub(&ino->writers, 1);
+}
+
+s64 file_deny_write(struct file *f)
+{
+	struct inode *ino = regular(f);
+	s32 n;
+
+	if (!ino)
+		return -EACCES;
+	n = atomic_load(&ino->writers);
+	do {
+		if (n > 0)
+			return -ETXTBSY;
+	} while (!atomic_compare_exchange_weak(&ino->writers, &n, n - 1));
+	atomic_store(&f->counted, FILE_EXECUTES);
+	return 0;
+}
+
+void file_allow_write(struct file *f)
+{
+	switch (atomic_exchange(&f->counted, FILE_NOT_COUNTED)) {
+	case FILE_EXECUTES: atomic_fetch_add(&f->inode->writers, 1); break;
+	case FILE_WRITES: inode_writer_put(f->inode); break;
+	default: break;
+	}
+}
+
 s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 {
 	struct inode *ino = regular(f);

@@ -24,6 +24,7 @@ void file_drop_inode(struct file *f)
 	struct inode *ino = f->inode;
 
 	locks_release_file(f);
+	file_allow_write(f); /* its share, of either kind */
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
 	inode_put(ino);
 }
@@ -63,12 +64,10 @@ static s64 new_file(struct inode *ino, enum file_type type, const char *path, u3
 	return 0;
 }
 
-static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)
+static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file **out)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 
-	if (ino->fs == FS_PROC)
-		return new_file(ino, FILE_PROC, path, flags, out);
 	if (flags & O_TRUNC) {
 		s64 err = inode_truncate(ino, 0);
 		if (err)
@@ -81,6 +80,26 @@ static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct f
 			return err;
 	}
 	return new_file(ino, FILE_INODE, path, flags, out);
+}
+
+static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)
+{
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	s64 err;
+
+	if (ino->fs == FS_PROC)
+		return new_file(ino, FILE_PROC, path, flags, out);
+	if (!writes && !(flags & O_TRUNC))
+		return open_data(ino, path, flags, out);
+	err = inode_writer_get(ino);
+	if (err)
+		return err;
+	err = open_data(ino, path, flags, out);
+	if (!err && writes)
+		atomic_store(&(*out)->counted, FILE_WRITES);
+	else
+		inode_writer_put(ino);
+	return err;
 }
 
 static s64 may_open(struct inode *ino, u32 flags)
@@ -181,7 +200,7 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 		ino->dev = dir->dev;
 	if (!(flags & O_EXCL))
 		ino->flags |= INODE_TMPFILE;
-	err = new_file(ino, FILE_INODE, walk_text(w), flags, out);
+	err = open_regular(ino, walk_text(w), flags & ~(u32)O_TRUNC, out);
 	inode_put(ino);
 	return err;
 }

@@ -62,6 +62,9 @@ s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);
 s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos);
 /* 0, -EACCES: regular file with an x bit for the caller */
 s64 file_may_exec(struct file *f);
+/* Nobody may open it for writing until file_allow_write or the file's end. 0 or -ETXTBSY. */
+s64 file_deny_write(struct file *f);
+void file_allow_write(struct file *f);
 /*
  * Map file pages privately at [va, +len) (host file: shared with the host's page cache; tmpfs:
  * copied).

@@ -39,6 +39,8 @@ static s64 open_program(const char *path, struct file **out)
 	if (err)
 		return err;
 	err = file_may_exec(*out);
+	if (!err)
+		err = file_deny_write(*out);
 	if (err) {
 		file_put(*out);
 		*out = NULL;
@@ -197,8 +199,11 @@ s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block
 	return err;
 }
 
+/* The program stays unwritable while it is mapped, its dynamic linker does not: as on Linux. */
 void exec_image_close(struct exec_image *image)
 {
+	if (image->interp.file)
+		file_allow_write(image->interp.file);
 	elf_file_close(&image->program);
 	elf_file_close(&image->interp);
 	kfree(image->path);

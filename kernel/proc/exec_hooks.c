@@ -57,7 +57,7 @@ void proc_exec_commit(const char *comm)
 	timers_exec(p);
 	proc_set_comm(comm);
 	p->dumpable = 1;
-	p->keepcaps = 0;
+	caps_exec(p);
 	atomic_fetch_or(&kp->flags, KP_EXECED);
 	atomic_fetch_and(&kp->flags, ~(u32)KP_VFORK);
 	atomic_fetch_add(&KIN->stats.execs, 1);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who a process is: numbers of process, parent and thread; user and group ids; capabilities. Root
- * of the family has all capabilities inside it and none on the host. Ids are in kin (senders of
- * signals check them), supplementary groups are private.
+ * Who a process is: numbers of process, parent and thread; user and group ids. Ids are in kin
+ * (senders of signals check them), supplementary groups are private.
  */
 #include <asm/errno.h>
-#include <linux/capability.h>
 
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
@@ -229,75 +227,5 @@ s64 sys_setgroups(u64 size, u64 list)
 		return -EFAULT;
 	memcpy(p->groups, groups, size * sizeof(u32));
 	p->ngroups = (u32)size;
-	return 0;
-}
-
-/* ---- capabilities */
-
-/* 32-bit words of capabilities in this version of the interface, 0 if it is unknown. */
-static u32 capability_words(u32 version)
-{
-	switch (version) {
-	case _LINUX_CAPABILITY_VERSION_1: return _LINUX_CAPABILITY_U32S_1;
-	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3: return _LINUX_CAPABILITY_U32S_3;
-	default: return 0;
-	}
-}
-
-/* 0 and the header; unknown versions are answered with the preferred one. */
-static s64 capability_header(struct __user_cap_header_struct *h, u64 header)
-{
-	if (copy_in(h, (void *)header, sizeof(*h)))
-		return -EFAULT;
-	if (capability_words(h->version))
-		return h->pid < 0 ? -EINVAL : 0;
-	h->version = _LINUX_CAPABILITY_VERSION_3;
-	if (copy_out((void *)header, &h->version, sizeof(h->version)))
-		return -EFAULT;
-	return -EINVAL;
-}
-
-s64 sys_capget(u64 header, u64 data)
-{
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {{0}};
-	struct __user_cap_header_struct h;
-	struct kin_proc *p = current->proc->kp;
-	s64 err = capability_header(&h, header);
-	u32 euid;
-
-	if (err)
-		return err == -EINVAL && !data ? 0 : err;
-	if (!data)
-		return 0;
-	tree_lock();
-	if (h.pid)
-		p = proc_find(h.pid);
-	euid = p ? p->euid : KEEP;
-	tree_unlock();
-	if (!p)
-		return -ESRCH;
-	if (euid == 0) {
-		d[0].effective = d[0].permitted = ~0u;
-		d[1].effective = d[1].permitted = (1u << (CAP_LAST_CAP - 31)) - 1;
-	}
-	return copy_out((void *)data, d, capability_words(h.version) * sizeof(d[0]));
-}
-
-/* Dropping is accepted without effect: nothing in a family is guarded by a capability alone. */
-s64 sys_capset(u64 header, u64 data)
-{
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {{0}};
-	struct __user_cap_header_struct h;
-	s64 err = capability_header(&h, header);
-
-	if (err)
-		return err;
-	if (h.pid && h.pid != current->proc->kp->pid)
-		return -EPERM;
-	if (copy_in(d, (void *)data, capability_words(h.version) * sizeof(d[0])))
-		return -EFAULT;
-	if (!privileged() && (d[0].permitted | d[1].permitted | d[0].effective | d[1].effective))
-		return -EPERM;
 	return 0;
 }

@@ -89,6 +89,7 @@ struct proc {
 	u32 group_exit;              /* exit_group in progress: every thread leaves */
 	u32 exit_status;             /* wait status */
 	u32 dumpable, no_new_privs, personality, keepcaps;
+	u64 caps_permitted, caps_effective, caps_inheritable; /* caps.c */
 	u32 ngroups, groups[GROUPS_MAX];
 };
 

@@ -28,6 +28,7 @@ struct proc *proc_create(struct kin_proc *kp)
 		return NULL;
 	p->kp = kp;
 	p->dumpable = 1;
+	caps_reset(p);
 	LIST_INIT(&p->threads);
 	LIST_INSERT_HEAD(&member_procs, p, link);
 	return p;
@@ -134,6 +135,9 @@ static struct proc *share_proc(struct kin_proc *kp, const struct clone_request *
 	p->no_new_privs = parent->no_new_privs;
 	p->personality = parent->personality;
 	p->keepcaps = parent->keepcaps;
+	p->caps_permitted = parent->caps_permitted;
+	p->caps_effective = parent->caps_effective;
+	p->caps_inheritable = parent->caps_inheritable;
 	p->ngroups = parent->ngroups;
 	memcpy(p->groups, parent->groups, sizeof(p->groups));
 	timers_fork_child(p);

@@ -219,12 +219,14 @@ static void event_loop(struct supervisor *s)
 	while (!s->ended) {
 		if (poll(fds, ARRAY_SIZE(fds), next_timeout_ms(s)) < 0 && errno != EINTR)
 			break;
-		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) == sizeof(count))
-			members_mailbox(s);
+		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) < 0)
+			count = 0; /* the bits say it all */
 		while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
 			take_signal(s, info.ssi_signo);
 		look_at_kin(s);
 		members_reap(s);
+		/* After reaping: a member that died between setting its bit and telling us is among them. */
+		members_mailbox(s);
 		look_at_kin(s);
 		members_retry_unclaimed(s);
 		inbox_check(s);

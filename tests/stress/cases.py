@@ -2,11 +2,11 @@
 """Deaths and races: random kills with kill -9 from the host, and thousands of wake-ups.
 `make test` runs a short part of them.
 
-Kills: a family runs a shell pipeline or a storm of forks, execs, pipes, files, signals and stops
-(storm.c). At random moments one monitor, a parent and its child together (by the family's own
-parentage, read from kin), several at once, or the supervisor are killed. A family whose first
-process was not hit has to go on to its end, or to end with one clear message, in a bounded time;
-nobody may be left over and no file of the host may change.
+Kills: a family runs a shell pipeline or a storm of forks, execs, pipes, files, signals, stops
+and locks (storm.c). At random moments one monitor, a parent and its child together (by the family's own
+parentage, read from kin), several at once, twenty one after the other, or the supervisor are
+killed. A family whose first process was not hit has to go on to its end, or to end with one clear
+message, in a bounded time; nobody may be left over and no file of the host may change.
 
 MITOS_KILLS is the number of rounds for each backend, MITOS_SEED repeats a run, MITOS_LOAD names
 the one thing that the families do (pipeline, all, or a worker of storm.c).
@@ -34,7 +34,7 @@ STORM_MS = 500
 PIPELINE = ("echo ready; n=0; while [ $n -lt 3 ]; do busybox seq 1 30000 | busybox sort -n | "
             "busybox tr 1 2 | (busybox md5sum; busybox true) | busybox cat; "
             "n=$((n + 1)); done; echo end")
-STORMS = ("forks", "execs", "pipes", "files", "signals", "stops")
+STORMS = ("forks", "execs", "pipes", "files", "signals", "stops", "locks")
 WAKEUPS = {"pipes": 4000, "polls": 2000, "futexes": 4000, "waits": 1000, "suspends": 1000,
            "signals": 3000, "stops": 1000, "execs": 300, "crowd": 1000}
 SYSTEM_FAILED, KILLED = 111, 137
@@ -100,7 +100,7 @@ def give_up(family, reason, look=""):
 def victims(kind, living, chance):
     """Whom to kill: most often not PID 1, so that the family has to go on."""
     others = [row for row in living if row[1] != 1]
-    if not others or chance.random() < 0.08:
+    if not others or chance.random() < (0.005 if kind == "rain" else 0.08):
         return living[:1]
     if kind == "pair":
         by_pid = {row[1]: row for row in others}
@@ -159,12 +159,14 @@ def verdict(status, first, output, errors):
 
 
 def one_round(context, backend, chance, started, files):
-    kind = chance.choice(["one"] * 4 + ["pair"] * 4 + ["several"] * 3 + ["supervisor"])
+    kind = chance.choice(["one"] * 3 + ["pair"] * 4 + ["several"] * 2 + ["rain"] * 3
+                         + ["supervisor"])
     load = os.environ.get("MITOS_LOAD") or chance.choice(["pipeline"] * 2 + ["all"] * 2 + [*STORMS])
     storm = [context.build / "tests" / "stress" / "storm", STORM_MS, files.path]
     program = (["/bin/busybox", "sh", "-c", PIPELINE] if load == "pipeline" else
                [*storm, *(chance.sample(STORMS, len(STORMS)) if load == "all" else [load])])
-    moments = [chance.random() * 0.25 for _ in range(chance.randrange(1, 5))]
+    moments = ([chance.random() * 0.03 for _ in range(20)] if kind == "rain" else
+               [chance.random() * 0.25 for _ in range(chance.randrange(1, 5))])
     family, hits, first = started(context, backend, program), 0, False
     try:
         ready, _, _ = select.select([family.process.stdout], [], [], SECONDS)

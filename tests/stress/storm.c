@@ -167,6 +167,23 @@ static void work_files(void)
 	}
 }
 
+/* All workers want the same bytes: the death of a holder has to let the others have them. */
+static void work_locks(void)
+{
+	int fd = open("/tmp/locked", O_CREAT | O_RDWR, 0600);
+
+	while (time_left()) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10};
+
+		lock.l_start = serial++ % 20;
+		if (fcntl(fd, F_SETLKW, &lock) < 0)
+			die("F_SETLKW");
+		lock.l_type = F_UNLCK;
+		if (fcntl(fd, F_SETLK, &lock) < 0)
+			die("F_SETLK");
+	}
+}
+
 static volatile sig_atomic_t pinged, child_gone;
 
 static void take(int number)
@@ -249,6 +266,7 @@ static const struct kind {
 } kinds[] = {
 	{"forks", work_forks}, {"execs", work_execs},     {"pipes", work_pipes},
 	{"files", work_files}, {"signals", work_signals}, {"stops", work_stops},
+	{"locks", work_locks},
 };
 
 static pid_t worker_start(const char *name)

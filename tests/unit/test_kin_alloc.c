@@ -282,6 +282,40 @@ static void orphan_is_recovered(void **state)
 	kin_free(c, sizeof(*c));
 }
 
+/* Dies with everything redundant about a class of objects wrong. */
+static void die_in_slab(void *arg)
+{
+	struct slab_class *c = arg;
+
+	kin_lock(&c->lock);
+	c->partial = NULL;
+	c->empty = 77;
+	_exit(0);
+}
+
+static void slabs_are_rebuilt(void **state)
+{
+	void *p[200];
+	u32 member;
+	u64 before, class = 0;
+
+	while (ROOT->classes[class].size != 320)
+		class++;
+	for (u32 i = 0; i < 200; i++)
+		p[i] = kin_alloc(320);
+	for (u32 i = 0; i < 200; i += 2)
+		kin_free(p[i], 320);
+	int pid = env_fork(die_in_slab, &ROOT->classes[class], &member);
+	env_reap(pid, member, false);
+	before = env_pages();
+	for (u32 i = 0; i < 200; i += 2)
+		p[i] = kin_alloc(320); /* the free ones are found again */
+	assert_int_equal(env_pages(), before);
+	for (u32 i = 0; i < 200; i++)
+		kin_free(p[i], 320);
+	assert_true(env_pages() < before);
+}
+
 /* Takes and gives memory until it is killed; nothing of it may be seen by two. */
 static void churn(void *arg)
 {
@@ -359,6 +393,7 @@ int main(void)
 		cmocka_unit_test(reserved_object_is_one_run),
 		cmocka_unit_test(lock_excludes),
 		cmocka_unit_test(orphan_is_recovered),
+		cmocka_unit_test(slabs_are_rebuilt),
 		cmocka_unit_test(members_share_the_allocator),
 		cmocka_unit_test(killed_members_leave_it_whole),
 	};

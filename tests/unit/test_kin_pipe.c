@@ -368,6 +368,71 @@ static void reader_killed_asleep(void **state)
 	sys_close(up[1]);
 }
 
+/* ---- queues and the dead */
+
+struct meeting {
+	struct kin_queue queue;
+	_Atomic u32 waiting, open;
+};
+
+static void meeting_wait(void *arg)
+{
+	struct meeting *m = arg;
+	struct kin_waiter *w = waiter_get();
+
+	queue_add(&m->queue, w);
+	atomic_fetch_add(&m->waiting, 1);
+	while (!atomic_load(&m->open))
+		thread_sleep(HYP_NO_DEADLINE, false);
+	queue_remove(w);
+	waiter_put(w);
+}
+
+/* Between the mark and the ring, which is the worst moment. */
+static void die_waking(void *arg)
+{
+	struct meeting *m = arg;
+
+	atomic_store(&m->open, 1);
+	queue_lock(&m->queue);
+	waiter_mark(TAILQ_FIRST(&m->queue.head));
+	kin_unlock(&m->queue.lock);
+	kin_host_die(0, NULL);
+}
+
+static void die_linking(void *arg)
+{
+	struct meeting *m = arg;
+	struct kin_waiter *w = waiter_get();
+
+	queue_lock(&m->queue);
+	queue_link(&m->queue, w);
+	m->queue.head.tqh_last = NULL;
+	w->link.tqe_prev = &w->link.tqe_next;
+	atomic_store(&m->queue.count, 55);
+	kin_host_die(0, NULL);
+}
+
+static void waker_dies(void **state)
+{
+	struct meeting *m = kin_alloc(sizeof(*m));
+	u32 sleeper_member, member;
+
+	queue_init(&m->queue);
+	int sleeper = env_fork(meeting_wait, m, &sleeper_member);
+	while (!m->waiting)
+		kin_host_pause_us(100);
+	kin_host_pause_us(2000);
+	int pid = env_fork(die_linking, m, &member);
+	env_reap(pid, member, false);
+	assert_int_equal(m->queue.count, 1);
+	pid = env_fork(die_waking, m, &member);
+	env_reap(pid, member, false);
+	assert_int_equal(env_reap(sleeper, sleeper_member, false), 0);
+	assert_int_equal(m->queue.count, 0);
+	kin_free(m, sizeof(*m));
+}
+
 /* ---- FIFOs */
 
 static void fifo_writer(void *arg)
@@ -558,6 +623,7 @@ int main(void)
 		cmocka_unit_test(ping_pong),
 		cmocka_unit_test(killed_ends),
 		cmocka_unit_test(reader_killed_asleep),
+		cmocka_unit_test(waker_dies),
 		cmocka_unit_test(fifos),
 		cmocka_unit_test(epolls),
 		cmocka_unit_test(futexes_between_members),
