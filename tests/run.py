@@ -34,7 +34,8 @@ from harness.cases import Case, Context, Failed, Skipped, stderr_tail
 
 # Group: the folders whose cases it consists of, and the seconds it may take altogether.
 GROUPS = {
-    "quick": (["tree", "unit", "guest", "integration", "security", "stress", "programs", "svm"], 840),
+    "quick": (["tree", "unit", "guest", "integration",
+               "security", "stress", "programs", "svm"], 840),
     "svm": (["svm"], 3600),
     "stress": (["stress"], 1800),
     "programs": (["programs"], 3600),

@@ -4,6 +4,7 @@
  * (senders of signals check them), supplementary groups are private.
  */
 #include <asm/errno.h>
+#include <linux/capability.h>
 
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
@@ -40,25 +41,26 @@ s64 sys_set_tid_address(u64 addr)
 
 struct ids {
 	u32 *real, *effective, *saved;
+	u32 capability; /* lets change them at will */
 };
 
 static struct ids user_ids(void)
 {
 	struct kin_proc *p = current->proc->kp;
 
-	return (struct ids){&p->uid, &p->euid, &p->suid};
+	return (struct ids){&p->uid, &p->euid, &p->suid, CAP_SETUID};
 }
 
 static struct ids group_ids(void)
 {
 	struct kin_proc *p = current->proc->kp;
 
-	return (struct ids){&p->gid, &p->egid, &p->sgid};
+	return (struct ids){&p->gid, &p->egid, &p->sgid, CAP_SETGID};
 }
 
-static bool privileged(void)
+static bool privileged(u32 capability)
 {
-	return current->proc->kp->euid == 0;
+	return current->proc->caps_effective >> capability & 1;
 }
 
 static bool is_one_of(struct ids i, u32 id)
@@ -70,7 +72,7 @@ static s64 set_res(struct ids i, u32 real, u32 effective, u32 saved)
 {
 	u32 wanted[] = {real, effective, saved};
 
-	for (u32 n = 0; n < ARRAY_SIZE(wanted) && !privileged(); n++)
+	for (u32 n = 0; n < ARRAY_SIZE(wanted) && !privileged(i.capability); n++)
 		if (wanted[n] != KEEP && !is_one_of(i, wanted[n]))
 			return -EPERM;
 	if (real != KEEP)
@@ -86,7 +88,7 @@ static s64 set_re(struct ids i, u32 real, u32 effective)
 {
 	u32 old_real = *i.real;
 
-	if (!privileged()) {
+	if (!privileged(i.capability)) {
 		if (real != KEEP && real != *i.real && real != *i.effective)
 			return -EPERM;
 		if (effective != KEEP && !is_one_of(i, effective))
@@ -105,7 +107,7 @@ static s64 set_one(struct ids i, u32 id)
 {
 	if (id == KEEP)
 		return -EINVAL;
-	if (privileged()) {
+	if (privileged(i.capability)) {
 		*i.real = *i.saved = id;
 	} else if (id != *i.real && id != *i.saved) {
 		return -EPERM;
@@ -143,13 +145,25 @@ s64 sys_getegid(void)
 	return current->proc->kp->egid;
 }
 
+#define OLD_IDS                                                                                    \
+	{current->proc->kp->uid, current->proc->kp->euid, current->proc->kp->suid}
+
+static s64 users_changed(const u32 *old, s64 err)
+{
+	if (!err)
+		caps_uid_changed(current->proc, old[0], old[1], old[2]);
+	return err;
+}
+
 /*
  * Group ids first ask for privilege by the effective user id, so the order of setgid and setuid
  * matters as on Linux.
  */
 s64 sys_setuid(u64 id)
 {
-	return set_one(user_ids(), (u32)id);
+	u32 old[] = OLD_IDS;
+
+	return users_changed(old, set_one(user_ids(), (u32)id));
 }
 
 s64 sys_setgid(u64 id)
@@ -159,7 +173,9 @@ s64 sys_setgid(u64 id)
 
 s64 sys_setreuid(u64 real, u64 effective)
 {
-	return set_re(user_ids(), (u32)real, (u32)effective);
+	u32 old[] = OLD_IDS;
+
+	return users_changed(old, set_re(user_ids(), (u32)real, (u32)effective));
 }
 
 s64 sys_setregid(u64 real, u64 effective)
@@ -169,7 +185,9 @@ s64 sys_setregid(u64 real, u64 effective)
 
 s64 sys_setresuid(u64 real, u64 effective, u64 saved)
 {
-	return set_res(user_ids(), (u32)real, (u32)effective, (u32)saved);
+	u32 old[] = OLD_IDS;
+
+	return users_changed(old, set_res(user_ids(), (u32)real, (u32)effective, (u32)saved));
 }
 
 s64 sys_setresgid(u64 real, u64 effective, u64 saved)
@@ -219,7 +237,7 @@ s64 sys_setgroups(u64 size, u64 list)
 	struct proc *p = current->proc;
 	u32 groups[GROUPS_MAX];
 
-	if (!privileged())
+	if (!privileged(CAP_SETGID))
 		return -EPERM;
 	if (size > GROUPS_MAX)
 		return -EINVAL;

@@ -225,7 +225,7 @@ static void event_loop(struct supervisor *s)
 			take_signal(s, info.ssi_signo);
 		look_at_kin(s);
 		members_reap(s);
-		/* After reaping: a member that died between setting its bit and telling us is among them. */
+		/* After reaping: a member may have died between setting its bit and telling us. */
 		members_mailbox(s);
 		look_at_kin(s);
 		members_retry_unclaimed(s);

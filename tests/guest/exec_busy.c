@@ -9,7 +9,8 @@
 static void copy_self(const char *name)
 {
 	char block[65536];
-	int from = open("/proc/self/exe", O_RDONLY), to = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	int from = open("/proc/self/exe", O_RDONLY);
+	int to = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0755);
 	ssize_t n;
 
 	if (from < 0 || to < 0)

@@ -11,7 +11,8 @@
 
 static __thread long local = 41;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+/* Two: all thousand are woken once, not each time that one of them arrives. */
+static pthread_cond_t gone = PTHREAD_COND_INITIALIZER, came = PTHREAD_COND_INITIALIZER;
 static long sum, arrived;
 static bool go;
 
@@ -27,9 +28,9 @@ static void *meet(void *argument)
 	local = (long)argument;
 	pthread_mutex_lock(&mutex);
 	arrived++;
-	pthread_cond_broadcast(&changed);
+	pthread_cond_signal(&came);
 	while (!go)
-		pthread_cond_wait(&changed, &mutex);
+		pthread_cond_wait(&gone, &mutex);
 	sum += local;
 	pthread_mutex_unlock(&mutex);
 	return (void *)(local * 2);
@@ -50,9 +51,9 @@ static void all_at_once(void)
 	say("alive at once: %d", made);
 	pthread_mutex_lock(&mutex);
 	while (arrived < made)
-		pthread_cond_wait(&changed, &mutex);
+		pthread_cond_wait(&came, &mutex);
 	go = true;
-	pthread_cond_broadcast(&changed);
+	pthread_cond_broadcast(&gone);
 	pthread_mutex_unlock(&mutex);
 	for (int i = 0; i < made; i++) {
 		void *value;

@@ -3,10 +3,11 @@
 `make test` runs a short part of them.
 
 Kills: a family runs a shell pipeline or a storm of forks, execs, pipes, files, signals, stops
-and locks (storm.c). At random moments one monitor, a parent and its child together (by the family's own
-parentage, read from kin), several at once, twenty one after the other, or the supervisor are
-killed. A family whose first process was not hit has to go on to its end, or to end with one clear
-message, in a bounded time; nobody may be left over and no file of the host may change.
+and locks (storm.c). At random moments one monitor, a parent and its child together (by the
+family's own parentage, read from kin), several at once, twenty one after the other, or the
+supervisor are killed. A family whose first process was not hit has to go on to its end, or to end
+with one clear message, in a bounded time; nobody may be left over and no file of the host may
+change.
 
 MITOS_KILLS is the number of rounds for each backend, MITOS_SEED repeats a run, MITOS_LOAD names
 the one thing that the families do (pipeline, all, or a worker of storm.c).

@@ -5,7 +5,7 @@
 # quick
 set -e
 for i in 0 1 2 3; do
-	printf 'int f%d(int a);\nint f%d(int a)\n{\n\treturn a * %d + %d;\n}\n' $i $i $((i + 2)) $i > f$i.c
+	printf 'int f%d(int a)\n{\n\treturn a * %d + %d;\n}\n' $i $((i + 2)) $i > f$i.c
 done
 cat > main.c <<'END'
 #include <stdio.h>

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * splice(2): between a pipe and a regular file, a device or another pipe. The bytes go through a
+ * scratch mapping of the process. What is taken from a pipe cannot be put back, so the receiver
+ * has to have room before anything is taken: a pipe's room is waited for first, and other kinds
+ * of receivers, whose writes may stop half-way, are refused as Linux refuses what it cannot splice
+ * (callers then use read and write).
+ */
+#include <asm/errno.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/uio.h>
+
+#include "kernel/fs/inode.h"
+#include "kernel/kin/pipe.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+#include "kernel/syscall/syscall.h"
+
+#define SPLICE_FLAGS 15u   /* MOVE, NONBLOCK, MORE, GIFT */
+#define SPLICE_NONBLOCK 2u
+#define PIECE (64u << 10)
+
+struct end {
+	struct file *file;
+	s64 pos;
+	u64 pos_addr; /* of the application's offset, or 0 */
+};
+
+static bool is_pipe(const struct file *f)
+{
+	return f->type == FILE_PIPE;
+}
+
+static bool nonblocking(struct file *f, u32 flags)
+{
+	return (flags & SPLICE_NONBLOCK) || (f->flags & O_NONBLOCK);
+}
+
+/* Bytes that the pipe takes without blocking, at least one; all if nobody reads: EPIPE then. */
+static s64 room_wait(struct file *f, bool nonblock)
+{
+	struct pipe *p = f->pipe;
+	struct kin_waiter *w = waiter_get();
+	s64 err = 0;
+	u64 used;
+
+	queue_add(&p->writable, w);
+	while (!err && !pipe_poll(p, PIPE_WRITES, true)) {
+		err = nonblock ? -EAGAIN : 0;
+		if (!err && thread_sleep(HYP_NO_DEADLINE, true))
+			err = -ERESTARTSYS;
+	}
+	queue_remove(w);
+	waiter_put(w);
+	used = pipe_bytes(p);
+	return err ? err : (s64)MAX(1ul, atomic_load(&p->size) - MIN(used, atomic_load(&p->size)));
+}
+
+/* The scratch's n bytes; a pipe blocks if others have used the room meanwhile. */
+static s64 put(struct end *to, u64 scratch, size_t n)
+{
+	struct iovec iov = {(void *)scratch, n};
+	size_t done = 0;
+
+	if (is_pipe(to->file))
+		return pipe_writev(to->file->pipe, &iov, 1, false);
+	while (done < n) {
+		s64 m = file_ops[to->file->type]->write(to->file, (void *)(scratch + done), n - done,
+			&to->pos);
+		if (m <= 0)
+			return done ? (s64)done : m;
+		done += (size_t)m;
+	}
+	return (s64)done;
+}
+
+static s64 move(struct end *from, struct end *to, u64 scratch, size_t len, u32 flags)
+{
+	struct iovec iov = {(void *)scratch, 0};
+	s64 n, room = PIECE, at = from->pos;
+
+	if (is_pipe(to->file))
+		room = room_wait(to->file, nonblocking(to->file, flags));
+	if (room < 0)
+		return room;
+	iov.iov_len = MIN(len, MIN((size_t)room, (size_t)PIECE));
+	if (is_pipe(from->file))
+		n = pipe_readv(from->file->pipe, &iov, 1, nonblocking(from->file, flags));
+	else
+		n = file_ops[from->file->type]->read(from->file, iov.iov_base, iov.iov_len, &at);
+	if (n <= 0)
+		return n;
+	n = put(to, scratch, (size_t)n);
+	if (n > 0)
+		from->pos += n;
+	return n;
+}
+
+/* Which position an end uses: none, the application's, or that of the description. */
+static s64 end_open(struct end *e, struct file *f, u64 pos_addr)
+{
+	*e = (struct end){f, 0, pos_addr};
+	if (pos_addr && !file_ops[f->type]->seekable)
+		return -ESPIPE;
+	if (pos_addr && copy_in(&e->pos, (const void *)pos_addr, sizeof(e->pos)))
+		return -EFAULT;
+	if (!pos_addr)
+		e->pos = f->pos;
+	return e->pos < 0 ? -EINVAL : 0;
+}
+
+/* The description's position is not locked meanwhile: a pipe at the other end may sleep. */
+static s64 end_close(struct end *e)
+{
+	if (e->pos_addr)
+		return copy_out((void *)e->pos_addr, &e->pos, sizeof(e->pos)) ? -EFAULT : 0;
+	if (file_ops[e->file->type]->seekable) {
+		kin_lock_recover(&e->file->lock, kin_recover_whole, NULL);
+		e->file->pos = e->pos;
+		kin_unlock(&e->file->lock);
+	}
+	return 0;
+}
+
+static bool can_splice(const struct file *f)
+{
+	return is_pipe(f) || f->type == FILE_DEV || (f->type == FILE_INODE && S_ISREG(f->inode->mode));
+}
+
+static s64 check(struct file *in, struct file *out)
+{
+	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (!(is_pipe(in) || is_pipe(out)) || !can_splice(in) || !can_splice(out))
+		return -EINVAL;
+	if (out->flags & O_APPEND || (is_pipe(in) && is_pipe(out) && in->pipe == out->pipe))
+		return -EINVAL;
+	return 0;
+}
+
+static s64 splice(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t len, u32 flags)
+{
+	struct end from, to;
+	s64 err = check(in, out), scratch;
+
+	if (!err)
+		err = end_open(&from, in, in_pos);
+	if (!err)
+		err = end_open(&to, out, out_pos);
+	if (err || len == 0)
+		return err;
+	scratch = mm_map(current->proc->mm, 0, PIECE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	if (scratch < 0)
+		return -ENOMEM;
+	s64 n = move(&from, &to, (u64)scratch, len, flags);
+	mm_unmap(current->proc->mm, (u64)scratch, PIECE);
+	if (n > 0) {
+		err = end_close(&from);
+		if (!err)
+			err = end_close(&to);
+	}
+	return err ? err : n;
+}
+
+s64 sys_splice(u64 infd, u64 in_pos, u64 outfd, u64 out_pos, u64 len, u64 flags)
+{
+	struct file *in = fd_get((int)infd), *out = fd_get((int)outfd);
+	s64 n = -EBADF;
+
+	if (flags & ~(u64)SPLICE_FLAGS)
+		n = -EINVAL;
+	else if (in && out)
+		n = splice(in, in_pos, out, out_pos, len, (u32)flags);
+	file_put(out);
+	file_put(in);
+	return n;
+}
