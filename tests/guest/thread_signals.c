@@ -3,7 +3,7 @@
  * Signals for one thread go to it, also while another blocks them; signals for the process go to
  * one thread that does not block them, whether that sleeps, computes or waits with sigwait; and no
  * other thread's call is interrupted by them.
- * @test timeout=30 members=2
+ * @test timeout=30 members=3
  */
 #include "guest.h"
 #include <pthread.h>

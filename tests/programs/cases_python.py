@@ -28,7 +28,7 @@ SUITE = {
 
 # Tests and classes that need sockets of the Internet, which families do not have yet.
 LISTENERS = ["test_wait_socket*", "*TestListener*", "test_rapid_restart", "test_closefd",
-             "TestTimeouts"]
+             "TestTimeouts", "*TestPicklingConnections", "*TestRemoteManager"]
 INTERNET = {
     "os": ["TestSendfile"],
     "signal": ["test_invalid_socket", "test_set_wakeup_fd_socket_result"],

@@ -7,6 +7,7 @@
 set -e
 cp -r $SRC/src .
 cd src
+echo '#define DEB_HOST_MULTIARCH "x86_64-linux-gnu"' > lua5.4-deb-multiarch.h
 cat > Makefile.own <<'END'
 OBJECTS := $(sort $(patsubst %.c,%.o,$(filter-out luac.c,$(wildcard *.c))))
 lua: $(OBJECTS)

@@ -31,7 +31,7 @@ gawk 'BEGIN { printf "%5.2f %s %c\n", 3.14159, PROCINFO["uid"], 65 }'
 gawk 'BEGIN { a["x"]; a["b"]; n = asorti(a, s); for (i = 1; i <= n; i++) print s[i] }'
 gawk -i inplace '{ print toupper($0) } NR == 3 { exit }' out; cat out
 gawk 'BEGIN { exit 9 }'; echo "status $?"
-gawk 'BEGIN { print > "/dev/stderr"; print "out" > "/dev/stdout"; 
+gawk 'BEGIN { print > "/dev/stderr"; print "out" > "/dev/stdout";
 	getline < "/nofile"; print ERRNO }'
 mawk 'BEGIN { "echo mawk" | getline; print; print "x" | "cat" }' 2>/dev/null
 echo end
