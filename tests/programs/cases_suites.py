@@ -68,7 +68,8 @@ srcdir=. abs_srcdir=$PWD abs_top_srcdir={tree} AWK=gawk LOCALE_FR=none LOCALE_FR
 CONFIG_HEADER=/dev/null timeout 60 sh ./{test}"""
 
 # Left out: drivers, what only measures time or memory, and TCP.
-LEFT_OUT = {"run-all", "run-minimal", "run-gprof", "op/time_loop.t", "io/socket.t", "big-hole",
+LEFT_OUT = {"run-all", "run-minimal", "run-gprof", "op/time_loop.t", "io/socket.t",
+            "big-hole",
             "long-line-vs-2GiB-read", "init.sh", "init.cfg"}
 GAWK_LETTERS = "abcdefghijklmnoprstuvwxz"
 
