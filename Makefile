@@ -43,6 +43,7 @@ fuzz: build
 
 .PHONY: bench bench-check
 bench: build
+	@tools/deps.sh gnuplot-nox
 	$(PYTHON) bench/run.py
 bench-check: build
 	$(PYTHON) bench/run.py --check
