@@ -232,6 +232,17 @@ class Runner:
         return values
 
 
+def settle(memfree, tries=40):
+    """Waits until what ended before has given its memory back (at most 10 s)."""
+    last = memfree()
+    for _ in range(tries):
+        time.sleep(0.25)
+        now = memfree()
+        if abs(now - last) < 512:
+            return
+        last = now
+
+
 def idle_children(platform, n=1000):
     """Memory (KiB each, fall of MemFree) and time (ms) of the second, warmed-up round."""
 
@@ -247,7 +258,7 @@ def idle_children(platform, n=1000):
     try:
         for _ in range(2):
             p.stdout.readline()
-            time.sleep(0.5)  # let what ended before give its memory back
+            settle(memfree)
             before = memfree()
             p.stdin.write("go\n")
             p.stdin.flush()
@@ -429,7 +440,7 @@ def markdown(data):
     ]
     for r in data["rows"]:
         native = r["values"]["native"]["median"]
-        cells = [r["name"].strip(), r["unit"], f"{native:.4g}"]
+        cells = [r["name"].strip().replace("|", "\\|"), r["unit"], f"{native:.4g}"]
         bars = []
         for p in ("process", "kvm"):
             v = r["values"].get(p)
@@ -476,12 +487,12 @@ def plot(data, scratch, out):
                 for p in ("process", "kvm")
             ]
             f.write('"%s" %g %g\n' % (r["name"].strip(), *v))
+    reference = "1 with lines dt 2 title 'native'"
     script = f"""set terminal svg size 1000,640 font 'sans,11'; set output '{out}'
 set style data histograms; set style fill solid 0.8; set logscale y; set grid y
 set ylabel 'ratio to native (log)'; set xtics rotate by -40; set key top left
-plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', \\
- 1 with lines dt 2 title 'native'"""
-    subprocess.run(["gnuplot", "-e", script], check=True)
+plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', {reference}"""
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
 def check(old, data):
