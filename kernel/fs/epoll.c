@@ -24,7 +24,6 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
 
-#define ANON_INODE_DEV 13
 #define NESTING_MAX 5
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 
@@ -393,21 +392,10 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 	return ready ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static s64 epoll_stat(struct file *f, struct kstat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->dev = ANON_INODE_DEV;
-	st->ino = 1;
-	st->mode = 0600;
-	st->nlink = 1;
-	st->blksize = PAGE_SIZE;
-	return 0;
-}
-
 const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,
-	.stat = epoll_stat,
+	.stat = anon_stat,
 	.release = epoll_release,
 };
 

@@ -20,7 +20,6 @@
 #define EFD_CLOEXEC O_CLOEXEC
 #define EFD_NONBLOCK O_NONBLOCK
 #define EVENTFD_MAX 0xfffffffffffffffeull
-#define ANON_INODE_DEV 13
 
 /* file.priv[0] */
 struct eventfd {
@@ -126,17 +125,6 @@ static u64 eventfd_edges(struct file *f)
 	return atomic_load(&eventfd_of(f)->writes);
 }
 
-static s64 eventfd_stat(struct file *f, struct kstat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->dev = ANON_INODE_DEV;
-	st->ino = 1;
-	st->mode = 0600;
-	st->nlink = 1;
-	st->blksize = PAGE_SIZE;
-	return 0;
-}
-
 static void eventfd_release(struct file *f)
 {
 	struct eventfd *e = eventfd_of(f);
@@ -155,7 +143,7 @@ const struct file_ops eventfd_file_ops = {
 	.write = eventfd_write,
 	.poll = eventfd_poll,
 	.edges = eventfd_edges,
-	.stat = eventfd_stat,
+	.stat = anon_stat,
 	.release = eventfd_release,
 };
 

@@ -17,6 +17,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
@@ -348,4 +349,16 @@ void files_bury(u32 member)
 		kin_pages_free(page, 1);
 		page = next;
 	}
+}
+
+/* What fstat says of files that are in no directory: event descriptors and the like. */
+s64 anon_stat(struct file *f, struct kstat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->dev = ANON_INODE_DEV;
+	st->ino = 1;
+	st->mode = 0600;
+	st->nlink = 1;
+	st->blksize = PAGE_SIZE;
+	return 0;
 }

@@ -87,6 +87,8 @@ struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFIL
 void file_get(struct file *f);
 void file_hold(struct file *f);
 void file_put(struct file *f);
+#define ANON_INODE_DEV 13
+s64 anon_stat(struct file *f, struct kstat *st);
 
 /* Descriptor tables. lock: entries. Order: fdtable lock before a file's lock. */
 struct fd_entry {

@@ -2,7 +2,7 @@
 /*
  * The table of file types: each is a const table of operations in the file that knows the type.
  */
-#include "kernel/fs/file.h"
+#include "kernel/fs/vfs.h"
 
 extern const struct file_ops shm_file_ops, mqueue_file_ops;
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
@@ -26,7 +26,7 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 	[FILE_SIGNALFD] = &signalfd_file_ops,
 	[FILE_TIMERFD] = &timerfd_file_ops,
 	[FILE_PIDFD] = &pidfd_file_ops,
-	[FILE_PATH] = &path_file_ops,
+	[FILE_PATH] = &opath_file_ops,
 	[FILE_SHM] = &shm_file_ops,
 	[FILE_MQUEUE] = &mqueue_file_ops,
 };

@@ -235,7 +235,6 @@ s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, 
 s64 tty_open(struct file **out, u32 flags);      /* /dev/tty */
 s64 terminal_open(struct file **out, u32 flags); /* by its own name */
 u64 terminal_rdev(void);                         /* of the host's terminal; 0: none */
-s64 host_io_reopen(struct file *old, u32 flags, struct file **out);
 /* A file of inode-less kinds opened again through /proc/self/fd. */
 s64 file_reopen(struct file *f, u32 flags, struct file **out);
 void locks_release_inode(struct inode *ino);

@@ -21,7 +21,6 @@
 #include "kernel/syscall/syscall.h"
 
 #define QUEUES 64
-#define ANON_INODE_DEV 13
 
 struct pidfd_shared {
 	struct kin_queue queue[QUEUES];

@@ -23,7 +23,6 @@
 #include "kernel/syscall/syscall.h"
 
 #define QUEUES 64
-#define ANON_INODE_DEV 13
 
 struct signalfd_shared {
 	struct kin_queue queue[QUEUES];
@@ -138,22 +137,11 @@ static u32 signalfd_poll(struct file *f, struct poll_table *pt)
 	return readable(f) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static s64 signalfd_stat(struct file *f, struct kstat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->dev = ANON_INODE_DEV;
-	st->ino = 1;
-	st->mode = 0600;
-	st->nlink = 1;
-	st->blksize = PAGE_SIZE;
-	return 0;
-}
-
 const struct file_ops signalfd_file_ops = {
 	.name = "signalfd",
 	.read = signalfd_read,
 	.poll = signalfd_poll,
-	.stat = signalfd_stat,
+	.stat = anon_stat,
 };
 
 static s64 signalfd_create(sigset mask, u32 flags)

@@ -23,7 +23,6 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
 
-#define ANON_INODE_DEV 13
 
 struct timerfd_state {
 	u64 expiry_ns, interval_ns; /* CLOCK_MONOTONIC; expiry 0: disarmed */
@@ -150,17 +149,6 @@ static u64 timerfd_edges(struct file *f)
 	return (atomic_load(&t->changes) << 32) + expirations(state_get(t), time_mono_ns());
 }
 
-static s64 timerfd_stat(struct file *f, struct kstat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->dev = ANON_INODE_DEV;
-	st->ino = 1;
-	st->mode = 0600;
-	st->nlink = 1;
-	st->blksize = PAGE_SIZE;
-	return 0;
-}
-
 static void timerfd_release(struct file *f)
 {
 	struct timerfd *t = timerfd_of(f);
@@ -177,7 +165,7 @@ const struct file_ops timerfd_file_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.edges = timerfd_edges,
-	.stat = timerfd_stat,
+	.stat = anon_stat,
 	.release = timerfd_release,
 };
 

@@ -48,7 +48,7 @@ struct site {
 
 static struct site sites[SITES_MAX];
 static s16 buckets[BUCKETS]; /* index + 1; 0: empty */
-static u32 sites_used, tails_used;
+static u32 sites_used, sites_live, tails_used;
 static s16 free_list; /* index + 1 */
 static bool first_execution;
 
@@ -87,6 +87,7 @@ static struct site *site_add(u64 rip)
 		return NULL;
 	sites[index - 1] = (struct site){.rip = rip, .next = *bucket, .state = SITE_TRAPS};
 	*bucket = index;
+	sites_live++;
 	return &sites[index - 1];
 }
 
@@ -252,6 +253,14 @@ void redirect_site(u64 rip)
 		s->state = SITE_DIRECT;
 }
 
+/* exec: nothing refers to a stub or a tail any more. */
+static void forget_all(void)
+{
+	memset(sites, 0, sites_used * sizeof(sites[0]));
+	sites_used = tails_used = 0;
+	free_list = 0;
+}
+
 void redirect_range_gone(u64 addr, u64 len)
 {
 	if (!sites_used)
@@ -268,16 +277,9 @@ void redirect_range_gone(u64 addr, u64 len)
 			*link = s->next;
 			*s = (struct site){.state = SITE_FREE, .next = free_list};
 			free_list = index;
+			sites_live--;
 		}
 	}
-}
-
-void redirect_reset(void)
-{
-	if (!sites_used)
-		return;
-	memset(sites, 0, sites_used * sizeof(sites[0]));
-	memset(buckets, 0, sizeof(buckets));
-	sites_used = tails_used = 0;
-	free_list = 0;
+	if (!sites_live)
+		forget_all();
 }

@@ -13,7 +13,5 @@
 
 /* True once after redirect_site saw a site for the first time. */
 bool redirect_first_execution(void);
-/* exec: all sites are forgotten. */
-void redirect_reset(void);
 
 #endif
