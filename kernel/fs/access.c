@@ -17,17 +17,17 @@ static struct kin_proc *cred(void)
 
 u32 cred_uid(void)
 {
-	return cred() ? cred()->euid : 0;
+	return cred() ? cred()->fsuid : 0;
 }
 
 u32 cred_gid(void)
 {
-	return cred() ? cred()->egid : 0;
+	return cred() ? cred()->fsgid : 0;
 }
 
 bool cred_in_group(u32 gid)
 {
-	if (!cred() || cred()->egid == gid)
+	if (!cred() || cred()->fsgid == gid)
 		return true;
 	struct proc *p = current->proc;
 	for (u32 i = 0; i < p->ngroups && i < GROUPS_MAX; i++)

@@ -247,7 +247,9 @@ static u32 clean_flags(u32 flags)
 	return flags;
 }
 
-s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)
+/* rules: WALK_NO_LINKS and the like. */
+static s64 open_by_rules(int dirfd, const char *path, u32 flags, u32 mode, u32 rules,
+						 struct file **out)
 {
 	flags = clean_flags(flags);
 	s64 err = check_flags(flags);
@@ -256,7 +258,7 @@ s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 		struct walk *w = walk_new();
 		if (!w)
 			return -ENOMEM;
-		err = walk_path(w, dirfd, path, walk_flags_of(flags));
+		err = walk_path(w, dirfd, path, walk_flags_of(flags) | rules);
 		if (!err)
 			err = open_walked(w, flags, mode, out);
 		walk_free(w);
@@ -267,7 +269,12 @@ s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 	return err;
 }
 
-static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode)
+s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)
+{
+	return open_by_rules(dirfd, path, flags, mode, 0, out);
+}
+
+static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode, u32 rules)
 {
 	struct file *f = NULL;
 	char *text = kpages_alloc(1);
@@ -276,7 +283,7 @@ static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode)
 		return -ENOMEM;
 	s64 n = string_in(text, (const void *)path, VFS_PATH_MAX);
 	if (n >= 0)
-		n = vfs_open(dirfd, text, (u32)flags, (u32)mode, &f);
+		n = open_by_rules(dirfd, text, (u32)flags, (u32)mode, rules, &f);
 	kpages_free(text, 1);
 	if (n < 0)
 		return n;
@@ -285,17 +292,36 @@ static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode)
 
 s64 sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode)
 {
-	return open_user((int)dirfd, path, flags, mode);
+	return open_user((int)dirfd, path, flags, mode, 0);
 }
 
 s64 sys_open(u64 path, u64 flags, u64 mode)
 {
-	return open_user(AT_FDCWD, path, flags, mode);
+	return open_user(AT_FDCWD, path, flags, mode, 0);
 }
 
 s64 sys_creat(u64 path, u64 mode)
 {
-	return open_user(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+	return open_user(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, 0);
+}
+
+#define RESOLVE_KNOWN                                                                  \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
+static u32 walk_rules(u64 resolve)
+{
+	u32 rules = 0;
+
+	if (resolve & RESOLVE_NO_SYMLINKS)
+		rules |= WALK_NO_LINKS | WALK_NO_MAGIC;
+	if (resolve & RESOLVE_NO_MAGICLINKS)
+		rules |= WALK_NO_MAGIC;
+	if (resolve & RESOLVE_BENEATH)
+		rules |= WALK_BENEATH;
+	if (resolve & RESOLVE_IN_ROOT)
+		rules |= WALK_IN_ROOT;
+	return rules;
 }
 
 s64 sys_openat2(u64 dirfd, u64 path, u64 how, u64 size)
@@ -310,7 +336,10 @@ s64 sys_openat2(u64 dirfd, u64 path, u64 how, u64 size)
 		return -EFAULT;
 	if (h.flags >> 32 || (h.mode && !(h.flags & (O_CREAT | __O_TMPFILE))) || h.mode & ~07777ull)
 		return -EINVAL;
-	if (h.resolve & ~(u64)RESOLVE_NO_XDEV)
-		return h.resolve & ~0x3full ? -EINVAL : -EOPNOTSUPP;
-	return open_user((int)dirfd, path, h.flags, h.mode);
+	if ((h.resolve & ~(u64)RESOLVE_KNOWN) ||
+		(h.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (h.resolve & RESOLVE_CACHED)
+		return -EAGAIN; /* what is cached is not known: the caller tries again without it */
+	return open_user((int)dirfd, path, h.flags, h.mode, walk_rules(h.resolve));
 }

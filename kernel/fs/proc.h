@@ -54,7 +54,7 @@ extern const u32 proc_entry_count;
 /* The process, as of now; false: gone. Takes tree_lock. */
 struct proc_view {
 	s32 pid, ppid, pgid, sid, nthreads, nice;
-	u32 state, member, uid, euid, suid, gid, egid, sgid, exit_signal;
+	u32 state, member, uid, euid, suid, fsuid, gid, egid, sgid, fsgid, exit_signal;
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending;
 	char comm[16];
 };

@@ -30,9 +30,11 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->uid = p->uid;
 		v->euid = p->euid;
 		v->suid = p->suid;
+		v->fsuid = p->fsuid;
 		v->gid = p->gid;
 		v->egid = p->egid;
 		v->sgid = p->sgid;
+		v->fsgid = p->fsgid;
 		v->exit_signal = p->exit_signal;
 		v->utime_ns = p->utime_ns;
 		v->stime_ns = p->stime_ns;
@@ -186,8 +188,8 @@ s64 show_pid_status(struct text *t, const struct proc_target *p)
 	text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", v.comm,
 			 proc_is_self(v.pid) ? current->proc->fs->umask : 022, state_name(state_letter(&v)));
 	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, v.pid, v.ppid);
-	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.euid,
-			 v.gid, v.egid, v.sgid, v.egid);
+	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.fsuid,
+			 v.gid, v.egid, v.sgid, v.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");
 	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->ngroups; i++)
 		text_add(t, "%u ", current->proc->groups[i]);

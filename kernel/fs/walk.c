@@ -51,6 +51,7 @@ void walk_free(struct walk *w)
 		return;
 	drop_found(w);
 	inode_put(w->dir);
+	inode_put(w->own_root);
 	w->next = free_walks;
 	free_walks = w;
 }
@@ -312,6 +313,10 @@ static s64 link_target(struct walk *w, const char **target, char *buf)
 		*target = f ? NULL : buf;
 		if (f)
 			jumped(w, f);
+		if (f && (w->flags & WALK_NO_MAGIC))
+			return -ELOOP;
+		if (f && (w->flags & (WALK_BENEATH | WALK_IN_ROOT)))
+			return -EXDEV;
 		return n;
 	}
 	if (ino && !inode_is(ino, INODE_LOWER)) {
@@ -332,13 +337,15 @@ static s64 follow(struct walk *w, const char **rest)
 	static char buf[VFS_PATH_MAX + 1];
 	const char *target;
 
-	if (++w->links > LINKS_MAX)
+	if (++w->links > LINKS_MAX || (w->flags & WALK_NO_LINKS))
 		return -ELOOP;
 	s64 n = link_target(w, &target, buf);
 	if (n < 0 || !target)
 		return n < 0 ? n : 0;
 	if (n == 0)
 		return -ENOENT;
+	if (target[0] == '/' && (w->flags & WALK_BENEATH))
+		return -EXDEV;
 	size_t left = strlen(*rest);
 	char *text = w->text[w->which ^= 1];
 	if ((size_t)n + 1 + left + 1 > WALK_REST)
@@ -381,6 +388,8 @@ static s64 step(struct walk *w, const char **rest)
 		s64 err = may_search(w);
 		if (err)
 			return err;
+		if (dotdot && (w->flags & WALK_BENEATH) && at_root(w))
+			return -EXDEV;
 		if (dotdot)
 			step_up(w);
 		return last ? found_dir(w) : 1;
@@ -447,6 +456,29 @@ static s64 empty_path(struct walk *w, int dirfd)
 	return 0;
 }
 
+/* The directory in hand becomes the root of this walk. */
+static void confine(struct walk *w)
+{
+	w->root = w->own_root = w->dir;
+	inode_get(w->own_root);
+}
+
+static s64 start(struct walk *w, int dirfd, const char *path)
+{
+	bool confined = w->flags & (WALK_BENEATH | WALK_IN_ROOT);
+
+	if (*path == '/' && (w->flags & WALK_BENEATH))
+		return -EXDEV;
+	if (*path == '/' && !confined) {
+		set_root(w);
+		return 0;
+	}
+	s64 err = start_at(w, dirfd);
+	if (!err && confined)
+		confine(w);
+	return err;
+}
+
 s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 {
 	struct fs_context *fs = current && current->proc ? current->proc->fs : NULL;
@@ -457,13 +489,9 @@ s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 		return flags & WALK_EMPTY ? empty_path(w, dirfd) : -ENOENT;
 	if (strnlen(path, VFS_PATH_MAX) >= VFS_PATH_MAX)
 		return -ENAMETOOLONG;
-	if (*path == '/') {
-		set_root(w);
-	} else {
-		s64 err = start_at(w, dirfd);
-		if (err)
-			return err;
-	}
+	s64 err = start(w, dirfd, path);
+	if (err)
+		return err;
 	for (s64 more = 1; more > 0;) {
 		while (*path == '/')
 			path++;

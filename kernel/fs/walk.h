@@ -29,6 +29,11 @@ enum walk_flags {
 	WALK_PARENT = 2, /* stop at the directory of the last name */
 	WALK_EMPTY = 4,  /* AT_EMPTY_PATH */
 	WALK_CREATE = 8, /* the last name may be missing: found is false */
+	/* The rules of openat2(2). */
+	WALK_NO_LINKS = 16, /* no symbolic link is followed: ELOOP */
+	WALK_NO_MAGIC = 32, /* nor one that leads to an open file (/proc/self/fd/0): ELOOP */
+	WALK_BENEATH = 64,  /* nothing leads out of the directory where the walk starts: EXDEV */
+	WALK_IN_ROOT = 128, /* that directory is the root of this walk */
 };
 enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
@@ -53,7 +58,8 @@ struct walk {
 	bool name_lower; /* the host has this name (looked up below the writable layer) */
 	u32 path_len;    /* its path: path[0..path_len) */
 	u32 links, flags;
-	struct inode *root; /* borrowed: of the process */
+	struct inode *root; /* borrowed: of the process, or own_root */
+	struct inode *own_root; /* reference: with WALK_BENEATH and WALK_IN_ROOT */
 	struct walk *next;
 	char path[WALK_TEXT];
 	char text[2][WALK_REST];

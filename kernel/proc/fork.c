@@ -37,10 +37,13 @@ struct kin_proc *fork_record(const struct clone_request *r)
 	kp->uid = parent->uid;
 	kp->euid = parent->euid;
 	kp->suid = parent->suid;
+	kp->fsuid = parent->fsuid;
 	kp->gid = parent->gid;
 	kp->egid = parent->egid;
 	kp->sgid = parent->sgid;
+	kp->fsgid = parent->fsgid;
 	kp->nice = parent->nice;
+	kp->sched_class = parent->sched_class;
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();
 	memcpy(kp->comm, parent->comm, sizeof(kp->comm));

@@ -40,7 +40,7 @@ s64 sys_set_tid_address(u64 addr)
  */
 
 struct ids {
-	u32 *real, *effective, *saved;
+	u32 *real, *effective, *saved, *files;
 	u32 capability; /* lets change them at will */
 };
 
@@ -48,14 +48,14 @@ static struct ids user_ids(void)
 {
 	struct kin_proc *p = current->proc->kp;
 
-	return (struct ids){&p->uid, &p->euid, &p->suid, CAP_SETUID};
+	return (struct ids){&p->uid, &p->euid, &p->suid, &p->fsuid, CAP_SETUID};
 }
 
 static struct ids group_ids(void)
 {
 	struct kin_proc *p = current->proc->kp;
 
-	return (struct ids){&p->gid, &p->egid, &p->sgid, CAP_SETGID};
+	return (struct ids){&p->gid, &p->egid, &p->sgid, &p->fsgid, CAP_SETGID};
 }
 
 static bool privileged(u32 capability)
@@ -81,6 +81,7 @@ static s64 set_res(struct ids i, u32 real, u32 effective, u32 saved)
 		*i.effective = effective;
 	if (saved != KEEP)
 		*i.saved = saved;
+	*i.files = *i.effective;
 	return 0;
 }
 
@@ -100,6 +101,7 @@ static s64 set_re(struct ids i, u32 real, u32 effective)
 		*i.effective = effective;
 	if (real != KEEP || (effective != KEEP && effective != old_real))
 		*i.saved = *i.effective;
+	*i.files = *i.effective;
 	return 0;
 }
 
@@ -112,15 +114,15 @@ static s64 set_one(struct ids i, u32 id)
 	} else if (id != *i.real && id != *i.saved) {
 		return -EPERM;
 	}
-	*i.effective = id;
+	*i.effective = *i.files = id;
 	return 0;
 }
 
 static s64 get_res(struct ids i, u64 real, u64 effective, u64 saved)
 {
 	if (copy_out((void *)real, i.real, sizeof(u32)) ||
-	    copy_out((void *)effective, i.effective, sizeof(u32)) ||
-	    copy_out((void *)saved, i.saved, sizeof(u32)))
+		copy_out((void *)effective, i.effective, sizeof(u32)) ||
+		copy_out((void *)saved, i.saved, sizeof(u32)))
 		return -EFAULT;
 	return 0;
 }
@@ -145,8 +147,10 @@ s64 sys_getegid(void)
 	return current->proc->kp->egid;
 }
 
-#define OLD_IDS                                                                                    \
-	{current->proc->kp->uid, current->proc->kp->euid, current->proc->kp->suid}
+#define OLD_IDS                                                                  \
+	{                                                                            \
+		current->proc->kp->uid, current->proc->kp->euid, current->proc->kp->suid \
+	}
 
 static s64 users_changed(const u32 *old, s64 err)
 {
@@ -205,18 +209,24 @@ s64 sys_getresgid(u64 real, u64 effective, u64 saved)
 	return get_res(group_ids(), real, effective, saved);
 }
 
-/*
- * The file-system ids always follow the effective ones. They report the old value, so asking for
- * another fails visibly.
- */
+/* Answers the old one, whether or not the new one may be had: setfsuid(2). */
+static s64 set_files(struct ids i, u32 id)
+{
+	u32 old = *i.files;
+
+	if (id != KEEP && (privileged(i.capability) || is_one_of(i, id) || id == old))
+		*i.files = id;
+	return old;
+}
+
 s64 sys_setfsuid(u64 id)
 {
-	return current->proc->kp->euid;
+	return set_files(user_ids(), (u32)id);
 }
 
 s64 sys_setfsgid(u64 id)
 {
-	return current->proc->kp->egid;
+	return set_files(group_ids(), (u32)id);
 }
 
 /* ---- supplementary groups */

@@ -46,7 +46,7 @@ struct kin_proc {
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* CLOCK_MONOTONIC */
 	u64 maxrss_kib, cmaxrss_kib;
-	u32 uid, euid, suid, gid, egid, sgid;
+	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; /* fs*: who asks for files */
 	char comm[COMM_LEN];      /* written by the owner */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
@@ -56,6 +56,7 @@ struct kin_proc {
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
 	s32 nice;
+	u32 sched_class; /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
 	u32 slot;                 /* index in the table */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages, reserved;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * System calls about scheduling. A member has one vCPU, so that is the number of processors a
- * program sees; which host CPU runs it is the host's decision. Nice values are kept and reported.
+ * program sees; which host CPU runs it is the host's decision. Nice values and scheduling classes
+ * are kept, for the process and not for each thread, and reported.
  */
 #include <asm/errno.h>
 #include <linux/resource.h>
@@ -28,22 +29,38 @@ s64 sys_sched_yield(void)
 	return 0;
 }
 
-/* Does pid name a process of the family (or a thread of this one)? */
-static s64 check_pid(s32 pid)
+/*
+ * The scheduling class of a process of the family (or of the one with a thread of that id here).
+ * A class that is not negative becomes the new one.
+ */
+static s64 class_exchange(s32 pid, s32 class)
 {
+	struct kin_proc *p = pid ? NULL : current->proc->kp;
 	struct thread *t;
-	bool found;
+	s64 old = -ESRCH;
 
 	if (pid < 0)
 		return -EINVAL;
-	if (pid == 0)
-		return 0;
+	LIST_FOREACH (t, &current->proc->threads, sibling)
+		if (t->tid == pid)
+			p = current->proc->kp;
 	tree_lock();
-	found = proc_find(pid) != NULL;
+	if (!p)
+		p = proc_find(pid);
+	if (p) {
+		old = p->sched_class;
+		if (class >= 0)
+			p->sched_class = (u32) class;
+	}
 	tree_unlock();
-	LIST_FOREACH(t, &current->proc->threads, sibling)
-		found |= t->tid == pid;
-	return found ? 0 : -ESRCH;
+	return old;
+}
+
+static s64 check_pid(s32 pid)
+{
+	s64 class = class_exchange(pid, -1);
+
+	return class < 0 ? class : 0;
 }
 
 s64 sys_sched_setaffinity(u64 pid, u64 len, u64 mask)
@@ -99,17 +116,16 @@ s64 sys_sched_get_priority_min(u64 policy)
 
 s64 sys_sched_getscheduler(u64 pid)
 {
-	s64 err = check_pid((s32)pid);
-
-	return err ? err : SCHED_NORMAL;
+	return class_exchange((s32)pid, -1);
 }
 
 s64 sys_sched_setscheduler(u64 pid, u64 policy, u64 uparam)
 {
 	s32 priority;
-	s64 err, max = priority_max((u32)policy & ~(u32)SCHED_RESET_ON_FORK);
+	s32 class = (s32)(policy & ~(u64)SCHED_RESET_ON_FORK);
+	s64 err, max = priority_max((u32) class);
 
-	if (!uparam || (s32)policy < 0)
+	if (!uparam || (s32)policy < 0 || class == SCHED_DEADLINE)
 		return -EINVAL;
 	if (copy_in(&priority, (void *)uparam, sizeof(priority)))
 		return -EFAULT;
@@ -118,8 +134,10 @@ s64 sys_sched_setscheduler(u64 pid, u64 policy, u64 uparam)
 		return err;
 	if (max < 0 || priority < 0 || priority > max || (max && !priority))
 		return -EINVAL;
-	/* Real-time classes would need the host's. */
-	return max ? -EPERM : 0;
+	if (max)
+		return -EPERM; /* real-time classes would need the host's */
+	err = class_exchange((s32)pid, class);
+	return err < 0 ? err : 0;
 }
 
 s64 sys_sched_getparam(u64 pid, u64 uparam)
@@ -155,7 +173,7 @@ s64 sys_sched_rr_get_interval(u64 pid, u64 uinterval)
 struct nice_round {
 	u32 which;
 	s32 who, nice;
-	s32 best;       /* get: 20 - the lowest nice found; 0: none */
+	s32 best; /* get: 20 - the lowest nice found; 0: none */
 	u32 found, denied;
 	bool set;
 };
@@ -168,8 +186,8 @@ static int nice_visit(struct kin_proc *p, void *arg)
 	if (p->state == PROC_ZOMBIE && r->which != PRIO_PROCESS)
 		return 0;
 	if ((r->which == PRIO_PROCESS && p->pid != r->who) ||
-	    (r->which == PRIO_PGRP && p->pgid != r->who) ||
-	    (r->which == PRIO_USER && p->uid != (u32)r->who))
+		(r->which == PRIO_PGRP && p->pgid != r->who) ||
+		(r->which == PRIO_USER && p->uid != (u32)r->who))
 		return 0;
 	r->found++;
 	if (!r->set)
@@ -188,8 +206,9 @@ static s64 nice_run(struct nice_round *r)
 	if (r->which > PRIO_USER)
 		return -EINVAL;
 	if (!r->who)
-		r->who = r->which == PRIO_PROCESS ? self->pid : r->which == PRIO_PGRP ? self->pgid
-											  : (s32)self->uid;
+		r->who = r->which == PRIO_PROCESS ? self->pid
+				 : r->which == PRIO_PGRP  ? self->pgid
+										  : (s32)self->uid;
 	tree_lock();
 	proc_foreach(nice_visit, r);
 	tree_unlock();

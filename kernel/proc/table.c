@@ -267,13 +267,15 @@ static void slot_clear(struct kin_proc *p)
 	p->fds = NULL;
 	p->utime_ns = p->stime_ns = p->cutime_ns = p->cstime_ns = 0;
 	p->start_ns = p->maxrss_kib = p->cmaxrss_kib = 0;
-	p->uid = p->euid = p->suid = p->gid = p->egid = p->sgid = 0;
+	p->uid = p->euid = p->suid = p->fsuid = 0;
+	p->gid = p->egid = p->sgid = p->fsgid = 0;
 	memset(p->comm, 0, sizeof(p->comm));
 	p->info = NULL;
 	p->info_exe = p->info_cwd = p->info_cmdline = p->info_cmdline_len = 0;
 	p->mappings = p->locks = 0;
 	p->sem_undo = NULL;
 	p->nthreads = p->pdeathsig = p->nice = 0;
+	p->sched_class = 0;
 	p->spawn = NULL;
 	p->spawn_pages = 0;
 }

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Priorities, scheduling classes, affinity, resource limits, personality and barriers: what is set
+ * is what is read, and what is wrong is refused.
+ * @test timeout=30 members=2 root
+ */
+#include "guest.h"
+#include <linux/membarrier.h>
+#include <sys/personality.h>
+
+static void priorities(void)
+{
+	/* The call itself answers 20 - nice. */
+	result("getpriority", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	result("setpriority", syscall(SYS_setpriority, PRIO_PROCESS, 0, 7));
+	result("getpriority", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	result("too nice", syscall(SYS_setpriority, PRIO_PROCESS, 0, 99));
+	result("getpriority", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	result("wrong kind", syscall(SYS_getpriority, 9, 0));
+	result("nobody", syscall(SYS_setpriority, PRIO_PROCESS, 999999, 1));
+	pid_t pid = fork();
+	if (pid == 0) {
+		result("inherited", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	setpriority(PRIO_PROCESS, 0, 0);
+}
+
+static void classes(void)
+{
+	struct sched_param param = {.sched_priority = 0}, wrong = {.sched_priority = 5};
+
+	say("fifo: %ld to %ld", syscall(SYS_sched_get_priority_min, SCHED_FIFO),
+		syscall(SYS_sched_get_priority_max, SCHED_FIFO));
+	say("other: %ld to %ld", syscall(SYS_sched_get_priority_min, SCHED_OTHER),
+		syscall(SYS_sched_get_priority_max, SCHED_OTHER));
+	result("unknown class", syscall(SYS_sched_get_priority_max, 77));
+	result("getscheduler", syscall(SYS_sched_getscheduler, 0));
+	result("getparam", syscall(SYS_sched_getparam, 0, &wrong));
+	say("priority %d", wrong.sched_priority);
+	wrong.sched_priority = 5;
+	result("batch", syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &param));
+	result("getscheduler", syscall(SYS_sched_getscheduler, 0));
+	result("other with a priority", syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &wrong));
+	result("setparam", syscall(SYS_sched_setparam, 0, &param));
+	result("setparam wrong", syscall(SYS_sched_setparam, 0, &wrong));
+	result("nobody", syscall(SYS_sched_getscheduler, 999999));
+	result("other", syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &param));
+}
+
+static void processors(void)
+{
+	unsigned cpu = ~0U, node = ~0U;
+	cpu_set_t set, one;
+
+	CPU_ZERO(&set);
+	check("getaffinity", syscall(SYS_sched_getaffinity, 0, sizeof(set), &set) > 0);
+	result("getcpu", syscall(SYS_getcpu, &cpu, &node, NULL));
+	check("a processor of the set", CPU_ISSET(cpu, &set));
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	result("setaffinity", syscall(SYS_sched_setaffinity, 0, sizeof(one), &one));
+	CPU_ZERO(&set);
+	syscall(SYS_sched_getaffinity, 0, sizeof(set), &set);
+	check("only that one", CPU_COUNT(&set) == 1 && CPU_ISSET(cpu, &set));
+	CPU_ZERO(&one);
+	result("no processor", syscall(SYS_sched_setaffinity, 0, sizeof(one), &one));
+	result("sched_yield", syscall(SYS_sched_yield));
+}
+
+static void limits(void)
+{
+	struct rlimit limit;
+
+	result("getrlimit", syscall(SYS_getrlimit, RLIMIT_NOFILE, &limit));
+	check("soft below hard", limit.rlim_cur <= limit.rlim_max);
+	limit.rlim_cur = 64;
+	result("setrlimit", syscall(SYS_setrlimit, RLIMIT_NOFILE, &limit));
+	result("dup beyond", dup2(0, 64));
+	result("dup within", dup2(0, 63));
+	limit.rlim_cur = limit.rlim_max + 1;
+	result("soft above hard", syscall(SYS_setrlimit, RLIMIT_NOFILE, &limit));
+	result("unknown", syscall(SYS_getrlimit, 99, &limit));
+}
+
+static void others(void)
+{
+	result("personality", personality(0xffffffff));
+	result("no randomisation", personality(ADDR_NO_RANDOMIZE));
+	say("personality: %x", personality(0xffffffff));
+	personality(0);
+	long offered = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+	check("barriers", offered > 0 && (offered & MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	result("not registered", syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+	result("register", syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+	result("barrier", syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+	result("wrong", syscall(SYS_membarrier, 1 << 30, 0, 0));
+}
+
+int main(void)
+{
+	priorities();
+	classes();
+	processors();
+	limits();
+	others();
+	return finish();
+}
