@@ -58,6 +58,7 @@ def guest_check(context, guest, backend):
         if backend == "native":
             return
         _, stats = context.same_as_native(backend, command, timeout=guest.timeout, stats=True)
+        context.called.update(stats["syscalls"])
         members = stats.get("members")
         if isinstance(members, list):
             members = len(members)
@@ -67,8 +68,26 @@ def guest_check(context, guest, backend):
 
 
 def guest_cases(context):
-    return [Case(f"guest/{guest.name}@{backend}", guest_check(context, guest, backend))
-            for guest in guests.guests("guest") for backend in context.wanted]
+    found = [Case(f"guest/{guest.name}@{backend}", guest_check(context, guest, backend))
+             for guest in guests.guests("guest") for backend in context.wanted]
+    return found + [Case("guest/every_call", coverage_check(context, found), exclusive=True)]
+
+
+def coverage_check(context, cases):
+    """Every system call that the table calls FULL or PARTIAL is made by some guest test."""
+    def check():
+        if not context.backends():
+            raise Skipped("looks at families only")
+        if not {case.name for case in cases} <= context.selected:
+            raise Skipped("looks at complete runs of the guest tests only")
+        table = (TESTS.parent / "kernel" / "syscall" / "syscalls.def").read_text(encoding="utf-8")
+        promised = re.findall(r"^SYSCALL\(\d+, (\w+), \d, (?:FULL|PARTIAL),", table, re.MULTILINE)
+        if len(promised) < 200:
+            raise Failed(f"only {len(promised)} rows read from the table of system calls")
+        missing = [name for name in promised if name not in context.called]
+        if missing:
+            raise Failed("no guest test makes these calls: " + " ".join(missing))
+    return check
 
 
 def unit_cases(context):

@@ -72,6 +72,7 @@ class Context:
         self._oracle, self._locks, self._lock = {}, {}, threading.Lock()
         self.unusable = {}
         self.group, self.selected = "quick", set()
+        self.called = set()             # the system calls that guest tests made in a family
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="mitos-run-"))
 
     def close(self):
