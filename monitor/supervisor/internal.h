@@ -54,6 +54,7 @@ void inbox_check(struct supervisor *s);
 /* report.c */
 void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
 				   const struct rusage *ru);
+void report_unsupported(const struct supervisor *s);
 int report_write(struct supervisor *s, const char *path, struct error *err) MUST_CHECK;
 
 #endif

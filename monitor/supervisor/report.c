@@ -97,18 +97,41 @@ static json_t *members_json(const struct supervisor *s)
 	return list;
 }
 
+/* A name, or the number of a call that the table does not know; valid until the next call. */
+static const char *syscall_name(u32 nr)
+{
+	static char number[16];
+
+	if (syscall_names[nr])
+		return syscall_names[nr];
+	snprintf(number, sizeof(number), "%u", nr);
+	return number;
+}
+
+/* -v: one line with every call that was answered ENOSYS, if there was one. */
+void report_unsupported(const struct supervisor *s)
+{
+	const struct kin_stats *st = &s->family.kin->stats;
+	const char *before = "mitos: system calls answered ENOSYS: ";
+
+	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
+		u64 count = st->unsupported[i];
+		if (!count)
+			continue;
+		fprintf(stderr, "%s%s (%llu)", before, syscall_name(i), (unsigned long long)count);
+		before = ", ";
+	}
+	if (*before == ',')
+		fputc('\n', stderr);
+}
+
 static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
 {
 	json_t *all = json_object();
 
 	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
-		char number[16];
-		const char *name = syscall_names[i];
+		const char *name = syscall_name(i);
 
-		if (!name) {
-			snprintf(number, sizeof(number), "%u", i);
-			name = number;
-		}
 		if (st->direct[i] || st->trapped[i] || st->first[i])
 			json_object_set_new(all, name,
 								json_pack("{s:I, s:I, s:I}", "direct", (json_int_t)st->direct[i],

@@ -254,6 +254,8 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 	event_loop(&s);
 	members_end_all(&s);
 	*wait_status = s.status;
+	if (s.family.verbose)
+		report_unsupported(&s);
 	if (s.failure.text[0]) {
 		*err = s.failure;
 		return -1;

@@ -82,6 +82,10 @@ def verbose(context, backend):
                                options=["-v"])
     require(result.stdout == b"", "-v writes to standard output")
     require(backend.encode() in result.stderr, f"-v does not name the backend: {tail(result)}")
+    unknown = "syscall(178, 0)"  # query_module: long gone from Linux, too
+    result = context.mitos_run(backend, ["/usr/bin/perl", "-e", unknown], options=["-v"])
+    require(b"answered ENOSYS: " in result.stderr and b"query_module (1)" in result.stderr,
+            f"-v does not name a call that was answered ENOSYS: {tail(result)}")
 
 
 def automatic(context, backend):
