@@ -15,6 +15,7 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/tty/pty.h"
 
 enum device { DEV_NONE, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 
@@ -116,9 +117,13 @@ s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 	if (inode_is(ino, INODE_LOWER))
 		return -ENXIO;
 	if (ino->rdev == (5 << 8) || ino->rdev == (5 << 8 | 1))
-		return tty_open(out, flags);
+		return tty_open(ino, out, flags);
 	if (ino == vfs_shared()->tty)
 		return terminal_open(out, flags);
+	if (ino->rdev == (5 << 8 | 2))
+		return pty_master_open(ino, flags, out);
+	if (ino->fs == FS_DEVPTS)
+		return pty_slave_open(ino, flags, out);
 	if (ino->rdev >> 8 != 1)
 		return -ENXIO;
 	struct file *f = file_alloc(FILE_DEV, flags);

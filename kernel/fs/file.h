@@ -32,6 +32,7 @@ enum file_type {
 	FILE_PATH,
 	FILE_SHM,
 	FILE_MQUEUE,
+	FILE_PTY,
 	FILE_TYPES
 };
 

@@ -18,6 +18,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
+#include "kernel/tty/pty.h"
 
 #define GATHER 65536
 #define NONBLOCK_WRITE 4096 /* what a pipe that is ready for writing takes without blocking */
@@ -96,7 +97,7 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 	for (;;) {
 		u64 host, timeout = HYP_NO_DEADLINE;
 		if (f->priv[HOST_IO_TTY]) {
-			s64 err = tty_may_read();
+			s64 err = job_may_read(console_get());
 			if (err)
 				return err;
 			timeout = tty_read_timeout(handle_of(f));
@@ -300,18 +301,20 @@ s64 terminal_open(struct file **out, u32 flags)
 	if (handle < 0)
 		return -ENXIO;
 	if (!(flags & O_NOCTTY))
-		tty_acquire();
+		job_acquire(console_get(), false);
 	*out = host_io_new(handle, flags);
 	return *out ? 0 : -ENFILE;
 }
 
-/* /dev/tty: the terminal, if this session has it. */
-s64 tty_open(struct file **out, u32 flags)
+/* /dev/tty: the terminal that this session has. */
+s64 tty_open(struct inode *ino, struct file **out, u32 flags)
 {
-	struct console *c = console_get();
+	struct console *c = console_of_session(current->proc->kp->sid);
 
-	if (!c->session || c->session != current->proc->kp->sid)
+	if (!c)
 		return -ENXIO;
+	if (c != console_get())
+		return pty_terminal_open(c, ino, flags, out);
 	return terminal_open(out, flags | O_NOCTTY);
 }
 

@@ -27,7 +27,7 @@
 #include "kernel/fs/vfs.h"
 
 /* Which file system, for EXDEV and statfs. */
-enum inode_fs { FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_KINDS };
+enum inode_fs { FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_KINDS };
 
 enum inode_flags {
 	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower_path */
@@ -232,7 +232,7 @@ struct inode *proc_root_inode(struct inode *parent);
 s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump);
 s64 proc_dir_path(struct inode *dir, char *buf, size_t size);
 s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next);
-s64 tty_open(struct file **out, u32 flags);      /* /dev/tty */
+s64 tty_open(struct inode *ino, struct file **out, u32 flags); /* /dev/tty, whose inode ino is */
 s64 terminal_open(struct file **out, u32 flags); /* by its own name */
 u64 terminal_rdev(void);                         /* of the host's terminal; 0: none */
 /* A file of inode-less kinds opened again through /proc/self/fd. */

@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/tty/job.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
 
@@ -109,7 +110,6 @@ static void own_counts(s32 pid, struct mm_counts *c)
 s64 show_pid_stat(struct text *t, const struct proc_target *p)
 {
 	struct mm *mm = current->proc->mm;
-	struct console *console = console_get();
 	struct mm_counts c;
 	struct proc_view v;
 
@@ -118,9 +118,9 @@ s64 show_pid_stat(struct text *t, const struct proc_target *p)
 	bool self = proc_is_self(p->pid);
 	own_counts(p->pid, &c);
 	u64 rss = self ? c.resident : v.maxrss_kib / (PAGE_SIZE / 1024);
-	bool tty = console && console->session == v.sid && v.sid;
+	struct console *tty = console_of_session(v.sid);
 	text_add(t, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", v.pid, v.comm, state_letter(&v), v.ppid,
-			 v.pgid, v.sid, tty ? 0x501 : 0, tty ? (int)console->foreground_pgid : -1);
+			 v.pgid, v.sid, tty ? (int)console_rdev(tty) : 0, tty ? (int)tty->foreground_pgid : -1);
 	text_add(t, "%lu %lu %lu %lu %d %d %d 0 %lu ", v.utime_ns / TICK_NS, v.stime_ns / TICK_NS,
 			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.nice, v.nice, MAX(v.nthreads, 1),
 			 v.start_ns / TICK_NS);

@@ -161,6 +161,7 @@ static const char *const mounts[][4] = {
 	{"mitos", "/", "overlay", "rw,relatime"},
 	{"proc", "/proc", "proc", "rw,nosuid,nodev,noexec,relatime"},
 	{"dev", "/dev", "devtmpfs", "rw,nosuid"},
+	{"devpts", "/dev/pts", "devpts", "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666"},
 	{"shm", "/dev/shm", "tmpfs", "rw,nosuid,nodev"},
 	{"sysfs", "/sys", "sysfs", "ro,nosuid,nodev,noexec,relatime"},
 	{"tmpfs", "/tmp", "tmpfs", "rw,nosuid,nodev"},
@@ -183,8 +184,8 @@ s64 show_mountinfo(struct text *t, const struct proc_target *p)
 
 s64 show_filesystems(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tov"
-				"erlay\n");
+	text_add(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\n"
+				"nodev\tdevpts\nnodev\toverlay\n");
 	return 0;
 }
 

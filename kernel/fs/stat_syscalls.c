@@ -281,6 +281,7 @@ static s64 put_statfs(u64 buf, enum inode_fs fs)
 		[FS_SYS] = SYSFS_MAGIC,
 		[FS_PROC] = PROC_SUPER_MAGIC,
 		[FS_MEMFD] = TMPFS_MAGIC,
+		[FS_DEVPTS] = DEVPTS_SUPER_MAGIC,
 	};
 	struct statfs s;
 	u64 used = kin_pages_used(), total = KIN_SIZE / PAGE_SIZE;
@@ -291,7 +292,7 @@ static s64 put_statfs(u64 buf, enum inode_fs fs)
 	s.f_namelen = 255;
 	s.f_fsid.val[0] = (int)inode_device(fs);
 	s.f_flags = 0x20; /* ST_VALID */
-	if (fs != FS_PROC && fs != FS_SYS) {
+	if (fs != FS_PROC && fs != FS_SYS && fs != FS_DEVPTS) {
 		s.f_blocks = (s64)total;
 		s.f_bfree = s.f_bavail = (s64)(total - MIN(used, total));
 		s.f_files = s.f_ffree = 1 << 20;

@@ -9,6 +9,7 @@
 #include "kernel/fs/inode.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
+#include "kernel/tty/pty.h"
 
 /* An inode that exists for good, under a name of dir. */
 static struct inode *plant(struct inode *dir, const char *name, struct inode *ino, u32 flags)
@@ -69,13 +70,18 @@ static struct inode *plant_device(struct inode *dir, const char *name, u32 major
 	return plant(dir, name, ino, 0);
 }
 
-/* The host's terminal under a name of the family's own, so that ttyname finds it. */
-static void plant_terminal(struct inode *dev)
+/*
+ * /dev/pts, and in it the host's terminal under a name of the family's own, so that ttyname finds
+ * it.
+ */
+static void plant_terminals(struct inode *dev)
 {
-	struct inode *pts = plant_dir(dev, "pts", FS_DEV, 0755);
+	struct inode *pts = plant_dir(dev, "pts", FS_DEVPTS, 0755);
 	u64 rdev = terminal_rdev();
 	char name[16];
 
+	plant_device(pts, "ptmx", 5, 2, 0666);
+	pty_init(pts);
 	if (!rdev)
 		return;
 	ksnprintf(name, sizeof(name), "%lu", rdev & 0xff);
@@ -92,13 +98,14 @@ static void plant_dev(struct inode *root)
 	plant_device(dev, "random", 1, 8, 0666);
 	plant_device(dev, "urandom", 1, 9, 0666);
 	plant_device(dev, "tty", 5, 0, 0666);
+	plant_device(dev, "ptmx", 5, 2, 0666);
 	plant_device(dev, "console", 5, 1, 0600);
 	plant_link(dev, "fd", "/proc/self/fd");
 	plant_link(dev, "stdin", "/proc/self/fd/0");
 	plant_link(dev, "stdout", "/proc/self/fd/1");
 	plant_link(dev, "stderr", "/proc/self/fd/2");
 	plant_dir(dev, "shm", FS_SHM, 01777);
-	plant_terminal(dev);
+	plant_terminals(dev);
 }
 
 static void plant_sys(struct inode *root)

@@ -13,11 +13,7 @@
 enum { HOST_IO_HANDLE, HOST_IO_MODE, HOST_IO_TTY };
 
 bool tty_is(int handle);
-/*
- * Job control, before reading or writing: 0, -EIO, or -ERESTARTSYS after SIGTTIN or SIGTTOU was
- * sent.
- */
-s64 tty_may_read(void);
+/* Job control, before writing: 0, or -EIO, or -ERESTARTSYS after SIGTTOU was sent. */
 s64 tty_may_write(int handle);
 /*
  * A read in non-canonical mode with VMIN 0 waits this long at most: ns, HYP_NO_DEADLINE for all
@@ -25,7 +21,5 @@ s64 tty_may_write(int handle);
  */
 u64 tty_read_timeout(int handle);
 s64 tty_ioctl(struct file *f, u32 cmd, u64 arg);
-/* A session leader without a terminal gets this one. */
-void tty_acquire(void);
 
 #endif

@@ -35,6 +35,7 @@ enum kin_root {
 	ROOT_MQUEUE,
 	ROOT_SIGNALFD,
 	ROOT_PIDFD,
+	ROOT_PTY,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);

@@ -200,18 +200,19 @@ void proc_orphan_children(struct kin_proc *p)
 
 void proc_leave_session(struct kin_proc *p)
 {
-	struct console *c = console_get();
+	struct console *c = p->pid == p->sid && p->pid != 1 ? console_of_session(p->sid) : NULL;
+	s32 foreground = p->lost_foreground;
 
-	if (p->pid == p->sid && c->session == p->sid && p->pid != 1) {
-		s32 foreground = c->foreground_pgid;
-
+	if (c) {
+		foreground = c->foreground_pgid;
 		c->session = 0;
 		c->foreground_pgid = 0;
-		if (foreground) {
-			group_signal(foreground, SIGHUP, NULL);
-			group_signal(foreground, SIGCONT, NULL);
-		}
 	}
+	if (foreground)
+		group_signal(foreground, SIGHUP, NULL);
+	/* While a pseudo-terminal is there, the end of its session continues nobody. */
+	if (foreground && (!c || c == console_get()))
+		group_signal(foreground, SIGCONT, NULL);
 	/* The group of p may have been kept from being orphaned by p's parent, through p alone. */
 	if (p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid)
 		group_check_orphaned(p->pgid, p->sid, p);

@@ -58,6 +58,7 @@ struct kin_proc {
 	s32 nice;
 	u32 sched_class; /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
 	u32 slot;                 /* index in the table */
+	s32 lost_foreground;      /* T: of the session that p leads, when its terminal hung up */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages, reserved;
 };
@@ -193,11 +194,17 @@ void proc_stop(int sig);                   /* by signal delivery: sleeps until S
 int group_signal(s32 pgid, int sig, const struct ksiginfo *info);
 bool group_exists(s32 pgid, s32 sid);
 
-/* console.c: the terminal of the family. In kin; atomics, no lock. 0: none. */
+/*
+ * console.c: a terminal, as far as sessions and groups are concerned. In kin; atomics, no lock. 0:
+ * none. console_get: that of the host; kernel/tty/ has the others and finds a session's.
+ */
 struct console {
 	_Atomic s32 foreground_pgid, session;
 };
 struct console *console_get(void);
+/* The terminal is gone: its session loses it and the leader is told. Takes tree_lock. */
+void console_hang_up(struct console *c);
+struct console *console_of_session(s32 sid); /* NULL: it has none */
 
 /*
  * inbox.c: what the supervisor wants done. Part of exit_work and of sleeping; for those who were

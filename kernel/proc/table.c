@@ -274,7 +274,7 @@ static void slot_clear(struct kin_proc *p)
 	p->info_exe = p->info_cwd = p->info_cmdline = p->info_cmdline_len = 0;
 	p->mappings = p->locks = 0;
 	p->sem_undo = NULL;
-	p->nthreads = p->pdeathsig = p->nice = 0;
+	p->nthreads = p->pdeathsig = p->nice = p->lost_foreground = 0;
 	p->sched_class = 0;
 	p->spawn = NULL;
 	p->spawn_pages = 0;

@@ -109,6 +109,11 @@ _Noreturn void sched_leave(struct proc *dead) { abort(); }
 void rusage_of_child(struct rusage *u, const struct kin_proc *p) {}
 int copy_out(void *to, const void *from, size_t n) { memcpy(to, from, n); return 0; }
 
+struct console *console_of_session(s32 sid)
+{
+	return sid && console_get()->session == sid ? console_get() : NULL;
+}
+
 int signal_post(struct kin_proc *p, int sig, const struct ksiginfo *info)
 {
 	assert_true(locks_held > 0);
