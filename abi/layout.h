@@ -30,10 +30,11 @@
  * in it.
  */
 #define KERNEL_BASE 0x05000000
-#define BOOT_INFO_ADDR 0x05000000   /* struct boot_info, written by the monitor, read-only after */
-#define PERCPU_ADDR 0x05001000      /* struct percpu, one page, kernel/arch/x86_64/arch.h */
+/* Three on one page, because every page that is written after a fork costs a fault. */
+#define PERCPU_ADDR 0x05001000      /* struct percpu, 2 KiB, kernel/arch/x86_64/arch.h */
+#define HYPERCALL_ADDR 0x05001800   /* struct hypercall_frame, 1 KiB, abi/hypercall.h */
+#define BOOT_INFO_ADDR 0x05001c00   /* struct boot_info, 1 KiB, written by the monitor */
 #define HYPERCALL_PORT 0x40         /* kvm: `out` to it leaves the VM */
-#define HYPERCALL_ADDR 0x05002000   /* struct hypercall_frame, one page, abi/hypercall.h */
 #define CPU_TABLES_ADDR 0x05003000  /* GDT and TSS, then the IDT: filled by the kvm backend */
 #define CPU_TABLES_SIZE 0x8000
 #define IST_STACKS_ADDR 0x0500c000  /* kvm: exceptions arrive here; then a panic stack */

@@ -42,7 +42,8 @@ void stats_publish(void)
 	publish_calls(sums->first, syscall_first);
 	publish_calls(sums->unsupported, syscall_unsupported);
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
-		atomic_fetch_add(&sums->hypercalls[i], percpu_take(&host_counts[i]));
+		if (host_counts[i])
+			atomic_fetch_add(&sums->hypercalls[i], percpu_take(&host_counts[i]));
 	atomic_fetch_add(&sums->faults, faults);
 	atomic_fetch_add(&sums->interrupts, interrupts);
 	self->syscalls_direct += percpu_take(&PERCPU->syscalls_direct);
@@ -53,12 +54,20 @@ void stats_publish(void)
 	self->interrupts += interrupts;
 }
 
+/* Only where there is something to clear: a page that is merely read stays the parent's. */
+static void clear_calls(u32 *counts)
+{
+	for (u32 i = 0; i < SYSCALL_MAX; i++)
+		if (counts[i])
+			counts[i] = 0;
+}
+
 void stats_fork_child(void)
 {
-	memset(syscall_direct, 0, sizeof(syscall_direct));
-	memset(syscall_trapped, 0, sizeof(syscall_trapped));
-	memset(syscall_first, 0, sizeof(syscall_first));
-	memset(syscall_unsupported, 0, sizeof(syscall_unsupported));
+	clear_calls(syscall_direct);
+	clear_calls(syscall_trapped);
+	clear_calls(syscall_first);
+	clear_calls(syscall_unsupported);
 	memset(host_counts, 0, sizeof(host_counts));
 	PERCPU->syscalls_direct = PERCPU->syscalls_trapped = PERCPU->sites = 0;
 	PERCPU->hypercalls = PERCPU->faults = PERCPU->interrupts = 0;

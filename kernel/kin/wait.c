@@ -42,7 +42,7 @@ struct thread_kin *thread_kin(struct thread *t)
 	struct thread_kin *k = t ? t->wait_state : &boot_kin;
 
 	if (!k) {
-		k = kmalloc(sizeof(*k));
+		k = kmalloc_hot(sizeof(*k));
 		if (!k)
 			kpanic("no memory for a thread's waiters");
 		t->wait_state = k;
@@ -69,7 +69,7 @@ struct kin_waiter *waiter_get(void)
 		pool_refill();
 	if (k->nwaiters == k->waiters_cap) {
 		u32 cap = k->waiters_cap ? k->waiters_cap * 2 : 8;
-		struct kin_waiter **list = kmalloc(cap * sizeof(*list));
+		struct kin_waiter **list = kmalloc_hot(cap * sizeof(*list));
 
 		if (!list)
 			kpanic("no memory for a thread's waiters");

@@ -23,7 +23,7 @@
 
 struct mm *mm_create(void)
 {
-	struct mm *mm = kmalloc(sizeof(*mm));
+	struct mm *mm = kmalloc_hot(sizeof(*mm));
 
 	if (!mm)
 		return NULL;

@@ -117,6 +117,8 @@ void mm_count(struct mm *mm, struct mm_counts *counts);
  */
 void *kmalloc(size_t size);
 void kfree(void *p);
+/* The same for the member's first process, thread and address space: packed densely. */
+void *kmalloc_hot(size_t size);
 void *kpages_alloc(size_t npages);
 void kpages_free(void *p, size_t npages);
 

@@ -90,9 +90,9 @@ struct thread *thread_create(struct proc *p)
 		xsave = t->xsave_block;
 		memset(t, 0, sizeof(*t));
 	} else {
-		t = kmalloc(sizeof(*t));
+		t = kmalloc_hot(sizeof(*t));
 		kstack = kpages_alloc(KSTACK_SIZE / PAGE_SIZE);
-		xsave = kmalloc(area + 64);
+		xsave = kmalloc_hot(area + 64);
 	}
 	if (!t || !kstack || !xsave) {
 		if (t)

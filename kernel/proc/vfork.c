@@ -22,7 +22,7 @@
 
 struct proc *proc_create(struct kin_proc *kp)
 {
-	struct proc *p = kmalloc(sizeof(*p));
+	struct proc *p = kmalloc_hot(sizeof(*p));
 
 	if (!p)
 		return NULL;

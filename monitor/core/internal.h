@@ -20,7 +20,7 @@
 struct hypercall_call {
 	u64 number;
 	u64 arg[HYPERCALL_ARGS];
-	char path[HYPERCALL_PATH_MAX]; /* the ARG_PATH, NUL-terminated */
+	const char *path; /* the ARG_PATH, NUL-terminated; until the next call */
 };
 
 /* A row of abi/hypercalls.def with its handler. */

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 #include <unistd.h>
 
 #include "monitor/core/internal.h"
@@ -18,6 +21,7 @@
 #endif
 #define FAMILY_FDS 8
 #define OLD_FDS_MAX 4096
+#define RSEQ_REGISTERED_SIZE 32 /* what libc registers: the structure's first version */
 
 struct start {
 	struct member member;
@@ -120,7 +124,7 @@ static int start_memory(struct start *s)
 {
 	struct member *m = &s->member;
 
-	if (memory_reserve(m->backend, &s->err) < 0 || memory_stack(&m->stack_top, &s->err) < 0)
+	if (memory_reserve(m->backend, &s->err) < 0)
 		return -1;
 	return image_load(m, &s->err);
 }
@@ -177,16 +181,38 @@ static int (*const steps[])(struct start *s) = {
 	start_boot,    start_create, start_unblock, start_confine,
 };
 
+/*
+ * libc has the host kernel note the processor in its thread block at every switch. Nobody asks for
+ * it here, and each clone would copy that page for it.
+ */
+static void rseq_leave(void)
+{
+#ifdef RSEQ_SIG
+	if (__rseq_size)
+		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, RSEQ_REGISTERED_SIZE,
+				RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+#endif
+}
+
+/* All that the monitor writes while it runs lies at the top of its stack, on few pages. */
 _Noreturn void monitor_start(struct family *f, u32 index)
 {
-	struct start s = {
+	struct start first = {
 		.member = {.family = f, .backend = f->backend, .index = index},
 		.tsc = host_rdtsc(),
 	};
+	struct start *s;
+	void *top;
 
 	member_follow_supervisor(f);
+	rseq_leave();
+	if (memory_stack(&top, &first.err) < 0)
+		member_die(&first.member, "%s", first.err.text);
+	s = (struct start *)ALIGN_DOWN((u64)top - sizeof(*s), 64);
+	*s = first;
+	s->member.stack_top = s;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i](&s) < 0)
-			member_die(&s.member, "%s", s.err.text);
-	stack_call(s.member.stack_top, start_run, &s);
+		if (steps[i](s) < 0)
+			member_die(&s->member, "%s", s->err.text);
+	stack_call(s, start_run, s);
 }

@@ -214,6 +214,11 @@ void *kmalloc(size_t size)
 	return calloc(1, size ? size : 1);
 }
 
+void *kmalloc_hot(size_t size)
+{
+	return kmalloc(size);
+}
+
 void kfree(void *p)
 {
 	free(p);

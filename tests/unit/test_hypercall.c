@@ -191,7 +191,7 @@ static void map(u64 addr, size_t len)
 static int setup(void **state)
 {
 	map(AREA, 2 * PAGE_SIZE);
-	map(HYPERCALL_ADDR, PAGE_SIZE);
+	map(ALIGN_DOWN(HYPERCALL_ADDR, PAGE_SIZE), PAGE_SIZE);
 	return 0;
 }
 

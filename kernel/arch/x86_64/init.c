@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* First C code of a fresh member, and the proof that assembly and C agree on their structures. */
+#include "abi/hypercall.h"
 #include "kernel/arch/x86_64/internal.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/arch/x86_64/paging.h"
@@ -20,7 +21,9 @@ CHECK_CPU(CPU_EXC_RAX, scratch[0]);
 CHECK_CPU(CPU_STEPPED, scratch[4]);
 CHECK(offsetof(struct percpu, kstack_top) == PERCPU_KSTACK_TOP);
 CHECK(offsetof(struct percpu, irq_pending) == PERCPU_IRQ_PENDING);
-CHECK(sizeof(struct percpu) <= PAGE_SIZE);
+CHECK(PERCPU_ADDR + sizeof(struct percpu) <= HYPERCALL_ADDR);
+CHECK(HYPERCALL_ADDR + sizeof(struct hypercall_frame) <= BOOT_INFO_ADDR);
+CHECK(BOOT_INFO_ADDR + sizeof(struct boot_info) <= PERCPU_ADDR + PAGE_SIZE);
 CHECK_FRAME(FRAME_R15, r15);
 CHECK_FRAME(FRAME_RBX, rbx);
 CHECK_FRAME(FRAME_R11, r11);

@@ -74,8 +74,7 @@ static void build_page_tables(const struct kvm_state *s)
 	for (u64 a = KERNEL_HEAP; a < KERNEL_HEAP_END; a += HUGE_SIZE)
 		boot_table(s, BOOT_PD)[a / HUGE_SIZE] = a | WRITE | PTE_PS;
 
-	map_window(s, BOOT_INFO_ADDR, BOOT_INFO_ADDR + PAGE_SIZE, READ);
-	map_window(s, PERCPU_ADDR, CPU_TABLES_ADDR, WRITE);
+	map_window(s, PERCPU_ADDR, PERCPU_ADDR + PAGE_SIZE, WRITE);
 	map_window(s, CPU_TABLES_ADDR, CPU_TABLES_ADDR + CPU_TABLES_SIZE, RING0);
 	map_window(s, IST_STACKS_ADDR, IST_STACKS_ADDR + 2 * IST_STACK_SIZE, WRITE);
 	map_window(s, VDSO_ADDR, SITE_STUBS_ADDR + SITE_STUBS_SIZE, WRITE_EXEC);

@@ -33,7 +33,8 @@
 #define STEPPED (*(volatile u64 *)(PERCPU_ADDR + PERCPU_STEPPED))
 #define IRQ_PENDING (*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_PENDING))
 
-struct process_anchor process_anchor;
+/* On a page of its own, with the FPU state: a clone copies it as a whole. */
+struct process_anchor process_anchor __attribute__((aligned(4096)));
 
 _Static_assert(offsetof(struct process_anchor, monitor_fs) == ANCHOR_MONITOR_FS, "entry.S");
 _Static_assert(offsetof(struct process_anchor, monitor_stack) == ANCHOR_MONITOR_STACK, "entry.S");
