@@ -4,9 +4,12 @@
  * the kernel in it. The reservation costs address space only: the host gives pages when they are
  * touched.
  */
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/elf.h"
 #include "monitor/core/internal.h"
@@ -15,6 +18,8 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* The linker's: the head of this executable. */
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 extern const char mitos_kernel_elf_start[], mitos_kernel_elf_end[];
 
 static const char *reserve_advice(int code)
@@ -69,8 +74,53 @@ static int image_bad(struct error *err, const char *what)
 	return error_set(err, 0, "the built-in kernel image is damaged (%s); build mitos again", what);
 }
 
+/* Where in this executable's file is what lies at p in memory? 0: not found. */
+static u64 file_offset(const void *p)
+{
+	const char *base = (const char *)&__ehdr_start;
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)(base + __ehdr_start.e_phoff);
+	u64 at = (u64)((const char *)p - base);
+
+	for (u32 i = 0; i < __ehdr_start.e_phnum; i++)
+		if (ph[i].p_type == PT_LOAD && at >= ph[i].p_vaddr && at < ph[i].p_vaddr + ph[i].p_filesz)
+			return ph[i].p_offset + (at - ph[i].p_vaddr);
+	return 0;
+}
+
+void image_open(struct family *f)
+{
+	char head[sizeof(Elf64_Ehdr)];
+
+	f->image_offset = file_offset(mitos_kernel_elf_start);
+	f->image_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (f->image_fd < 0)
+		return;
+	if (f->image_offset && f->image_offset % PAGE_SIZE == 0 &&
+		pread(f->image_fd, head, sizeof(head), (off_t)f->image_offset) == (ssize_t)sizeof(head) &&
+		memcmp(head, mitos_kernel_elf_start, sizeof(head)) == 0)
+		return;
+	close(f->image_fd);
+	f->image_fd = -1;
+}
+
+/*
+ * Text and constants come from the host's page cache: no copy, no memory, and a fork neither copies
+ * them nor makes KVM forget where they are.
+ */
+static bool segment_map(const struct family *f, const struct elf_segment *s)
+{
+	u64 offset = f->image_offset + s->offset;
+	int prot = PROT_READ | (f->backend->runs_on_host && s->flags & ELF_X ? PROT_EXEC : 0);
+
+	if (f->image_fd < 0 || s->flags & ELF_W || (s->vaddr | offset) % PAGE_SIZE ||
+		s->filesz != s->memsz)
+		return false;
+	return mmap((void *)s->vaddr, s->filesz, prot, MAP_PRIVATE | MAP_FIXED, f->image_fd,
+				(off_t)offset) != MAP_FAILED;
+}
+
 /* The image is our own, but a build error must not become a wild copy. */
-static int segments_load(const struct elf_header *h, struct error *err)
+static int segments_load(const struct family *f, const struct elf_header *h, struct error *err)
 {
 	const char *elf = mitos_kernel_elf_start;
 	u64 size = (u64)(mitos_kernel_elf_end - mitos_kernel_elf_start);
@@ -83,7 +133,8 @@ static int segments_load(const struct elf_header *h, struct error *err)
 			return image_bad(err, "a segment outside its range");
 		if (s.offset > size || s.filesz > size - s.offset)
 			return image_bad(err, "a segment outside the file");
-		memcpy((void *)s.vaddr, elf + s.offset, s.filesz);
+		if (!segment_map(f, &s))
+			memcpy((void *)s.vaddr, elf + s.offset, s.filesz);
 	}
 	return 0;
 }
@@ -103,7 +154,7 @@ int image_load(struct member *m, struct error *err)
 		return image_bad(err, "no program headers");
 	if (elf_layout_parse(&h, elf + h.phoff, &l) != 0 || l.low != KERNEL_IMAGE)
 		return image_bad(err, "segments");
-	if (segments_load(&h, err) < 0)
+	if (segments_load(m->family, &h, err) < 0)
 		return -1;
 	if (image->magic != IMAGE_MAGIC || image->entry < KERNEL_IMAGE || image->entry >= l.high ||
 		image->clone_entry < KERNEL_IMAGE || image->clone_entry >= l.high)

@@ -20,6 +20,8 @@ struct family {
 	int root_fd;             /* O_PATH of --root */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
+	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
+	u64 image_offset;        /* of the kernel's ELF file in it */
 	int supervisor_pid;
 	bool verbose;
 	const struct backend_ops *backend;
@@ -110,6 +112,12 @@ void hypercall_dispatch(struct member *m);
  * and kin_fd are set.
  */
 int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
+
+/*
+ * Finds the kernel in the file of this executable, so that monitors map it from there; without that
+ * (no /proc) they copy it. Called by the supervisor.
+ */
+void image_open(struct family *f);
 
 /*
  * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor; the rate

@@ -111,6 +111,8 @@ static int start_fds(struct start *s)
 		return error_set(&s->err, 0, "standard input, output and error must be open");
 	if (f->kvm_fd >= 3)
 		keep[n++] = f->kvm_fd;
+	if (f->image_fd >= 3)
+		keep[n++] = f->image_fd;
 	if (f->confinement && f->confinement->ruleset_fd >= 3)
 		keep[n++] = f->confinement->ruleset_fd;
 	qsort(keep, (size_t)n, sizeof(keep[0]), fd_compare);
@@ -126,7 +128,11 @@ static int start_memory(struct start *s)
 
 	if (memory_reserve(m->backend, &s->err) < 0)
 		return -1;
-	return image_load(m, &s->err);
+	if (image_load(m, &s->err) < 0)
+		return -1;
+	if (m->family->image_fd >= 0)
+		close(m->family->image_fd);
+	return 0;
 }
 
 static int start_boot(struct start *s)

@@ -150,6 +150,7 @@ static int prepare(struct supervisor *s, struct error *err)
 	f->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->notify_fd < 0)
 		return error_set(err, errno, "cannot make an eventfd");
+	image_open(f);
 	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
 		confinement_prepare(f, err) < 0)
 		return -1;
