@@ -59,32 +59,31 @@ static bool load_valid(const Elf64_Phdr *p)
 	return ((p->p_offset ^ p->p_vaddr) & (PAGE_SIZE - 1)) == 0;
 }
 
-/* Sums up one valid PT_LOAD with memory. Segments may share a page, never a byte. */
-static int load_add(struct elf_layout *l, const Elf64_Phdr *p, const struct elf_header *h)
+/* Sums up one valid PT_LOAD with memory. */
+static void load_add(struct elf_layout *l, const Elf64_Phdr *p, const struct elf_header *h)
 {
 	u64 end = p->p_vaddr + p->p_memsz;
 	u64 file_end = p->p_vaddr + p->p_filesz;
 
-	if (l->high && p->p_vaddr < l->memory_end)
-		return -EINVAL;
 	if (!l->high) {
 		l->low = ALIGN_DOWN(p->p_vaddr, PAGE_SIZE);
 		l->code_start = l->data_start = p->p_vaddr;
 	}
-	l->memory_end = end;
-	l->high = ALIGN_UP(end, PAGE_SIZE);
-	l->data_start = p->p_vaddr;
+	l->low = MIN(l->low, ALIGN_DOWN(p->p_vaddr, PAGE_SIZE));
+	l->memory_end = MAX(l->memory_end, end);
+	l->high = MAX(l->high, ALIGN_UP(end, PAGE_SIZE));
+	l->code_start = MIN(l->code_start, p->p_vaddr);
+	l->data_start = MAX(l->data_start, p->p_vaddr);
 	l->data_end = MAX(l->data_end, file_end);
 	if (p->p_flags & PF_X)
 		l->code_end = MAX(l->code_end, file_end);
 	if (p->p_align > l->align && (p->p_align & (p->p_align - 1)) == 0)
 		l->align = p->p_align;
 	if (p->p_filesz == 0)
-		return 0;
+		return;
 	l->file_end = MAX(l->file_end, p->p_offset + p->p_filesz);
 	if (h->phoff >= p->p_offset && h->phoff + h->phbytes <= p->p_offset + p->p_filesz)
 		l->phdr_vaddr = p->p_vaddr + (h->phoff - p->p_offset);
-	return 0;
 }
 
 int elf_layout_parse(const struct elf_header *h, const void *table, struct elf_layout *l)
@@ -104,8 +103,8 @@ int elf_layout_parse(const struct elf_header *h, const void *table, struct elf_l
 		} else if (p.p_type == PT_LOAD) {
 			if (!load_valid(&p))
 				return -EINVAL;
-			if (p.p_memsz && load_add(l, &p, h))
-				return -EINVAL;
+			if (p.p_memsz)
+				load_add(l, &p, h);
 		}
 	}
 	return l->high ? 0 : -EINVAL;

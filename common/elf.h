@@ -7,7 +7,7 @@
  *	struct elf_header h;  elf_header_parse(first bytes of the file)
  *	struct elf_layout l;  elf_layout_parse(&h, program header table)
  *	for (i = 0; i < h.phnum; i++)
- *		if (elf_segment_get(table, i, &s)) ...    PT_LOAD only, in ascending order
+ *		if (elf_segment_get(table, i, &s)) ...    PT_LOAD only; a later one lies over an earlier
  *
  * Source: System V ABI, ELF chapters 4 and 5; errors as execve(2) gives them on Linux.
  */
@@ -52,8 +52,8 @@ struct elf_layout {
 /* 0; -ENOEXEC: not an ELF64 x86-64 executable, or a program header table that Linux refuses. */
 int elf_header_parse(const void *head, size_t len, struct elf_header *h);
 /*
- * table: h->phbytes bytes. 0; -ENOEXEC (PT_INTERP); -EINVAL: segments absent, absurd, overlapping
- * or descending.
+ * table: h->phbytes bytes. 0; -ENOEXEC (PT_INTERP); -EINVAL: segments absent or absurd. Linux finds
+ * those only while it maps them, when there is no program left that could be told.
  */
 int elf_layout_parse(const struct elf_header *h, const void *table, struct elf_layout *l);
 /*

@@ -83,8 +83,10 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	char comm[COMM_LEN];
 
 	proc_exec_begin();
-	if (image_replace(p->mm, image, args, a->path, &frame.rsp))
+	if (image->unmappable || image_replace(p->mm, image, args, a->path, &frame.rsp)) {
+		exec_image_close(image);
 		proc_exit(SIGSEGV);
+	}
 	frame.rip = exec_image_entry(image);
 	exe = image->program.file->path ? image->program.file->path : image->path;
 	proc_info_set_exec(p->kp, exe, args->strings, p->mm->arg_end - p->mm->arg_start);

@@ -45,6 +45,7 @@ struct exec_image {
 	struct elf_file program, interp; /* interp.file NULL: none */
 	/* of the program after #!, absolute where possible: /proc/self/exe. kmalloc'ed, VFS_PATH_MAX */
 	char *path;
+	bool unmappable; /* exec succeeds, and the process dies of it: as on Linux */
 };
 
 /*

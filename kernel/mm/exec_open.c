@@ -128,8 +128,12 @@ static s64 interp_open(struct exec_image *image)
 	err = start_read(image->interp.file, &start);
 	if (!err)
 		err = elf_file_parse(&image->interp, &start);
+	if (err == -EINVAL) {
+		image->unmappable = true;
+		return 0;
+	}
 	if (err)
-		return err == -ENOEXEC || err == -EINVAL ? -ELIBBAD : err;
+		return err == -ENOEXEC ? -ELIBBAD : err;
 	if (!image->interp.header.dyn && !range_allowed(own->low, own->high - own->low, true))
 		return -ENOMEM;
 	return 0;
@@ -190,6 +194,10 @@ s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block
 	if (!image->path)
 		return -ENOMEM;
 	err = program_open(image, path, args);
+	if (err == -EINVAL) {
+		image->unmappable = true;
+		return 0;
+	}
 	if (!err)
 		err = program_place(&image->program);
 	if (!err && image->program.layout.interp_len)

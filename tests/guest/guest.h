@@ -83,7 +83,7 @@ static UNUSED const char *errno_name(int number)
 		E(EPIPE),      E(EDOM),       E(ERANGE),          E(EDEADLK),   E(ENAMETOOLONG),
 		E(ENOLCK),     E(ENOSYS),     E(ENOTEMPTY),       E(ELOOP),     E(EOVERFLOW),
 		E(EOPNOTSUPP), E(EOWNERDEAD), E(ENOTRECOVERABLE), E(ETIMEDOUT), E(EAFNOSUPPORT),
-		E(ENOTSOCK),   E(ENODATA),
+		E(ENOTSOCK),   E(ENODATA),    E(ELIBBAD),         E(ELIBMAX),   E(EISCONN),
 	};
 #undef E
 	return guest_lookup(names, COUNT(names), number);
