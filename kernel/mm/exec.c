@@ -58,15 +58,17 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 	const char *execfn, u64 *rsp)
 {
 	u64 stack = MIN(mm_rlimit(RLIMIT_STACK), STACK_LIMIT_MAX), vdso;
+	struct exec_random random;
 	s64 err;
 
 	mm_reset(mm);
-	mm->mmap_top = USER_STACK_TOP - ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE),
-		PAGE_SIZE) - STACK_GUARD;
+	exec_random_draw(&random, image);
+	mm->mmap_top = USER_STACK_TOP - random.stack - ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE),
+		PAGE_SIZE) - STACK_GUARD - random.mmap;
 	vdso = vdso_map();
 	vdso_add(mm, vdso);
-	err = exec_image_map(mm, image);
-	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, rsp);
+	err = exec_image_map(mm, image, &random);
+	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, &random, rsp);
 }
 
 /*

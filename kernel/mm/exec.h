@@ -14,6 +14,7 @@
 #define ARG_BYTES_MAX (6ul << 20)     /* all of them, whatever RLIMIT_STACK says */
 /* BINPRM_BUF_SIZE: what decides the format; the length of a #! line */
 #define EXEC_HEAD_SIZE 256
+#define EXEC_ALIGN_MAX (1ul << 30)
 #define EXEC_SCRIPTS_MAX 5            /* interpreters that are scripts themselves */
 
 /* argv and envp while they grow: kernel pages. Strings as in struct exec_args. */
@@ -54,8 +55,14 @@ struct exec_image {
  */
 s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block *args);
 void exec_image_close(struct exec_image *image);
+/* exec_random.c: bytes by which things lie lower (stack, mmap, sp) or higher (program, brk). */
+struct exec_random {
+	u64 stack, sp, mmap, program, brk;
+	u8 auxv[16];             /* AT_RANDOM */
+};
+void exec_random_draw(struct exec_random *r, const struct exec_image *image);
 /* exec_load.c: into an empty address space. 0 or -errno (then the process must die). */
-s64 exec_image_map(struct mm *mm, struct exec_image *image);
+s64 exec_image_map(struct mm *mm, struct exec_image *image, const struct exec_random *r);
 static inline u64 exec_image_entry(const struct exec_image *image)
 {
 	const struct elf_file *first = image->interp.file ? &image->interp : &image->program;
@@ -64,7 +71,7 @@ static inline u64 exec_image_entry(const struct exec_image *image)
 }
 /* exec_stack.c: the initial stack; *rsp for the first instruction. */
 s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct arg_block *args,
-	const char *execfn, u64 vdso, u64 *rsp);
+	const char *execfn, u64 vdso, const struct exec_random *r, u64 *rsp);
 
 /* exec_script.c: head holds EXEC_HEAD_SIZE bytes, zero-padded. True if it begins with #!. */
 bool script_detect(const char *head);

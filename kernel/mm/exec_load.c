@@ -120,7 +120,7 @@ static s64 interp_map(struct mm *mm, struct elf_file *e)
 	return segments_map(mm, e);
 }
 
-static void layout_set(struct mm *mm, const struct elf_file *e)
+static void layout_set(struct mm *mm, const struct elf_file *e, u64 brk_gap)
 {
 	const struct elf_layout *l = &e->layout;
 	u64 end = ALIGN_UP(l->memory_end + e->bias, PAGE_SIZE);
@@ -130,15 +130,17 @@ static void layout_set(struct mm *mm, const struct elf_file *e)
 	mm->data_start = l->data_start + e->bias;
 	mm->data_end = l->data_end + e->bias;
 	mm->brk_start = end <= USER_BRK_BASE && !e->header.dyn ? USER_BRK_BASE : end;
+	mm->brk_start += brk_gap;
 	mm->brk_end = mm->brk_start;
 }
 
-s64 exec_image_map(struct mm *mm, struct exec_image *image)
+s64 exec_image_map(struct mm *mm, struct exec_image *image, const struct exec_random *r)
 {
+	image->program.bias += r->program;
 	s64 err = segments_map(mm, &image->program);
 
 	if (err)
 		return err;
-	layout_set(mm, &image->program);
+	layout_set(mm, &image->program, r->brk);
 	return image->interp.file ? interp_map(mm, &image->interp) : 0;
 }

@@ -13,7 +13,6 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
 
-#define PLACE_ALIGN_MAX (1ul << 30)
 #define START_SIZE 1024 /* read at once: a #! line, or the ELF header and often all headers */
 
 /* The first bytes of a file. */
@@ -101,7 +100,7 @@ static s64 program_place(struct elf_file *e)
 	e->bias = 0;
 	if (e->header.dyn)
 		e->bias = ALIGN_UP((u64)USER_PIE_BASE, MIN(e->layout.align,
-			PLACE_ALIGN_MAX)) - e->layout.low;
+			EXEC_ALIGN_MAX)) - e->layout.low;
 	base = e->layout.low + e->bias;
 	return range_allowed(base, size, true) && base + size < USER_STACK_TOP / 2 ? 0 : -ENOMEM;
 }

@@ -11,7 +11,6 @@
 #include <linux/auxvec.h>
 #include <linux/mman.h>
 
-#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
 #include "kernel/proc/proc.h"
@@ -96,11 +95,11 @@ static void vector_add_aux(struct stack *s, const struct exec_image *image, u64 
 	aux_add(s, AT_NULL, 0);
 }
 
-static s64 stack_map(struct mm *mm, const struct exec_image *image, size_t bytes)
+static s64 stack_map(struct mm *mm, const struct exec_image *image, u64 top, size_t bytes)
 {
 	struct vma model = {
-		.end = USER_STACK_TOP,
-		.start = USER_STACK_TOP - ALIGN_UP(bytes + STACK_ROOM, PAGE_SIZE),
+		.end = top,
+		.start = top - ALIGN_UP(bytes + STACK_ROOM, PAGE_SIZE),
 		.prot = PROT_READ | PROT_WRITE | (image->program.layout.exec_stack ? PROT_EXEC : 0),
 		.flags = VMA_STACK | VMA_GROWSDOWN,
 	};
@@ -112,18 +111,16 @@ static s64 stack_map(struct mm *mm, const struct exec_image *image, size_t bytes
 /* Strings onto the stack, pointers into the vector. */
 static void stack_fill(struct stack *s, struct mm *mm, const struct exec_image *image,
 	const struct arg_block *args,
-	const char *execfn, u64 vdso)
+	const char *execfn, u64 vdso, const struct exec_random *r)
 {
 	static const char platform_name[] = "x86_64";
 	u64 zero = 0, name, strings, random, platform;
-	u8 entropy[16];
 
-	host_random(entropy, sizeof(entropy));
 	stack_push(s, &zero, sizeof(zero));
 	name = stack_push(s, execfn, strlen(execfn) + 1);
 	strings = stack_push(s, args->strings, args->bytes);
-	s->sp = ALIGN_DOWN(s->sp, 16);
-	random = stack_push(s, entropy, sizeof(entropy));
+	s->sp = ALIGN_DOWN(s->sp - r->sp, 16);
+	random = stack_push(s, r->auxv, sizeof(r->auxv));
 	platform = stack_push(s, platform_name, sizeof(platform_name));
 
 	vector_add(s, args->argc);
@@ -139,19 +136,20 @@ static void stack_fill(struct stack *s, struct mm *mm, const struct exec_image *
 }
 
 s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct arg_block *args,
-	const char *execfn, u64 vdso, u64 *rsp)
+	const char *execfn, u64 vdso, const struct exec_random *r, u64 *rsp)
 {
 	size_t words = (size_t)args->argc + args->envc + 3 + 2 * AUX_MAX;
-	struct stack s = {.sp = USER_STACK_TOP, .npages =
+	u64 top = USER_STACK_TOP - r->stack;
+	struct stack s = {.sp = top, .npages =
 		(words * sizeof(u64) + PAGE_SIZE - 1) / PAGE_SIZE};
-	s64 err = stack_map(mm, image, args->bytes + words * sizeof(u64) + strlen(execfn));
+	s64 err = stack_map(mm, image, top, args->bytes + words * sizeof(u64) + strlen(execfn));
 
 	if (err)
 		return err;
 	s.vector = kpages_alloc(s.npages);
 	if (!s.vector)
 		return -ENOMEM;
-	stack_fill(&s, mm, image, args, execfn, vdso);
+	stack_fill(&s, mm, image, args, execfn, vdso, r);
 	kpages_free(s.vector, s.npages);
 	*rsp = s.sp;
 	return s.fault ? -EFAULT : 0;
