@@ -36,6 +36,7 @@ enum kin_root {
 	ROOT_SIGNALFD,
 	ROOT_PIDFD,
 	ROOT_PTY,
+	ROOT_SITES,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);

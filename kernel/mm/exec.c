@@ -68,6 +68,8 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 	vdso = vdso_map();
 	vdso_add(mm, vdso);
 	err = exec_image_map(mm, image, &random);
+	if (!err)
+		mm_redirect_known(mm);
 	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, &random, rsp);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "kernel/arch/x86_64/redirect.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
@@ -363,6 +364,8 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 offset)
 		ret = -EINVAL;
 	else
 		ret = mm_map(mm, addr, len, (u32)prot, (u32)flags, f, f ? offset : 0);
+	if (f && ret >= 0 && prot & PROT_EXEC)
+		redirect_known(mm, mm_find(mm, (u64)ret));
 	if (f)
 		file_put(f);
 	return ret;

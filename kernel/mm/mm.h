@@ -100,6 +100,8 @@ void mm_fork_child(struct mm *mm);
  */
 void mm_release(struct mm *mm);
 void mappings_bury(struct kin_proc *p);
+/* Call sites that the family knows in the mapped files are redirected. exec, and before a fork. */
+void mm_redirect_known(struct mm *mm);
 /* Futex key: kin address behind a shared mapping, or 0 if addr is private. */
 u64 mm_shared_key(struct mm *mm, u64 addr);
 

@@ -18,6 +18,7 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/x86_64/redirect.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/kin.h"
@@ -350,6 +351,13 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 void pages_drop(struct mm *mm, u64 start, u64 end)
 {
 	pages_sweep(mm, start, end, false);
+}
+
+void mm_redirect_known(struct mm *mm)
+{
+	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v))
+		if (v->file && v->prot & PROT_EXEC)
+			redirect_known(mm, v);
 }
 
 void pages_drop_all(struct mm *mm)

@@ -16,6 +16,7 @@
 #include <asm/errno.h>
 #include <linux/sched.h>
 
+#include "kernel/arch/x86_64/redirect.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/futex.h"
 #include "kernel/lib/lib.h"
@@ -170,6 +171,15 @@ static void memory_commit(struct fork *f)
 	mm_fork_child(current->proc->mm);
 }
 
+/* ---- call sites that others have found: rewritten before the child would find each of them, too */
+
+static int sites_prepare(struct fork *f)
+{
+	if (redirect_behind())
+		mm_redirect_known(current->proc->mm);
+	return 0;
+}
+
 /* ---- current directory and umask: private memory, but the inodes are counted in kin */
 
 static int directory_prepare(struct fork *f)
@@ -292,6 +302,7 @@ static const struct participant {
 	{"threads", NULL, threads_commit, NULL},
 	{"descriptors", descriptors_prepare, NULL, descriptors_abort},
 	{"memory", memory_prepare, memory_commit, memory_abort},
+	{"call sites", sites_prepare, NULL, NULL},
 	{"current directory", directory_prepare, NULL, directory_abort},
 	{"signals", NULL, signals_commit, NULL},
 	{"timers", NULL, timers_commit, NULL},

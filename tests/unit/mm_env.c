@@ -281,6 +281,10 @@ void redirect_range_gone(u64 addr, u64 len)
 {
 }
 
+void redirect_known(struct mm *mm, struct vma *v)
+{
+}
+
 int copy_out(void *user_dst, const void *src, size_t n)
 {
 	memcpy(user_dst, src, n);

@@ -8,16 +8,18 @@
  *   that jumps to
  *                                         it, a restarted call (RIP - 2) and musl's cancellation
  *                                         see no difference.
- *   B  xor %eax,%eax; syscall; cmp $-4096,%rax
- *                                         (glibc's read) all ten bytes are displaced. The call's
- *                                         return address is then in a
- *                                         tail of its own: `syscall; cmp; jmp back`, application
- *                                         code like the vDSO.
+ *   B  xor %eax,%eax or mov %reg,%eax; syscall; cmp $-4096,%rax
+ *                                         (glibc's read and _exit) all of it is displaced. The
+ *                                         call's return address is then in a tail of its own:
+ *                                         `syscall; cmp; jmp back`, application code like the vDSO.
  *
  * Whether the bytes before the `syscall` really are that instruction is decided by decoding from
  * many points before it; B also asks that no branch nearby enters the displaced bytes. All of this
  * is private memory of the member: a fork clones it, exec forgets it. Runs in the kernel with
  * interrupts masked, so nobody else of the member looks meanwhile.
+ *
+ * Where a file's sites are is told to the family (sites.c). Who maps the file later, or is about to
+ * fork, rewrites them together: no trap for each, and two changes of protection for all.
  */
 #include <linux/mman.h>
 
@@ -25,6 +27,7 @@
 #include "kernel/arch/x86_64/decode.h"
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/x86_64/sites.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -39,6 +42,11 @@
 
 enum site_state { SITE_FREE, SITE_TRAPS, SITE_DIRECT };
 
+struct window {
+	u64 base, size; /* address of the first byte, how many were readable */
+	u8 bytes[BEFORE + 8];
+};
+
 /* Index = number of its stub and table entry. */
 struct site {
 	u64 rip; /* after the `syscall` */
@@ -51,6 +59,8 @@ static s16 buckets[BUCKETS]; /* index + 1; 0: empty */
 static u32 sites_used, sites_live, tails_used;
 static s16 free_list; /* index + 1 */
 static bool first_execution;
+static bool text_open; /* redirect_known has made the text writable */
+static u32 caught_up;  /* with so many of the family's sites */
 
 extern char syscall_direct_entry[];
 
@@ -148,14 +158,23 @@ static bool thread_inside(u64 from, u64 to)
 	return false;
 }
 
+static bool is_text(const struct vma *v)
+{
+	return !(v->flags & VMA_SHARED) &&
+		   (v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) == (PROT_READ | PROT_EXEC);
+}
+
 static bool text_write(u64 addr, const u8 *bytes, u64 len)
 {
 	struct vma *v = mm_find(current->proc->mm, addr);
 	u64 page = ALIGN_DOWN(addr, PAGE_SIZE), span = ALIGN_UP(addr + len, PAGE_SIZE) - page;
 
-	if (!v || addr + len > v->end || addr >= PRIVATE_END || (v->flags & VMA_SHARED) ||
-		(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) != (PROT_READ | PROT_EXEC))
+	if (!v || addr + len > v->end || addr >= PRIVATE_END || !is_text(v))
 		return false;
+	if (text_open) {
+		memcpy((void *)addr, bytes, len);
+		return true;
+	}
 	if (paging->protect(page, span, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return false;
 	memcpy((void *)addr, bytes, len);
@@ -190,42 +209,59 @@ static void jump_bytes(u8 jump[7], u32 index)
 	memcpy(jump, (u8[]){0xff, 0x24, 0x25, (u8)at, (u8)(at >> 8), 0x0f, 0x05}, 7);
 }
 
-static bool redirect_mov(struct site *s, const u8 *window, u64 base, u64 size)
+/* known: the family has redirected it before, in the same file; nr: what it loads. */
+static bool redirect_mov(struct site *s, const struct window *w, u64 number, bool known)
 {
-	u64 at = s->rip - 7;
+	const u8 *window = w->bytes;
+	u64 base = w->base, size = w->size, at = s->rip - 7;
 	const u8 *b = window + (at - base);
 	u32 index = (u32)(s - sites), nr;
 	u8 jump[7];
 
 	memcpy(&nr, b + 1, 4);
-	if (b[0] != 0xb8 || nr != thread_frame(current)->orig_rax || ((b[-1] & 0xf1) == 0x41) ||
-		!is_boundary(window, base, size, at))
+	if (b[0] != 0xb8 || nr != number || ((b[-1] & 0xf1) == 0x41) ||
+		(!known && !is_boundary(window, base, size, at)))
 		return false;
 	stub_write(index, b, 5, s->rip);
 	jump_bytes(jump, index);
 	return text_write(at, jump, 5);
 }
 
-static bool redirect_read(struct site *s, const u8 *window, u64 base, u64 size)
+/* Bytes of the instruction that sets EAX right before the `syscall` at b; 0: another one. */
+static u32 lead_length(const u8 *b)
 {
-	static const u8 shape[] = {0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff};
-	u64 at = s->rip - 4, back = at + sizeof(shape);
-	u32 index = (u32)(s - sites);
+	bool rex = (b[-3] & 0xf0) == 0x40;
+
+	if (b[-2] == 0x31 && b[-1] == 0xc0)
+		return rex ? 0 : 2;
+	if (b[-2] != 0x89 || (b[-1] & 0xc7) != 0xc0)
+		return 0;
+	return !rex ? 2 : b[-3] == 0x44 ? 3 : 0;
+}
+
+static bool redirect_displaced(struct site *s, const struct window *w, bool known)
+{
+	static const u8 shape[] = {0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff};
+	const u8 *b = w->bytes + (s->rip - 2 - w->base);
+	u32 index = (u32)(s - sites), lead = lead_length(b);
+	u64 at = s->rip - 2 - lead, back = s->rip - 2 + sizeof(shape);
 	u8 jump[7], *tail = (u8 *)(SITE_TAILS_ADDR + (u64)tails_used * TAIL_SIZE), *p;
 
-	if (tails_used == TAILS_MAX || at - base + sizeof(shape) > size ||
-		memcmp(window + (at - base), shape, sizeof(shape)) ||
-		!is_boundary(window, base, size, at) || thread_inside(at + 1, back) ||
-		branch_enters(at - AROUND, back + AROUND, at + 1, back))
+	if (!lead || tails_used == TAILS_MAX || back > w->base + w->size ||
+		memcmp(b, shape, sizeof(shape)) || thread_inside(at + 1, back) ||
+		(!known && (!is_boundary(w->bytes, w->base, w->size, at) ||
+					branch_enters(at - AROUND, back + AROUND, at + 1, back))))
 		return false;
-	p = put(tail, shape + 2, 8);       /* syscall; cmp */
+	p = put(tail, shape, sizeof(shape));
 	p = put(p, "\xff\x25\0\0\0\0", 6); /* jmp *0(%rip) */
 	put(p, &back, 8);
-	stub_write(index, shape, 2, (u64)tail + 2);
+	stub_write(index, b - lead, lead, (u64)tail + 2);
 	jump_bytes(jump, index);
 	if (!text_write(at, jump, 7))
 		return false;
 	tails_used++;
+	if (known)
+		return true;
 	/*
 	 * This very call returns to the tail too: where it would have returned is now the middle of the
 	 * jump.
@@ -234,10 +270,27 @@ static bool redirect_read(struct site *s, const u8 *window, u64 base, u64 size)
 	return true;
 }
 
+/* The bytes around a site, as much as can be read. */
+static bool window_read(struct window *w, u64 rip)
+{
+	w->base = rip - 2 - BEFORE + 6;
+	w->size = sizeof(w->bytes) - copy_in_some(w->bytes, (void *)w->base, sizeof(w->bytes));
+	return w->size >= BEFORE;
+}
+
+/* For the others: see redirect_known. */
+static void site_tell(u64 rip, u64 nr)
+{
+	struct vma *v = mm_find(current->proc->mm, rip - 2);
+
+	if (v && v->file && !v->object)
+		sites_note(v->file, v->offset + (rip - v->start), (u32)nr);
+}
+
 void redirect_site(u64 rip)
 {
-	u8 window[BEFORE + 8];
-	u64 base = rip - 2 - BEFORE + 6, size;
+	u64 nr = thread_frame(current)->orig_rax;
+	struct window w;
 	struct site *s;
 
 	if (rip >= KERNEL_BASE && rip < KERNEL_END)
@@ -246,11 +299,76 @@ void redirect_site(u64 rip)
 	first_execution = !s;
 	if (s || rip < PRIVATE_BASE + BEFORE || !(s = site_add(rip)))
 		return;
-	size = sizeof(window) - copy_in_some(window, (void *)base, sizeof(window));
-	if (size < BEFORE)
-		return;
-	if (redirect_mov(s, window, base, size) || redirect_read(s, window, base, size))
+	if (window_read(&w, rip) && (redirect_mov(s, &w, nr, false) || redirect_displaced(s, &w, false))) {
 		s->state = SITE_DIRECT;
+		site_tell(rip, nr);
+	}
+}
+
+/* Where a noted site lies in v; 0: not there, not present, or seen already. */
+static u64 known_rip(struct mm *mm, struct vma *v, const struct known_site *k)
+{
+	u64 rip = v->start + (k->offset - v->offset), from = rip - BEFORE, to = rip + 8, s, e;
+
+	if (k->offset < v->offset + BEFORE || k->offset - v->offset > v->end - v->start - 8 ||
+		ranges_next_gap(&mm->present, from, to, &s, &e) || site_find(rip))
+		return 0;
+	return rip;
+}
+
+static void known_rewrite(u64 rip, u64 nr)
+{
+	struct window w;
+	struct site *s;
+
+	if (!window_read(&w, rip) || !(s = site_add(rip)))
+		return;
+	if (redirect_mov(s, &w, nr, true) || redirect_displaced(s, &w, true))
+		s->state = SITE_DIRECT;
+	else
+		redirect_range_gone(rip - 2, 1); /* as if never seen */
+}
+
+void redirect_known(struct mm *mm, struct vma *v)
+{
+	const struct site_file *f = v->file && !v->object && is_text(v) ? sites_of(v->file) : NULL;
+	u32 count = f ? MIN(f->count, (u32)FILE_SITES_MAX) : 0;
+	u64 low = ~0ul, high = 0, rip;
+
+	for (u32 i = 0; i < count; i++) {
+		rip = known_rip(mm, v, &f->site[i]);
+		if (rip) {
+			low = MIN(low, ALIGN_DOWN(rip - 7, PAGE_SIZE));
+			high = MAX(high, ALIGN_UP(rip + 6, PAGE_SIZE));
+		}
+	}
+	if (!high)
+		return;
+	/* The host splits a mapping that changes in part. */
+	if (BOOT_INFO->backend == BACKEND_PROCESS) {
+		low = v->start;
+		high = v->end;
+	}
+	if (paging->protect(low, high - low, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
+		return;
+	text_open = true;
+	for (u32 i = 0; i < count; i++) {
+		rip = known_rip(mm, v, &f->site[i]);
+		if (rip)
+			known_rewrite(rip, f->site[i].nr);
+	}
+	text_open = false;
+	paging->protect(low, high - low, (int)v->prot);
+}
+
+bool redirect_behind(void)
+{
+	u32 total = sites_total();
+
+	if (caught_up == total)
+		return false;
+	caught_up = total;
+	return true;
 }
 
 /* exec: nothing refers to a stub or a tail any more. */

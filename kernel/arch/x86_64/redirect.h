@@ -11,6 +11,14 @@
 
 /* redirect_site, redirect_range_gone: arch.h. */
 
+struct mm;
+struct vma;
+
+/* Rewrites the sites that the family knows in v, if v is a private mapping of a file's text. */
+void redirect_known(struct mm *mm, struct vma *v);
+/* True if others have found sites since the last call. */
+bool redirect_behind(void);
+
 /* True once after redirect_site saw a site for the first time. */
 bool redirect_first_execution(void);
 
