@@ -38,9 +38,14 @@ void stats_publish(void)
 	u64 faults = percpu_take(&PERCPU->faults), interrupts = percpu_take(&PERCPU->interrupts);
 
 	publish_calls(sums->direct, syscall_direct);
-	publish_calls(sums->trapped, syscall_trapped);
-	publish_calls(sums->first, syscall_first);
-	publish_calls(sums->unsupported, syscall_unsupported);
+	/* Seldom anything: the pages of these stay untouched. */
+	if (PERCPU->syscalls_trapped)
+		publish_calls(sums->trapped, syscall_trapped);
+	if (PERCPU->sites)
+		publish_calls(sums->first, syscall_first);
+	if (syscall_unsupported_any)
+		publish_calls(sums->unsupported, syscall_unsupported);
+	syscall_unsupported_any = false;
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
 		if (host_counts[i])
 			atomic_fetch_add(&sums->hypercalls[i], percpu_take(&host_counts[i]));
@@ -54,20 +59,9 @@ void stats_publish(void)
 	self->interrupts += interrupts;
 }
 
-/* Only where there is something to clear: a page that is merely read stays the parent's. */
-static void clear_calls(u32 *counts)
-{
-	for (u32 i = 0; i < SYSCALL_MAX; i++)
-		if (counts[i])
-			counts[i] = 0;
-}
-
+/* The parent has published just before: nothing but what has happened since is left to clear. */
 void stats_fork_child(void)
 {
-	clear_calls(syscall_direct);
-	clear_calls(syscall_trapped);
-	clear_calls(syscall_first);
-	clear_calls(syscall_unsupported);
 	memset(host_counts, 0, sizeof(host_counts));
 	PERCPU->syscalls_direct = PERCPU->syscalls_trapped = PERCPU->sites = 0;
 	PERCPU->hypercalls = PERCPU->faults = PERCPU->interrupts = 0;

@@ -171,7 +171,7 @@ static void memory_commit(struct fork *f)
 	mm_fork_child(current->proc->mm);
 }
 
-/* ---- call sites that others have found: rewritten before the child would find each of them, too */
+/* ---- call sites that others have found: rewritten once, and not by every child again */
 
 static int sites_prepare(struct fork *f)
 {
@@ -222,7 +222,13 @@ static void timers_commit(struct fork *f)
 	timers_fork_child(current->proc);
 }
 
-/* ---- statistics: each member counts from zero */
+/* ---- statistics: each member counts from zero. Published first: the child finds zeroes */
+
+static int counts_prepare(struct fork *f)
+{
+	stats_publish();
+	return 0;
+}
 
 static void counts_commit(struct fork *f)
 {
@@ -306,7 +312,7 @@ static const struct participant {
 	{"current directory", directory_prepare, NULL, directory_abort},
 	{"signals", NULL, signals_commit, NULL},
 	{"timers", NULL, timers_commit, NULL},
-	{"statistics", NULL, counts_commit, NULL},
+	{"statistics", counts_prepare, counts_commit, NULL},
 	{"process tree", tree_prepare, NULL, tree_abort},
 	{"registers", NULL, registers_commit, NULL},
 };

@@ -7,5 +7,6 @@
 
 extern u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
 extern u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
+extern bool syscall_unsupported_any; /* since the last publication */
 
 #endif

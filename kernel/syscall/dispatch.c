@@ -13,6 +13,7 @@
 
 u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
 u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
+bool syscall_unsupported_any;
 
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
@@ -59,6 +60,7 @@ void syscall_dispatch(struct trapframe *frame, bool direct)
 	count(nr, direct);
 	if (!table[nr]) {
 		syscall_unsupported[nr]++;
+		syscall_unsupported_any = true;
 		frame->rax = (u64)-ENOSYS;
 		return;
 	}

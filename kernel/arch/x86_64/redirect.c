@@ -299,7 +299,9 @@ void redirect_site(u64 rip)
 	first_execution = !s;
 	if (s || rip < PRIVATE_BASE + BEFORE || !(s = site_add(rip)))
 		return;
-	if (window_read(&w, rip) && (redirect_mov(s, &w, nr, false) || redirect_displaced(s, &w, false))) {
+	if (!window_read(&w, rip))
+		return;
+	if (redirect_mov(s, &w, nr, false) || redirect_displaced(s, &w, false)) {
 		s->state = SITE_DIRECT;
 		site_tell(rip, nr);
 	}
