@@ -34,7 +34,9 @@ enum hypercall_arg {
 	ARG_RANGE_LEN,
 	ARG_KIN_WORD, /* address of an aligned u32 in kin */
 	ARG_KIN_RANGE, /* page-aligned offset into kin; length: ARG_RANGE_LEN beside it */
-	ARG_PATH,     /* NUL-terminated path relative to the root, at most 4096 bytes with the NUL */
+	ARG_TREE,     /* 0: the root; 1 and up: that volume of the family */
+	ARG_PATH,     /* NUL-terminated path relative to its tree, at most 4096 bytes with the NUL */
+	ARG_PATH_OTHER, /* a second one */
 	ARG_HANDLE,   /* a host file handle that this member opened or inherited */
 };
 
@@ -58,6 +60,24 @@ struct hyp_stat {
 	u64 rdev, size, blocks, blksize;
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
 };
+
+/*
+ * vol_write reads this: count pieces of guest memory for the file at pos; with HYP_WRITE_APPEND at
+ * its end, and pos is stored back as the position behind what was written.
+ */
+#define HYP_WRITE_PIECES 64
+#define HYP_WRITE_APPEND 1u
+#define HYP_WRITE_DSYNC 2u
+#define HYP_WRITE_SYNC 4u
+struct hyp_write {
+	u64 pos;
+	u32 flags, count;
+	struct {
+		u64 addr, len;
+	} piece[HYP_WRITE_PIECES];
+};
+
+enum hyp_sync { HYP_SYNC_FILE, HYP_SYNC_DATA, HYP_SYNC_FS };
 
 /* usage() fills this: CPU time of the member's host process and its memory. */
 struct hyp_usage {

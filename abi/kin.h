@@ -12,6 +12,8 @@
 #define KIN_MAGIC 0x6e696b2d736f746dull
 #define MEMBERS_MAX 4096
 #define KIN_ARGS_SIZE (256u << 10)
+#define VOLUMES_MAX 16
+#define VOLUME_PATH_MAX 1024
 
 /*
  * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
@@ -81,6 +83,7 @@ struct kin_member {
 	u32 backend;
 	u32 exec_offset;        /* SPAWNING: offset of struct kin_exec from KIN_BASE in pages */
 	_Atomic u64 proc;       /* address of its main struct kin_proc; the kernel's own */
+	u64 request;            /* address of struct volume_request; stays with the record */
 	u64 clone_tsc;          /* TSC at the clone hypercall in the parent */
 	u64 resumed_tsc;        /* TSC when the parent went on */
 	u64 first_tsc;          /* TSC of the child's first instruction */
@@ -89,6 +92,31 @@ struct kin_member {
 	u64 syscalls_direct, syscalls_trapped, sites, hypercalls, faults, interrupts;
 	char comm[16];
 } __attribute__((aligned(64)));
+
+/* A volume, as the supervisor tells the first kernel: its path inside the family, normalised. */
+struct kin_volume {
+	u32 read_only, pad;
+	char path[VOLUME_PATH_MAX];
+};
+
+/*
+ * Mode, owner and times of a file on a volume are changed by the supervisor, because what confines
+ * a member cannot tell a volume's files from others for these calls. One request for each member
+ * record, at kin_member.request (0: none yet), for the kernel to fill and the supervisor to answer:
+ * IDLE or DONE -> ASKED and the mailbox; DONE by the supervisor, which wakes the state's futex.
+ */
+enum volume_request_state { VOLUME_REQUEST_IDLE, VOLUME_REQUEST_ASKED, VOLUME_REQUEST_DONE };
+enum volume_request_kind { VOLUME_SET_MODE, VOLUME_SET_OWNER, VOLUME_SET_TIMES };
+struct volume_request {
+	_Atomic u32 state;
+	s32 result;
+	u32 kind, tree;
+	u32 mode, uid, gid, pad;
+	struct {
+		s64 sec, nsec; /* nsec also UTIME_NOW, UTIME_OMIT */
+	} times[2];
+	char path[4096]; /* below the volume, NUL-terminated; its last component is not followed */
+};
 
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
 struct kin_exec {
@@ -119,6 +147,7 @@ struct kin_header {
 	/* Mailbox to the supervisor: set the bit, then hypercall notify. */
 	_Atomic u64 kick_map[MEMBERS_MAX / 64];  /* interrupt that member */
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
+	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
 
 	/*
 	 * Inbox from the supervisor: it sets bits, then inbox_pending, then kicks a member (the
@@ -139,6 +168,8 @@ struct kin_header {
 	struct kin_stats stats;
 	struct kin_member members[MEMBERS_MAX];
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
+	u32 volume_count, host_uid; /* host_uid: who runs the family */
+	struct kin_volume volumes[VOLUMES_MAX];
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 

@@ -24,13 +24,16 @@ void help_run(void)
 		"Usage: mitos run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
 		"Runs PROGRAM, an ordinary Linux x86-64 executable, so that each of its processes is a\n"
 		"unikernel of its own. The root directory is seen read-only under a layer in memory: the\n"
-		"host's files never change.\n\n"
+		"host's files never change, except on volumes.\n\n"
 		"  -b, --backend B   auto (default), kvm, or process\n"
 		"  -r, --root DIR    the family's root directory (default /)\n"
 		"  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
 		"  -w, --workdir D   working directory (default: the current one if the root is /, else "
 		"/)\n"
 		"  -i, --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
+		"  -v, --volume HOSTDIR:DIR[:ro]\n"
+		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro;\n"
+		"                    -v means this if the next argument contains \":/\", else --verbose\n"
 		"  -v, --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
 		"  -h, --help        this text\n\n"
@@ -138,6 +141,7 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 	static const struct option options[] = {
 		{"backend", required_argument, NULL, 'b'}, {"root", required_argument, NULL, 'r'},
 		{"env", required_argument, NULL, 'e'},     {"workdir", required_argument, NULL, 'w'},
+		{"volume", required_argument, NULL, 'V'},
 		{"init", no_argument, NULL, 'i'},          {"verbose", no_argument, NULL, 'v'},
 		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
@@ -150,7 +154,17 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 		case 'r': o->root = optarg; break;
 		case 'w': o->workdir = optarg; break;
 		case 'i': o->init = true; break;
-		case 'v': o->verbose = true; break;
+		case 'v':
+			if (optind >= argc || argv[optind][0] == '-' || !strstr(argv[optind], ":/")) {
+				o->verbose = true;
+				break;
+			}
+			optarg = argv[optind++];
+			/* fall through */
+		case 'V':
+			if (volume_add(o, optarg, err) < 0)
+				return -EXIT_USAGE;
+			break;
 		case 's': o->stats = optarg; break;
 		case 'e':
 			if (env_add(env, optarg, err) < 0)

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/resource.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -40,6 +41,8 @@ static s64 change_mode(struct inode *ino, u32 mode)
 	mode &= 07777;
 	if (cred_uid() != 0 && !S_ISDIR(ino->mode) && !cred_in_group(ino->gid))
 		mode &= ~(u32)S_ISGID;
+	if (on_volume(ino))
+		return volume_set_mode(ino, mode);
 	inode_pin(ino);
 	ino->mode = (ino->mode & S_IFMT) | mode;
 	inode_touch(ino, false);
@@ -57,6 +60,8 @@ static s64 change_owner(struct inode *ino, u32 uid, u32 gid)
 			(gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(gid))))
 			return -EPERM;
 	}
+	if (on_volume(ino))
+		return volume_set_owner(ino, uid, gid);
 	inode_pin(ino);
 	if (!S_ISDIR(ino->mode) && (uid != ~0u || gid != ~0u))
 		ino->mode &= ~(u32)S_ISUID & ~(ino->mode & 010 ? (u32)S_ISGID : 0);
@@ -72,6 +77,23 @@ static s64 change_owner(struct inode *ino, u32 uid, u32 gid)
 #define TIME_NOW (INT64_MIN)
 #define TIME_OMIT (INT64_MIN + 1)
 
+static s64 change_times_on_volume(struct inode *ino, const s64 *t)
+{
+	s64 times[4];
+
+	for (u32 i = 0; i < 2; i++) {
+		times[2 * i] = t[i] / (s64)NSEC_PER_SEC;
+		times[2 * i + 1] = t[i] % (s64)NSEC_PER_SEC;
+		if (t[i] == TIME_NOW || t[i] == TIME_OMIT) {
+			times[2 * i + 1] = t[i] == TIME_NOW ? UTIME_NOW : UTIME_OMIT;
+		} else if (times[2 * i + 1] < 0) {
+			times[2 * i]--;
+			times[2 * i + 1] += NSEC_PER_SEC;
+		}
+	}
+	return volume_set_times(ino, times);
+}
+
 static s64 change_times(struct inode *ino, const s64 *t)
 {
 	bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
@@ -86,6 +108,8 @@ static s64 change_times(struct inode *ino, const s64 *t)
 		if (err)
 			return err;
 	}
+	if (on_volume(ino))
+		return change_times_on_volume(ino, t);
 	inode_pin(ino);
 	if (t[0] != TIME_OMIT)
 		ino->atime_ns = t[0] == TIME_NOW ? now : t[0];
@@ -372,6 +396,8 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 		return -EPERM;
 	if (!keep && pos + len > current->proc->rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
+	if (on_volume(f->inode))
+		return volume_allocate(f->inode, mode | (keep ? FALLOC_FL_KEEP_SIZE : 0), pos, len);
 	if (mode)
 		punch(f->inode, pos, len);
 	return mode & FALLOC_FL_PUNCH_HOLE ? 0 : allocate(f->inode, pos, len, keep);

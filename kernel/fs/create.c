@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -71,6 +72,8 @@ s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct i
 
 	if (err)
 		return err;
+	if (on_volume(w->dir))
+		return volume_create(w, mode, target, out);
 	struct inode *ino = inode_alloc(w->dir->fs, mode);
 	if (!ino)
 		return -ENOSPC;
@@ -197,8 +200,10 @@ static s64 link_to(struct inode *ino, struct walk *w)
 	s64 err = may_create(w);
 	if (err)
 		return err;
-	if (w->dir->fs != ino->fs)
+	if (w->dir->fs != ino->fs || w->dir->volume != ino->volume)
 		return -EXDEV;
+	if (on_volume(ino))
+		return volume_link(ino, w);
 	if (!ino->nlink && !inode_is(ino, INODE_TMPFILE))
 		return -ENOENT;
 	inode_get(ino);

@@ -84,7 +84,7 @@ static const char *host_path(const char *path)
 static s64 ask(const char *path, u32 len, struct dentry **out)
 {
 	struct hyp_stat st;
-	s64 err = host_fs_stat(host_path(path), &st);
+	s64 err = host_fs_stat(0, host_path(path), &st);
 
 	if (err && err != -ENOENT && err != -ENOTDIR)
 		return err;
@@ -92,8 +92,7 @@ static s64 ask(const char *path, u32 len, struct dentry **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-/* Appends the next plain component of *rest to path; false at the end or before ".." */
-static bool append_component(char *path, u32 *len, const char **rest)
+bool append_component(char *path, u32 *len, const char **rest)
 {
 	const char *s = *rest;
 
@@ -180,7 +179,7 @@ s64 dcache_readlink(const char *path, u32 len, const char **target)
 	if (err)
 		return err;
 	if (!d->target) {
-		s64 n = host_fs_readlink(host_path(path), buf, sizeof(buf) - 1);
+		s64 n = host_fs_readlink(0, host_path(path), buf, sizeof(buf) - 1);
 		if (n < 0)
 			return n;
 		d->target = kmalloc((size_t)n + 1);

@@ -114,7 +114,7 @@ const struct file_ops dev_file_ops = {
 
 s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 {
-	if (inode_is(ino, INODE_LOWER))
+	if (inode_is(ino, INODE_LOWER) || on_volume(ino))
 		return -ENXIO;
 	if (ino->rdev == (5 << 8) || ino->rdev == (5 << 8 | 1))
 		return tty_open(ino, out, flags);

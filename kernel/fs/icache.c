@@ -10,7 +10,7 @@
  * owner leaves the chains whole but for the back pointers, which are made anew; its references
  * are lost, and an inode whose count it had brought to 0 is found again.
  */
-#include "kernel/fs/inode.h"
+#include "kernel/fs/volume.h"
 
 #include "kernel/lib/lib.h"
 
@@ -53,15 +53,25 @@ bool icache_file_pinned(u64 dev, u64 ino)
 	return filter_test(file_key(dev, ino));
 }
 
-/* Caller holds the bucket's lock. path NULL: a file. */
-static struct inode *chain_find(u64 key, const char *path, u32 len, u64 dev, u64 number)
+/*
+ * The host gives the number of a deleted file to a new one: on a volume, where files are deleted,
+ * the time of birth tells them apart.
+ */
+static bool same_identity(const struct inode *a, const struct inode *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->volume == b->volume &&
+		   (!a->volume || a->btime_ns == b->btime_ns);
+}
+
+/* Caller holds the bucket's lock. path NULL: a file, or whatever is on a volume: one like that. */
+static struct inode *chain_find(u64 key, const char *path, u32 len, const struct inode *like)
 {
 	struct inode *ino;
 
 	LIST_FOREACH (ino, &vfs_shared()->buckets[key % ICACHE_BUCKETS], hash) {
 		bool dir = inode_is(ino, INODE_MERGED);
 		if (path ? dir && ino->lower_len == len && !memcmp(ino->lower_path, path, len)
-				 : !dir && ino->dev == dev && ino->ino == number) {
+				 : !dir && same_identity(ino, like)) {
 			ino->refs++;
 			return ino;
 		}
@@ -107,10 +117,10 @@ static void chain_add(struct inode *ino)
 	__atomic_store_n(head, ino, __ATOMIC_RELEASE);
 }
 
-static struct inode *icache_find(u64 key, const char *path, u32 len, u64 dev, u64 number)
+static struct inode *icache_find(u64 key, const char *path, u32 len, const struct inode *like)
 {
 	struct kin_lock *lock = key_lock(key);
-	struct inode *ino = chain_find(key, path, len, dev, number);
+	struct inode *ino = chain_find(key, path, len, like);
 
 	kin_unlock(lock);
 	return ino;
@@ -118,17 +128,34 @@ static struct inode *icache_find(u64 key, const char *path, u32 len, u64 dev, u6
 
 struct inode *icache_find_dir(const char *path, u32 len)
 {
-	return icache_find(hash_bytes(path, len), path, len, 0, 0);
+	return icache_find(hash_bytes(path, len), path, len, NULL);
 }
 
 struct inode *icache_find_file(u64 dev, u64 ino)
 {
-	return icache_find(file_key(dev, ino), NULL, 0, dev, ino);
+	struct inode like = {.dev = dev, .ino = ino};
+
+	return icache_find(file_key(dev, ino), NULL, 0, &like);
 }
 
-static struct inode *host_inode(const char *path, u32 len, const struct hyp_stat *st)
+void inode_attributes_set(struct inode *ino, const struct hyp_stat *st)
 {
-	struct inode *ino = inode_alloc(FS_ROOT, st->mode);
+	ino->mode = st->mode;
+	ino->uid = st->uid;
+	ino->gid = st->gid;
+	ino->nlink = st->nlink;
+	ino->size = st->size;
+	ino->lower_blocks = st->blocks;
+	ino->atime_ns = st->atime_ns;
+	ino->mtime_ns = st->mtime_ns;
+	ino->ctime_ns = st->ctime_ns;
+	ino->btime_ns = st->btime_ns;
+}
+
+static struct inode *host_inode(enum inode_fs fs, const char *path, u32 len,
+								const struct hyp_stat *st)
+{
+	struct inode *ino = inode_alloc(fs, st->mode);
 
 	if (!ino)
 		return NULL;
@@ -138,19 +165,29 @@ static struct inode *host_inode(const char *path, u32 len, const struct hyp_stat
 		return NULL;
 	}
 	ino->lower_len = len;
-	ino->flags = (S_ISDIR(st->mode) ? INODE_MERGED : INODE_LOWER) | INODE_HASHED;
-	ino->uid = st->uid;
-	ino->gid = st->gid;
-	ino->nlink = st->nlink;
+	ino->flags = INODE_HASHED;
+	if (fs != FS_VOLUME)
+		ino->flags |= S_ISDIR(st->mode) ? INODE_MERGED : INODE_LOWER;
 	ino->dev = st->dev;
 	ino->ino = st->ino;
 	ino->rdev = st->rdev;
-	ino->size = st->size;
-	ino->lower_blocks = st->blocks;
-	ino->atime_ns = st->atime_ns;
-	ino->mtime_ns = st->mtime_ns;
-	ino->ctime_ns = st->ctime_ns;
-	ino->btime_ns = st->btime_ns;
+	inode_attributes_set(ino, st);
+	return ino;
+}
+
+/* Shows made to the others, unless another member was faster: then its inode. */
+static struct inode *chain_enter(struct inode *made, u64 key, const char *path, u32 len)
+{
+	made->bucket = key % ICACHE_BUCKETS;
+	struct kin_lock *lock = key_lock(key);
+	struct inode *ino = chain_find(key, path, len, made);
+	if (!ino)
+		chain_add(made);
+	kin_unlock(lock);
+	if (!ino)
+		return made;
+	made->flags &= ~(u32)INODE_HASHED;
+	inode_put(made);
 	return ino;
 }
 
@@ -158,30 +195,83 @@ struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st)
 {
 	bool dir = S_ISDIR(st->mode);
 	u64 key = dir ? hash_bytes(path, len) : file_key(st->dev, st->ino);
-	struct inode *ino = icache_find(key, dir ? path : NULL, len, st->dev, st->ino);
+	struct inode like = {.dev = st->dev, .ino = st->ino};
+	struct inode *ino = icache_find(key, dir ? path : NULL, len, &like);
 
 	if (ino)
 		return ino;
-	struct inode *made = host_inode(path, len, st);
+	struct inode *made = host_inode(FS_ROOT, path, len, st);
 	if (!made)
 		return NULL;
-	made->bucket = key % ICACHE_BUCKETS;
-	struct kin_lock *lock = key_lock(key);
-	ino = chain_find(key, dir ? path : NULL, len, st->dev, st->ino);
-	if (!ino)
-		chain_add(made);
-	kin_unlock(lock);
-	if (!ino)
-		return made;
-	made->flags &= ~(u32)INODE_HASHED; /* another member was faster */
-	inode_put(made);
+	return chain_enter(made, key, dir ? path : NULL, len);
+}
+
+/*
+ * Where the inode is now: as the host said it, unless something was renamed in the family since it
+ * was asked.
+ */
+static void place_set(struct inode *ino, struct inode *parent, const char *name, u32 len,
+					  u32 renames)
+{
+	struct vfs_shared *v = vfs_shared();
+
+	if (!parent || (ino->vol_parent == parent && ino->lower_len == len &&
+					!memcmp(ino->lower_path, name, len)))
+		return;
+	char *copy = kin_string(name, len), *old = NULL;
+	u32 old_len = 0;
+	struct inode *old_parent = NULL;
+	if (!copy)
+		return;
+	rename_lock();
+	if (ino->vol_parent && v->volume_renames == renames) {
+		old = ino->lower_path;
+		old_len = ino->lower_len;
+		old_parent = ino->vol_parent;
+		inode_get(parent);
+		ino->lower_path = copy;
+		ino->lower_len = len;
+		ino->vol_parent = parent;
+		copy = NULL;
+	}
+	kin_unlock(&v->rename_lock);
+	if (copy)
+		kin_free(copy, len + 1);
+	if (old)
+		kin_free(old, old_len + 1);
+	inode_put(old_parent);
+}
+
+struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *name, u32 len,
+								const struct hyp_stat *st, u32 renames)
+{
+	u64 key = file_key(st->dev, st->ino);
+	struct inode like = {.dev = st->dev, .ino = st->ino, .volume = volume,
+						 .btime_ns = st->btime_ns};
+	struct inode *ino = icache_find(key, NULL, 0, &like);
+
+	if (!ino) {
+		struct inode *made = host_inode(FS_VOLUME, name, len, st);
+		if (!made)
+			return NULL;
+		made->volume = volume;
+		made->vol_parent = parent;
+		if (parent)
+			inode_get(parent);
+		ino = chain_enter(made, key, NULL, 0);
+		if (ino == made)
+			return ino;
+	}
+	if (S_ISDIR(ino->mode) == S_ISDIR(st->mode))
+		inode_attributes_set(ino, st);
+	place_set(ino, parent, name, len, renames);
 	return ino;
 }
 
 /* The filter first: a lookup that sees the change through any other way must not miss the pin. */
 void inode_pin(struct inode *ino)
 {
-	if (!inode_is(ino, INODE_HASHED) || inode_is(ino, INODE_PINNED))
+	if (!inode_is(ino, INODE_HASHED) || inode_is(ino, INODE_PINNED) || on_volume(ino))
 		return;
 	u64 key = inode_key(ino), bit = key % FILTER_BITS;
 	vfs_shared()->filter[bit / 64] |= 1ull << (bit % 64);

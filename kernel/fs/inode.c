@@ -29,7 +29,7 @@ struct inode *inode_alloc(enum inode_fs fs, u32 mode)
 	ino->uid = cred_uid();
 	ino->gid = cred_gid();
 	ino->dev = inode_device(fs);
-	ino->ino = vfs_shared()->next_ino++;
+	ino->serial = ino->ino = vfs_shared()->next_ino++;
 	ino->atime_ns = ino->mtime_ns = ino->ctime_ns = ino->btime_ns = now;
 	if (S_ISDIR(mode)) {
 		RB_INIT(&ino->dir.names);
@@ -64,7 +64,9 @@ static struct inode *inode_free(struct inode *ino)
 
 	if (ino->lock_count)
 		locks_release_inode(ino);
-	if (ino->fs == FS_PROC) {
+	if (on_volume(ino)) {
+		parent = ino->vol_parent;
+	} else if (ino->fs == FS_PROC) {
 		parent = ino->proc.parent;
 	} else if (S_ISDIR(mode)) {
 		parent = ino->dir.parent;
@@ -76,6 +78,7 @@ static struct inode *inode_free(struct inode *ino)
 	}
 	if (ino->lower_path)
 		kin_free(ino->lower_path, ino->lower_len + 1);
+	ino->serial = 0;
 	kin_free(ino, sizeof(*ino));
 	return parent;
 }
@@ -116,12 +119,20 @@ void inode_touch(struct inode *ino, bool modified)
 		ino->mtime_ns = now;
 }
 
+/* A number of its own, so that programs see where one file system ends; not for mounts below it. */
+static u64 volume_device(const struct inode *ino)
+{
+	const struct inode *root = vfs_shared()->volumes[ino->volume - 1];
+
+	return root && ino->dev != root->dev ? ino->dev : inode_device(FS_VOLUME) + ino->volume;
+}
+
 void inode_stat(struct inode *ino, struct kstat *st)
 {
 	u64 size = ino->size;
 
 	memset(st, 0, sizeof(*st));
-	st->dev = ino->dev;
+	st->dev = on_volume(ino) ? volume_device(ino) : ino->dev;
 	st->ino = ino->ino;
 	st->rdev = ino->rdev;
 	st->mode = ino->mode;
@@ -130,12 +141,14 @@ void inode_stat(struct inode *ino, struct kstat *st)
 	st->gid = ino->gid;
 	st->size = size;
 	st->blksize = PAGE_SIZE;
-	st->blocks = inode_is(ino, INODE_LOWER | INODE_MERGED) ? ino->lower_blocks : (size + 511) / 512;
+	st->blocks = inode_is(ino, INODE_LOWER | INODE_MERGED) || on_volume(ino) ? ino->lower_blocks
+																			  : (size + 511) / 512;
 	st->atime_ns = ino->atime_ns;
 	st->mtime_ns = ino->mtime_ns;
 	st->ctime_ns = ino->ctime_ns;
 	st->btime_ns = ino->btime_ns;
-	if (S_ISREG(st->mode) && !inode_is(ino, INODE_LOWER) && ino->fs != FS_PROC) {
+	if (S_ISREG(st->mode) && !inode_is(ino, INODE_LOWER) && !on_volume(ino) &&
+		ino->fs != FS_PROC) {
 		inode_data_lock(ino);
 		st->blocks = ino->object ? object_pages(ino->object) * (PAGE_SIZE / 512) : 0;
 		kin_unlock(&ino->lock);

@@ -20,14 +20,16 @@
 #include <linux/stat.h> /* before anything that makes it defer to glibc */
 
 #include <stdatomic.h>
-
 #include <bsd/sys/tree.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "abi/kin.h"
+#include "kernel/fs/access.h"
 #include "kernel/fs/vfs.h"
 
-/* Which file system, for EXDEV and statfs. */
-enum inode_fs { FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_KINDS };
+enum inode_fs { /* which file system, for EXDEV and statfs */
+	FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_VOLUME, FS_KINDS
+};
 
 enum inode_flags {
 	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower_path */
@@ -83,6 +85,14 @@ struct inode {
 	struct kin_lock lock;
 	LIST_ENTRY(inode) hash; /* bucket lock */
 	u32 bucket;
+	/*
+	 * FS_VOLUME: which, from 1; the directory of the name by which it was last seen (reference;
+	 * NULL: the volume's root) and that name in lower_path, both under rename_lock. serial: of this
+	 * life, 0 once freed. The attributes are what the host said last.
+	 */
+	u32 volume;
+	struct inode *vol_parent;
+	_Atomic u64 serial;
 	char *lower_path; /* kin string, constant; INODE_LOWER and INODE_MERGED */
 	u32 lower_len;
 	u32 link_len;
@@ -121,6 +131,9 @@ struct vfs_shared {
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
 	struct lock_table *_Atomic lock_table; /* lock.c; NULL until the first lock */
 	struct kin_lock rename_lock;
+	u32 volume_count;
+	_Atomic u32 volume_renames; /* counted under rename_lock */
+	struct inode *volumes[VOLUMES_MAX];
 	/*
 	 * Bit set: a host path or (dev, ino) with this hash may be pinned. Never cleared, read
 	 * without a lock.
@@ -134,6 +147,11 @@ struct vfs_shared *vfs_shared(void);
 static inline bool inode_is(const struct inode *ino, u32 flag)
 {
 	return ino->flags & flag;
+}
+
+static inline bool on_volume(const struct inode *ino)
+{
+	return ino->fs == FS_VOLUME;
 }
 
 /* ---- inode.c */
@@ -184,19 +202,6 @@ struct walk; /* kernel/fs/walk.h */
 /* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
 
-/* ---- access.c */
-enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
-/* with the effective ids: 0 or -EACCES */
-int access_check(u32 mode, u32 uid, u32 gid, u32 want);
-int access_check_ids(u32 mode, u32 uid, u32 gid, u32 want, u32 as_uid, u32 as_gid);
-int access_inode(struct inode *ino, u32 want);
-/* 0 or -EPERM: not the owner, not root */
-int access_owner(struct inode *ino);
-int access_sticky(struct inode *dir, struct inode *victim); /* 0 or -EPERM */
-u32 cred_uid(void);
-u32 cred_gid(void);
-bool cred_in_group(u32 gid);
-
 /* ---- open.c, create.c, inode_io.c, copy_up.c, map.c */
 /*
  * Makes an inode of mode below w's directory under its last name. 0, -EEXIST, ... *out: a
@@ -205,6 +210,8 @@ bool cred_in_group(u32 gid);
 s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out);
 s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out);
 s64 inode_truncate(struct inode *ino, u64 size);
+/* RLIMIT_FSIZE: bytes of len that may be written at pos, 0 after SIGXFSZ */
+size_t file_may_extend(u64 pos, size_t len);
 s64 inode_copy_up(struct inode *ino, bool discard);
 /* dst or src: kernel or kin memory. Bytes or -errno. */
 s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);

@@ -17,8 +17,7 @@
 #include <linux/resource.h>
 #include <linux/uio.h>
 
-#include "kernel/fs/inode.h"
-#include "kernel/host/host.h"
+#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -131,14 +130,16 @@ static s64 write_object(struct inode *ino, const u8 *buf, size_t len, u64 pos, b
 /* Host-backed: the monitor reads into the memory that the application means. */
 static s64 read_host(struct inode *ino, u64 buf, size_t len, u64 pos, bool user)
 {
-	s64 handle = handle_get(ino);
+	s64 handle = on_volume(ino) ? handle_get_volume(ino, O_RDONLY) : handle_get(ino);
 	size_t done = 0;
 
 	if (handle < 0)
 		return handle;
-	if (pos >= ino->size)
-		return 0;
-	len = MIN(len, ino->size - pos);
+	if (!on_volume(ino)) {
+		if (pos >= ino->size)
+			return 0;
+		len = MIN(len, ino->size - pos);
+	}
 	while (done < len) {
 		u64 host = buf + done, n = len - done;
 		if (user)
@@ -160,7 +161,7 @@ static s64 inode_read(struct inode *ino, void *buf, size_t len, u64 pos, bool us
 {
 	size_t done = 0;
 
-	if (inode_is(ino, INODE_LOWER))
+	if (inode_is(ino, INODE_LOWER) || on_volume(ino))
 		return read_host(ino, (u64)buf, len, pos, user);
 	accessed(ino);
 	while (done < len && pos + done < ino->size) {
@@ -187,6 +188,8 @@ s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos)
 
 s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos)
 {
+	if (on_volume(ino))
+		return volume_write_kernel(ino, buf, len, pos);
 	inode_data_lock(ino);
 	s64 n = write_object(ino, buf, len, pos, false);
 	kin_unlock(&ino->lock);
@@ -203,8 +206,7 @@ static s64 file_read(struct file *f, void *buf, size_t len, s64 *pos)
 	return n;
 }
 
-/* RLIMIT_FSIZE: bytes that may be written from pos, 0 after SIGXFSZ. */
-static size_t allowed(u64 pos, size_t len)
+size_t file_may_extend(u64 pos, size_t len)
 {
 	u64 limit = current->proc->rlimit_cur[RLIMIT_FSIZE];
 
@@ -228,7 +230,7 @@ static s64 write_locked(struct file *f, const struct iovec *iov, u32 n, u64 *pos
 	if (f->flags & O_APPEND)
 		*pos = ino->size;
 	for (u32 i = 0; i < n; i++) {
-		size_t len = iov[i].iov_len, may = len ? allowed(*pos, len) : 0;
+		size_t len = iov[i].iov_len, may = len ? file_may_extend(*pos, len) : 0;
 		if (!len)
 			continue;
 		s64 got = may ? write_object(ino, iov[i].iov_base, may, *pos, true) : -EFBIG;
@@ -271,10 +273,14 @@ static s64 may_write(struct file *f)
 /* A vector is one write: nobody else's bytes come between. */
 static s64 file_writev(struct file *f, const struct iovec *vector, u32 n, s64 *pos)
 {
-	struct iovec few[8], *iov = n <= ARRAY_SIZE(few) ? few : kmalloc(n * sizeof(*iov));
+	struct iovec few[8], *iov = few;
 	u64 at = (u64)*pos;
 	s64 got = may_write(f);
 
+	if (on_volume(f->inode))
+		return got ? got : volume_writev(f, vector, n, pos);
+	if (n > ARRAY_SIZE(few))
+		iov = kmalloc(n * sizeof(*iov));
 	if (!iov)
 		return -ENOMEM;
 	memcpy(iov, vector, n * sizeof(*iov));
@@ -302,7 +308,7 @@ static s64 file_write(struct file *f, const void *buf, size_t len, s64 *pos)
 	size_t done = 0;
 
 	do {
-		size_t n = f->flags & O_APPEND ? len - done : MIN(len - done, CHUNK);
+		size_t n = f->flags & O_APPEND || on_volume(f->inode) ? len - done : MIN(len - done, CHUNK);
 		struct iovec iov = {(u8 *)(uintptr_t)buf + done, n};
 		s64 got = file_writev(f, &iov, 1, pos);
 		if (got < 0)
@@ -318,6 +324,8 @@ s64 inode_truncate(struct inode *ino, u64 size)
 {
 	if (!S_ISREG(ino->mode) || ino->fs == FS_PROC)
 		return -EINVAL;
+	if (on_volume(ino))
+		return volume_truncate(ino, size);
 	if (ino->seals & (size < ino->size ? F_SEAL_SHRINK : size > ino->size ? F_SEAL_GROW : 0))
 		return -EPERM;
 	s64 err = inode_copy_up(ino, size == 0);
@@ -343,7 +351,7 @@ static s64 file_truncate(struct file *f, u64 size)
 {
 	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
-	if (size > f->inode->size && !allowed(size - 1, 1))
+	if (size > f->inode->size && !file_may_extend(size - 1, 1))
 		return -EFBIG;
 	return inode_truncate(f->inode, size);
 }
@@ -374,12 +382,16 @@ static s64 file_seek(struct file *f, s64 offset, int whence)
 {
 	s64 base = 0;
 
+	if (on_volume(f->inode) && whence == SEEK_END)
+		volume_refresh(f->inode);
 	switch (whence) {
 	case SEEK_SET: break;
 	case SEEK_CUR: base = f->pos; break;
 	case SEEK_END: base = (s64)f->inode->size; break;
 	case SEEK_DATA:
 	case SEEK_HOLE:
+		if (on_volume(f->inode) && offset >= 0)
+			return volume_seek(f->inode, (u64)offset, whence);
 		return offset < 0 ? -ENXIO : seek_hole(f->inode, (u64)offset, whence == SEEK_HOLE);
 	default: return -EINVAL;
 	}
@@ -395,6 +407,8 @@ static s64 file_ioctl(struct file *f, u32 cmd, u64 arg)
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
+	if (on_volume(f->inode))
+		volume_refresh(f->inode);
 	left = (s32)((s64)f->inode->size - f->pos);
 	return copy_out((void *)arg, &left, sizeof(left)) ? -EFAULT : 0;
 }

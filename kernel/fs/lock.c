@@ -13,7 +13,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/inode.h"
+#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
@@ -347,7 +347,10 @@ static s64 range_of(struct file *f, const struct flock *fl, struct record_lock *
 	switch (fl->l_whence) {
 	case SEEK_SET: base = 0; break;
 	case SEEK_CUR: base = f->pos; break;
-	case SEEK_END: base = (s64)f->inode->size; break;
+	case SEEK_END:
+		if (on_volume(f->inode))
+			volume_refresh(f->inode);
+		base = (s64)f->inode->size; break;
 	default: return -EINVAL;
 	}
 	if (__builtin_add_overflow(base, (s64)fl->l_start, &l->start))

@@ -9,7 +9,7 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/paging.h"
-#include "kernel/fs/inode.h"
+#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 
 static struct inode *regular(struct file *f)
@@ -79,9 +79,10 @@ s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 
 	if (!ino)
 		return -ENODEV;
-	if (inode_is(ino, INODE_LOWER)) {
-		s64 handle = handle_get(ino);
-		return handle < 0 ? handle : paging->map_file(va, len, prot, (int)handle, offset);
+	if (inode_is(ino, INODE_LOWER) || on_volume(ino)) {
+		s64 handle = on_volume(ino) ? handle_get_volume(ino, O_RDONLY) : handle_get(ino);
+		return handle < 0 ? handle
+						  : paging->map_file(va, len, prot, (int)handle, offset, MAP_PRIVATE);
 	}
 	s64 err = paging->map_private(va, len, PROT_READ | PROT_WRITE, true);
 	if (err)
@@ -92,12 +93,36 @@ s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 	return prot == (PROT_READ | PROT_WRITE) ? 0 : paging->protect(va, len, prot);
 }
 
+bool file_maps_host(struct file *f)
+{
+	struct inode *ino = regular(f);
+
+	return ino && on_volume(ino);
+}
+
+s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset)
+{
+	s64 handle = handle_get_volume(f->inode, f->flags & O_ACCMODE);
+
+	return handle < 0 ? handle : paging->map_file(va, len, prot, (int)handle, offset, MAP_SHARED);
+}
+
+u64 file_shared_key(struct file *f, u64 offset)
+{
+	return 1ull << 63 | (f->inode->serial & 0x7fffff) << 40 | (offset & ((1ull << 40) - 1));
+}
+
+s64 file_sync_data(struct file *f)
+{
+	return volume_sync(f->inode, HYP_SYNC_DATA);
+}
+
 struct kin_object *file_shared_object(struct file *f)
 {
 	struct inode *ino = regular(f);
 
 	/* A host-backed file was not opened for writing: its pages are the host's, nothing to share. */
-	if (!ino || inode_is(ino, INODE_LOWER))
+	if (!ino || inode_is(ino, INODE_LOWER) || on_volume(ino))
 		return NULL;
 	inode_data_lock(ino);
 	if (!ino->object)

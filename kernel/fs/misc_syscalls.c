@@ -7,6 +7,7 @@
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
@@ -22,17 +23,31 @@ static s64 check_fd(u64 fd, s64 result)
 	return path ? -EBADF : result;
 }
 
+/* What is on a volume goes to the disk; all else is memory. */
+static s64 sync_volume_of(u64 fd, enum hyp_sync what)
+{
+	struct file *f = fd_get((int)fd);
+	s64 err = 0;
+
+	if (f && f->inode && f->type != FILE_PATH && on_volume(f->inode))
+		err = volume_sync(f->inode, what);
+	file_put(f);
+	return err;
+}
+
 s64 sys_sync(void)
 {
+	for (u32 i = 0; i < vfs_shared()->volume_count; i++)
+		volume_sync(vfs_shared()->volumes[i], HYP_SYNC_FS);
 	return 0;
 }
 
 s64 sys_syncfs(u64 fd)
 {
-	return check_fd(fd, 0);
+	return check_fd(fd, sync_volume_of(fd, HYP_SYNC_FS));
 }
 
-static s64 sync_file(u64 fd)
+static s64 sync_file(u64 fd, enum hyp_sync what)
 {
 	struct file *f = fd_get((int)fd);
 
@@ -40,18 +55,20 @@ static s64 sync_file(u64 fd)
 		return -EBADF;
 	bool ok = f->type == FILE_INODE || f->type == FILE_DIR || f->type == FILE_HOST_IO;
 	s64 err = f->type == FILE_PATH ? -EBADF : ok ? 0 : -EINVAL;
+	if (!err && f->inode && on_volume(f->inode))
+		err = volume_sync(f->inode, what);
 	file_put(f);
 	return err;
 }
 
 s64 sys_fsync(u64 fd)
 {
-	return sync_file(fd);
+	return sync_file(fd, HYP_SYNC_FILE);
 }
 
 s64 sys_fdatasync(u64 fd)
 {
-	return sync_file(fd);
+	return sync_file(fd, HYP_SYNC_DATA);
 }
 
 s64 sys_sync_file_range(u64 fd, u64 pos, u64 len, u64 flags)

@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -26,7 +27,10 @@ void file_drop_inode(struct file *f)
 	locks_release_file(f);
 	file_allow_write(f); /* its share, of either kind */
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
+	bool host = ino && on_volume(ino);
 	inode_put(ino);
+	if (host)
+		handles_sweep();
 }
 
 /* O_PATH: names a place, nothing can be read or written. */
@@ -73,7 +77,11 @@ static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file
 		if (err)
 			return err;
 	}
-	if (inode_is(ino, INODE_LOWER)) {
+	if (on_volume(ino)) {
+		s64 err = handle_get_volume(ino, flags & O_ACCMODE);
+		if (err < 0)
+			return err;
+	} else if (inode_is(ino, INODE_LOWER)) {
 		/* The host may refuse what its mode bits allow: now, not at the first read. */
 		s64 err = writes ? inode_copy_up(ino, false) : handle_get(ino);
 		if (err < 0)
@@ -191,7 +199,7 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 	s64 err = access_inode(dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
-	if (dir->fs == FS_PROC)
+	if (dir->fs == FS_PROC || on_volume(dir))
 		return -EOPNOTSUPP;
 	struct inode *ino = inode_alloc(dir->fs, S_IFREG | (mode & 07777 & ~current->proc->fs->umask));
 	if (!ino)

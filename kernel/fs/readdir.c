@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -205,6 +206,28 @@ static u64 parent_number(struct inode *dir)
 	return number;
 }
 
+/* Positions are the host's own. */
+static s64 fill_volume(struct inode *dir, struct filler *fill, u64 pos)
+{
+	for (;;) {
+		s64 handle = handle_get(dir);
+		s64 n = handle < 0 ? handle : host_fs_getdents((int)handle, listing, sizeof(listing), pos);
+		if (n <= 0)
+			return n;
+		for (s64 used = 0; used + 19 < n;) {
+			struct host_dirent *d = (struct host_dirent *)(listing + used);
+			if (d->reclen < 20 || used + d->reclen > n)
+				return -EIO;
+			used += d->reclen;
+			bool up = !dir->vol_parent && !strcmp(d->name, "..");
+			u64 ino = up ? parent_number(dir) : d->ino;
+			pos = (u64)d->off;
+			if (!emit(fill, d->name, strlen(d->name), ino, d->type, pos))
+				return 0;
+		}
+	}
+}
+
 /* f->lock is held. */
 static s64 fill(struct file *f, struct filler *fill)
 {
@@ -215,6 +238,10 @@ static s64 fill(struct file *f, struct filler *fill)
 	fill->last = pos;
 	if (inode_is(dir, INODE_DEAD))
 		return -ENOENT;
+	if (on_volume(dir)) {
+		err = fill_volume(dir, fill, pos);
+		return fill->used ? 0 : err;
+	}
 	if (pos == 0 && emit(fill, ".", 1, dir->ino, 4, 1))
 		pos = 1;
 	if (pos == 1 && emit(fill, "..", 2, parent_number(dir), 4, 2))

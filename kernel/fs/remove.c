@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
@@ -59,6 +60,8 @@ static s64 unlink_name(struct walk *w)
 		return err;
 	if (S_ISDIR(w->inode->mode))
 		return -EISDIR;
+	if (on_volume(w->dir))
+		return volume_unlink(w, 0);
 	spare = dirent_alloc(w->name, w->name_len);
 	if (!spare)
 		return -ENOSPC;
@@ -105,6 +108,8 @@ static s64 rmdir_name(struct walk *w)
 		return -ENOTDIR;
 	if (inode_is(w->inode, INODE_MOUNT) || w->inode == vfs_shared()->root)
 		return -EBUSY;
+	if (on_volume(w->dir))
+		return volume_unlink(w, AT_REMOVEDIR);
 	s64 empty = lower_dir_empty(w->inode);
 	if (empty <= 0)
 		return empty ? empty : -ENOTEMPTY;

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
@@ -227,7 +228,7 @@ static s64 check_access(struct rename *r)
 {
 	struct walk *from = r->from, *to = r->to;
 
-	if (from->dir->fs != to->dir->fs)
+	if (from->dir->fs != to->dir->fs || from->dir->volume != to->dir->volume)
 		return -EXDEV;
 	if (from->dir->fs == FS_PROC)
 		return -EPERM;
@@ -268,13 +269,15 @@ static s64 rename_run(struct rename *r)
 	r->replaced = to->found ? walk_inode(to) : NULL;
 	if (!r->moved || !walk_dir(from) || !walk_dir(to) || (to->found && !r->replaced))
 		return -ENOSPC;
-	s64 err = check_ancestors(r);
+	s64 err = on_volume(from->dir) ? 0 : check_ancestors(r);
 	if (!err)
 		err = check_access(r);
 	if (err)
 		return err;
 	if (r->moved == r->replaced)
 		return 0;
+	if (on_volume(from->dir))
+		return volume_rename(from, to, r->flags);
 	err = check_types(r);
 	if (err)
 		return err;
@@ -294,7 +297,8 @@ static s64 rename_names(struct rename *r)
 {
 	struct walk *from = r->from, *to = r->to;
 
-	if (from->dir && to->dir && from->dir->fs != to->dir->fs)
+	if (from->dir && to->dir &&
+		(from->dir->fs != to->dir->fs || from->dir->volume != to->dir->volume))
 		return -EXDEV;
 	if (from->last != LAST_NAME)
 		return -EBUSY;

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -26,6 +27,8 @@ s64 file_stat(struct file *f, struct kstat *st)
 
 	memset(st, 0, sizeof(*st));
 	if (f->inode) {
+		if (on_volume(f->inode))
+			volume_refresh(f->inode);
 		inode_stat(f->inode, st);
 		return 0;
 	}
@@ -237,6 +240,8 @@ static s64 read_link(struct walk *w, const char **target)
 		*target = buf;
 		return proc_link(ino, buf, sizeof(buf), NULL);
 	}
+	if (ino && on_volume(ino))
+		return volume_readlink(ino, target);
 	if (ino && !inode_is(ino, INODE_LOWER)) {
 		*target = ino->link;
 		return ino->link_len;
@@ -271,6 +276,16 @@ s64 sys_readlink(u64 path, u64 buf, u64 size)
 	return sys_readlinkat((u64)AT_FDCWD, path, buf, size);
 }
 
+static s64 put_volume_statfs(u64 buf, u32 volume)
+{
+	struct statfs s;
+	s64 err = host_vol_statfs(volume, &s, sizeof(s));
+
+	if (err)
+		return err;
+	return copy_out((void *)buf, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 static s64 put_statfs(u64 buf, enum inode_fs fs)
 {
 	static const u32 magic[FS_KINDS] = {
@@ -282,6 +297,7 @@ static s64 put_statfs(u64 buf, enum inode_fs fs)
 		[FS_PROC] = PROC_SUPER_MAGIC,
 		[FS_MEMFD] = TMPFS_MAGIC,
 		[FS_DEVPTS] = DEVPTS_SUPER_MAGIC,
+		[FS_VOLUME] = 0, /* the host says */
 	};
 	struct statfs s;
 	u64 used = kin_pages_used(), total = KIN_SIZE / PAGE_SIZE;
@@ -308,8 +324,9 @@ s64 sys_statfs(u64 path, u64 buf)
 	if (err)
 		return err;
 	enum inode_fs fs = w->inode ? w->inode->fs : w->jump ? FS_MEMFD : FS_ROOT;
+	u32 volume = w->inode ? w->inode->volume : 0;
 	walk_free(w);
-	return put_statfs(buf, fs);
+	return volume ? put_volume_statfs(buf, volume) : put_statfs(buf, fs);
 }
 
 s64 sys_fstatfs(u64 fd, u64 buf)
@@ -319,6 +336,7 @@ s64 sys_fstatfs(u64 fd, u64 buf)
 	if (!f)
 		return -EBADF;
 	enum inode_fs fs = f->inode ? f->inode->fs : FS_MEMFD;
+	u32 volume = f->inode ? f->inode->volume : 0;
 	file_put(f);
-	return put_statfs(buf, fs);
+	return volume ? put_volume_statfs(buf, volume) : put_statfs(buf, fs);
 }

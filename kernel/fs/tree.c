@@ -6,8 +6,7 @@
  */
 #include <linux/stat.h>
 
-#include "kernel/fs/inode.h"
-#include "kernel/host/host.h"
+#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/tty/pty.h"
 
@@ -130,7 +129,7 @@ void vfs_init(void)
 		family_fatal("no memory for the file system");
 	kin_root_set(ROOT_VFS, v);
 	v->next_ino = 1ull << 40; /* above what hosts use */
-	s64 err = host_fs_stat(".", &st);
+	s64 err = host_fs_stat(0, ".", &st);
 	if (err || !S_ISDIR(st.mode))
 		family_fatal("the root directory cannot be read (error %d)", (int)-err);
 	v->root_dev = st.dev;
@@ -140,10 +139,11 @@ void vfs_init(void)
 	inode_pin(v->root);
 	v->root->flags |= INODE_MOUNT;
 	plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
-	if (host_fs_stat("tmp", &st))
+	if (host_fs_stat(0, "tmp", &st))
 		plant_dir(v->root, "tmp", FS_TMP, 01777);
 	plant_dev(v->root);
 	plant_sys(v->root);
+	volumes_init();
 }
 
 void vfs_attach(void)

@@ -76,5 +76,13 @@ s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset);
  */
 struct kin_object *file_shared_object(struct file *f);
 bool file_mappable(struct file *f);
+/*
+ * A volume's file: a shared mapping of it is the host's. Its pages at va; the key of a futex in it;
+ * what was stored in it goes to the disk.
+ */
+bool file_maps_host(struct file *f);
+s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset);
+u64 file_shared_key(struct file *f, u64 offset);
+s64 file_sync_data(struct file *f);
 
 #endif

@@ -12,6 +12,7 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
+#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -65,15 +66,16 @@ static s64 climb(struct inode *dir, char *buf, size_t size)
 	size_t at = size;
 
 	while (!inode_is(dir, INODE_MERGED) && dir != vfs_shared()->root) {
-		struct dirent_node *e = dir->dir.entry;
-		if (!e)
+		struct dirent_node *e = dir->vol_parent ? NULL : dir->dir.entry;
+		if (!e && !dir->vol_parent)
 			return -ENOENT;
-		if (at < e->len + 2u)
+		u32 len = e ? e->len : dir->lower_len;
+		if (at < len + 2u)
 			return -ENAMETOOLONG;
-		at -= e->len;
-		memcpy(buf + at, e->name, e->len);
+		at -= len;
+		memcpy(buf + at, e ? e->name : dir->lower_path, len);
 		buf[--at] = '/';
-		dir = dir->dir.parent;
+		dir = e ? dir->dir.parent : dir->vol_parent;
 	}
 	if (at < dir->lower_len + 1u)
 		return -ENAMETOOLONG;
@@ -111,6 +113,7 @@ static void set_dir(struct walk *w, struct inode *dir)
 	w->merged = inode_is(dir, INODE_MERGED) && !inode_is(dir, INODE_DEAD);
 	s64 n = dir_path(dir, w->path, VFS_PATH_MAX);
 	w->dir_len = n < 0 ? 0 : (u32)n;
+	w->ahead_next = w->ahead_have = 0;
 }
 
 static void set_root(struct walk *w)
@@ -138,7 +141,7 @@ static void step_up(struct walk *w)
 		inode_get(up);
 	} else if (w->dir && !inode_is(w->dir, INODE_MERGED)) {
 		rename_lock();
-		up = w->dir->dir.parent;
+		up = w->dir->vol_parent ? w->dir->vol_parent : w->dir->dir.parent;
 		inode_get(up);
 		kin_unlock(&vfs_shared()->rename_lock);
 	}
@@ -153,6 +156,7 @@ static void step_up(struct walk *w)
 	inode_put(w->dir);
 	w->dir = up;
 	w->merged = !up || (inode_is(up, INODE_MERGED) && !inode_is(up, INODE_DEAD));
+	w->ahead_next = w->ahead_have = 0;
 }
 
 /* What the host says about the directory in hand. */
@@ -185,6 +189,8 @@ static s64 found_dir(struct walk *w)
 
 	w->path_len = w->dir_len;
 	if (w->dir) {
+		if (on_volume(w->dir))
+			volume_refresh(w->dir);
 		inode_get(w->dir);
 		w->inode = w->dir;
 		w->mode = w->dir->mode;
@@ -245,6 +251,8 @@ static s64 lookup(struct walk *w, const char *name, u32 n, const char *rest)
 		w->found = true;
 		return 0;
 	}
+	if (w->dir && on_volume(w->dir))
+		return volume_lookup(w, name, n, rest);
 	if (w->dir) {
 		dir_lock(w->dir);
 		struct dirent_node *e = dirent_find(w->dir, name, n);
@@ -319,6 +327,8 @@ static s64 link_target(struct walk *w, const char **target, char *buf)
 			return -EXDEV;
 		return n;
 	}
+	if (ino && on_volume(ino))
+		return volume_readlink(ino, target);
 	if (ino && !inode_is(ino, INODE_LOWER)) {
 		*target = ino->link;
 		return ino->link_len;

@@ -19,6 +19,10 @@ struct dentry {
 	struct hyp_stat st;
 	char path[];
 };
+/*
+ * Appends the next plain component of *rest to path; false at the end or before "..".
+ */
+bool append_component(char *path, u32 *len, const char **rest);
 /* rest: components that will be wanted next ("a/b"), or "". Valid until the next call. */
 s64 dcache_lookup(const char *path, u32 len, const char *rest, bool need_stat, struct dentry **out);
 s64 dcache_readlink(const char *path, u32 len, const char **target);
@@ -38,6 +42,7 @@ enum walk_flags {
 enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
 #define WALK_TEXT (VFS_PATH_MAX + 256 + 2)
+#define WALK_AHEAD 8
 #define WALK_REST (2 * VFS_PATH_MAX)
 struct walk {
 	/* The directory in hand, at the end the one that holds name. */
@@ -61,7 +66,10 @@ struct walk {
 	struct inode *root; /* borrowed: of the process, or own_root */
 	struct inode *own_root; /* reference: with WALK_BENEATH and WALK_IN_ROOT */
 	struct walk *next;
+	u32 ahead_next, ahead_have; /* of a volume, what the host said of the next components */
+	u32 ahead_renames;          /* and how many renames there had been before */
 	char path[WALK_TEXT];
+	struct hyp_stat ahead[WALK_AHEAD];
 	char text[2][WALK_REST];
 	u32 which;
 };

@@ -8,6 +8,8 @@
 #define CALL3(nr, a, b, c) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), 0, 0, 0)
 #define CALL4(nr, a, b, c, d) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), 0, 0)
 #define CALL5(nr, a, b, c, d, e) hypercall(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), 0)
+#define CALL6(nr, a, b, c, d, e, f) \
+	hypercall(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 
 _Noreturn void host_panic(const char *text, size_t len)
 {
@@ -76,9 +78,9 @@ s64 host_map_anon(u64 addr, u64 len, int prot)
 	return CALL3(HYP_map_anon, addr, len, prot);
 }
 
-s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset)
+s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset, int flags)
 {
-	return CALL5(HYP_map_file, addr, len, prot, handle, offset);
+	return CALL6(HYP_map_file, addr, len, prot, handle, offset, flags);
 }
 
 s64 host_map_kin(u64 addr, u64 len, u64 kin_offset, int prot)
@@ -111,9 +113,9 @@ s64 host_kin_discard(u64 kin_offset, u64 len)
 	return CALL2(HYP_kin_discard, kin_offset, len);
 }
 
-s64 host_fs_open(const char *path, int flags)
+s64 host_fs_open(u32 tree, const char *path, int flags, u32 mode, struct hyp_stat *st)
 {
-	return CALL2(HYP_fs_open, path, flags);
+	return CALL6(HYP_fs_open, tree, path, flags, mode, st, sizeof(*st));
 }
 
 void host_fs_close(int handle)
@@ -121,9 +123,14 @@ void host_fs_close(int handle)
 	CALL1(HYP_fs_close, handle);
 }
 
-s64 host_fs_stat(const char *path, struct hyp_stat *st)
+s64 host_fs_stat(u32 tree, const char *path, struct hyp_stat *st)
 {
-	return CALL3(HYP_fs_stat, path, st, sizeof(*st));
+	return CALL4(HYP_fs_stat, tree, path, st, sizeof(*st));
+}
+
+s64 host_fs_lookup(u32 tree, const char *path, u32 from, struct hyp_stat *st, u32 n)
+{
+	return CALL5(HYP_fs_lookup, tree, path, from, st, n * sizeof(*st));
 }
 
 s64 host_fs_fstat(int handle, struct hyp_stat *st)
@@ -131,9 +138,9 @@ s64 host_fs_fstat(int handle, struct hyp_stat *st)
 	return CALL3(HYP_fs_fstat, handle, st, sizeof(*st));
 }
 
-s64 host_fs_readlink(const char *path, char *buf, size_t len)
+s64 host_fs_readlink(u32 tree, const char *path, char *buf, size_t len)
 {
-	return CALL3(HYP_fs_readlink, path, buf, len);
+	return CALL4(HYP_fs_readlink, tree, path, buf, len);
 }
 
 s64 host_fs_getdents(int handle, void *buf, size_t len, u64 pos)
@@ -144,6 +151,61 @@ s64 host_fs_getdents(int handle, void *buf, size_t len, u64 pos)
 s64 host_fs_pread(int handle, void *buf, size_t len, u64 pos)
 {
 	return CALL4(HYP_fs_pread, handle, buf, len, pos);
+}
+
+s64 host_vol_make(u32 tree, const char *path, u32 mode)
+{
+	return CALL3(HYP_vol_make, tree, path, mode);
+}
+
+s64 host_vol_symlink(u32 tree, const char *path, const char *target)
+{
+	return CALL3(HYP_vol_symlink, tree, path, target);
+}
+
+s64 host_vol_link(u32 tree, const char *path, const char *new_path)
+{
+	return CALL3(HYP_vol_link, tree, path, new_path);
+}
+
+s64 host_vol_unlink(u32 tree, const char *path, u32 flags)
+{
+	return CALL3(HYP_vol_unlink, tree, path, flags);
+}
+
+s64 host_vol_rename(u32 tree, const char *path, const char *new_path, u32 flags)
+{
+	return CALL4(HYP_vol_rename, tree, path, new_path, flags);
+}
+
+s64 host_vol_write(int handle, struct hyp_write *w)
+{
+	return CALL3(HYP_vol_write, handle, w, sizeof(*w));
+}
+
+s64 host_vol_truncate(int handle, u64 size)
+{
+	return CALL2(HYP_vol_truncate, handle, size);
+}
+
+s64 host_vol_allocate(int handle, u32 mode, u64 pos, u64 len)
+{
+	return CALL4(HYP_vol_allocate, handle, mode, pos, len);
+}
+
+s64 host_vol_seek(int handle, u64 pos, int whence)
+{
+	return CALL3(HYP_vol_seek, handle, pos, whence);
+}
+
+s64 host_vol_sync(int handle, enum hyp_sync what)
+{
+	return CALL2(HYP_vol_sync, handle, what);
+}
+
+s64 host_vol_statfs(u32 tree, void *buf, size_t len)
+{
+	return CALL3(HYP_vol_statfs, tree, buf, len);
 }
 
 s64 host_io_read(int handle, void *buf, size_t len)

@@ -270,7 +270,7 @@ void futex_pass_on(struct kin_waiter *w)
 {
 	struct futex_key key = {.addr = w->key};
 
-	if (!w->bits || w->key < KIN_BASE || w->key >= KIN_END || w->key & FUTEX_KEY_PI)
+	if (!w->bits || w->key < KIN_BASE || w->key & FUTEX_KEY_PI)
 		return;
 	key.queue = shared_queue(w->key);
 	wake_shared(&key, 1, w->bits);

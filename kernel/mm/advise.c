@@ -187,6 +187,11 @@ static s64 no_holes(u64 start, u64 end)
 	return for_each_part(current->proc->mm, start, end, NULL, 0);
 }
 
+static s64 sync_part(struct mm *mm, struct vma *v, u64 start, u64 end, int unused)
+{
+	return vma_host_shared(v) ? file_sync_data(v->file) : 0;
+}
+
 s64 sys_msync(u64 addr, u64 len, u64 flags)
 {
 	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
@@ -197,7 +202,14 @@ s64 sys_msync(u64 addr, u64 len, u64 flags)
 		return -EINVAL;
 	if (end < addr)
 		return -ENOMEM;
-	return no_holes(addr, end); /* files in kin are what is mapped: nothing to write back */
+	s64 err = no_holes(addr, end);
+	/* Files in kin have nothing to write back, those of volumes go to the disk with the host's. */
+	if (flags & MS_SYNC) {
+		s64 failed = for_each_part(current->proc->mm, addr, end, sync_part, 0);
+		if (failed && failed != -ENOMEM)
+			return failed;
+	}
+	return err;
 }
 
 s64 sys_mincore(u64 addr, u64 len, u64 vec)

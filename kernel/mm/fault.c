@@ -169,9 +169,13 @@ u64 mm_shared_key(struct mm *mm, u64 addr)
 	u64 run, offset;
 	char *page;
 
-	if (!v || !v->object)
+	if (!v)
 		return 0;
 	offset = v->offset + (addr - v->start);
+	if (vma_host_shared(v))
+		return file_shared_key(v->file, offset);
+	if (!v->object)
+		return 0;
 	page = object_page(v->object, offset / PAGE_SIZE, true, &run);
 	return page ? (u64)page + offset % PAGE_SIZE : 0;
 }

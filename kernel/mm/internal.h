@@ -7,6 +7,7 @@
 #ifndef KERNEL_MM_INTERNAL_H
 #define KERNEL_MM_INTERNAL_H
 
+#include "kernel/fs/vfs.h"
 #include "kernel/mm/mm.h"
 
 #define MAP_COUNT_MAX 65530          /* Linux' vm.max_map_count */
@@ -45,6 +46,12 @@ u64 mm_rlimit(u32 which);
 int holding_take(void *thing, bool is_file);
 void holding_dup(void *thing);
 void holding_drop(void *thing);
+
+/* A shared mapping of a volume's file: no object of kin, the host's own pages. */
+static inline bool vma_host_shared(const struct vma *v)
+{
+	return v->file && v->flags & VMA_SHARED && !v->object && file_maps_host(v->file);
+}
 
 /* populate.c */
 bool vma_accessible(const struct vma *v);

@@ -234,7 +234,7 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 	if (f) {
 		if (shared)
 			model->object = file_shared_object(f);
-		if (shared && !model->object && (f->flags & O_ACCMODE) == O_RDWR)
+		if (shared && !model->object && !file_maps_host(f) && (f->flags & O_ACCMODE) == O_RDWR)
 			return -ENODEV;
 		if (shared && (f->flags & O_ACCMODE) != O_RDWR)
 			model->flags |= VMA_NOWRITE;

@@ -150,8 +150,12 @@ static int map_pages(struct mm *mm, struct vma *v, u64 start, u64 end)
 		return map_object(mm, v, start, end);
 	if (v->file) {
 		pages_flush_stale(mm, start, end);
-		err = file_map_private(v->file, start, end - start, (int)v->prot,
-			v->offset + (start - v->start));
+		u64 offset = v->offset + (start - v->start);
+
+		if (vma_host_shared(v))
+			err = file_map_shared(v->file, start, end - start, (int)v->prot, offset);
+		else
+			err = file_map_private(v->file, start, end - start, (int)v->prot, offset);
 	} else {
 		err = map_anon(mm, v, start, end);
 	}

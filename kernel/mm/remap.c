@@ -109,7 +109,7 @@ static int private_move(struct mm *mm, struct vma *v, struct vma *target, u64 to
 static s64 vma_move(struct mm *mm, struct vma *v, u64 addr, u64 old_len, u64 to, u64 new_len,
 	bool keep)
 {
-	bool private_memory = !v->object;
+	bool private_memory = !v->object && !vma_host_shared(v);
 	struct vma model, *target;
 	s64 where;
 

@@ -5,10 +5,11 @@
  * hostile guest can reach, whatever code it jumps to:
  *
  *   no_new_privs        no set-user-ID program helps (and none can be executed)
- *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would
+ *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would,
+ *                       and to write on a volume as root would CAP_DAC_OVERRIDE and CAP_FOWNER
  *   RLIMIT_CORE 0       a crash writes no file
- *   Landlock            reading below the root; as far as the host's version can: no writing, no
- *                       device ioctl, no TCP, no signal to others
+ *   Landlock            reading below the root, writing on volumes; as far as the host's version
+ *                       can: no other writing, no device ioctl, no TCP, no signal to others
  *   seccomp             the system calls of confine_rules.c, arguments checked; others kill
  *
  * The Landlock ruleset and the seccomp program are the same for all monitors of a family: made
@@ -52,11 +53,11 @@ int confinement_prepare(struct family *f, struct error *err)
  * The bounding and ambient sets first, while CAP_SETPCAP may still be there; without it
  * no_new_privs does as well.
  */
-static int confine_capabilities(struct error *err)
+static int confine_capabilities(const struct family *f, struct error *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-	u32 keep = 0;
+	u32 keep = 0, wanted = 1u << CAP_DAC_READ_SEARCH;
 
 	for (unsigned i = 0; i < CAPABILITIES_MAX; i++)
 		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno == EINVAL)
@@ -64,8 +65,10 @@ static int confine_capabilities(struct error *err)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return error_set(err, errno, "cannot read the monitor's capabilities");
+	if (family_writes(f))
+		wanted |= 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
 	if (geteuid() == 0)
-		keep = data[0].permitted & (1u << CAP_DAC_READ_SEARCH);
+		keep = data[0].permitted & wanted;
 	memset(data, 0, sizeof(data));
 	data[0].permitted = data[0].effective = keep;
 	if (syscall(SYS_capset, &header, data) < 0)
@@ -107,7 +110,7 @@ int confine(struct family *f, struct error *err)
 		return error_set(err, errno, "cannot turn off core files");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot set no_new_privs");
-	if (confine_capabilities(err) < 0 || confine_files(f, err) < 0)
+	if (confine_capabilities(f, err) < 0 || confine_files(f, err) < 0)
 		return -1;
 	/* A change of credentials may have cleared it. */
 	member_follow_supervisor(f);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The Landlock ruleset: reading below the family's root, nothing else. Landlock only grants, so a
- * root that contains the host's /proc, /sys or /dev (in practice `/`) is granted entry by entry
- * without them: otherwise a guest that has taken over its monitor could open the host's devices
- * and process files. Entries that appear in `/` itself later are then not readable.
+ * The Landlock ruleset: reading below the family's root, reading and writing on its volumes,
+ * nothing else. Landlock only grants, so a root that contains the host's /proc, /sys or /dev (in
+ * practice `/`) is granted entry by entry without them: otherwise a guest that has taken over its
+ * monitor could open the host's devices and process files. Entries that appear in `/` itself later
+ * are then not readable. A volume that contains them is refused.
  *
  * Source: Documentation/userspace-api/landlock.rst, ABI 1 to 6. Numbers newer than Debian 12's
  * headers are given here.
@@ -24,6 +25,7 @@
 #define FS_REFER (1ull << 13)
 #define FS_TRUNCATE (1ull << 14)
 #define FS_IOCTL_DEV (1ull << 15)
+#define LANDLOCK_WRITING 3
 #define NET_BIND_CONNECT_TCP 3ull
 #define SCOPE_UNIX_AND_SIGNAL 3ull
 
@@ -61,8 +63,7 @@ static int rule_add(int ruleset, int fd, u64 access)
 	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
-/* Does the root hold mounts that a guest must not read? */
-static bool root_is_mixed(int root_fd)
+bool tree_is_mixed(int root_fd)
 {
 	static const char *const names[] = {"proc", "sys", "dev"};
 	struct stat root, st;
@@ -113,6 +114,44 @@ static int entries_add(int ruleset, int root_fd)
 	return r;
 }
 
+/* Files, directories, links, FIFOs, sockets; never devices. */
+static u64 volume_access(const struct volume *v, int abi)
+{
+	u64 access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+	if (v->read_only)
+		return access;
+	access |= LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+			  LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+			  LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+			  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
+	if (abi >= 2)
+		access |= FS_REFER;
+	return abi >= 3 ? access | FS_TRUNCATE : access;
+}
+
+static int volumes_add(const struct family *f, int ruleset, int abi)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < f->volume_count && r == 0; i++)
+		r = rule_add(ruleset, f->volumes[i].fd, volume_access(&f->volumes[i], abi));
+	return r;
+}
+
+/*
+ * A guest that runs in the monitor's process has its system calls: what keeps those that change
+ * files to the volumes is Landlock, from the version on that knows all of them.
+ */
+static int writing_check(const struct family *f, int abi, struct error *err)
+{
+	if (abi >= LANDLOCK_WRITING || !family_writes(f) || !f->backend->runs_on_host)
+		return 0;
+	return error_set(err, 0,
+					 "a volume that can be written needs Landlock of Linux 6.2 in backend %s; "
+					 "add :ro to the volume, or use --backend kvm", f->backend->name);
+}
+
 int confine_ruleset(const struct family *f, struct confinement *c, struct error *err)
 {
 	int r, fd;
@@ -120,6 +159,8 @@ int confine_ruleset(const struct family *f, struct confinement *c, struct error 
 	c->ruleset_fd = -1;
 	c->landlock_abi =
 		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (writing_check(f, c->landlock_abi, err) < 0)
+		return -1;
 	if (c->landlock_abi <= 0) {
 		if (f->verbose)
 			fprintf(stderr, "mitos: the host kernel offers no Landlock: members are confined "
@@ -129,12 +170,14 @@ int confine_ruleset(const struct family *f, struct confinement *c, struct error 
 	fd = ruleset_create(c->landlock_abi);
 	if (fd < 0)
 		return error_set(err, errno, "cannot create the Landlock rules");
-	if (root_is_mixed(f->root_fd))
+	if (tree_is_mixed(f->root_fd))
 		r = entries_add(fd, f->root_fd);
 	else
 		r = rule_add(fd, f->root_fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	if (r == 0)
+		r = volumes_add(f, fd, c->landlock_abi);
 	if (r < 0) {
-		error_set(err, errno, "cannot add the root directory to the Landlock rules");
+		error_set(err, errno, "cannot add the root directory or a volume to the Landlock rules");
 		close(fd);
 		return -1;
 	}

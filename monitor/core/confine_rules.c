@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "monitor/core/confine_rules.h"
@@ -59,6 +60,22 @@ static int allow(struct rules_context *c, int nr, size_t n, const struct scmp_ar
 static int add_any(struct rules_context *c, int nr)
 {
 	return seccomp_rule_add(c->filter, SCMP_ACT_ALLOW, nr, 0);
+}
+
+/* Changing files: only where the family has a volume to change; Landlock says which files. */
+static int add_writing(struct rules_context *c, int nr)
+{
+	return family_writes(c->family) ? add_any(c, nr) : 0;
+}
+
+static int add_mknodat(struct rules_context *c, int nr)
+{
+	static const mode_t types[] = {S_IFIFO, S_IFSOCK};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types) && r == 0 && family_writes(c->family); i++)
+		r = ALLOW(c, nr, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, S_IFMT, types[i]));
+	return r;
 }
 
 static int add_read(struct rules_context *c, int nr)
@@ -140,6 +157,8 @@ static int add_timer_create(struct rules_context *c, int nr)
 
 static int add_fallocate(struct rules_context *c, int nr)
 {
+	if (family_writes(c->family))
+		return add_any(c, nr);
 	return ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)c->family->kin_fd),
 				 SCMP_CMP(1, SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE));
 }
@@ -196,8 +215,11 @@ static const struct host_rule rules[] = {
 	{"close", add_any, "gives up a descriptor"},
 	{"dup3", add_dup3, "never over standard input, output and error"},
 	{"exit_group", add_any, "ends this process"},
-	{"fallocate", add_fallocate, "punching holes into kin alone"},
+	{"fallocate", add_fallocate, "punching holes into kin alone, or files of a volume"},
+	{"fdatasync", add_writing, "an open file"},
+	{"fsync", add_writing, "an open file"},
 	{"fstatfs", add_any, "kind of file system of an open descriptor"},
+	{"ftruncate", add_writing, "a file that is open for writing"},
 	{"futex", add_futex, "waking and waiting; no requeue, no priority inheritance"},
 	{"getdents64", add_any, "reads an open directory"},
 	{"getpid", add_any, "own id"},
@@ -205,8 +227,11 @@ static const struct host_rule rules[] = {
 	{"getrandom", add_getrandom, "no flags"},
 	{"getrusage", add_getrusage, "own usage"},
 	{"ioctl", add_ioctl, "terminal settings of 0, 1 and 2; the backend's requests on its own"},
+	{"linkat", add_writing, "Landlock: within volumes"},
 	{"lseek", add_any, "position of an open descriptor"},
 	{"madvise", add_madvise, "the advices of discard and advise"},
+	{"mkdirat", add_writing, "Landlock: on volumes"},
+	{"mknodat", add_mknodat, "FIFOs and sockets; Landlock: on volumes"},
 	{"mmap", add_mmap, "executable only where the guest runs on the host; plain flags"},
 	{"mprotect", add_mprotect, "as mmap; a JIT compiler asks for write with execute"},
 	{"munmap", add_any, "gives memory back"},
@@ -214,15 +239,20 @@ static const struct host_rule rules[] = {
 	{"ppoll", add_any, "waits for open descriptors"},
 	{"prctl", add_prctl, "PR_SET_PDEATHSIG SIGKILL"},
 	{"pread64", add_any, "reads an open file"},
+	{"pwritev2", add_writing, "a file that is open for writing"},
 	{"read", add_read, "standard input, output and error"},
 	{"readlinkat", add_readlinkat, "of a descriptor"},
+	{"renameat2", add_writing, "Landlock: within volumes"},
 	{"restart_syscall", add_any, "the host continues a wait after a stop"},
 	{"rt_sigprocmask", add_any, "blocks own signals"},
 	{"rt_sigreturn", add_any, "returns from own signal handlers"},
 	{"sched_yield", add_any, "gives up the CPU"},
 	{"statx", add_statx, "of a descriptor"},
+	{"symlinkat", add_writing, "Landlock: on volumes"},
+	{"syncfs", add_writing, "the file system of an open file"},
 	{"timer_create", add_timer_create, "signals the own process only"},
 	{"timer_settime", add_any, "own timers"},
+	{"unlinkat", add_writing, "Landlock: on volumes"},
 	{"write", add_write, "standard input, output and error; the supervisor's eventfd"},
 };
 

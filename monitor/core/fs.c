@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files below the root, read-only. Paths are resolved by the host inside the root without
- * following any symbolic link (the guest's kernel follows them itself, across its layers). A file
- * is looked at through O_PATH before it is opened, because opening a device or a FIFO can have
- * effects; only regular files and directories get handles, and nothing of the host's pseudo file
- * systems: the guest's kernel has its own /proc, /sys and /dev.
+ * Looking at files below the root and on volumes, and opening them. Paths are resolved by the host
+ * inside their tree without following any symbolic link (the guest's kernel follows them itself,
+ * across its layers). A file is looked at through O_PATH before it is opened, because opening a
+ * device or a FIFO can have effects; only regular files and directories get handles, and nothing of
+ * the host's pseudo file systems: the guest's kernel has its own /proc, /sys and /dev.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,10 +69,11 @@ bool fs_magic_refused(u64 magic)
 	return false;
 }
 
-static s64 resolve(int dirfd, const char *path, u64 flags)
+s64 tree_resolve(int dirfd, const char *path, u64 flags, u64 mode)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
+		.mode = mode,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	s64 fd = -EAGAIN;
@@ -83,13 +84,17 @@ static s64 resolve(int dirfd, const char *path, u64 flags)
 	return fd;
 }
 
+static s64 resolve(int dirfd, const char *path, u64 flags)
+{
+	return tree_resolve(dirfd, path, flags, 0);
+}
+
 static s64 fd_statx(s64 fd, struct statx *stx)
 {
 	return HOST_CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, stx);
 }
 
-/* Fills stx from an O_PATH descriptor; -EACCES inside a pseudo file system of the host. */
-static s64 fd_examine(s64 fd, struct statx *stx)
+s64 fd_examine(s64 fd, struct statx *stx)
 {
 	struct statfs sfs;
 	s64 r = fd_statx(fd, stx);
@@ -111,10 +116,10 @@ static bool same_file(const struct statx *a, const struct statx *b)
  * A regular file is opened by its path once more: it must be the one that was looked at. -EAGAIN:
  * it was not.
  */
-static s64 open_regular(struct member *m, const char *path, const struct statx *seen)
+static s64 open_regular(int root, const char *path, u64 access, struct statx *seen)
 {
 	struct statx stx;
-	s64 fd = resolve(m->family->root_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	s64 fd = resolve(root, path, access | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
 
 	if (fd < 0)
 		return fd;
@@ -126,46 +131,55 @@ static s64 open_regular(struct member *m, const char *path, const struct statx *
 	return r < 0 ? r : fd;
 }
 
-static s64 open_once(struct member *m, const char *path, bool directory)
+static s64 open_once(int root, const char *path, u64 flags, struct statx *stx)
 {
-	struct statx stx;
-	s64 at = resolve(m->family->root_fd, path, O_PATH | O_NOFOLLOW);
+	u64 access = flags & O_ACCMODE;
+	s64 at = resolve(root, path, O_PATH | O_NOFOLLOW);
 	s64 r;
 
 	if (at < 0)
 		return at;
-	r = fd_examine(at, &stx);
-	if (r == 0 && S_ISDIR(stx.stx_mode))
-		r = resolve((int)at, ".", O_RDONLY | O_DIRECTORY);
-	else if (r == 0 && S_ISLNK(stx.stx_mode))
+	r = fd_examine(at, stx);
+	if (r == 0 && S_ISDIR(stx->stx_mode))
+		r = access ? -EISDIR : resolve((int)at, ".", O_RDONLY | O_DIRECTORY);
+	else if (r == 0 && S_ISLNK(stx->stx_mode))
 		r = -ELOOP;
-	else if (r == 0 && directory)
+	else if (r == 0 && (flags & O_DIRECTORY))
 		r = -ENOTDIR;
 	else if (r == 0)
-		r = S_ISREG(stx.stx_mode) ? open_regular(m, path, &stx) : -ENXIO;
+		r = S_ISREG(stx->stx_mode) ? open_regular(root, path, access, stx) : -ENXIO;
 	HOST_CALL(SYS_close, at);
 	return r;
 }
 
-s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
+/* A new file: its directory is looked at, what is in it cannot have been there. */
+static s64 open_new(struct member *m, struct hypercall_call *call, struct statx *stx)
 {
-	s64 fd = -EAGAIN;
+	const char *name;
+	s64 dir = volume_parent(m->family, call->arg[0], call->path, &name), fd, r;
 
-	if (call->arg[1] != O_RDONLY && call->arg[1] != O_DIRECTORY)
-		return -EINVAL;
-	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
-		fd = open_once(m, call->path, call->arg[1] == O_DIRECTORY);
-	return handle_add(m, fd);
+	if (dir < 0)
+		return dir;
+	fd = tree_resolve((int)dir, name, call->arg[2] | O_NOCTTY | O_NOFOLLOW, call->arg[3] & 07777);
+	HOST_CALL(SYS_close, dir);
+	if (fd < 0)
+		return fd;
+	r = fd_statx(fd, stx);
+	if (r < 0)
+		HOST_CALL(SYS_close, fd);
+	return r < 0 ? r : fd;
 }
 
-s64 hyp_fs_close(struct member *m, struct hypercall_call *call)
+static s64 open_check(const struct member *m, u64 tree, u64 flags)
 {
-	u64 handle = call->arg[0];
+	u64 access = flags & O_ACCMODE;
 
-	if (handle <= 2)
-		return -EBADF;
-	m->handles[handle / 64] &= ~(1ull << (handle % 64));
-	return HOST_CALL(SYS_close, handle);
+	if (flags == O_RDONLY || flags == O_DIRECTORY)
+		return 0;
+	if (tree == 0 || m->family->volumes[tree - 1].read_only)
+		return -EROFS;
+	flags &= ~(u64)O_ACCMODE;
+	return access != O_ACCMODE && (flags == 0 || flags == (O_CREAT | O_EXCL)) ? 0 : -EINVAL;
 }
 
 static s64 time_ns(const struct statx_timestamp *t)
@@ -197,6 +211,37 @@ static s64 stat_store(const struct statx *x, u64 addr, u64 len)
 	return guest_write(addr, &st, sizeof(st));
 }
 
+s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
+{
+	u64 tree = call->arg[0], flags = call->arg[2];
+	struct statx stx;
+	s64 fd = -EAGAIN, r = open_check(m, tree, flags);
+
+	if (r < 0)
+		return r;
+	if (flags & O_CREAT)
+		fd = open_new(m, call, &stx);
+	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
+		fd = open_once(tree_fd(m->family, tree), call->path, flags, &stx);
+	fd = handle_add(m, fd);
+	if (fd >= 0 && stat_store(&stx, call->arg[4], call->arg[5]) < 0) {
+		m->handles[fd / 64] &= ~(1ull << (fd % 64));
+		HOST_CALL(SYS_close, fd);
+		fd = -EFAULT;
+	}
+	return fd;
+}
+
+s64 hyp_fs_close(struct member *m, struct hypercall_call *call)
+{
+	u64 handle = call->arg[0];
+
+	if (handle <= 2)
+		return -EBADF;
+	m->handles[handle / 64] &= ~(1ull << (handle % 64));
+	return HOST_CALL(SYS_close, handle);
+}
+
 /*
  * The root directory of a pseudo file system may be seen (it is listed in its parent), what is in
  * it may not.
@@ -204,7 +249,7 @@ static s64 stat_store(const struct statx *x, u64 addr, u64 len)
 s64 hyp_fs_stat(struct member *m, struct hypercall_call *call)
 {
 	struct statx stx;
-	s64 fd = resolve(m->family->root_fd, call->path, O_PATH | O_NOFOLLOW);
+	s64 fd = resolve(tree_fd(m->family, call->arg[0]), call->path, O_PATH | O_NOFOLLOW);
 
 	if (fd < 0)
 		return fd;
@@ -212,7 +257,51 @@ s64 hyp_fs_stat(struct member *m, struct hypercall_call *call)
 	HOST_CALL(SYS_close, fd);
 	if (r == -EACCES && stx.stx_ino == PSEUDO_ROOT_INO)
 		r = 0;
-	return r < 0 ? r : stat_store(&stx, call->arg[1], call->arg[2]);
+	return r < 0 ? r : stat_store(&stx, call->arg[2], call->arg[3]);
+}
+
+/* The next component of *path becomes a descriptor in *dir, the one before is closed. */
+static s64 lookup_step(s64 *dir, char **path, struct statx *stx)
+{
+	char *name = *path + strspn(*path, "/"), *end = name + strcspn(name, "/"), saved = *end;
+
+	*end = 0;
+	s64 fd = tree_resolve((int)*dir, name, O_PATH | O_NOFOLLOW, 0);
+	*end = saved;
+	*path = end + strspn(end, "/");
+	if (fd < 0)
+		return fd;
+	HOST_CALL(SYS_close, *dir);
+	*dir = fd;
+	return fd_examine(fd, stx);
+}
+
+s64 hyp_fs_lookup(struct member *m, struct hypercall_call *call)
+{
+	u64 from = call->arg[2], room = call->arg[4] / sizeof(struct hyp_stat), count = 0;
+	char *rest = call->path + from;
+	struct statx stx = {0};
+
+	if (from > strlen(call->path) || (from && rest[-1] != '/') || !*rest)
+		return -EINVAL;
+	if (from)
+		rest[-1] = 0;
+	s64 dir = resolve(tree_fd(m->family, call->arg[0]), from ? call->path : ".",
+					  O_PATH | O_DIRECTORY);
+	s64 r = dir < 0 ? dir : 0;
+	while (r == 0 && *rest && count < room) {
+		r = lookup_step(&dir, &rest, &stx);
+		if (r == 0)
+			r = stat_store(&stx, call->arg[3] + count * sizeof(struct hyp_stat),
+						   sizeof(struct hyp_stat));
+		if (r == 0)
+			count++;
+		if (r == 0 && !S_ISDIR(stx.stx_mode))
+			break;
+	}
+	if (dir >= 0)
+		HOST_CALL(SYS_close, dir);
+	return count ? (s64)count : r ? r : -EINVAL;
 }
 
 s64 hyp_fs_fstat(struct member *m, struct hypercall_call *call)
@@ -226,13 +315,13 @@ s64 hyp_fs_fstat(struct member *m, struct hypercall_call *call)
 s64 hyp_fs_readlink(struct member *m, struct hypercall_call *call)
 {
 	struct statx stx;
-	s64 fd = resolve(m->family->root_fd, call->path, O_PATH | O_NOFOLLOW);
+	s64 fd = resolve(tree_fd(m->family, call->arg[0]), call->path, O_PATH | O_NOFOLLOW);
 
 	if (fd < 0)
 		return fd;
 	s64 r = fd_examine(fd, &stx);
 	if (r == 0)
-		r = S_ISLNK(stx.stx_mode) ? HOST_CALL(SYS_readlinkat, fd, "", call->arg[1], call->arg[2])
+		r = S_ISLNK(stx.stx_mode) ? HOST_CALL(SYS_readlinkat, fd, "", call->arg[2], call->arg[3])
 								  : -EINVAL;
 	HOST_CALL(SYS_close, fd);
 	return r;

@@ -37,13 +37,13 @@ s64 hyp_map_anon(struct member *m, struct hypercall_call *call)
 
 s64 hyp_map_file(struct member *m, struct hypercall_call *call)
 {
-	u64 offset = call->arg[4];
+	u64 offset = call->arg[4], flags = call->arg[5];
 
 	if (!prot_valid(call->arg[2]) || (offset & (PAGE_SIZE - 1)) ||
-		offset > INT64_MAX - call->arg[1])
+		offset > INT64_MAX - call->arg[1] || (flags != MAP_PRIVATE && flags != MAP_SHARED))
 		return -EINVAL;
 	return m->backend->map_file(m, call->arg[0], call->arg[1], (int)call->arg[2], (int)call->arg[3],
-								offset);
+								offset, (int)flags);
 }
 
 s64 hyp_map_kin(struct member *m, struct hypercall_call *call)

@@ -18,7 +18,7 @@ const struct hypercall_info hypercall_table[HYPERCALL_COUNT] = {
 _Static_assert(HYPERCALL_COUNT <= STATS_HYPERCALLS, "kin_stats has a count for every hypercall");
 
 /* Not on the stack: a clone copies each page of that which it writes. */
-static char path_buffer[HYPERCALL_PATH_MAX];
+static char path_buffers[2][HYPERCALL_PATH_MAX];
 
 static s64 buffer_check(u64 addr, u64 len)
 {
@@ -57,9 +57,14 @@ static s64 arg_check(const struct member *m, const struct hypercall_info *info,
 	case ARG_KIN_RANGE: return guest_kin_pages_valid(v, range_len(info, call, i)) ? 0 : -EINVAL;
 	case ARG_KIN_WORD:
 		return v >= KIN_BASE && v <= KIN_END - sizeof(u32) && v % sizeof(u32) == 0 ? 0 : -EFAULT;
+	case ARG_TREE: return v <= m->family->volume_count ? 0 : -EINVAL;
 	case ARG_PATH:
-		call->path = path_buffer;
-		n = guest_string(path_buffer, v, sizeof(path_buffer));
+		call->path = path_buffers[0];
+		n = guest_string(call->path, v, HYPERCALL_PATH_MAX);
+		return n < 0 ? n : 0;
+	case ARG_PATH_OTHER:
+		call->other = path_buffers[1];
+		n = guest_string(call->other, v, HYPERCALL_PATH_MAX);
 		return n < 0 ? n : 0;
 	case ARG_HANDLE: return handle_valid(m, v) ? 0 : -EBADF;
 	}

@@ -20,7 +20,8 @@
 struct hypercall_call {
 	u64 number;
 	u64 arg[HYPERCALL_ARGS];
-	const char *path; /* the ARG_PATH, NUL-terminated; until the next call */
+	char *path;  /* the ARG_PATH, NUL-terminated; until the next call */
+	char *other; /* the same of the ARG_PATH_OTHER */
 };
 
 /* A row of abi/hypercalls.def with its handler. */
@@ -54,6 +55,22 @@ s64 guest_string(char *dst, u64 addr, size_t size);
 bool handle_valid(const struct member *m, u64 handle);
 void handles_mark_shared(struct member *m); /* around a clone: both sides use the same open files */
 bool fs_magic_refused(u64 magic);           /* a pseudo file system of the host */
+/*
+ * Resolves path below dirfd without leaving it and without following a symbolic link: a
+ * descriptor or -errno. mode: for O_CREAT.
+ */
+s64 tree_resolve(int dirfd, const char *path, u64 flags, u64 mode);
+/* Fills stx from an O_PATH descriptor; -EACCES inside a pseudo file system of the host. */
+struct statx;
+s64 fd_examine(s64 fd, struct statx *stx);
+
+/* volume.c */
+int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
+/*
+ * The directory of path's last name on a writable volume (O_PATH): a descriptor, -EROFS, or -errno.
+ * path is cut there, *name becomes the rest.
+ */
+s64 volume_parent(const struct family *f, u64 tree, char *path, const char **name);
 
 /* member.c */
 struct kin_member *member_record(const struct member *m);

@@ -18,6 +18,11 @@ struct family {
 	struct kin_header *kin;  /* mapped shared at KIN_BASE in supervisor and monitors */
 	int kin_fd;
 	int root_fd;             /* O_PATH of --root */
+	u32 volume_count;
+	struct volume {
+		int fd;              /* O_PATH of the host's directory */
+		bool read_only;
+	} volumes[VOLUMES_MAX];  /* tree 1 and up of the hypercalls */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
@@ -62,7 +67,7 @@ struct backend_ops {
 	/* Memory: called by hypercall handlers with checked, page-aligned ranges. 0 or -errno. */
 	s64 (*populate)(struct member *m, u64 addr, u64 len);
 	s64 (*map_anon)(struct member *m, u64 addr, u64 len, int prot);
-	s64 (*map_file)(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset);
+	s64 (*map_file)(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset, int flags);
 	s64 (*map_kin)(struct member *m, u64 addr, u64 len, u64 kin_offset, int prot);
 	s64 (*protect)(struct member *m, u64 addr, u64 len, int prot);
 	s64 (*unmap)(struct member *m, u64 addr, u64 len);
@@ -112,6 +117,19 @@ void hypercall_dispatch(struct member *m);
  * and kin_fd are set.
  */
 int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
+
+/* Does the family have a volume that it may change? */
+static inline bool family_writes(const struct family *f)
+{
+	for (u32 i = 0; i < f->volume_count; i++)
+		if (!f->volumes[i].read_only)
+			return true;
+	return false;
+}
+/* Does the host's directory hold mounts that a guest must not see (/proc, /sys, /dev)? */
+bool tree_is_mixed(int dir_fd);
+/* Carries out what a member asks of the supervisor (abi/kin.h): 0 or -errno. req: a copy. */
+s64 volume_request_run(const struct family *f, struct volume_request *req);
 
 /*
  * Finds the kernel in the file of this executable, so that monitors map it from there; without that

@@ -12,6 +12,7 @@
 #if __has_include(<sys/rseq.h>)
 #include <sys/rseq.h>
 #endif
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "monitor/core/internal.h"
@@ -19,7 +20,7 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#define FAMILY_FDS 8
+#define FAMILY_FDS (8 + VOLUMES_MAX)
 #define OLD_FDS_MAX 4096
 #define RSEQ_REGISTERED_SIZE 32 /* what libc registers: the structure's first version */
 
@@ -52,7 +53,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
  */
 static int start_signals(struct start *s)
 {
-	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGPIPE};
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGPIPE, SIGXFSZ};
 	struct sigaction sa = {.sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	sigset_t mask;
 
@@ -115,10 +116,22 @@ static int start_fds(struct start *s)
 		keep[n++] = f->image_fd;
 	if (f->confinement && f->confinement->ruleset_fd >= 3)
 		keep[n++] = f->confinement->ruleset_fd;
+	for (u32 i = 0; i < f->volume_count; i++) {
+		if (f->volumes[i].fd < 3)
+			return error_set(&s->err, 0, "standard input, output and error must be open");
+		keep[n++] = f->volumes[i].fd;
+	}
 	qsort(keep, (size_t)n, sizeof(keep[0]), fd_compare);
 	for (int i = 0; i + 1 < n; i++)
 		fds_close(keep[i] + 1, keep[i + 1] - 1);
 	fds_close(keep[n - 1] + 1, INT32_MAX);
+	return 0;
+}
+
+/* The modes of files that a guest makes are its own kernel's: its umask is in them. */
+static int start_umask(struct start *s)
+{
+	umask(0);
 	return 0;
 }
 
@@ -183,7 +196,7 @@ static int start_unblock(struct start *s)
 }
 
 static int (*const steps[])(struct start *s) = {
-	start_signals, start_claim,  start_fds,     start_memory,
+	start_signals, start_claim,  start_fds,     start_umask,   start_memory,
 	start_boot,    start_create, start_unblock, start_confine,
 };
 

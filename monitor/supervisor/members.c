@@ -156,6 +156,23 @@ static void spawn_requested(struct supervisor *s, u32 index)
 	}
 }
 
+/* Kin can be written by everybody: the request must lie in it, and is copied before it is used. */
+static void request_answer(struct supervisor *s, u32 index)
+{
+	static struct volume_request copy;
+	u64 addr = s->family.kin->members[index].request;
+	struct volume_request *req = (struct volume_request *)addr;
+
+	if (addr < KIN_BASE + sizeof(struct kin_header) || addr > KIN_END - sizeof(*req) || addr % 8)
+		return;
+	if (req->state != VOLUME_REQUEST_ASKED)
+		return;
+	memcpy(&copy, req, sizeof(copy));
+	req->result = (s32)volume_request_run(&s->family, &copy);
+	req->state = VOLUME_REQUEST_DONE;
+	futex_wake_all(&req->state);
+}
+
 void members_mailbox(struct supervisor *s)
 {
 	struct kin_header *kin = s->family.kin;
@@ -164,12 +181,17 @@ void members_mailbox(struct supervisor *s)
 		u64 spawn = kin->spawn_map[w]
 						? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST)
 						: 0;
+		u64 request = kin->request_map[w] ? __atomic_exchange_n((u64 *)&kin->request_map[w], 0,
+																__ATOMIC_SEQ_CST)
+										  : 0;
 		u64 kick = kin->kick_map[w]
 					   ? __atomic_exchange_n((u64 *)&kin->kick_map[w], 0, __ATOMIC_SEQ_CST)
 					   : 0;
 
 		for (; spawn; spawn &= spawn - 1)
 			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
+		for (; request; request &= request - 1)
+			request_answer(s, w * 64 + __builtin_ctzll(request));
 		for (; kick; kick &= kick - 1)
 			member_interrupt(s, w * 64 + __builtin_ctzll(kick));
 	}

@@ -136,6 +136,30 @@ static int take_signals(struct supervisor *s, struct error *err)
 	return 0;
 }
 
+static int open_volumes(struct supervisor *s, struct error *err)
+{
+	struct family *f = &s->family;
+
+	for (u32 i = 0; i < s->options->volume_count; i++) {
+		const struct run_volume *v = &s->options->volumes[i];
+		struct kin_volume *shown = &f->kin->volumes[i];
+
+		f->volumes[i].fd = open(v->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (f->volumes[i].fd < 0)
+			return error_set(err, errno, "cannot open the volume's directory '%s'", v->host);
+		if (tree_is_mixed(f->volumes[i].fd))
+			return error_set(err, 0,
+							 "the volume '%s' holds the host's /proc, /sys or /dev; "
+							 "share a directory that does not", v->host);
+		f->volumes[i].read_only = v->read_only;
+		shown->read_only = v->read_only;
+		snprintf(shown->path, sizeof(shown->path), "%s", v->path);
+		f->volume_count = f->kin->volume_count = i + 1;
+	}
+	f->kin->host_uid = geteuid();
+	return 0;
+}
+
 static int prepare(struct supervisor *s, struct error *err)
 {
 	struct family *f = &s->family;
@@ -152,7 +176,7 @@ static int prepare(struct supervisor *s, struct error *err)
 		return error_set(err, errno, "cannot make an eventfd");
 	image_open(f);
 	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
-		confinement_prepare(f, err) < 0)
+		open_volumes(s, err) < 0 || confinement_prepare(f, err) < 0)
 		return -1;
 	if (take_signals(s, err) < 0)
 		return -1;

@@ -11,12 +11,20 @@
 
 #include "monitor/core/error.h"
 
+struct run_volume {
+	const char *host; /* host directory */
+	const char *path; /* inside the family: absolute, normalised, none below another */
+	bool read_only;
+};
+
 struct run_options {
 	const char *backend; /* auto, kvm, process */
 	const char *root;    /* host directory */
 	const char *workdir; /* inside the family */
 	const char *stats;   /* file to write, or NULL */
 	const char *program; /* path inside the family */
+	struct run_volume *volumes;
+	unsigned volume_count;
 	bool init, verbose;
 	int argc, envc;
 	char **argv, **envp;

@@ -261,6 +261,26 @@ static const struct paging_ops fake_paging = {
 };
 const struct paging_ops *paging = &fake_paging;
 
+bool file_maps_host(struct file *f)
+{
+	return false;
+}
+
+s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset)
+{
+	return -19; /* -ENODEV */
+}
+
+u64 file_shared_key(struct file *f, u64 offset)
+{
+	return 0;
+}
+
+s64 file_sync_data(struct file *f)
+{
+	return 0;
+}
+
 s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 {
 	if (fails())

@@ -51,7 +51,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 static s64 check(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
 	static struct hypercall_call call;
-	struct member m = {0};
+	struct family f = {0};
+	struct member m = {.family = &f};
 
 	call.number = number;
 	memcpy(call.arg, (u64[]){a, b, c, d, e, 0}, sizeof(call.arg));
@@ -147,22 +148,24 @@ static void test_path(void **state)
 
 	assert_int_equal(sigaction(SIGSEGV, &sa, NULL), 0);
 	memset(area, 'x', size);
-	assert_int_equal(check(HYP_fs_open, AREA, 0, 0, 0, 0), -ENAMETOOLONG);
+	assert_int_equal(check(HYP_fs_open, 0, AREA, 0, 0, 0), -ENAMETOOLONG);
 	area[HYPERCALL_PATH_MAX - 1] = 0;
-	assert_int_equal(check(HYP_fs_open, AREA, 0, 0, 0, 0), 0);
-	assert_int_equal(check(HYP_fs_open, GAP - 1, 0, 0, 0, 0), -EFAULT); /* runs into the gap */
+	assert_int_equal(check(HYP_fs_open, 0, AREA, 0, 0, 0), 0);
+	assert_int_equal(check(HYP_fs_open, 0, GAP - 1, 0, 0, 0), -EFAULT); /* runs into the gap */
 	area[size - 1] = 0;
-	assert_int_equal(check(HYP_fs_open, GAP - 1, 0, 0, 0, 0), 0); /* ends before it */
-	assert_int_equal(check(HYP_fs_open, GAP, 0, 0, 0, 0), -EFAULT);
+	assert_int_equal(check(HYP_fs_open, 1, GAP - 1, 0, 0, 0), -EINVAL); /* no such volume */
+	assert_int_equal(check(HYP_fs_open, 0, GAP - 1, 0, 0, 0), 0); /* ends before it */
+	assert_int_equal(check(HYP_fs_open, 0, GAP, 0, 0, 0), -EFAULT);
 	assert_int_equal(check(HYP_fs_open, 0, 0, 0, 0, 0), -EFAULT);
-	assert_int_equal(check(HYP_fs_open, (u64) "x", 0, 0, 0, 0), -EFAULT);
+	assert_int_equal(check(HYP_fs_open, 0, (u64) "x", 0, 0, 0), -EFAULT);
 }
 
 /* The guest's memory is a page inside the window: dispatch as a backend calls it. */
 static void test_dispatch(void **state)
 {
 	struct hypercall_frame *frame = (struct hypercall_frame *)HYPERCALL_ADDR;
-	struct member m = {0};
+	struct family f = {0};
+	struct member m = {.family = &f};
 
 	handled = 0;
 	*frame = (struct hypercall_frame){.number = HYP_wake, .arg = {5}};

@@ -84,7 +84,7 @@ s64 host_unmap(u64 addr, u64 len)
 	return 0;
 }
 
-s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset)
+s64 host_map_file(u64 addr, u64 len, int prot, int handle, u64 offset, int flags)
 {
 	return handle < 0 ? -EBADF : 0;
 }

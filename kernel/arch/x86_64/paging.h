@@ -22,8 +22,8 @@ struct paging_ops {
 	 * Pages of kin at va: kin_addr is the address in [KIN_BASE, KIN_END) of the first; contiguous.
 	 */
 	int (*map_kin)(u64 va, u64 len, u64 kin_addr, int prot);
-	/* Private copy-on-write file pages at va (hypercall map_file, then accessible). */
-	int (*map_file)(u64 va, u64 len, int prot, int handle, u64 offset);
+	/* File pages at va (hypercall map_file, then accessible); flags MAP_PRIVATE or MAP_SHARED. */
+	int (*map_file)(u64 va, u64 len, int prot, int handle, u64 offset, int flags);
 	int (*protect)(u64 va, u64 len, int prot);
 	/*
 	 * Inaccessible; private pages are given back to the host. kin tells that the range was mapped

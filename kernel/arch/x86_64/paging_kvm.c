@@ -321,9 +321,9 @@ static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
 	return err;
 }
 
-static int map_file(u64 va, u64 len, int prot, int handle, u64 offset)
+static int map_file(u64 va, u64 len, int prot, int handle, u64 offset, int flags)
 {
-	s64 err = host_map_file(va, len, prot & PROT_ANY, handle, offset);
+	s64 err = host_map_file(va, len, prot & PROT_ANY, handle, offset, flags);
 
 	return err < 0 ? (int)err : map_private(va, len, prot, false);
 }

@@ -23,9 +23,9 @@ static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
 	return (int)host_map_kin(va, len, kin_addr - KIN_BASE, prot & PROT_ANY);
 }
 
-static int map_file(u64 va, u64 len, int prot, int handle, u64 offset)
+static int map_file(u64 va, u64 len, int prot, int handle, u64 offset, int flags)
 {
-	return (int)host_map_file(va, len, prot & PROT_ANY, handle, offset);
+	return (int)host_map_file(va, len, prot & PROT_ANY, handle, offset, flags);
 }
 
 static int protect(u64 va, u64 len, int prot)

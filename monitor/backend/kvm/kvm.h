@@ -74,7 +74,7 @@ void slots_note(struct kvm_state *s, u64 from, u64 to);
 s64 kvm_populate(struct member *m, u64 addr, u64 len);
 
 s64 kvm_map_anon(struct member *m, u64 addr, u64 len, int prot);
-s64 kvm_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset);
+s64 kvm_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset, int flags);
 s64 kvm_map_kin(struct member *m, u64 addr, u64 len, u64 kin_offset, int prot);
 s64 kvm_protect(struct member *m, u64 addr, u64 len, int prot);
 s64 kvm_unmap(struct member *m, u64 addr, u64 len);

@@ -36,10 +36,10 @@ static void files_forget(struct kvm_state *s, u64 addr, u64 len)
 		s->file_granules[g / 64] &= ~(1ull << (g % 64));
 }
 
-static s64 map_fixed(u64 addr, u64 len, int flags, int fd, u64 offset)
+static s64 map_fixed(u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
 {
-	void *p = mmap((void *)addr, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, (off_t)offset);
+	void *p = mmap((void *)addr, len, prot, MAP_FIXED | MAP_NORESERVE | flags, fd,
+		       (off_t)offset);
 
 	return p == MAP_FAILED ? -errno : 0;
 }
@@ -51,16 +51,26 @@ s64 kvm_map_anon(struct member *m, u64 addr, u64 len, int prot)
 
 	if (!files_in(s, addr, len))
 		return madvise((void *)addr, len, MADV_DONTNEED) < 0 ? -errno : 0;
-	r = map_fixed(addr, len, MAP_ANONYMOUS, -1, 0);
+	r = map_fixed(addr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r == 0)
 		files_forget(s, addr, len);
 	return r;
 }
 
-s64 kvm_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset)
+/*
+ * A private page may be written whatever prot says, so that protection stays the guest's business;
+ * a shared one only as far as the descriptor allows, which the guest's kernel has seen to.
+ */
+s64 kvm_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset, int flags)
 {
+	int host_prot = PROT_READ | PROT_WRITE;
+	s64 r;
+
 	files_note(kvm_state(m), addr, len);
-	return map_fixed(addr, len, 0, fd, offset);
+	r = map_fixed(addr, len, host_prot, flags, fd, offset);
+	if (r == -EACCES && flags == MAP_SHARED && !(prot & PROT_WRITE))
+		r = map_fixed(addr, len, PROT_READ, flags, fd, offset);
+	return r;
 }
 
 s64 kvm_map_kin(struct member *m, u64 addr, u64 len, u64 kin_offset, int prot)

@@ -236,9 +236,10 @@ static s64 process_map_anon(struct member *m, u64 addr, u64 len, int prot)
 	return map_fixed(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static s64 process_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset)
+static s64 process_map_file(struct member *m, u64 addr, u64 len, int prot, int fd, u64 offset,
+							int flags)
 {
-	return map_fixed(addr, len, prot, MAP_PRIVATE, fd, offset);
+	return map_fixed(addr, len, prot, flags, fd, offset);
 }
 
 static s64 process_map_kin(struct member *m, u64 addr, u64 len, u64 kin_offset, int prot)

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names on volumes: host directories that the family shares with the host, each mounted where `-v`
+ * says. Nothing of them is remembered beyond the moment, because the host may change them: every
+ * walk asks the host (one hypercall for up to WALK_AHEAD components), every change is the host's
+ * at once. An inode exists in kin while the family uses the file: for locks, FIFOs, sockets and
+ * ETXTBSY, and to find the file again by its place. That place follows renames made in the family;
+ * after one made on the host, members that have the file open keep it and others get ESTALE.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "kernel/fs/volume.h"
+#include "kernel/fs/walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
+
+#define REQUEST_PATIENCE_NS 1000000000ull
+
+/* From the end of buf: where the path begins, or NULL. rename_lock held. */
+static char *climb(struct inode *ino, char *buf, char *at)
+{
+	for (; ino->vol_parent; ino = ino->vol_parent) {
+		if (at - buf < (s64)ino->lower_len + 1)
+			return NULL;
+		at -= ino->lower_len;
+		memcpy(at, ino->lower_path, ino->lower_len);
+		if (ino->vol_parent->vol_parent)
+			*--at = '/';
+	}
+	return at;
+}
+
+const char *volume_path(struct inode *dir, const char *name, u32 len)
+{
+	static char bufs[2][VFS_PATH_MAX];
+	static u32 which;
+	char *buf = bufs[which ^= 1], *at = buf + VFS_PATH_MAX - 1;
+
+	*at = '\0';
+	if (len + 2 > VFS_PATH_MAX)
+		return NULL;
+	at -= len;
+	memcpy(at, name, len);
+	if (len && dir->vol_parent)
+		*--at = '/';
+	rename_lock();
+	at = climb(dir, buf, at);
+	kin_unlock(&vfs_shared()->rename_lock);
+	return at && !*at ? "." : at;
+}
+
+/* Asks the host about name and as much of rest as it will tell at once. */
+static s64 look_ahead(struct walk *w, const char *name, u32 n, const char *rest)
+{
+	static char path[VFS_PATH_MAX + 2];
+	const char *first = volume_path(w->dir, name, n);
+
+	if (!first)
+		return -ENAMETOOLONG;
+	u32 len = (u32)strlcpy(path, first, sizeof(path)), from = len - n, count = 1;
+	while (count < WALK_AHEAD && append_component(path, &len, &rest))
+		count++;
+	path[len] = '\0';
+	w->ahead_renames = vfs_shared()->volume_renames;
+	s64 got = host_fs_lookup(w->dir->volume, path, from, w->ahead, count);
+	w->ahead_next = 0;
+	w->ahead_have = got < 0 ? 0 : (u32)MIN(got, WALK_AHEAD);
+	return got < 0 ? got : 0;
+}
+
+s64 volume_lookup(struct walk *w, const char *name, u32 n, const char *rest)
+{
+	if (inode_is(w->dir, INODE_DEAD))
+		return -ENOENT;
+	if (w->ahead_next >= w->ahead_have) {
+		s64 err = look_ahead(w, name, n, rest);
+		if (err)
+			return err;
+	}
+	struct hyp_stat *st = &w->ahead[w->ahead_next++];
+	w->inode = icache_get_volume(w->dir->volume, w->dir, name, n, st, w->ahead_renames);
+	if (!w->inode)
+		return -ENOSPC;
+	w->mode = w->inode->mode;
+	w->found = true;
+	return 0;
+}
+
+static bool same_file(const struct inode *ino, const struct hyp_stat *st)
+{
+	return st->dev == ino->dev && st->ino == ino->ino && st->btime_ns == ino->btime_ns;
+}
+
+void volume_refresh(struct inode *ino)
+{
+	struct hyp_stat st;
+	int handle = handle_find(ino);
+	const char *path = handle < 0 ? volume_path(ino, NULL, 0) : NULL;
+	s64 err = handle >= 0 ? host_fs_fstat(handle, &st)
+			  : path      ? host_fs_stat(ino->volume, path, &st)
+						  : -ENAMETOOLONG;
+
+	if (!err && same_file(ino, &st))
+		inode_attributes_set(ino, &st);
+}
+
+s64 volume_readlink(struct inode *ino, const char **target)
+{
+	static char buf[VFS_PATH_MAX];
+	const char *path = volume_path(ino, NULL, 0);
+
+	if (!path)
+		return -ENAMETOOLONG;
+	s64 n = host_fs_readlink(ino->volume, path, buf, sizeof(buf) - 1);
+	if (n >= 0)
+		buf[n] = '\0';
+	*target = buf;
+	return n;
+}
+
+/* ---- attributes: through the supervisor, abi/kin.h */
+
+static void request_wait(struct volume_request *req)
+{
+	u32 self = BOOT_INFO->member;
+
+	if (req->state != VOLUME_REQUEST_ASKED)
+		return;
+	KIN->request_map[self / 64] |= 1ull << (self % 64);
+	host_notify();
+	while (req->state == VOLUME_REQUEST_ASKED)
+		host_futex_wait(&req->state, VOLUME_REQUEST_ASKED, REQUEST_PATIENCE_NS);
+}
+
+static struct volume_request *request_take(void)
+{
+	struct kin_member *m = member_self();
+	struct volume_request *req = (struct volume_request *)m->request;
+
+	if (!req) {
+		req = kin_alloc(sizeof(*req));
+		__atomic_store_n(&m->request, (u64)req, __ATOMIC_RELEASE);
+	}
+	if (req)
+		request_wait(req); /* an earlier life of this record may have died over it */
+	return req;
+}
+
+static s64 request_run(struct volume_request *req, struct inode *ino)
+{
+	const char *path = volume_path(ino, NULL, 0);
+
+	if (!path)
+		return -ENAMETOOLONG;
+	strlcpy(req->path, path, sizeof(req->path));
+	req->tree = ino->volume;
+	req->state = VOLUME_REQUEST_ASKED;
+	request_wait(req);
+	if (!req->result)
+		volume_refresh(ino);
+	return req->result;
+}
+
+s64 volume_set_mode(struct inode *ino, u32 mode)
+{
+	struct volume_request *req = request_take();
+
+	if (!req)
+		return -ENOSPC;
+	req->kind = VOLUME_SET_MODE;
+	req->mode = mode;
+	return request_run(req, ino);
+}
+
+s64 volume_set_owner(struct inode *ino, u32 uid, u32 gid)
+{
+	struct volume_request *req = request_take();
+
+	if (!req)
+		return -ENOSPC;
+	req->kind = VOLUME_SET_OWNER;
+	req->uid = uid;
+	req->gid = gid;
+	return request_run(req, ino);
+}
+
+s64 volume_set_times(struct inode *ino, const s64 *times)
+{
+	struct volume_request *req = request_take();
+
+	if (!req)
+		return -ENOSPC;
+	req->kind = VOLUME_SET_TIMES;
+	for (u32 i = 0; i < 2; i++) {
+		req->times[i].sec = times[2 * i];
+		req->times[i].nsec = times[2 * i + 1];
+	}
+	return request_run(req, ino);
+}
+
+/* ---- names */
+
+/*
+ * A family that root runs may give files away: what a process with other ids makes becomes its own.
+ * Others make files of the host user who runs the family, whatever their ids inside.
+ */
+static void own(struct inode *dir, struct inode *ino)
+{
+	u32 gid = dir->mode & S_ISGID ? ino->gid : cred_gid();
+
+	if (KIN->host_uid == 0 && (ino->uid != cred_uid() || ino->gid != gid))
+		volume_set_owner(ino, cred_uid(), gid);
+}
+
+static s64 make(u32 tree, const char *path, u32 mode, const char *target, struct hyp_stat *st)
+{
+	s64 err;
+
+	switch (mode & S_IFMT) {
+	case S_IFREG: return host_fs_open(tree, path, O_RDWR | O_CREAT | O_EXCL, mode & 07777, st);
+	case S_IFLNK: err = host_vol_symlink(tree, path, target); break;
+	default: err = host_vol_make(tree, path, mode);
+	}
+	return err ? err : host_fs_stat(tree, path, st);
+}
+
+s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **out)
+{
+	const char *path = volume_path(w->dir, w->name, w->name_len);
+	u32 renames = vfs_shared()->volume_renames;
+	struct hyp_stat st;
+
+	if (!path)
+		return -ENAMETOOLONG;
+	if (inode_is(w->dir, INODE_DEAD))
+		return -ENOENT;
+	s64 handle = make(w->dir->volume, path, mode, target, &st);
+	if (handle < 0)
+		return handle;
+	struct inode *ino =
+		icache_get_volume(w->dir->volume, w->dir, w->name, w->name_len, &st, renames);
+	if (!ino) {
+		if (S_ISREG(mode))
+			host_fs_close((int)handle);
+		return -ENOSPC;
+	}
+	if (S_ISREG(mode))
+		handle_add(ino, O_RDWR, (int)handle);
+	own(w->dir, ino);
+	if (out)
+		*out = ino;
+	else
+		inode_put(ino);
+	return 0;
+}
+
+s64 volume_link(struct inode *ino, struct walk *w)
+{
+	const char *old = volume_path(ino, NULL, 0);
+	const char *path = volume_path(w->dir, w->name, w->name_len);
+
+	if (!old || !path)
+		return -ENAMETOOLONG;
+	s64 err = host_vol_link(ino->volume, old, path);
+	if (!err)
+		ino->nlink++; /* until the next look */
+	return err;
+}
+
+/* The name of ino is gone: it may be open still. */
+static void name_lost(struct inode *ino)
+{
+	if (S_ISDIR(ino->mode))
+		ino->flags |= INODE_DEAD;
+	else if (ino->nlink)
+		ino->nlink--;
+}
+
+s64 volume_unlink(struct walk *w, u32 flags)
+{
+	const char *path = volume_path(w->dir, w->name, w->name_len);
+
+	if (!path)
+		return -ENAMETOOLONG;
+	s64 err = host_vol_unlink(w->dir->volume, path, flags);
+	if (!err)
+		name_lost(w->inode);
+	return err;
+}
+
+/* ino has the name of w now. *text: a copy of it in kin, exchanged for the old one. */
+static void move_to(struct inode *ino, struct walk *w, char **text, u32 *len, struct inode **parent)
+{
+	char *old_text = ino->lower_path;
+	u32 old_len = ino->lower_len;
+
+	*parent = ino->vol_parent;
+	inode_get(w->dir);
+	ino->vol_parent = w->dir;
+	ino->lower_path = *text;
+	ino->lower_len = *len;
+	*text = old_text;
+	*len = old_len;
+}
+
+s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
+{
+	struct vfs_shared *v = vfs_shared();
+	struct inode *parents[2] = {NULL, NULL};
+	char *texts[2] = {kin_string(to->name, to->name_len), kin_string(from->name, from->name_len)};
+	u32 lens[2] = {to->name_len, from->name_len};
+	const char *old = volume_path(from->dir, from->name, from->name_len);
+	const char *path = volume_path(to->dir, to->name, to->name_len);
+	s64 err = !texts[0] || !texts[1] ? -ENOSPC : !old || !path ? -ENAMETOOLONG : 0;
+
+	if (!err)
+		err = host_vol_rename(from->dir->volume, old, path, flags);
+	if (!err) {
+		rename_lock();
+		move_to(from->inode, to, &texts[0], &lens[0], &parents[0]);
+		if (flags & RENAME_EXCHANGE)
+			move_to(to->inode, from, &texts[1], &lens[1], &parents[1]);
+		v->volume_renames++;
+		kin_unlock(&v->rename_lock);
+		if (to->inode && !(flags & RENAME_EXCHANGE))
+			name_lost(to->inode);
+	}
+	for (u32 i = 0; i < 2; i++) {
+		if (texts[i])
+			kin_free(texts[i], lens[i] + 1);
+		inode_put(parents[i]);
+	}
+	return err;
+}
+
+/* ---- the beginning */
+
+/* The directory at path, made in the writable layer as far as it is missing: a reference. */
+static struct inode *mount_parent(const char *path, const char **name)
+{
+	static char part[VOLUME_PATH_MAX];
+	struct inode *dir = vfs_shared()->root;
+
+	inode_get(dir);
+	for (u32 i = 1;; i++) {
+		if (path[i] && path[i] != '/')
+			continue;
+		if (!path[i])
+			break;
+		struct walk *w = walk_new();
+		memcpy(part, path, i);
+		part[i] = '\0';
+		s64 err = w ? walk_path(w, AT_FDCWD, part, WALK_FOLLOW | WALK_CREATE) : -ENOMEM;
+		struct inode *next = NULL;
+		if (!err && !w->found)
+			err = node_create(w, S_IFDIR | 0755, 0, NULL, &next);
+		else if (!err && (next = walk_inode(w)))
+			inode_get(next);
+		if (err || !next || !S_ISDIR(next->mode) || next->fs == FS_PROC)
+			family_fatal("a volume cannot be at %s: no directory can be there", path);
+		walk_free(w);
+		inode_put(dir);
+		dir = next;
+	}
+	*name = strrchr(path, '/') + 1;
+	return dir;
+}
+
+static void mount(u32 volume, const char *path)
+{
+	struct hyp_stat st;
+	const char *name;
+	struct inode *dir = mount_parent(path, &name);
+
+	s64 err = host_fs_stat(volume, ".", &st);
+	if (err || !S_ISDIR(st.mode))
+		family_fatal("the volume at %s cannot be read (error %d)", path, (int)-err);
+	struct inode *ino = icache_get_volume(volume, NULL, "", 0, &st, 0);
+	struct dirent_node *fresh = dirent_alloc(name, strlen(name));
+	if (!ino || !fresh)
+		family_fatal("no memory for the volume at %s", path);
+	inode_pin(dir);
+	struct dirent_node *e = dirent_find(dir, name, strlen(name));
+	if (e)
+		dirent_set(dir, e, ino);
+	else
+		dirent_insert(dir, e = fresh, ino);
+	ino->flags |= INODE_MOUNT;
+	ino->dir.parent = dir; /* the reference of mount_parent */
+	ino->dir.entry = e;
+	vfs_shared()->volumes[volume - 1] = ino;
+}
+
+void volumes_init(void)
+{
+	u32 n = MIN(KIN->volume_count, VOLUMES_MAX);
+
+	for (u32 i = 0; i < n; i++) {
+		static char path[VOLUME_PATH_MAX];
+		strlcpy(path, KIN->volumes[i].path, sizeof(path));
+		mount(i + 1, path);
+		vfs_shared()->volume_count = i + 1;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files on volumes: host directories that the family shares read-write. Their inodes (inode.h) only
+ * stand for what the host has; here is what differs from files in kin. All calls are hypercalls, so
+ * no lock of inode.h may be held.
+ */
+#ifndef KERNEL_FS_VOLUME_H
+#define KERNEL_FS_VOLUME_H
+
+#include "kernel/fs/inode.h"
+#include "kernel/host/host.h"
+
+/* ---- icache.c */
+/*
+ * On a volume: parent and name are where it was seen (NULL: the volume's root), renames the count
+ * before the host was asked.
+ */
+struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *name, u32 len,
+								const struct hyp_stat *st, u32 renames);
+void inode_attributes_set(struct inode *ino, const struct hyp_stat *st);
+
+/* ---- handles.c */
+/* For access (O_RDONLY, O_WRONLY, O_RDWR). -ESTALE: the file has no name any more. */
+s64 handle_get_volume(struct inode *ino, u32 access);
+/* One that is open already, whatever it is open for, or -1. */
+int handle_find(struct inode *ino);
+/* The table takes the handle over. */
+void handle_add(struct inode *ino, u32 access, int handle);
+/* Closes those of inodes that nobody in the family uses any more. */
+void handles_sweep(void);
+
+/* ---- volume.c */
+void volumes_init(void);
+/*
+ * The host's path of dir's entry name (len 0: of dir itself) below its volume; valid until the next
+ * call, alternately in two buffers. NULL: too long.
+ */
+const char *volume_path(struct inode *dir, const char *name, u32 len);
+s64 volume_lookup(struct walk *w, const char *name, u32 n, const char *rest);
+void volume_refresh(struct inode *ino); /* asks the host for the attributes */
+s64 volume_readlink(struct inode *ino, const char **target);
+s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **out);
+s64 volume_link(struct inode *ino, struct walk *w);
+s64 volume_unlink(struct walk *w, u32 flags);
+s64 volume_rename(struct walk *from, struct walk *to, u32 flags);
+s64 volume_set_mode(struct inode *ino, u32 mode);
+s64 volume_set_owner(struct inode *ino, u32 uid, u32 gid);
+s64 volume_set_times(struct inode *ino, const s64 *times); /* sec, nsec twice, as utimensat */
+
+/* ---- volume_io.c */
+s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
+s64 volume_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
+s64 volume_truncate(struct inode *ino, u64 size);
+s64 volume_allocate(struct inode *ino, u32 mode, u64 pos, u64 len);
+s64 volume_seek(struct inode *ino, u64 pos, int whence);
+s64 volume_sync(struct inode *ino, enum hyp_sync what);
+
+#endif
