@@ -23,6 +23,12 @@ _apt = threading.Lock()
 _unsupported = collections.defaultdict(collections.Counter)
 _counting = threading.Lock()
 _thread = threading.local()
+_left_out = {}
+
+
+def leave_out(program, what, reason):
+    """Notes for the page what of a program's suite is not run, and why."""
+    _left_out[program, what] = reason
 
 
 def installed(package):
@@ -68,14 +74,15 @@ def source(context, package, prepare=None):
     `prepare` is called once with the source's path, before anybody uses it.
     """
     base = context.build / "programs"
-    ready = base / f"{package}.ready"
+    ready, prepared = base / f"{package}.ready", base / f"{package}.prepared"
     with _apt:
         if not ready.exists():
             fetch(base, package)
-            tree = unpacked(base, package)
-            if prepare:
-                prepare(tree)
+            prepared.unlink(missing_ok=True)
             ready.touch()
+        if prepare and not prepared.exists():
+            prepare(unpacked(base, package))
+            prepared.touch()
     return unpacked(base, package)
 
 
@@ -105,24 +112,32 @@ def fetch(base, package):
 
 
 PROLOGUE = """\
-WORK=/tmp/{scratch}/{name}; export WORK
+WORK={work}; export WORK
 rm -rf $WORK; mkdir -p $WORK && cd $WORK || exit 90
 HOME=$WORK LC_ALL=C TZ=UTC; export HOME LC_ALL TZ
 ({command}) 2>&1; status=$?
 cd /; rm -rf $WORK
 exit $status
 """
+# Every run has a fresh directory of its own: a family sees what another run makes on the host.
+WORK_OF = {"native": "0", "again": "1", "process": "2", "kvm": "3"}
 
 
-def same_in_family(context, backend, name, command, timeout, varies=False):
-    """Runs a shell command natively and in a family, in a fresh directory WORK of the same name.
+def shell_run(context, run, name, command):
+    """The shell command of one run of a case, and the function that takes its output apart."""
+    work = f"/tmp/{context.scratch.name}/{name}/{WORK_OF[run]}"
+    text = PROLOGUE.format(work=work, command=command)
+    return (["/bin/sh", "-c", text], lambda output: output.replace(work.encode(), b"$WORK"))
+
+
+def same_in_family(context, backend, name, command, timeout, varies=False, only=bytes):
+    """Runs a shell command natively and in a family, each in a fresh directory WORK.
 
     Standard error is part of the output that is compared. Where the output `varies` (pids, times),
     a difference is looked at against a second native run: lines in which the host differs from
-    itself do not count.
+    itself do not count. `only` reduces an output to what is to be compared.
     """
-    text = PROLOGUE.format(scratch=context.scratch.name, name=name, command=command)
-    shell = ["/bin/sh", "-c", text]
+    shell, seen = shell_run(context, "native", name, command)
     try:
         native = context.oracle(shell, timeout)
     except Failed as reason:
@@ -133,12 +148,15 @@ def same_in_family(context, backend, name, command, timeout, varies=False):
                      + native.stdout.decode(errors="replace")[-2000:])
     if backend == "native":
         return
+    expected = only(seen(native.stdout))
+    shell, seen = shell_run(context, backend, name, command)
     result, stats = context.mitos_stats(backend, shell, timeout=timeout)
     count_unsupported(stats)
-    expected, actual = native.stdout, result.stdout
+    actual = only(seen(result.stdout))
     if varies and (expected, native.status) != (actual, result.status):
-        again = context.oracle(shell, timeout, env={"MITOS_AGAIN": "1"})
-        expected, actual = without_variation(expected, again.stdout, actual)
+        shell, seen = shell_run(context, "again", name, command)
+        again = context.oracle(shell, timeout)
+        expected, actual = without_variation(expected, only(seen(again.stdout)), actual)
         if again.status != native.status:
             raise Skipped("the host's own exit status differs from run to run")
     require(result.status == native.status,
@@ -199,6 +217,10 @@ def page(records):
         if names:
             lines += ["", f"## {outcome.capitalize()}", ""]
             lines += [f"- `{name}`: {records[name]['reason']}" for name in names]
+    if _left_out:
+        lines += ["", "## Left out", ""]
+        lines += [f"- {program}: {what}: {reason}"
+                  for (program, what), reason in sorted(_left_out.items())]
     calls = collections.Counter()
     for record in records.values():
         calls.update(record["unsupported"])
@@ -221,12 +243,12 @@ def write_page(build, outcomes, texts, known):
     kept.parent.mkdir(parents=True, exist_ok=True)
     records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for name, outcome in outcomes:
-        if program_of(name):
+        if program_of(name) and not name.endswith("@native"):
             records[name] = {"outcome": outcome, "reason": first_line(texts[name]),
                              "unsupported": dict(_unsupported.get(name, {}))}
     known = {name.rpartition("@")[0] for name in known}
     records = {name: record for name, record in records.items()
-               if name.rpartition("@")[0] in known}
+               if name.rpartition("@")[0] in known and not name.endswith("@native")}
     kept.write_text(json.dumps(records, indent=1), encoding="utf-8")
     text = page(records)
     print(text[text.index("| Program"):].rstrip())

@@ -124,8 +124,11 @@ def _feed(stream, data):
         pass
 
 
-def run(command, timeout, stdin=b"", cwd="/", env=None):
-    """Runs a command to its end, at most `timeout` seconds, and cleans up after it."""
+def run(command, timeout, stdin=b"", cwd="/", env=None, linger=2.0):
+    """Runs a command to its end, at most `timeout` seconds, and cleans up after it.
+
+    What it started may outlive it by `linger` seconds; anything later is a problem.
+    """
     mark = new_mark()
     began = time.monotonic()
     process = subprocess.Popen(
@@ -143,7 +146,7 @@ def run(command, timeout, stdin=b"", cwd="/", env=None):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     seconds = time.monotonic() - began
-    left = wait_until_gone(mark, process.pid)
+    left = wait_until_gone(mark, process.pid, linger)
     if left:
         problem = problem or "left over: " + ", ".join(describe(pid) for pid in left)
         kill_all(left)

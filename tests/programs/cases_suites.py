@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""The test suites that Debian's source packages carry, run with the installed programs.
+"""The suites of bash, perl, gawk, sed and grep, which run as they are unpacked; see suites.py."""
 
-Every file of a suite is a case of its own. What counts is not that a test succeeds (some need what
-a minimal machine lacks, or the program's build folder) but that a family does what the host does:
-output and status have to be equal. The source is fetched at test time, see harness/programs.py.
-"""
-
-import dataclasses
 import os
 import pathlib
 import shutil
-import subprocess
-from typing import Callable
 
-from harness import programs
-from harness.cases import Case, Failed, Skipped
+from harness.suites import Suite, build, suite_cases, tap
 
 # Of bash: helpers that its tests call, from its own folder support/.
 BASH_HELPERS = ("recho", "zecho", "xcase", "printenv")
@@ -22,12 +13,8 @@ BASH_HELPERS = ("recho", "zecho", "xcase", "printenv")
 
 def prepare_bash(tree):
     (tree / "config.h").touch()
-    for name in BASH_HELPERS:
-        command = ["gcc", "-w", "-DHAVE_STRING_H", "-DHAVE_STDLIB_H", "-DHAVE_UNISTD_H", "-I.",
-                   "-Iinclude", "-o", f"tests/{name}", f"support/{name}.c"]
-        done = subprocess.run(command, cwd=tree, capture_output=True, check=False)
-        if done.returncode:
-            raise Failed(f"cannot build {name}: {done.stderr.decode(errors='replace')[-500:]}")
+    build(tree, *[f"gcc -w -DHAVE_STRING_H -DHAVE_STDLIB_H -DHAVE_UNISTD_H -I. -Iinclude "
+                  f"-o tests/{name} support/{name}.c" for name in BASH_HELPERS])
 
 
 def prepare_perl(tree):
@@ -52,7 +39,8 @@ TMPDIR=$WORK THIS_SH=/bin/bash BUILD_DIR=.. BASH_TSTOUT=$WORK/out PATH=.:$PATH s
 
 PERL = """mkdir t && cp -a {tree}/t/*.pl {tree}/t/TEST {tree}/t/lib {tree}/t/op {tree}/t/io t &&
 ln -s {tree}/installed lib && ln -s /usr/bin/perl perl && ln -s /usr/bin/perl t/perl &&
-touch MANIFEST && cd t && PERL_HASH_SEED=0 PERL_RAND_SEED=1 ./perl {test}"""
+touch MANIFEST && cd t && PERL_SKIP_TTY_TEST=1 PERL_HASH_SEED=0 PERL_RAND_SEED=1 \
+./perl {test}"""
 
 # Every program of gawk's tests that begins with one letter, with its input if there is one.
 GAWK = """cp -a {tree}/test . && cd test && for script in {test}*.awk; do
@@ -67,10 +55,6 @@ GREP = """cp -a {tree}/tests . && mkdir src && cd tests &&
 srcdir=. abs_srcdir=$PWD abs_top_srcdir={tree} AWK=gawk LOCALE_FR=none LOCALE_FR_UTF8=none \
 CONFIG_HEADER=/dev/null timeout 60 sh ./{test}"""
 
-# Left out: drivers, what only measures time or memory, and TCP.
-LEFT_OUT = {"run-all", "run-minimal", "run-gprof", "op/time_loop.t", "io/socket.t",
-            "big-hole",
-            "long-line-vs-2GiB-read", "init.sh", "init.cfg"}
 GAWK_LETTERS = "abcdefghijklmnoprstuvwxz"
 
 
@@ -89,51 +73,22 @@ def grep_tests(tree):
             and path.read_bytes().startswith(b"#!/bin/sh")]
 
 
-@dataclasses.dataclass(frozen=True)
-class Suite:
-    """One source package's tests: `tests` lists them, `command` runs the one named {test}."""
-
-    program: str
-    package: str
-    tests: Callable
-    command: str
-    seconds: float
-    prepare: Callable = None
-
-
+DRIVER = "starts all the others"
 SUITES = [
-    Suite("bash's tests", "bash", bash_tests, BASH, 240, prepare_bash),
-    Suite("perl's tests", "perl", perl_tests, PERL, 120, prepare_perl),
+    Suite("bash's tests", "bash", bash_tests, BASH, 240, prepare_bash,
+          left_out={"run-all": DRIVER, "run-minimal": DRIVER,
+                    "run-gprof": "needs a profiled bash"}),
+    Suite("perl's tests", "perl", perl_tests, PERL, 120, prepare_perl, only=tap,
+          left_out={"op/time_loop.t": "only measures time",
+                    "io/socket.t": "needs sockets of the Internet"}),
     Suite("gawk's tests", "gawk", lambda tree: GAWK_LETTERS, GAWK, 120),
     Suite("sed's tests", "sed", lambda tree: ["all"], SED, 60),
-    Suite("grep's tests", "grep", grep_tests, GREP, 90),
+    Suite("grep's tests", "grep", grep_tests, GREP, 90,
+          left_out={"big-hole": "only measures time",
+                    "long-line-vs-2GiB-read": "only measures memory",
+                    "init.sh": "is included by the others",
+                    "init.cfg": "is included by the others"}),
 ]
-
-
-def check_of(context, backend, suite, test):
-    def check():
-        programs.need_packages(context, [suite.package, "dpkg-dev", "gcc", "make"])
-        tree = programs.source(context, suite.package, suite.prepare)
-        name = f"{suite.package}-{test.replace('/', '-')}"
-        command = suite.command.format(tree=tree, test=test)
-        programs.same_in_family(context, backend, name, command, suite.seconds, varies=True)
-    return check
-
-
-def suite_cases(context, suite):
-    """The tests are known once the source is there; where it cannot be had one case says so."""
-    try:
-        programs.need_packages(context, ["dpkg-dev", "gcc"])
-        tests = sorted(suite.tests(programs.source(context, suite.package, suite.prepare)))
-    except (Skipped, Failed) as reason:
-        def missing(reason=reason):
-            raise reason
-        return [Case(f"programs/{suite.program}/source@{backend}", missing)
-                for backend in context.wanted]
-    return [Case(f"programs/{suite.program}/{test}@{backend}",
-                 check_of(context, backend, suite, test))
-            for test in tests if test not in LEFT_OUT
-            for backend in context.wanted]
 
 
 def cases(context):
