@@ -232,6 +232,9 @@ def arguments():
     parser.add_argument("--scale", type=float, default=1, help="multiplies every time-out")
     parser.add_argument("-j", dest="jobs", type=int, default=2, metavar="N")
     parser.add_argument("-v", dest="verbose", action="store_true")
+    parser.add_argument("--page", action="store_true",
+                        help="write docs/programs.md, from the latest outcome of every case, "
+                             "after a run with --only too")
     parser.add_argument("--list", action="store_true", help="print the names of the cases only")
     parser.set_defaults(group="quick")
     return parser.parse_args()
@@ -257,7 +260,9 @@ def main():
         report = Report(options.verbose)
         run_cases(cases, report, options.jobs, options.seconds or GROUPS[options.group][1])
         if options.group == "programs":
-            programs.write_page(context.build, report.outcomes, report.texts, known)
+            programs.keep_outcomes(context.build, report.outcomes, report.texts, known)
+            if options.page or not options.only:
+                programs.write_page(context.build)
         return report.end()
     finally:
         context.close()

@@ -237,19 +237,27 @@ def first_line(text):
     return lines[0].strip().replace("`", "'")[:160] if lines else "no reason was given"
 
 
-def write_page(build, outcomes, texts, known):
-    """Adds this run's outcomes to those kept, forgets cases that are no more, writes the page."""
-    kept = pathlib.Path(build) / "programs" / "results.json"
+def keep_outcomes(build, outcomes, texts, known):
+    """Adds this run's outcomes to those kept, and forgets cases that are no more."""
+    kept = kept_below(build)
     kept.parent.mkdir(parents=True, exist_ok=True)
     records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for name, outcome in outcomes:
-        if program_of(name) and not name.endswith("@native"):
+        if program_of(name):
             records[name] = {"outcome": outcome, "reason": first_line(texts[name]),
                              "unsupported": dict(_unsupported.get(name, {}))}
     known = {name.rpartition("@")[0] for name in known}
     records = {name: record for name, record in records.items()
                if name.rpartition("@")[0] in known and not name.endswith("@native")}
     kept.write_text(json.dumps(records, indent=1), encoding="utf-8")
-    text = page(records)
+
+
+def kept_below(build):
+    return pathlib.Path(build) / "programs" / "results.json"
+
+
+def write_page(build):
+    """Writes docs/programs.md, and prints its table."""
+    text = page(json.loads(kept_below(build).read_text(encoding="utf-8")))
     print(text[text.index("| Program"):].rstrip())
     PAGE.write_text(text, encoding="utf-8")

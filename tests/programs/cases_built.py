@@ -75,10 +75,16 @@ TAR = """ln -s {tree}/tests/atconfig {tree}/tests/atlocal . && export TEST_DATA_
 PATH={tree}/tests:$PATH {tree}/tests/testsuite {test} AUTOTEST_PATH=/bin; rm -rf testsuite.dir"""
 
 
+BIG_SPARSE = "reads a sparse file of more than eight gigabytes to its end"
+TAR_LEFT_OUT = {"167": BIG_SPARSE, "169": BIG_SPARSE}
+
+
 def tar_tests(tree):
     text = (tree / "tests" / "testsuite").read_text(encoding="latin-1")
     count = len(re.findall(r"^#AT_START_\d+$", text, re.MULTILINE))
-    return {f"{at:03d}-{min(at + 19, count):03d}": f"{at}-{min(at + 19, count)}"
+    return {f"{at:03d}-{min(at + 19, count):03d}":
+            " ".join(str(number) for number in range(at, min(at + 20, count + 1))
+                     if str(number) not in TAR_LEFT_OUT)
             for at in range(1, count + 1, 20)}
 
 
@@ -123,7 +129,7 @@ SUITES = [
           lambda tree: gnulib_tests(tree, COREUTILS_LEFT_OUT), GNULIB % "coreutils", 500,
           prepare_coreutils, left_out=COREUTILS_LEFT_OUT),
     Suite("findutils' tests", "findutils", gnulib_tests, GNULIB % "findutils", 300),
-    Suite("tar's tests", "tar", tar_tests, TAR, 300, prepare_tar),
+    Suite("tar's tests", "tar", tar_tests, TAR, 300, prepare_tar, left_out=TAR_LEFT_OUT),
     Suite("xz's tests", "xz-utils", xz_tests, XZ, 300, prepare_xz),
     Suite("git's tests", "git", lambda tree: GIT_TESTS, GIT, 600, prepare_git,
           needs=("zlib1g-dev",), only=tap),

@@ -9,7 +9,7 @@ lua5.4 -e 'print(io.popen("exit 3"):close())' -e 'print(io.popen("kill -9 $$"):c
 lua5.4 -e 'print(os.execute("exit 4"))' -e 'print(os.execute("kill -15 $$"))' \
 	-e 'print(os.execute())' -e 'print(os.execute("true"))'
 lua5.4 -e 'print(io.open("/nonexistent"))' -e 'print(os.remove("/nonexistent"))'
-lua5.4 -e 'local f = assert(io.open("f", "w+")) 
+lua5.4 -e 'local f = assert(io.open("f", "w+"))
 f:write(("0123456789"):rep(1000)) f:seek("set", 5000)
 print(f:read(5), f:seek("end")) f:close() print(os.rename("f", "g"), #io.open("g"):read("a"))'
 lua5.4 -e 'local t = os.tmpname() print(#t > 0, os.remove(t))' -e 'print(os.getenv("WORK") ~= nil)'
