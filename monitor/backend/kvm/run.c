@@ -126,16 +126,21 @@ static void interrupt_deliver(struct member *m)
 	struct kvm_state *s = kvm_state(m);
 	struct kvm_regs r;
 	bool ready = s->run->ready_for_interrupt_injection && s->run->if_flag;
+	bool note_only;
 
 	s->run->immediate_exit = 0;
 	m->interrupted = 0;
 	get_regs(m, &r);
-	if (in_kernel(r.rip) && !in_range(r.rip, s->image.exit_start, s->image.exit_end)) {
+	note_only = in_kernel(r.rip) && !in_range(r.rip, s->image.exit_start, s->image.exit_end);
+	/*
+	 * An exception is being delivered: come back when it is. That will be in the kernel, where a
+	 * window still asked for would open at every instruction.
+	 */
+	s->run->request_interrupt_window = !note_only && !ready;
+	if (note_only) {
 		*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_PENDING) = 1;
 		return;
 	}
-	/* An exception is being delivered: come back when it is. */
-	s->run->request_interrupt_window = !ready;
 	if (!ready)
 		return;
 	if (!in_kernel(r.rip)) {
