@@ -4,6 +4,7 @@
 import importlib.util
 import os
 import pathlib
+import shutil
 import tempfile
 
 from harness import guests
@@ -44,6 +45,57 @@ def host_files(context, backend):
             require(victim.read_text(encoding="utf-8") == "host's own\n", "the content changed")
             require((before.st_mode, before.st_mtime_ns, before.st_nlink)
                     == (after.st_mode, after.st_mtime_ns, after.st_nlink), "its state changed")
+    return check
+
+
+def hostile_volume(context, backend):
+    """A guest calls the host past its monitor's checks, in a family that may write a volume."""
+    def check():
+        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+            outside, volume = pathlib.Path(folder, "outside"), pathlib.Path(folder, "volume")
+            for path in (outside, volume, outside / "empty"):
+                path.mkdir()
+            (outside / "file").write_text("host's own\n", encoding="utf-8")
+            before = (outside / "file").stat()
+            guest = context.build / "tests/security/volume"
+            result = context.mitos_run(backend, [guest, outside, volume],
+                                       options=["-v", f"{volume}:/v"], timeout=60)
+            require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
+            require(b"held" in result.stdout or backend == "kvm", tail(result))
+            after = (outside / "file").stat()
+            require(sorted(os.listdir(outside)) == ["empty", "file"], str(os.listdir(outside)))
+            require(before == after, f"{before} became {after}")
+    return check
+
+
+def volume_links(context, backend):
+    """Links on a volume lead through the family's tree, never out of the volume; nor do swaps."""
+    def check():
+        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+            outside, volume, root = (pathlib.Path(folder, n) for n in ("outside", "volume", "root"))
+            for path in (outside, volume, root, root / "bin", volume / "real"):
+                path.mkdir()
+            shutil.copy(BUSYBOX, root / "bin" / "busybox")
+            (outside / "secret").write_text("secret", encoding="utf-8")
+            (volume / "up").symlink_to("../outside/secret")
+            (volume / "absolute").symlink_to(f"{outside}/secret")
+            (volume / "out").symlink_to("../outside")
+            script = (
+                f"B=/bin/busybox; cd /v; for f in up absolute out/secret ../outside/secret "
+                f"real/../../outside/secret; do $B cat $f; done 2>/dev/null; "
+                "$B mkdir ../outside; $B echo mine > ../outside/secret; $B cat up out/secret; "
+                "(i=0; while [ $i -lt 60 ]; do $B mv real r 2>/dev/null; "
+                "$B ln -s ../outside real; $B rm -f real; $B mv r real; i=$((i+1)); done) & "
+                "i=0; while [ $i -lt 60 ]; do $B echo x > real/made 2>/dev/null; "
+                "$B chmod 777 real/secret 2>/dev/null; $B rm -f real/secret; i=$((i+1)); done; "
+                "wait; $B echo end")
+            before = (outside / "secret").stat()
+            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], timeout=120,
+                                       options=["--root", root, "-v", f"{volume}:/v"])
+            require(result.stdout.replace(b"mine\n", b"").split() == [b"end"], tail(result))
+            require(os.listdir(outside) == ["secret"], str(os.listdir(outside)))
+            require(before == (outside / "secret").stat(), "the secret changed")
+            require((outside / "secret").read_text(encoding="utf-8") == "secret", "its content")
     return check
 
 
@@ -107,7 +159,9 @@ def cases(context):
     found = []
     for backend in context.backends():
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
-                  for guest in guests.guests("security")]
+                  for guest in guests.guests("security") if guest.name != "volume"]
+        found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
+        found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))
         found.append(Case(f"security/host_files@{backend}", host_files(context, backend)))
         found.append(Case(f"security/outside_root@{backend}", outside_root(context, backend)))
         found.append(Case(f"security/monitors_confined@{backend}",

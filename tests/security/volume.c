@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A guest that has taken over its kernel: it makes hypercalls of its own, and in the process
+ * backend, where it shares the monitor's address space, it enters the host through a `syscall`
+ * instruction of the monitor's text, past all of the monitor's checks. What is left to hold it is
+ * the allowlist and Landlock. Arguments: a directory of the host outside of the volume, and the
+ * volume's on the host, which it can write. Nothing in the first may change.
+ * @test timeout=60 members=30
+ */
+#include "hostile.h"
+#include <linux/openat2.h>
+
+#include "abi/boot.h"
+#include "abi/hypercall.h"
+
+static const char *outside;
+static char path[4][256];
+
+/* `syscall; cmp $-4095,%rax; jae +1; ret`: libc's own function, called with the number in rax. */
+static const unsigned char gadget_bytes[] = {0x0f, 0x05, 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x73};
+static const unsigned char *gadget;
+
+static long host(long nr, long a, long b, long c, long d, long e)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	long ret = nr;
+
+	__asm__ volatile("call *%[gadget]"
+					 : "+a"(ret)
+					 : [gadget] "r"(gadget), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+					 : "rcx", "r11", "r9", "memory");
+	return ret;
+}
+
+static const unsigned char *gadget_find(const unsigned char *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!memcmp(from + i, gadget_bytes, sizeof(gadget_bytes)) && from[i + 10] == 0xc3)
+			return from + i;
+	return NULL;
+}
+
+static long host_open(const char *name, long flags)
+{
+	struct open_how how = {.flags = (unsigned long)flags, .mode = flags & O_CREAT ? 0600 : 0};
+
+	return host(SYS_openat2, 9, (long)name, (long)&how, sizeof(how), 0);
+}
+
+static int writing(void *unused)
+{
+	(void)unused;
+	return host_open(path[0], O_WRONLY) >= 0 || host_open(path[0], O_RDWR | O_TRUNC) >= 0 ||
+		   host_open(path[0], O_RDONLY | O_TRUNC) >= 0 ||
+		   host_open(path[1], O_WRONLY | O_CREAT) >= 0;
+}
+
+static int making(void *unused)
+{
+	(void)unused;
+	return host(SYS_mkdirat, 9, (long)path[1], 0700, 0, 0) >= 0 ||
+		   host(SYS_symlinkat, (long)"x", 9, (long)path[1], 0, 0) >= 0 ||
+		   host(SYS_mknodat, 9, (long)path[1], S_IFIFO | 0600, 0, 0) >= 0;
+}
+
+static int removing(void *unused)
+{
+	(void)unused;
+	return host(SYS_unlinkat, 9, (long)path[0], 0, 0, 0) >= 0 ||
+		   host(SYS_unlinkat, 9, (long)path[3], AT_REMOVEDIR, 0, 0) >= 0;
+}
+
+static int moving(void *unused)
+{
+	(void)unused;
+	return host(SYS_renameat2, 9, (long)path[0], 9, (long)path[1], 0) >= 0 ||
+		   host(SYS_linkat, 9, (long)path[0], 9, (long)path[1], 0) >= 0;
+}
+
+static int device(void *unused)
+{
+	(void)unused;
+	return host(SYS_mknodat, 9, (long)path[1], S_IFBLK | 0600, 0x801, 0) >= 0;
+}
+
+static int attributes(void *nr)
+{
+	long fd = host_open(path[0], O_RDONLY);
+
+	switch ((long)(intptr_t)nr) {
+	case SYS_fchmod: return host(SYS_fchmod, fd, 0777, 0, 0, 0) >= 0;
+	case SYS_fchmodat: return host(SYS_fchmodat, AT_FDCWD, (long)path[0], 0777, 0, 0) >= 0;
+	case SYS_fchownat: return host(SYS_fchownat, AT_FDCWD, (long)path[0], 1, 1, 0) >= 0;
+	case SYS_utimensat: return host(SYS_utimensat, AT_FDCWD, (long)path[0], 0, 0, 0) >= 0;
+	default: return host(SYS_truncate, (long)path[0], 0, 0, 0, 0) >= 0;
+	}
+}
+
+static void direct(const struct boot_info *boot)
+{
+	static const long calls[] = {SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_utimensat,
+								 SYS_truncate};
+
+	/* libc lies behind the monitor in its executable. */
+	gadget = gadget_find((const unsigned char *)boot->hypercall_entry, 640 << 10);
+	say("a syscall instruction: %s", gadget ? "found" : "BROKEN: none found");
+	if (!gadget)
+		return;
+	say("it enters the host: %s", host(SYS_getpid, 0, 0, 0, 0, 0) > 0 ? "yes" : "BROKEN");
+	say("on the volume it writes: %s",
+		host_open(path[2], O_WRONLY | O_CREAT) >= 0 ? "yes" : "BROKEN");
+	attempt("write", writing, NULL);
+	attempt("make", making, NULL);
+	attempt("remove", removing, NULL);
+	attempt("move", moving, NULL);
+	attempt("device", device, NULL);
+	for (size_t i = 0; i < COUNT(calls); i++)
+		attempt("attribute", attributes, (void *)(intptr_t)calls[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;
+
+	if (argc != 3)
+		die("arguments");
+	outside = argv[1];
+	snprintf(path[0], sizeof(path[0]), "%s/file", outside);
+	snprintf(path[1], sizeof(path[1]), "%s/new", outside);
+	snprintf(path[2], sizeof(path[2]), "%s/new", argv[2]);
+	snprintf(path[3], sizeof(path[3]), "%s/empty", outside);
+	if (boot->backend == BACKEND_PROCESS)
+		direct(boot);
+	else
+		say("the monitor is in another address space");
+	return finish();
+}
