@@ -256,10 +256,11 @@ static s64 add_memory_text(struct text *t, u64 start, u64 end)
 
 s64 show_pid_cmdline(struct text *t, const struct proc_target *p)
 {
-	struct mm *mm = current->proc->mm;
+	u64 start, end;
 
-	if (proc_is_self(p->pid) && mm->arg_end > mm->arg_start)
-		return add_memory_text(t, mm->arg_start, mm->arg_end);
+	mm_cmdline(current->proc->mm, &start, &end);
+	if (proc_is_self(p->pid) && end > start)
+		return add_memory_text(t, start, end);
 	s64 n = add_info(t, p->pid, INFO_CMDLINE);
 	return n < 0 ? n : 0;
 }

@@ -139,6 +139,7 @@ struct exec_args {
 	size_t npages;
 };
 s64 exec_run(struct exec_args *a);
+void mm_cmdline(const struct mm *mm, u64 *start, u64 *end); /* exec_stack.c */
 void exec_args_free(struct exec_args *a);
 
 #endif

@@ -242,6 +242,7 @@ void fork_publish(struct kin_proc *kp, u64 flags, u32 member)
 	struct kin_proc *self = current->proc->kp;
 	struct kin_proc *parent = self;
 
+	proc_refresh_cmdline(); /* the child may ask for it at once, or start a ps */
 	tree_lock();
 	if ((flags & (CLONE_PARENT | CLONE_THREAD)) && self->parent)
 		parent = self->parent;

@@ -36,6 +36,7 @@ static s64 set_name(u64 addr)
 		return -EFAULT;
 	name[COMM_LEN - 1] = '\0';
 	proc_set_comm(name);
+	proc_refresh_cmdline(); /* programs that set one title set both */
 	return 0;
 }
 

@@ -182,6 +182,7 @@ void proc_set_comm(const char *comm); /* kin_proc, thread, member record */
 enum proc_info_item { INFO_EXE, INFO_CWD, INFO_CMDLINE };
 void proc_info_set_exec(struct kin_proc *p, const char *exe, const char *cmdline, size_t len);
 void proc_info_set_cwd(struct kin_proc *p, const char *cwd);
+void proc_refresh_cmdline(void); /* title.c: the caller's, if it is not what is known */
 /* At most size bytes, no NUL; returns the whole length, 0 if unknown. Takes tree_lock. */
 size_t proc_info_get(struct kin_proc *p, enum proc_info_item item, char *buf, size_t size);
 
