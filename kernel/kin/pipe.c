@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The data path of pipes. The writer copies into the ring and then stores head, the reader copies
- * out and then stores tail; neither leaves the VM unless it must sleep or the other one does.
+ * out and then stores tail, in steps, so that both copy at the same time; neither leaves the VM
+ * unless it must sleep or the other one does. kernel/kin/pipe_wait.c has the waiting and waking.
  *
  * As on Linux, a full pipe takes more once a page of it is free, for poll as well as for sleeping
  * writers; writes up to PIPE_ATOMIC are never torn.
- *
- * Waking: each side makes its change visible (head or tail), and queue_wake's barrier stands
- * between that and the look at the other side's waiter count; the sleeper counts itself, then
- * looks at head and tail (kernel/kin/queue.c has the argument). Readers and writers wait
- * exclusively, one is woken per change, and whoever leaves data (or room) behind wakes the next;
- * pollers are all woken.
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
@@ -21,62 +16,16 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
+#include "kernel/lib/iov.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 
-#define SPIN_NS 20000       /* for a peer that runs: what a wake-up across CPUs costs */
-#define SPIN_WAKING_NS 60000 /* for one that is being woken */
-#define SPIN_SCORE_MAX 8
-#define SPIN_PROBE 32       /* after this many sleeps, try again whether spinning pays */
+#define STEP 16384u         /* the other side may use what was moved after this much */
+#define WRITER_LOOKS 300    /* at a writer in the middle of a copy: a few microseconds */
 
-/* Where in a vector of application memory a transfer stands. */
-struct iov_cursor {
-	const struct iovec *iov;
-	u32 n;
-	size_t offset;
-	size_t left;
-};
-
-static struct {                 /* private: does spinning pay for this member? */
-	s32 score;
-	u32 skipped;
-} spin = {.score = 4};
-
-static struct iov_cursor cursor_start(const struct iovec *iov, u32 n)
+static size_t ring_part(struct iov_cursor *c, char *kin, size_t n, bool out)
 {
-	struct iov_cursor c = {.iov = iov, .n = n};
-
-	for (u32 i = 0; i < n; i++)
-		c.left += iov[i].iov_len;
-	return c;
-}
-
-/*
- * Copies n bytes between the vector and kin; how many were not copied (a fault). The cursor
- * moves.
- */
-static size_t cursor_copy(struct iov_cursor *c, char *kin, size_t n, bool to_application)
-{
-	while (n) {
-		size_t part = MIN(n, c->iov->iov_len - c->offset);
-		char *user = (char *)c->iov->iov_base + c->offset;
-		size_t failed = to_application ? copy_out_some(user, kin, part)
-					       : copy_in_some(kin, user, part);
-
-		n -= part - failed;
-		kin += part - failed;
-		c->left -= part - failed;
-		c->offset += part - failed;
-		if (failed)
-			return n;
-		if (c->offset == c->iov->iov_len && c->left) {
-			do {
-				c->iov++;
-			} while (c->iov->iov_len == 0);
-			c->offset = 0;
-		}
-	}
-	return 0;
+	return out ? iov_copy_out(c, kin, n) : iov_copy_in(c, kin, n);
 }
 
 /* n bytes from number start on, in at most two pieces of the ring. Bytes copied. */
@@ -84,166 +33,148 @@ static size_t ring_copy(struct pipe_ring *r, u64 start, struct iov_cursor *c, si
 {
 	u32 at = (start - r->bias) & (r->size - 1);
 	size_t first = MIN(n, r->size - at);
-	size_t failed = cursor_copy(c, r->base + at, first, out);
+	size_t failed = ring_part(c, r->base + at, first, out);
 
 	if (failed)
 		return first - failed;
-	return n - (n > first ? cursor_copy(c, r->base, n - first, out) : 0);
-}
-
-u64 pipe_bytes(struct pipe *p)
-{
-	u64 tail = atomic_load(&p->tail);
-
-	return atomic_load(&p->head) - tail;
-}
-
-static inline u64 pipe_room(struct pipe *p)
-{
-	u64 used = pipe_bytes(p);
-	u32 size = atomic_load(&p->size);
-
-	return used < size ? size - used : 0;
-}
-
-/* Writers first: one that wrote and closed is then seen by its bytes. */
-static bool read_ready(struct pipe *p, u64 need)
-{
-	return atomic_load(&p->writers) == 0 || pipe_bytes(p) != 0;
-}
-
-static bool write_ready(struct pipe *p, u64 need)
-{
-	return atomic_load(&p->readers) == 0 || pipe_room(p) >= need;
-}
-
-static bool peer_running(u32 peer)
-{
-	struct kin_member *m = &KIN->members[peer % MEMBERS_MAX];
-
-	return peer != BOOT_INFO->member && atomic_load(&m->state) == MEMBER_LIVE &&
-	       atomic_load(&m->doorbell_state) == DOORBELL_RUNNING;
-}
-
-static u64 spin_tsc(u64 ns)
-{
-	return (KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 2000000) * ns / 1000000;
+	return n - (n > first ? ring_part(c, r->base, n - first, out) : 0);
 }
 
 /*
- * Waits a little without leaving the VM, if the other side runs now or was woken by us just before,
- * and if this has paid lately: where both share one CPU it never does, and is soon given up.
+ * Under read_lock: bytes moved, in steps, until there are no more, or one ring of them. *fault: the
+ * application's memory ended.
  */
-static bool spin_for(struct pipe *p, bool (*ready)(struct pipe *, u64), u64 need, u32 peer)
+static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 {
-	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
+	u64 tail = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	size_t done = 0;
 
-	if (doorbell_woken_since(peer, begin - waking))
-		limit = waking;
-	else if (!peer_running(peer))
-		return false;
-	if (spin.score <= 0 && ++spin.skipped < SPIN_PROBE)
-		return false;
-	spin.skipped = 0;
-	do {
-		for (u32 i = 0; i < 16; i++)
-			cpu_relax();
-		if (ready(p, need)) {
-			spin.score = MIN(spin.score + 1, SPIN_SCORE_MAX);
-			return true;
-		}
-	} while (rdtsc() - begin < limit && !PERCPU->irq_pending);
-	spin.score = MAX(spin.score - 1, 0);
-	return false;
-}
-
-/* 0 when it may be ready, or -ERESTARTSYS. */
-static s64 pipe_wait(struct pipe *p, struct kin_queue *q, bool (*ready)(struct pipe *, u64),
-		     u64 need, u32 peer)
-{
-	int err = 0;
-
-	if (spin_for(p, ready, need, peer))
-		return 0;
-	struct kin_waiter *w = waiter_get();
-	w->exclusive = 1;
-	queue_add(q, w);
-	while (!ready(p, need) && !err)
-		err = thread_sleep(HYP_NO_DEADLINE, true);
-	queue_remove(w);
-	waiter_put(w);
-	if (!err)
-		return 0;
-	/* A wake may have been ours and we do not use it. */
-	queue_wake(q, 1);
-	return -ERESTARTSYS;
+	while (c->left && done < p->ring->size && !*fault) {
+		if (p->head_seen == tail)
+			p->head_seen = atomic_load_explicit(&p->head, memory_order_acquire);
+		size_t n = MIN(MIN(c->left, p->head_seen - tail), STEP);
+		if (!n)
+			break;
+		size_t got = ring_copy(p->ring, tail, c, n, true);
+		tail += got;
+		done += got;
+		*fault = got < n;
+		atomic_store_explicit(&p->tail, tail, memory_order_release);
+	}
+	return done;
 }
 
 /* Takes bytes if there are any: count, 0: empty, -EFAULT. */
 static s64 pipe_take(struct pipe *p, struct iov_cursor *c)
 {
-	kin_lock_recover(&p->read_lock, kin_recover_whole, NULL);
-	u64 tail = atomic_load(&p->tail), bytes = atomic_load(&p->head) - tail;
-	size_t n = MIN(c->left, bytes), done = 0;
+	bool fault = false;
 
-	if (n) {
-		done = ring_copy(p->ring, tail, c, n, true);
-		atomic_store_explicit(&p->tail, tail + done, memory_order_release);
+	kin_lock_recover(&p->read_lock, kin_recover_whole, NULL);
+	size_t done = take_steps(p, c, &fault);
+	if (done) {
 		atomic_store_explicit(&p->last_reader, BOOT_INFO->member, memory_order_relaxed);
+		atomic_store_explicit(&p->last_take, done, memory_order_relaxed);
 	}
 	kin_unlock(&p->read_lock);
 	if (done == 0)
-		return n ? -EFAULT : 0;
-	if (pipe_room(p) >= PIPE_ATOMIC)
-		queue_wake(&p->writable, 1);
-	if (pipe_bytes(p))
+		return fault ? -EFAULT : 0;
+	pipe_wake_writers(p);
+	if (atomic_load(&p->readable.count) && pipe_bytes(p))
 		queue_wake(&p->readable, 1);
 	return done;
 }
 
+/*
+ * The pipe is empty, but is somebody writing just now? As on Linux, whose pipes have one lock, a
+ * read that meets a write sees all of it that fits.
+ */
+static bool writer_goes_on(struct pipe *p)
+{
+	for (u32 i = 0; i < WRITER_LOOKS; i++) {
+		if (pipe_bytes(p))
+			return true;
+		if (atomic_load(&p->write_lock.word) == 0)
+			return pipe_bytes(p) != 0;
+		cpu_relax();
+	}
+	kin_lock_recover(&p->write_lock, kin_recover_whole, NULL);
+	kin_unlock(&p->write_lock);
+	return pipe_bytes(p) != 0;
+}
+
 s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 {
-	struct iov_cursor c = cursor_start(iov, n);
+	struct iov_cursor c = iov_start(iov, n);
+	s64 total = 0;
 
 	if (c.left == 0)
 		return 0;
-	while (c.iov->iov_len == 0)
-		c.iov++;
 	for (;;) {
 		bool ended = atomic_load(&p->writers) == 0;
 		s64 r = pipe_take(p, &c);
 
-		if (r || ended)
-			return r;
+		if (r < 0)
+			return total ? total : r;
+		total += r;
+		if (c.left == 0 || total >= atomic_load(&p->size))
+			return total;
+		if (total && !writer_goes_on(p))
+			return total;
+		if (total)
+			continue;
+		if (ended)
+			return 0;
 		if (nonblock)
 			return -EAGAIN;
-		r = pipe_wait(p, &p->readable, read_ready, 1, atomic_load(&p->last_writer));
+		r = pipe_wait(p, false, 1);
 		if (r)
 			return r;
 	}
 }
 
+/*
+ * Under write_lock: bytes moved, in steps, as long as there is room (need for the first step, which
+ * is whole or nothing), and one ring of them at most.
+ */
+static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fault)
+{
+	u64 head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	u32 size = p->ring->size;
+	size_t done = 0;
+
+	while (c->left && done < size && !*fault) {
+		if (size - (head - p->tail_seen) < MAX(need, (u64)MIN(c->left, STEP)))
+			p->tail_seen = atomic_load_explicit(&p->tail, memory_order_acquire);
+		u64 room = size - (head - p->tail_seen);
+		if (room < need)
+			break;
+		size_t n = MIN(MIN(c->left, room), STEP);
+		size_t got = ring_copy(p->ring, head, c, n, false);
+		*fault = got < n;
+		if (got < need)
+			break;
+		head += got;
+		done += got;
+		need = 1;
+		atomic_store_explicit(&p->head, head, memory_order_release);
+	}
+	return done;
+}
+
 /* Puts bytes if at least need fit: count, 0: no room, -EFAULT. */
 static s64 pipe_put(struct pipe *p, struct iov_cursor *c, u64 need)
 {
-	size_t n = 0, done = 0;
+	bool fault = false;
 
 	kin_lock_recover(&p->write_lock, kin_recover_whole, NULL);
-	u64 head = atomic_load(&p->head), room = p->ring->size - pipe_bytes(p);
-
-	if (room >= need) {
-		n = MIN(c->left, room);
-		done = ring_copy(p->ring, head, c, n, false);
-		if (done < need)
-			done = 0;
-		atomic_store_explicit(&p->head, head + done, memory_order_release);
+	size_t done = put_steps(p, c, need, &fault);
+	if (done)
 		atomic_store_explicit(&p->last_writer, BOOT_INFO->member, memory_order_relaxed);
-	}
 	kin_unlock(&p->write_lock);
 	if (done == 0)
-		return n ? -EFAULT : 0;
-	queue_wake(&p->readable, 1);
-	if (c->left == 0 && pipe_room(p) >= PIPE_ATOMIC)
+		return fault ? -EFAULT : 0;
+	pipe_wake_readers(p, c->left != 0);
+	if (c->left == 0 && atomic_load(&p->writable.count) && pipe_room(p) >= PIPE_ATOMIC)
 		queue_wake(&p->writable, 1);
 	return done;
 }
@@ -258,14 +189,12 @@ static s64 pipe_broken(void)
 
 s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 {
-	struct iov_cursor c = cursor_start(iov, n);
+	struct iov_cursor c = iov_start(iov, n);
 	u64 need = c.left <= PIPE_ATOMIC ? c.left : 1;
 	s64 total = 0;
 
 	if (c.left == 0)
 		return 0;
-	while (c.iov->iov_len == 0)
-		c.iov++;
 	for (;;) {
 		s64 r = atomic_load(&p->readers) == 0 ? pipe_broken() : pipe_put(p, &c, need);
 
@@ -278,7 +207,7 @@ s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 			continue;
 		if (nonblock)
 			return total ? total : -EAGAIN;
-		r = pipe_wait(p, &p->writable, write_ready, need, atomic_load(&p->last_reader));
+		r = pipe_wait(p, true, need);
 		if (r)
 			return total ? total : r;
 	}
@@ -336,6 +265,8 @@ static void ring_move(struct pipe *p, struct pipe_ring *to)
 	to->bias = tail;
 	memcpy(to->base, from->base + at, first);
 	memcpy(to->base + first, from->base, n - first);
+	/* An older sight of tail could be further behind head than the new ring is long. */
+	p->tail_seen = tail;
 	publish(&p->ring, to);
 	atomic_store(&p->size, to->size);
 }

@@ -27,6 +27,16 @@ struct pipe_ring {
 	u32 size;                       /* a power of two pages */
 };
 
+/*
+ * A stream would wake its sleeping side for each page. So a sleeper may be patient: it is woken
+ * for half a ring, and looks by itself after a while, at which it becomes impatient: woken for the
+ * first byte, or page of room. skip and backoff are hints: how many sleeps to the next try.
+ */
+struct pipe_patience {
+	_Atomic u32 impatient;          /* sleepers; one that is killed stays counted: more wakes */
+	_Atomic u32 skip, backoff;
+};
+
 struct inode;
 struct file;
 
@@ -45,18 +55,23 @@ struct pipe {
 		u32 ends, readers, writers;
 	} intent;
 	struct kin_queue readable, writable;
+	struct pipe_patience reading, writing;  /* of those who sleep on readable, writable */
 
 	/*
 	 * Transfer locks. Held across copies from and to application memory, never across a sleep.
 	 * Order: write_lock, read_lock. A dead owner left nothing half-done: bytes count once head or
-	 * tail is stored.
+	 * tail is stored. tail_seen and head_seen are what the other side's was when it was last
+	 * looked at: as long as they do, its cache line is left alone.
 	 */
 	struct kin_lock write_lock __attribute__((aligned(64)));
 	_Atomic u32 last_writer;        /* member; a hint for spinning */
 	_Atomic u64 head;               /* bytes ever written; write_lock to store */
+	u64 tail_seen;                  /* write_lock */
 	struct kin_lock read_lock __attribute__((aligned(64)));
 	_Atomic u32 last_reader;
 	_Atomic u64 tail;               /* bytes ever read; read_lock to store */
+	u64 head_seen;                  /* read_lock */
+	_Atomic u32 last_take;          /* bytes of the last read; a hint */
 } __attribute__((aligned(64)));
 
 struct iovec;
@@ -70,7 +85,17 @@ void pipe_set_ends(struct pipe *p, struct file *f, u32 ends);
 void pipe_leave(struct pipe *p, struct file *f);
 u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known);
 s64 pipe_resize(struct pipe *p, u64 size);
+
+/* ---- pipe_wait.c */
 u64 pipe_bytes(struct pipe *p);
+u64 pipe_room(struct pipe *p);
+/* Spins, then sleeps: 0: there may be bytes, or need bytes of room; -ERESTARTSYS. */
+s64 pipe_wait(struct pipe *p, bool writes, u64 need);
+/* After head was stored. stops: the writer is about to wait, whoever reads should go on. */
+void pipe_wake_readers(struct pipe *p, bool stops);
+/* After tail was stored. */
+void pipe_wake_writers(struct pipe *p);
+
 /* F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF if f is no pipe. */
 s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
 

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #include "kernel/fs/file.h"
-#include "kernel/net/iov.h"
+#include "kernel/lib/iov.h"
 
 #define NET_ADDRESS_MAX 128        /* sizeof(struct sockaddr_storage) */
 #define NET_BUFFER_DEFAULT 212992u /* net.core.wmem_default and _max of Linux */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Spinning before sleeping. A wake-up across CPUs costs 20 us and more; a peer that runs on
+ * another CPU often acts sooner. Where both share one CPU it never does, nor where the peer
+ * computes for long: a score of the last attempts gives up soon, and each failed new attempt
+ * doubles the number of sleeps before the next.
+ */
+#include "kernel/kin/spin.h"
+
+#include "kernel/arch/x86_64/arch.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+
+#define SPIN_NS 20000        /* for a peer that runs: what a wake-up across CPUs costs */
+#define SPIN_WAKING_NS 60000 /* for one that is being woken */
+#define SCORE_MAX 8
+#define PROBE_MIN 32         /* after this many sleeps, try again whether spinning pays */
+#define PROBE_MAX 4096
+#define LOOK_EVERY 16        /* pauses between two looks at the other's cache line */
+
+static struct {              /* private: does spinning pay for this member? */
+	s32 score;
+	u32 skipped, probe_after;
+} spin = {.score = SCORE_MAX / 2, .probe_after = PROBE_MIN};
+
+static bool peer_running(u32 peer)
+{
+	struct kin_member *m = &KIN->members[peer % MEMBERS_MAX];
+
+	return peer != BOOT_INFO->member && atomic_load(&m->state) == MEMBER_LIVE &&
+	       atomic_load(&m->doorbell_state) == DOORBELL_RUNNING;
+}
+
+static u64 spin_tsc(u64 ns)
+{
+	return (KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 2000000) * ns / 1000000;
+}
+
+static void learn(bool paid)
+{
+	if (paid) {
+		spin.score = MIN(spin.score + 1, SCORE_MAX);
+		spin.probe_after = PROBE_MIN;
+	} else if (spin.score > 0) {
+		spin.score--;
+	} else {
+		spin.probe_after = MIN(spin.probe_after * 2, PROBE_MAX);
+	}
+}
+
+bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer)
+{
+	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
+
+	if (peer == NO_PEER)
+		return false;
+	if (doorbell_woken_since(peer, begin - waking))
+		limit = waking;
+	else if (!peer_running(peer))
+		return false;
+	if (spin.score <= 0 && ++spin.skipped < spin.probe_after)
+		return false;
+	spin.skipped = 0;
+	do {
+		for (u32 i = 0; i < LOOK_EVERY; i++)
+			cpu_relax();
+		if (ready(arg)) {
+			learn(true);
+			return true;
+		}
+	} while (rdtsc() - begin < limit && !PERCPU->irq_pending);
+	learn(false);
+	return false;
+}
