@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* pipe_pingpong ROUNDS: microseconds for one byte there and back between two processes. */
+/*
+ * pipe_pingpong ROUNDS [stream|dgram]: microseconds for one byte there and back between two
+ * processes, through pipes or AF_UNIX sockets.
+ */
+#include <sys/socket.h>
+
 #include "bench.h"
+
+/* Both ways: [0] is read, [1] written; a socket pair is used in one direction each. */
+static int channel(int fd[2], const char *kind)
+{
+	if (!kind)
+		return pipe(fd);
+	return socketpair(AF_UNIX, strcmp(kind, "dgram") == 0 ? SOCK_DGRAM : SOCK_STREAM, 0, fd);
+}
 
 int main(int argc, char **argv)
 {
 	int rounds = atoi(argv[1]), there[2], back[2], status;
 	char c = 'x';
 
-	check(argc == 2 && pipe(there) == 0 && pipe(back) == 0, "pipe");
+	const char *kind = argc > 2 ? argv[2] : NULL;
+
+	check(argc >= 2 && channel(there, kind) == 0 && channel(back, kind) == 0, "channel");
 	pid_t pid = fork();
 	if (pid == 0) {
 		for (int i = 0; i < rounds + 100; i++)
@@ -20,7 +35,7 @@ int main(int argc, char **argv)
 			start = now_us();
 		check(write(there[1], &c, 1) == 1 && read(back[0], &c, 1) == 1, "parent");
 	}
-	result("pipe_round_trip", (now_us() - start) / rounds, "us");
+	result(kind ? "socket_round_trip" : "pipe_round_trip", (now_us() - start) / rounds, "us");
 	check(waitpid(pid, &status, 0) == pid && status == 0, "wait");
 	return 0;
 }

@@ -146,6 +146,20 @@ CASES = [
         {"process": ("ratio", 1.5), "kvm": ("abs", 80)},
     ),
     (
+        "AF_UNIX stream round trip, two cores",
+        "socket_round_trip",
+        ["pipe_pingpong", "5000", "stream"],
+        None,
+        {"process": ("ratio", 0.1), "kvm": ("ratio", 0.1)},
+    ),
+    (
+        "AF_UNIX datagram round trip, two cores",
+        "socket_round_trip",
+        ["pipe_pingpong", "5000", "dgram"],
+        None,
+        {"process": ("ratio", 0.1), "kvm": ("ratio", 0.1)},
+    ),
+    (
         "first touch of 4 KiB",
         "first_touch",
         ["touch"],

@@ -123,7 +123,7 @@ void fdtable_close_on_exec(struct fdtable *t);
 /*
  * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
  * file_put before the call ends (in a process with one thread it is only borrowed from the table);
- * to keep the file, or to hand it to fd_install, take file_get as well.
+ * to keep the file take file_get as well, to hand it to fd_install file_hold.
  */
 struct file *fd_get(int fd);
 /* Of any process (the caller holds tree_lock for t's sake): a counted reference. */

@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 #include <linux/uio.h>
 
+#include "kernel/fs/poll.h"
 #include "kernel/fs/tty.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -215,10 +216,11 @@ static u32 host_io_poll(struct file *f, struct poll_table *pt)
 		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 	u32 got = ready(f, POLLIN | POLLOUT | POLLPRI);
 	/*
-	 * Only what is not ready is worth sleeping for: a terminal is nearly always ready for
-	 * writing.
+	 * Only what is wanted and not ready is worth sleeping for: a terminal is nearly always ready
+	 * for writing, and a handle that is ready ends every sleep at once.
 	 */
-	poll_wait_host(pt, handle_of(f), (POLLIN | POLLOUT) & ~got);
+	if (pt)
+		poll_wait_host(pt, handle_of(f), (POLLIN | POLLOUT | POLLPRI) & pt->want & ~got);
 	if (got & POLLIN)
 		got |= POLLRDNORM;
 	if (got & POLLOUT)
@@ -336,7 +338,7 @@ s64 file_reopen(struct file *f, u32 flags, struct file **out)
 		return fifo_open(f->inode, flags & (O_ACCMODE | O_NONBLOCK), out);
 	if (have != O_RDWR && have != want)
 		return -EACCES;
-	file_get(f);
+	file_hold(f); /* until fd_install takes it over */
 	*out = f;
 	return 0;
 }

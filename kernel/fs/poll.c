@@ -41,6 +41,7 @@ void poll_table_init(struct poll_table *pt)
 {
 	look_again_ns = HYP_NO_DEADLINE;
 	pt->waiters = NULL;
+	pt->want = 0;
 	pt->n = pt->cap = pt->failed = pt->nhost = pt->host_missed = 0;
 }
 
@@ -124,6 +125,8 @@ u32 file_poll(struct file *f, u32 want, struct poll_table *pt)
 {
 	const struct file_ops *ops = file_ops[f->type];
 
+	if (pt)
+		pt->want = want;
 	return (ops->poll ? ops->poll(f, pt) : READY_ALWAYS) & (want | ALWAYS);
 }
 

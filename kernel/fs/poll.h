@@ -10,6 +10,7 @@
 /* Where one call has registered. On the stack of the caller. */
 struct poll_table {
 	struct kin_waiter **waiters;
+	u32 want;                 /* of the file that is looked at: nothing else is worth a wake */
 	u32 n, cap, failed;
 	u32 nhost, host_missed;   /* host handles that did not fit: look again before long */
 	struct hyp_pollfd host[POLL_HOST_MAX];

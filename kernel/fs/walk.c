@@ -460,7 +460,7 @@ static s64 empty_path(struct walk *w, int dirfd)
 	struct file *f = fd_get(dirfd);
 	if (!f)
 		return -EBADF;
-	file_get(f); /* jumped takes it over */
+	file_hold(f); /* jumped takes it over */
 	jumped(w, f);
 	file_put(f);
 	return 0;

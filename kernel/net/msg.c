@@ -2,6 +2,7 @@
 /* Queues of messages in kin: see msg.h for locks and deaths. */
 #include "kernel/net/msg.h"
 
+#include "kernel/arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 
 #define SMALL_MAX 2000u /* larger objects are whole pages, and these need not be cleared */
@@ -120,6 +121,7 @@ bool msgq_link(struct msgq *q, struct msg *m)
 		atomic_fetch_add(&q->unread, m->len);
 		atomic_fetch_add(&q->used, m->size);
 		atomic_fetch_add(&q->arrived, 1);
+		atomic_store_explicit(&q->last_writer, BOOT_INFO->member, memory_order_relaxed);
 		atomic_fetch_add(&q->count, 1);
 	}
 	kin_unlock(&q->lock);
@@ -142,6 +144,7 @@ struct msg *msgq_consume(struct msgq *q, u32 n, bool whole)
 	msgq_lock(q);
 	m = q->head;
 	m->offset += n;
+	atomic_store_explicit(&q->last_reader, BOOT_INFO->member, memory_order_relaxed);
 	atomic_fetch_sub(&q->unread, n);
 	if (whole || m->offset == m->len) {
 		gone = m;

@@ -39,6 +39,7 @@ struct msgq {
 	_Atomic u64 unread;        /* bytes of data */
 	_Atomic u64 used;          /* sizes of the messages */
 	_Atomic u64 arrived, left; /* messages and parts ever: edge triggers */
+	_Atomic u32 last_writer, last_reader; /* members: hints for spinning */
 	struct kin_queue readable, writable;
 };
 

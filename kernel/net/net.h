@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/kin/spin.h"
 #include "kernel/lib/iov.h"
 
 #define NET_ADDRESS_MAX 128        /* sizeof(struct sockaddr_storage) */
@@ -148,12 +149,11 @@ s64 socket_get(int fd, struct file **f, struct socket **s);
 /* Common fields of a fresh socket. */
 void socket_init(struct socket *s, u32 family, u32 type, u32 protocol);
 /*
- * Sleeps on q until ready(arg), the deadline or a signal. 0: look again; -EAGAIN, -ERESTARTSYS,
- * -EINTR (with a time-out). exclusive: one of those who wait is woken per event, and it passes the
- * wake on if it does not use it.
+ * Spins for peer (a member, a hint; NO_PEER: not at all), then sleeps on q until ready(arg), the
+ * deadline or a signal. 0: look again; -EAGAIN, -ERESTARTSYS, -EINTR (with a time-out). One of
+ * those who wait is woken per event, and it passes the wake on if it does not use it.
  */
-s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg),
-			 void *arg);
+s64 net_wait(struct kin_queue *q, u32 peer, u64 deadline_ns, bool (*ready)(void *arg), void *arg);
 u64 net_deadline(u64 timeout_ns, bool nonblock);
 /* SIGPIPE to the caller, unless MSG_NOSIGNAL: -EPIPE. */
 s64 net_broken(u32 flags);

@@ -64,16 +64,17 @@ u64 net_deadline(u64 timeout_ns, bool nonblock)
 	return timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_deadline(time_mono_ns(), timeout_ns);
 }
 
-s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)(void *arg),
-			 void *arg)
+s64 net_wait(struct kin_queue *q, u32 peer, u64 deadline_ns, bool (*ready)(void *arg), void *arg)
 {
 	struct kin_waiter *w;
 	int err = 0;
 
 	if (!deadline_ns)
 		return -EAGAIN;
+	if (spin_for(ready, arg, peer))
+		return 0;
 	w = waiter_get();
-	w->exclusive = exclusive;
+	w->exclusive = 1;
 	queue_add(q, w);
 	while (!ready(arg) && !err)
 		err = thread_sleep(deadline_ns, true);
@@ -81,8 +82,7 @@ s64 net_wait(struct kin_queue *q, bool exclusive, u64 deadline_ns, bool (*ready)
 	waiter_put(w);
 	if (!err)
 		return 0;
-	if (exclusive)
-		queue_wake(q, 1); /* a wake may have been ours */
+	queue_wake(q, 1); /* a wake may have been ours */
 	if (err == -ETIMEDOUT)
 		return -EAGAIN;
 	return deadline_ns == HYP_NO_DEADLINE ? -ERESTARTSYS : -EINTR;

@@ -156,7 +156,7 @@ static s64 connect_stream(struct unix_socket *u, struct target *t, bool nonblock
 		if (err != -EAGAIN)
 			break;
 		/* The listener may go meanwhile: its memory stays a socket's. */
-		err = net_wait(&peer->in.writable, true, deadline, target_ready, t);
+		err = net_wait(&peer->in.writable, NO_PEER, deadline, target_ready, t);
 		if (err)
 			break;
 	}
@@ -270,7 +270,7 @@ s64 unix_accept(struct socket *s, bool nonblock, struct socket *fresh)
 			break;
 		if (atomic_load(&u->shut) & SHUT_RECEIVE)
 			return -EINVAL;
-		err = net_wait(&u->in.readable, true, deadline, accept_ready, u);
+		err = net_wait(&u->in.readable, NO_PEER, deadline, accept_ready, u);
 		if (err)
 			return err;
 	}

@@ -28,6 +28,18 @@ static bool queue_full(struct unix_socket *from, struct unix_socket *to)
 		   atomic_load(&to->in.count) > UNIX_DGRAM_QUEUE;
 }
 
+/* For spinning, without unix_lock: the memory of a socket stays a socket's, so at worst it errs. */
+struct route {
+	struct unix_socket *from, *to;
+};
+
+static bool route_free(void *arg)
+{
+	struct route *r = arg;
+
+	return !queue_full(r->from, r->to);
+}
+
 /* Under unix_lock: 0 and the receiver, -EAGAIN: it is full. */
 static s64 delivery_look(struct delivery *d, struct unix_socket **out)
 {
@@ -83,7 +95,10 @@ static s64 deliver(struct delivery *d, struct msg *msg, struct net_message *m)
 			break;
 		if (err != -EAGAIN)
 			return err;
-		err = net_wait(&to->in.writable, true, m->deadline_ns, delivery_ready, d);
+		struct route route = {d->from, to};
+		if (m->deadline_ns && spin_for(route_free, &route, atomic_load(&to->in.last_reader)))
+			continue;
+		err = net_wait(&to->in.writable, NO_PEER, m->deadline_ns, delivery_ready, d);
 		if (err)
 			return err;
 	}
@@ -216,7 +231,8 @@ s64 unix_dgram_receive(struct unix_socket *u, struct net_message *m)
 			return r;
 		if (m->deadline_ns && atomic_load(&u->shut) & SHUT_RECEIVE)
 			return 0;
-		r = net_wait(&u->in.readable, true, m->deadline_ns, dgram_ready, u);
+		r = net_wait(&u->in.readable, atomic_load(&u->in.last_writer), m->deadline_ns, dgram_ready,
+					 u);
 		if (r)
 			return r;
 	}
@@ -262,7 +278,8 @@ s64 unix_packet_receive(struct unix_socket *u, struct net_message *m)
 			return -(s64)error;
 		if (shut & SHUT_RECEIVE)
 			return 0;
-		r = net_wait(&q->readable, true, m->deadline_ns, packet_receive_ready, u);
+		r = net_wait(&q->readable, atomic_load(&q->last_writer), m->deadline_ns,
+					 packet_receive_ready, u);
 		if (r)
 			return r;
 	}
@@ -290,7 +307,8 @@ s64 unix_packet_send(struct unix_socket *u, struct net_message *m)
 			}
 			err = -EPIPE;
 		} else {
-			err = net_wait(&q->writable, true, m->deadline_ns, packet_send_ready, u);
+			err = net_wait(&q->writable, atomic_load(&q->last_reader), m->deadline_ns,
+						   packet_send_ready, u);
 		}
 		if (err)
 			msg_free(msg);

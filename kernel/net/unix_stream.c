@@ -134,7 +134,7 @@ s64 unix_stream_send(struct unix_socket *u, struct net_message *m)
 			sent += r;
 			continue;
 		}
-		r = net_wait(&q->writable, true, m->deadline_ns, send_ready, u);
+		r = net_wait(&q->writable, atomic_load(&q->last_reader), m->deadline_ns, send_ready, u);
 		if (r)
 			break;
 	}
@@ -241,7 +241,8 @@ s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
 			continue;
 		if (end || (got && m->cred_known && atomic_load(&q->count)))
 			break;
-		r = net_wait(&q->readable, true, m->deadline_ns, receive_ready, u);
+		r = net_wait(&q->readable, atomic_load(&q->last_writer), m->deadline_ns,
+					 receive_ready, u);
 		if (r)
 			break;
 	}
