@@ -17,18 +17,33 @@
 #define PROBE_MIN 32         /* after this many sleeps, try again whether spinning pays */
 #define PROBE_MAX 4096
 #define LOOK_EVERY 16        /* pauses between two looks at the other's cache line */
+#define LOOK_MEMBERS 32
 
 static struct {              /* private: does spinning pay for this member? */
 	s32 score;
 	u32 skipped, probe_after;
 } spin = {.score = SCORE_MAX / 2, .probe_after = PROBE_MIN};
 
-static bool peer_running(u32 peer)
+static bool member_running(u32 index)
 {
-	struct kin_member *m = &KIN->members[peer % MEMBERS_MAX];
+	struct kin_member *m = &KIN->members[index];
 
-	return peer != BOOT_INFO->member && atomic_load(&m->state) == MEMBER_LIVE &&
+	return atomic_load(&m->state) == MEMBER_LIVE &&
 	       atomic_load(&m->doorbell_state) == DOORBELL_RUNNING;
+}
+
+/*
+ * This member, the peer and the others that do not sleep: with more of them than CPUs, spinning
+ * takes time from one that has work, perhaps from the peer itself. Of a large family only the
+ * first are asked.
+ */
+static bool cpu_to_spare(u32 peer)
+{
+	u32 cpus = KIN->cpus, running = 2;
+
+	for (u32 i = 0; cpus && i < LOOK_MEMBERS && running <= cpus && member_used(i); i++)
+		running += i != peer && i != BOOT_INFO->member && member_running(i);
+	return cpus == 0 || running <= cpus;
 }
 
 static u64 spin_tsc(u64 ns)
@@ -52,13 +67,15 @@ bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer)
 {
 	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
 
-	if (peer == NO_PEER)
+	if (peer >= MEMBERS_MAX || peer == BOOT_INFO->member)
 		return false;
 	if (doorbell_woken_since(peer, begin - waking))
 		limit = waking;
-	else if (!peer_running(peer))
+	else if (!member_running(peer))
 		return false;
 	if (spin.score <= 0 && ++spin.skipped < spin.probe_after)
+		return false;
+	if (!cpu_to_spare(peer))
 		return false;
 	spin.skipped = 0;
 	do {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,13 @@ static int open_volumes(struct supervisor *s, struct error *err)
 	return 0;
 }
 
+static u32 cpus_allowed(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (u32)CPU_COUNT(&set) : 0;
+}
+
 static int prepare(struct supervisor *s, struct error *err)
 {
 	struct family *f = &s->family;
@@ -180,6 +188,7 @@ static int prepare(struct supervisor *s, struct error *err)
 		return -1;
 	if (take_signals(s, err) < 0)
 		return -1;
+	f->kin->cpus = cpus_allowed();
 	clock_calibrate(&f->kin->clock, &first);
 	return 0;
 }
