@@ -65,7 +65,8 @@ struct kin_member {
 	_Atomic u32 doorbell;       /* futex word */
 	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
 	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
-	u32 pad0[13];
+	_Atomic u32 doomed;         /* the generation that SIGKILL was sent to; stored under tree_lock */
+	u32 pad0[12];
 	/*
 	 * One that seldom changes. The allocator stores state and parent as one word, so that whoever
 	 * finds a CLONING or SPAWNING record knows on whose life it depends.
@@ -147,6 +148,7 @@ struct kin_header {
 	/* Mailbox to the supervisor: set the bit, then hypercall notify. */
 	_Atomic u64 kick_map[MEMBERS_MAX / 64];  /* interrupt that member */
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
+	_Atomic u64 doom_map[MEMBERS_MAX / 64];  /* end that doomed member if it does not end itself */
 	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
 
 	/*

@@ -9,6 +9,7 @@
 #include <linux/resource.h>
 
 #include "kernel/fs/signalfd.h"
+#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -165,8 +166,25 @@ struct kill_round {
 	const struct ksiginfo *info;
 	s32 pgid; /* 0: everyone but PID 1 and ourselves */
 	u32 reached, denied;
+	bool doomed; /* SIGKILL was sent to a member other than this */
 	u64 ring[MEMBERS_MAX / 64];
 };
+
+/*
+ * T: p's member dies of SIGKILL by itself, as soon as its kernel looks. One that has lost its
+ * kernel to a wild store never does; so the supervisor is told whom to end after a while. A vfork
+ * child lives in its parent's member, which is to go on.
+ */
+static void doom(struct kill_round *k, const struct kin_proc *p)
+{
+	struct kin_member *m = &KIN->members[p->member];
+
+	if (atomic_load(&m->proc) != (u64)p)
+		return;
+	atomic_store(&m->doomed, atomic_load(&m->generation));
+	atomic_fetch_or(&KIN->doom_map[p->member / 64], 1ull << p->member % 64);
+	k->doomed = true;
+}
 
 /* T. 0, -EPERM, -EAGAIN */
 static int kill_one(struct kill_round *k, struct kin_proc *p)
@@ -180,6 +198,8 @@ static int kill_one(struct kill_round *k, struct kin_proc *p)
 	posted = signal_post(p, k->sig, k->info);
 	if (posted != 1)
 		return posted;
+	if (k->sig == SIGKILL && p->member < MEMBERS_MAX && p->member != BOOT_INFO->member)
+		doom(k, p);
 	if (p->member == BOOT_INFO->member)
 		signal_notify(p, k->sig);
 	else if (p->member < MEMBERS_MAX && !(p->signals.quiet & SIGBIT(k->sig)))
@@ -194,6 +214,8 @@ static void kill_ring(const struct kill_round *k)
 		for (u64 bits = k->ring[i]; bits; bits &= bits - 1)
 			member_kick(i * 64 + (u32)__builtin_ctzll(bits));
 	}
+	if (k->doomed)
+		host_notify();
 }
 
 static int kill_visit(struct kin_proc *p, void *arg)

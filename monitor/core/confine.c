@@ -5,6 +5,9 @@
  * hostile guest can reach, whatever code it jumps to:
  *
  *   no_new_privs        no set-user-ID program helps (and none can be executed)
+ *   root directory      --root: a path of the host's outside of it cannot even be named, where
+ *                       the host lets this process change its root (as root, or in a user
+ *                       namespace of its own)
  *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would,
  *                       and to write on a volume as root would CAP_DAC_OVERRIDE and CAP_FOWNER
  *   RLIMIT_CORE 0       a crash writes no file
@@ -20,6 +23,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +80,23 @@ static int confine_capabilities(const struct family *f, struct error *err)
 	return 0;
 }
 
+/*
+ * Landlock guards what files hold, not their names and attributes: those are kept away by having
+ * no root directory but the family's.
+ */
+static int confine_root(const struct family *f, struct error *err)
+{
+	if (fchdir(f->root_fd) < 0)
+		return error_set(err, errno, "cannot enter the root directory");
+	if (chroot(".") == 0)
+		return 0;
+	if (errno != EPERM)
+		return error_set(err, errno, "cannot change to the root directory");
+	if (unshare(CLONE_NEWUSER) == 0 && chroot(".") < 0)
+		return error_set(err, errno, "cannot change to the root directory");
+	return 0;
+}
+
 static int confine_files(const struct family *f, struct error *err)
 {
 	int fd = f->confinement->ruleset_fd;
@@ -110,7 +131,7 @@ int confine(struct family *f, struct error *err)
 		return error_set(err, errno, "cannot turn off core files");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot set no_new_privs");
-	if (confine_capabilities(f, err) < 0 || confine_files(f, err) < 0)
+	if (confine_root(f, err) < 0 || confine_capabilities(f, err) < 0 || confine_files(f, err) < 0)
 		return -1;
 	/* A change of credentials may have cleared it. */
 	member_follow_supervisor(f);

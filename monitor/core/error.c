@@ -22,3 +22,10 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 		snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", strerror(code));
 	return -1;
 }
+
+void text_clean(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+}

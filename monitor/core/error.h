@@ -3,6 +3,8 @@
 #ifndef MONITOR_CORE_ERROR_H
 #define MONITOR_CORE_ERROR_H
 
+#include <stddef.h>
+
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 struct error {
@@ -13,5 +15,11 @@ struct error {
 /* Fills err and returns -1. code 0: no errno text is appended. */
 int error_set(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * What a guest wrote reaches a terminal only as plain ASCII: no control characters, whatever the
+ * terminal's encoding.
+ */
+void text_clean(char *text, size_t len);
 
 #endif

@@ -78,13 +78,6 @@ void member_follow_supervisor(const struct family *f)
 		HOST_CALL(SYS_exit_group, MEMBER_EXIT_DIED);
 }
 
-static void text_clean(char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
-}
-
 /* One line on standard error, in one write so that members' lines do not mix. */
 void member_message(const struct member *m, const char *what, const char *text, size_t len)
 {

@@ -34,6 +34,8 @@ struct supervisor {
 	u64 term_deadline_ns;  /* SIGTERM was passed on: the family ends by then; 0: none */
 	u64 inbox_deadline_ns; /* the steward must have emptied the inbox by then; 0: inbox empty */
 	u32 steward_tries;
+	u64 doom_deadline_ns;     /* the earliest of doomed_ns; 0: none */
+	u64 *doomed_ns;           /* MEMBERS_MAX: a member that was sent SIGKILL ends by then; 0 */
 	struct member_row *rows;
 	u32 row_count, rows_dropped, peak_members, live;
 	pid_t unclaimed[64]; /* died before their record named them */
@@ -50,6 +52,11 @@ void members_retry_unclaimed(struct supervisor *s);
 void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
+bool member_is_child(const struct supervisor *s, u32 index);
+
+/* doom.c */
+void doom_note(struct supervisor *s, u32 index);
+void doom_check(struct supervisor *s);
 
 /* report.c */
 void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,

@@ -39,6 +39,11 @@ static bool is_child(pid_t pid)
 		   info.si_pid == 0;
 }
 
+bool member_is_child(const struct supervisor *s, u32 index)
+{
+	return is_child(s->family.kin->members[index].host_pid);
+}
+
 static void futex_wake_all(_Atomic u32 *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
@@ -181,6 +186,9 @@ void members_mailbox(struct supervisor *s)
 		u64 spawn = kin->spawn_map[w]
 						? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST)
 						: 0;
+		u64 doom = kin->doom_map[w]
+					   ? __atomic_exchange_n((u64 *)&kin->doom_map[w], 0, __ATOMIC_SEQ_CST)
+					   : 0;
 		u64 request = kin->request_map[w] ? __atomic_exchange_n((u64 *)&kin->request_map[w], 0,
 																__ATOMIC_SEQ_CST)
 										  : 0;
@@ -190,6 +198,8 @@ void members_mailbox(struct supervisor *s)
 
 		for (; spawn; spawn &= spawn - 1)
 			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
+		for (; doom; doom &= doom - 1)
+			doom_note(s, w * 64 + __builtin_ctzll(doom));
 		for (; request; request &= request - 1)
 			request_answer(s, w * 64 + __builtin_ctzll(request));
 		for (; kick; kick &= kick - 1)

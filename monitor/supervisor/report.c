@@ -71,9 +71,7 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 	};
 	memcpy(r->comm, m->comm, sizeof(r->comm));
 	r->comm[sizeof(r->comm) - 1] = 0;
-	for (char *c = r->comm; *c; c++)
-		if (*c < 32 || *c > 126)
-			*c = '?';
+	text_clean(r->comm, strlen(r->comm));
 }
 
 static json_t *members_json(const struct supervisor *s)

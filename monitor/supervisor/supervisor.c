@@ -220,6 +220,8 @@ static int next_timeout_ms(const struct supervisor *s)
 
 	if (s->inbox_deadline_ns && (!deadline || s->inbox_deadline_ns < deadline))
 		deadline = s->inbox_deadline_ns;
+	if (s->doom_deadline_ns && (!deadline || s->doom_deadline_ns < deadline))
+		deadline = s->doom_deadline_ns;
 	if (s->unclaimed_count)
 		return 10;
 	if (!deadline)
@@ -236,6 +238,7 @@ static void look_at_kin(struct supervisor *s)
 		char text[sizeof(kin->fatal_text)];
 		memcpy(text, kin->fatal_text, sizeof(text));
 		text[sizeof(text) - 1] = 0;
+		text_clean(text, strlen(text));
 		error_set(&s->failure, 0, "the family cannot go on: %s", text);
 		s->ended = true;
 	} else if (kin->ended && !s->ended) {
@@ -264,6 +267,7 @@ static void event_loop(struct supervisor *s)
 		look_at_kin(s);
 		members_retry_unclaimed(s);
 		inbox_check(s);
+		doom_check(s);
 		if (s->term_deadline_ns && supervisor_now_ns() >= s->term_deadline_ns && !s->ended) {
 			s->status = SIGTERM;
 			s->ended = true;
