@@ -65,7 +65,7 @@ struct kin_member {
 	_Atomic u32 doorbell;       /* futex word */
 	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
 	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
-	_Atomic u32 doomed;         /* the generation that SIGKILL was sent to; stored under tree_lock */
+	_Atomic u32 doomed;         /* the generation that was sent SIGKILL; under tree_lock */
 	u32 pad0[12];
 	/*
 	 * One that seldom changes. The allocator stores state and parent as one word, so that whoever

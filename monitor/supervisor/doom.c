@@ -2,9 +2,9 @@
 /*
  * SIGKILL for members that cannot carry it out. A process of the family dies of SIGKILL in its own
  * kernel, like of any other signal; but application and kernel share their memory, and an
- * application that has overwritten its kernel hears nothing. So whoever sends SIGKILL also names the
- * member here, and what still lives after DOOM_PATIENCE_NS is killed on the host. To the family that
- * is the same death: the burial gives the parent the wait status of SIGKILL.
+ * application that has overwritten its kernel hears nothing. So whoever sends SIGKILL also names
+ * the member here, and what still lives after DOOM_PATIENCE_NS is killed on the host. To the family
+ * that is the same death: the burial gives the parent the wait status of SIGKILL.
  */
 #include <signal.h>
 #include <stdlib.h>

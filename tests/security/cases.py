@@ -99,6 +99,34 @@ def volume_links(context, backend):
     return check
 
 
+def past_the_kernel(context, backend):
+    """A guest that makes hypercalls and host system calls itself stays below --root."""
+    guest = next(guest for guest in guests.guests("security") if guest.name == "hypercalls")
+
+    def check():
+        with tempfile.TemporaryDirectory(prefix="mitos-root-", dir="/var/tmp") as folder:
+            root = pathlib.Path(folder, "root")
+            (root / "bin").mkdir(parents=True)
+            program = root / "bin" / "hostile"
+            program.write_bytes(guest.binary(context.build).read_bytes())
+            program.chmod(0o755)
+            secret = pathlib.Path(folder, "outside")
+            secret.write_text("secret", encoding="utf-8")
+            pathlib.Path(folder, "outside.link").symlink_to("outside")
+            (root / "up").symlink_to("../outside")
+            (root / "absolute").symlink_to(secret)
+            (root / "outside").symlink_to("..")
+            result = context.mitos_run(backend, ["/bin/hostile", secret],
+                                       options=["--root", root], timeout=guest.timeout)
+            require(b"BROKEN" not in result.stdout and b"canary: 4711" in result.stdout,
+                    tail(result))
+            require(result.status == 0, f"status {result.status}\n{tail(result)}")
+            require(sorted(os.listdir(folder)) == ["outside", "outside.link", "root"]
+                    and sorted(os.listdir(root)) == ["absolute", "bin", "outside", "up"],
+                    "the host's directories changed")
+    return check
+
+
 def outside_root(context, backend):
     """--root keeps everything else away, through .. and links too."""
     def check():
@@ -159,9 +187,11 @@ def cases(context):
     found = []
     for backend in context.backends():
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
-                  for guest in guests.guests("security") if guest.name != "volume"]
+                  for guest in guests.guests("security")
+                  if guest.name not in ("volume", "hypercalls")]
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))
+        found.append(Case(f"security/hypercalls@{backend}", past_the_kernel(context, backend)))
         found.append(Case(f"security/host_files@{backend}", host_files(context, backend)))
         found.append(Case(f"security/outside_root@{backend}", outside_root(context, backend)))
         found.append(Case(f"security/monitors_confined@{backend}",
