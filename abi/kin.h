@@ -150,6 +150,12 @@ struct kin_header {
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
 	_Atomic u64 doom_map[MEMBERS_MAX / 64];  /* end that doomed member if it does not end itself */
 	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
+	/*
+	 * If spawner_ready, a bit of spawn_map is told to the spawner instead: ++spawn_word, wake.
+	 * spawner_serves: generation << 32 | index + 1 of what it has taken, 0: nothing.
+	 */
+	_Atomic u32 spawner_ready, spawn_word;
+	_Atomic u64 spawner_serves;
 
 	/*
 	 * Inbox from the supervisor: it sets bits, then inbox_pending, then kicks a member (the

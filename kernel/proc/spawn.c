@@ -82,6 +82,20 @@ void spawn_drop(struct kin_proc *p)
 }
 
 /*
+ * The bit is set: now somebody must see it. If the spawner dies after this look at it, the
+ * supervisor sees the bit when it reaps it.
+ */
+static void spawn_tell(void)
+{
+	if (!atomic_load(&KIN->spawner_ready)) {
+		host_notify();
+		return;
+	}
+	atomic_fetch_add(&KIN->spawn_word, 1);
+	host_futex_wake(&KIN->spawn_word, 1);
+}
+
+/*
  * The process is not this member's any more: what was its private side here goes, except the thread
  * that runs.
  */
@@ -120,7 +134,7 @@ s64 vfork_exec(struct exec_args *a)
 	kp->member = (u32)index; /* it has moved */
 	tree_unlock();
 	atomic_fetch_or(&KIN->spawn_map[index / 64], 1ull << (index % 64));
-	host_notify();
+	spawn_tell();
 	exec_args_free(a);
 	LIST_REMOVE(t, sibling);
 	process_leaves(p);
@@ -156,7 +170,7 @@ void spawn_bury(u32 member)
 		told = true;
 	}
 	if (told)
-		host_notify();
+		spawn_tell();
 }
 
 /* ---- in the fresh member */

@@ -26,12 +26,10 @@ static void clone_run(void *arg)
 	m->backend->run(m, true);
 }
 
-/* In the child, on a copy of the parent's stack, which is left behind at the end. */
-static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
+void clone_become(struct member *m, u32 index, u32 generation)
 {
 	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
 	struct kin_header *kin = m->family->kin;
-	struct error err;
 
 	member_follow_supervisor(m->family);
 	if (!member_claim(kin, index, generation, (s32)HOST_CALL(SYS_getpid)))
@@ -43,6 +41,14 @@ static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
 	memset(m->counts, 0, sizeof(m->counts));
 	boot->member = index;
 	boot->generation = generation;
+}
+
+/* In the child, on a copy of the parent's stack, which is left behind at the end. */
+static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
+{
+	struct error err;
+
+	clone_become(m, index, generation);
 	if (m->backend->clone_child)
 		m->backend->clone_child(m);
 	if (m->backend->create(m, true, &err) < 0)

@@ -72,6 +72,13 @@ int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
  */
 s64 volume_parent(const struct family *f, u64 tree, char *path, const char **name);
 
+/*
+ * clone.c: a process that was just cloned becomes the member of that record, or exits if the
+ * record is not its any more.
+ */
+void clone_become(struct member *m, u32 index, u32 generation);
+_Noreturn void spawner_run(void *member); /* spawner.c */
+
 /* member.c */
 struct kin_member *member_record(const struct member *m);
 bool member_claim(struct kin_header *kin, u32 index, u32 generation, s32 pid);

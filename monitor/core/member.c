@@ -81,9 +81,10 @@ void member_follow_supervisor(const struct family *f)
 /* One line on standard error, in one write so that members' lines do not mix. */
 void member_message(const struct member *m, const char *what, const char *text, size_t len)
 {
-	char line[1024], comm[sizeof(member_record(m)->comm) + 1] = "";
+	char line[1024], comm[sizeof(member_record(m)->comm) + 1] = "spawner";
 
-	guarded_copy(comm, member_record(m)->comm, sizeof(comm) - 1);
+	if (m->index < MEMBERS_MAX)
+		guarded_copy(comm, member_record(m)->comm, sizeof(comm) - 1);
 	int n = snprintf(line, sizeof(line) - 1, "mitos: member %u%s%s%s: %s", m->index,
 					 comm[0] ? " (" : "", comm, comm[0] ? ")" : "", what);
 	if (n < 0)

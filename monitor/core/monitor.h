@@ -105,6 +105,10 @@ struct member {
  */
 _Noreturn void monitor_start(struct family *f, u32 index);
 
+/* The same for the family's spawner (monitor/core/spawner.c), which is no member. */
+_Noreturn void monitor_start_spawner(struct family *f);
+#define MEMBER_NONE MEMBERS_MAX
+
 /*
  * Copies the frame at HYPERCALL_ADDR, checks it, acts, stores the result. Called by backends at
  * each exit.

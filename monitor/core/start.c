@@ -195,9 +195,28 @@ static int start_unblock(struct start *s)
 	return 0;
 }
 
-static int (*const steps[])(struct start *s) = {
+/* What a backend can learn only from a virtual machine that it has made; it is not kept. */
+static int start_rehearse(struct start *s)
+{
+	struct member *m = &s->member;
+
+	if (m->backend->create(m, false, &s->err) < 0)
+		return -1;
+	if (m->backend->clone_child)
+		m->backend->clone_child(m);
+	return 0;
+}
+
+typedef int (*start_step)(struct start *s);
+
+static const start_step member_steps[] = {
 	start_signals, start_claim,  start_fds,     start_umask,   start_memory,
-	start_boot,    start_create, start_unblock, start_confine,
+	start_boot,    start_create, start_unblock, start_confine, NULL,
+};
+
+static const start_step spawner_steps[] = {
+	start_signals, start_fds,      start_umask,   start_memory,
+	start_boot,    start_rehearse, start_unblock, start_confine, NULL,
 };
 
 /*
@@ -214,7 +233,7 @@ static void rseq_leave(void)
 }
 
 /* All that the monitor writes while it runs lies at the top of its stack, on few pages. */
-_Noreturn void monitor_start(struct family *f, u32 index)
+static struct start *start_through(struct family *f, u32 index, const start_step *steps)
 {
 	struct start first = {
 		.member = {.family = f, .backend = f->backend, .index = index},
@@ -230,8 +249,22 @@ _Noreturn void monitor_start(struct family *f, u32 index)
 	s = (struct start *)ALIGN_DOWN((u64)top - sizeof(*s), 64);
 	*s = first;
 	s->member.stack_top = s;
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i](s) < 0)
+	for (; *steps; steps++)
+		if ((*steps)(s) < 0)
 			member_die(&s->member, "%s", s->err.text);
+	return s;
+}
+
+_Noreturn void monitor_start(struct family *f, u32 index)
+{
+	struct start *s = start_through(f, index, member_steps);
+
 	stack_call(s, start_run, s);
+}
+
+_Noreturn void monitor_start_spawner(struct family *f)
+{
+	struct start *s = start_through(f, MEMBER_NONE, spawner_steps);
+
+	stack_call(s, spawner_run, &s->member);
 }

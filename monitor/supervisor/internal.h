@@ -38,6 +38,8 @@ struct supervisor {
 	u64 *doomed_ns;           /* MEMBERS_MAX: a member that was sent SIGKILL ends by then; 0 */
 	struct member_row *rows;
 	u32 row_count, rows_dropped, peak_members, live;
+	pid_t spawner_pid;       /* 0: there is none */
+	u32 spawns, spawners;    /* served here; started */
 	pid_t unclaimed[64]; /* died before their record named them */
 	u32 unclaimed_count;
 };

@@ -19,6 +19,8 @@
 
 #define INBOX_PATIENCE_NS 3000000000ull
 #define STEWARD_TRIES_MAX 8
+#define SPAWNS_BEFORE_SPAWNER 2
+#define SPAWNERS_MAX 4
 
 /*
  * Records are taken lowest first, so the used ones end at the first that is free and never had a
@@ -145,6 +147,45 @@ int member_start(struct supervisor *s, u32 index, struct error *err)
 	return 0;
 }
 
+/*
+ * Made when it is seen to be of use. One that does not live is not made again for ever: without it
+ * every request comes here.
+ */
+static void spawner_start(struct supervisor *s)
+{
+	pid_t pid;
+
+	if (s->spawner_pid || s->ended || s->spawns < SPAWNS_BEFORE_SPAWNER ||
+		s->spawners >= SPAWNERS_MAX)
+		return;
+	s->spawners++;
+	pid = fork();
+	if (pid == 0) {
+		monitor_dispositions();
+		close(s->signal_fd);
+		monitor_start_spawner(&s->family);
+	}
+	if (pid > 0)
+		s->spawner_pid = pid;
+	if (pid > 0 && s->family.verbose)
+		fprintf(stderr, "mitos: the spawner is process %d\n", (int)pid);
+}
+
+/* What it had taken is asked for again; the record tells whether that was served. */
+static void spawner_gone(struct supervisor *s)
+{
+	struct kin_header *kin = s->family.kin;
+	u64 served;
+	u32 index;
+
+	s->spawner_pid = 0;
+	kin->spawner_ready = 0;
+	served = __atomic_exchange_n((u64 *)&kin->spawner_serves, 0, __ATOMIC_SEQ_CST);
+	index = (u32)served - 1;
+	if (served && index < MEMBERS_MAX && kin->members[index].generation == served >> 32)
+		kin->spawn_map[index / 64] |= 1ull << (index % 64);
+}
+
 static void spawn_requested(struct supervisor *s, u32 index)
 {
 	struct kin_member *m = &s->family.kin->members[index];
@@ -153,6 +194,7 @@ static void spawn_requested(struct supervisor *s, u32 index)
 	/* A request that a burier repeats may have been served: then a process is entered. */
 	if (m->state != MEMBER_SPAWNING || m->host_pid != 0 || s->ended)
 		return;
+	s->spawns++;
 	if (member_start(s, index, &err) < 0) {
 		fprintf(stderr, "mitos: %s\n", err.text);
 		m->state = MEMBER_DEAD;
@@ -181,9 +223,14 @@ static void request_answer(struct supervisor *s, u32 index)
 void members_mailbox(struct supervisor *s)
 {
 	struct kin_header *kin = s->family.kin;
+	bool spawner = s->spawner_pid && kin->spawner_ready;
 
 	for (u32 w = 0; w < MEMBERS_MAX / 64; w++) {
-		u64 spawn = kin->spawn_map[w]
+		if (spawner && kin->spawn_map[w]) { /* its business; it may have been told already */
+			kin->spawn_word++;
+			futex_wake_all(&kin->spawn_word);
+		}
+		u64 spawn = !spawner && kin->spawn_map[w]
 						? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST)
 						: 0;
 		u64 doom = kin->doom_map[w]
@@ -205,6 +252,7 @@ void members_mailbox(struct supervisor *s)
 		for (; kick; kick &= kick - 1)
 			member_interrupt(s, w * 64 + __builtin_ctzll(kick));
 	}
+	spawner_start(s);
 }
 
 /*
@@ -305,7 +353,10 @@ void members_reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0) {
-		if (!member_claim(s, pid, status, &ru) && s->unclaimed_count < ARRAY_SIZE(s->unclaimed))
+		if (pid == s->spawner_pid)
+			spawner_gone(s);
+		else if (!member_claim(s, pid, status, &ru) &&
+				 s->unclaimed_count < ARRAY_SIZE(s->unclaimed))
 			s->unclaimed[s->unclaimed_count++] = pid;
 	}
 }
@@ -343,6 +394,8 @@ void members_end_all(struct supervisor *s)
 		if (is_child(m->host_pid))
 			kill(m->host_pid, SIGKILL);
 	}
+	if (s->spawner_pid > 0)
+		kill(s->spawner_pid, SIGKILL);
 	do {
 		kill_listed_children();
 		pid = wait4(-1, &status, 0, &ru);

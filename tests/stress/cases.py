@@ -274,6 +274,36 @@ def nothing_piles_up(context, backend, started):
     return check
 
 
+def spawner_killed(context, backend, started):
+    """The spawner is killed twice, idle and at work: every program is run all the same."""
+    spawns = "busybox seq 30 | busybox xargs -n 1 busybox echo | busybox md5sum"
+
+    def check():
+        log = context.build / "tests" / "stress" / f"spawner-{backend}.log"
+        with open(log, "wb") as stderr:
+            family = started(context, backend, ["/bin/busybox", "sh", "-c",
+                             f"{spawns}; read x; {spawns}; echo more; {spawns}; {spawns}"],
+                             options=["-v"], stdin=subprocess.PIPE, stderr=stderr)
+        lines, killed = [], set()
+        try:
+            for step in range(5):
+                lines.append(family.line(60))
+                named = re.findall(r"the spawner is process (\d+)", log.read_text("utf-8"))
+                if named and step in (0, 2) and named[-1] not in killed:
+                    os.kill(int(named[-1]), signal.SIGKILL)
+                    killed.add(named[-1])
+                if step == 0:
+                    family.process.stdin.write(b"x\n")
+                    family.process.stdin.flush()
+        except Failed as reason:
+            give_up(family, reason, log.read_text("utf-8")[-2000:])
+        require(family.end() == 0, "the family failed")
+        sums = [line for line in lines if line != b"more\n"]
+        require(len(killed) == 2, f"spawners killed: {len(killed)}")
+        require(len(set(sums)) == 1 and len(sums) == 4, f"outputs differ: {lines}")
+    return check
+
+
 def cases(context):
     path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
     spec = importlib.util.spec_from_file_location("cases_cli", path)
@@ -284,7 +314,9 @@ def cases(context):
         found += [Case(f"stress/random_kills@{backend}",
                        random_kills(context, backend, module.Started), exclusive=True),
                   Case(f"stress/nothing_piles_up@{backend}",
-                       nothing_piles_up(context, backend, module.Started), exclusive=True)]
+                       nothing_piles_up(context, backend, module.Started), exclusive=True),
+                  Case(f"stress/spawner_killed@{backend}",
+                       spawner_killed(context, backend, module.Started))]
         found += [Case(f"stress/wakeups_{kind}@{backend}", wakeups(context, backend, kind, count),
                        exclusive=True) for kind, count in WAKEUPS.items()]
     return found

@@ -47,6 +47,7 @@ struct kvm_state {
 	size_t run_size;
 	struct kernel_image image;        /* a copy: the guest can overwrite the original */
 	struct kvm_sregs sregs;           /* of a vCPU's first instruction */
+	bool sregs_known;                 /* also what a new vCPU brings along */
 	u64 xcr0;
 	struct kvm_cpuid_table cpuid;
 	u32 slot_count, slots_max;        /* of this VM */

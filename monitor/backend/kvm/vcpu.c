@@ -98,11 +98,12 @@ static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 	};
 	struct kvm_sregs fresh;
 
-	if (!clone) {
+	if (!s->sregs_known) {
 		if (ioctl(s->vcpu_fd, KVM_GET_SREGS, &fresh) < 0)
 			return error_set(err, errno, "KVM does not show its registers");
 		s->sregs.apic_base = fresh.apic_base;
 		s->sregs.cr8 = fresh.cr8;
+		s->sregs_known = true;
 	}
 	if (ioctl(s->vcpu_fd, KVM_SET_CPUID2, &s->cpuid.head) < 0)
 		return error_set(err, errno, "KVM refuses its own processor features");
