@@ -8,8 +8,8 @@
  *   that jumps to
  *                                         it, a restarted call (RIP - 2) and musl's cancellation
  *                                         see no difference.
- *   B  xor %eax,%eax or mov %reg,%eax; syscall; cmp $-4096,%rax
- *                                         (glibc's read and _exit) all of it is displaced. The
+ *   B  [op %reg,%reg;] syscall; cmp $-4096,%rax (or other instructions between registers)
+ *                                         What is needed to make seven bytes is displaced. The
  *                                         call's return address is then in a tail of its own:
  *                                         `syscall; cmp; jmp back`, application code like the vDSO.
  *
@@ -35,7 +35,8 @@
 #define SITES_MAX (CALL_TABLE_SIZE / 8)
 #define BUCKETS 1024
 #define STUB_SIZE 32
-#define TAIL_SIZE 24
+#define TAIL_SIZE 32
+#define FOLLOW_WANTED 5 /* bytes: with the `syscall` as many as the jump has */
 #define TAILS_MAX (SITE_TAILS_SIZE / TAIL_SIZE)
 #define BEFORE 64  /* bytes looked at before the site */
 #define AROUND 160 /* bytes searched for branches on either side */
@@ -227,32 +228,55 @@ static bool redirect_mov(struct site *s, const struct window *w, u64 number, boo
 	return text_write(at, jump, 5);
 }
 
-/* Bytes of the instruction that sets EAX right before the `syscall` at b; 0: another one. */
+/*
+ * Bytes of an instruction that works on registers alone, wherever it stands: op between two of
+ * them, or cmp $imm,%rax. 0: another one.
+ */
+static u32 plain_length(const u8 *b)
+{
+	static const u8 ops[] = {0x01, 0x03, 0x09, 0x0b, 0x21, 0x23, 0x29, 0x2b,
+							 0x31, 0x33, 0x39, 0x3b, 0x85, 0x89, 0x8b};
+	u32 rex = (b[0] & 0xf0) == 0x40;
+
+	if (b[rex] == 0x3d)
+		return rex + 5;
+	return memchr(ops, b[rex], sizeof(ops)) && b[rex + 1] >= 0xc0 ? rex + 2 : 0;
+}
+
+/* Bytes after the `syscall` (at b) to displace, so that with it they are seven; less: too few. */
+static u32 follow_length(const u8 *b)
+{
+	u32 first = plain_length(b);
+
+	return first && first < FOLLOW_WANTED ? first + plain_length(b + first) : first;
+}
+
+/* Bytes of the plain instruction that ends right before b; 0: there is none. */
 static u32 lead_length(const u8 *b)
 {
-	bool rex = (b[-3] & 0xf0) == 0x40;
-
-	if (b[-2] == 0x31 && b[-1] == 0xc0)
-		return rex ? 0 : 2;
-	if (b[-2] != 0x89 || (b[-1] & 0xc7) != 0xc0)
-		return 0;
-	return !rex ? 2 : b[-3] == 0x44 ? 3 : 0;
+	if ((b[-3] & 0xf0) == 0x40)
+		return plain_length(b - 3) == 3 ? 3 : 0;
+	return plain_length(b - 2) == 2 ? 2 : 0;
 }
 
 static bool redirect_displaced(struct site *s, const struct window *w, bool known)
 {
-	static const u8 shape[] = {0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff};
 	const u8 *b = w->bytes + (s->rip - 2 - w->base);
-	u32 index = (u32)(s - sites), lead = lead_length(b);
-	u64 at = s->rip - 2 - lead, back = s->rip - 2 + sizeof(shape);
+	u32 index = (u32)(s - sites), follow, lead;
+	u64 at, back;
 	u8 jump[7], *tail = (u8 *)(SITE_TAILS_ADDR + (u64)tails_used * TAIL_SIZE), *p;
 
-	if (!lead || tails_used == TAILS_MAX || back > w->base + w->size ||
-		memcmp(b, shape, sizeof(shape)) || thread_inside(at + 1, back) ||
-		(!known && (!is_boundary(w->bytes, w->base, w->size, at) ||
+	if (w->size < sizeof(w->bytes) || tails_used == TAILS_MAX)
+		return false;
+	follow = follow_length(b + 2);
+	lead = follow >= FOLLOW_WANTED ? 0 : lead_length(b);
+	at = s->rip - 2 - lead;
+	back = s->rip + follow;
+	if (back - at < sizeof(jump) || thread_inside(at + 1, back) ||
+		(!known && ((lead && !is_boundary(w->bytes, w->base, w->size, at)) ||
 					branch_enters(at - AROUND, back + AROUND, at + 1, back))))
 		return false;
-	p = put(tail, shape, sizeof(shape));
+	p = put(tail, b, 2 + follow);
 	p = put(p, "\xff\x25\0\0\0\0", 6); /* jmp *0(%rip) */
 	put(p, &back, 8);
 	stub_write(index, b - lead, lead, (u64)tail + 2);
