@@ -22,6 +22,7 @@ import base64
 import json
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,7 @@ def main():
     arguments = _arguments()
     tests = [Test(path.name, path, limit_s=arguments.limit) for path in arguments.programs]
     good = False
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine ends with us
     try:
         for event in run(tests, timeout_s=arguments.timeout, mitos=arguments.mitos,
                          mitos_args=tuple(arguments.mitos_arg),
