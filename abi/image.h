@@ -69,6 +69,7 @@ struct trapframe {
 /* What the backends know of struct percpu: offsets from PERCPU_ADDR. */
 #define PERCPU_KSTACK_TOP 0
 #define PERCPU_IRQ_PENDING 24
+#define PERCPU_IRQ_COUNT 28 /* u32: the backend adds 1 with each interrupt it delivers or notes */
 #define PERCPU_STEPPED 72 /* u64: TF and AC of an application that single-stepped into a stub */
 
 #endif

@@ -27,7 +27,6 @@
 #include "kernel/time/time.h"
 
 #define SLICE_NS 4000000ull
-#define FIRED_EARLY_NS 5000000ull
 #define IDLE_FDS 256
 #define SPARES 2
 
@@ -43,7 +42,7 @@ static struct {
 	struct thread *spare[SPARES]; /* with stack and FPU area, for the next vfork */
 	u64 slice_end_ns;             /* 0: no slice runs */
 	u64 timer_ns;                 /* what the host timer is armed for */
-	u64 interrupts;               /* percpu->interrupts when that was decided */
+	u32 irq_count;                /* percpu->irq_count when that was decided */
 	u64 now_floor_ns;             /* the host said that this time has come */
 	u64 start_tsc, slept_tsc;
 } sched = {
@@ -504,12 +503,13 @@ static bool wakers_possible(void)
 
 /*
  * A deadline that moved further away is left armed: one interrupt too many costs as much as turning
- * it off, and is seldom needed. The host's clock may be ahead of the calibrated TSC, so its timer
- * can fire while it is not due yet here: from FIRED_EARLY_NS before that time, and after any
- * interrupt of the application, it counts as fired and is armed again.
+ * it off, and is seldom needed. Any interrupt may have been the timer's, whichever code it met, and
+ * none is lost: only after one is the timer armed again. The host's clock may be ahead of the
+ * calibrated TSC; then what fired is not due yet here and is armed again.
  */
 void sched_timer(void)
 {
+	u32 irq_count = *(volatile u32 *)&PERCPU->irq_count;
 	u64 want = timers_next();
 
 	if (sched_others()) {
@@ -520,10 +520,9 @@ void sched_timer(void)
 			want = MIN(want, sched.slice_end_ns);
 		}
 	}
-	if (sched.timer_ns != HYP_NO_DEADLINE &&
-	    (PERCPU->interrupts != sched.interrupts || now_ns() + FIRED_EARLY_NS >= sched.timer_ns))
+	if (irq_count != sched.irq_count)
 		sched.timer_ns = HYP_NO_DEADLINE;
-	sched.interrupts = PERCPU->interrupts;
+	sched.irq_count = irq_count;
 	if (want < sched.timer_ns) {
 		host_timer(want);
 		sched.timer_ns = want;

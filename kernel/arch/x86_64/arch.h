@@ -27,7 +27,7 @@ struct percpu {
 	u64 user_rsp;             /* 8: scratch of the entry paths */
 	struct thread *current;   /* 16 */
 	u32 irq_pending;          /* 24: an interrupt arrived while the kernel ran */
-	u32 reserved;
+	u32 irq_count;            /* 28: interrupts ever, counted by the backend */
 	_Atomic u32 *attention;   /* 32: in kin: others store 1: look at signals on the way out */
 	u64 scratch[11];          /* 40: entry paths only */
 	u64 host_fsbase;          /* 128: process backend */

@@ -21,6 +21,7 @@ CHECK_CPU(CPU_EXC_RAX, scratch[0]);
 CHECK_CPU(CPU_STEPPED, scratch[4]);
 CHECK(offsetof(struct percpu, kstack_top) == PERCPU_KSTACK_TOP);
 CHECK(offsetof(struct percpu, irq_pending) == PERCPU_IRQ_PENDING);
+CHECK(offsetof(struct percpu, irq_count) == PERCPU_IRQ_COUNT);
 CHECK(PERCPU_ADDR + sizeof(struct percpu) <= HYPERCALL_ADDR);
 CHECK(HYPERCALL_ADDR + sizeof(struct hypercall_frame) <= BOOT_INFO_ADDR);
 CHECK(BOOT_INFO_ADDR + sizeof(struct boot_info) <= PERCPU_ADDR + PAGE_SIZE);

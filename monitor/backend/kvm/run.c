@@ -137,12 +137,13 @@ static void interrupt_deliver(struct member *m)
 	 * window still asked for would open at every instruction.
 	 */
 	s->run->request_interrupt_window = !note_only && !ready;
+	if (!note_only && !ready)
+		return;
+	++*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_COUNT);
 	if (note_only) {
 		*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_PENDING) = 1;
 		return;
 	}
-	if (!ready)
-		return;
 	if (!in_kernel(r.rip)) {
 		trap_enter(m, &r, INTERRUPT_VECTOR, 0, 0);
 		return;

@@ -32,6 +32,7 @@
 #define KSTACK_TOP (*(volatile u64 *)(PERCPU_ADDR + PERCPU_KSTACK_TOP))
 #define STEPPED (*(volatile u64 *)(PERCPU_ADDR + PERCPU_STEPPED))
 #define IRQ_PENDING (*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_PENDING))
+#define IRQ_COUNT (*(volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_COUNT))
 
 /* On a page of its own, with the FPU state: a clone copies it as a whole. */
 struct process_anchor process_anchor __attribute__((aligned(4096)));
@@ -129,6 +130,7 @@ static void interrupt_deliver(ucontext_t *uc)
 	const struct kernel_image *image = &process_anchor.image;
 	u64 rip = (u64)g[REG_RIP];
 
+	IRQ_COUNT++;
 	if (!in_monitor(rip) && !in_kernel(rip)) {
 		trap_deliver(uc, &(struct trap){.vector = INTERRUPT_VECTOR});
 		return;
