@@ -27,6 +27,7 @@ def prepare_coreutils(tree):
         if low:
             words.append(f"{name}_MIN={low} {name}_UFLOW={low - 1}")
     helper = tree / "src" / "getlimits"
+    (tree / "src" / "ginstall").unlink(missing_ok=True)
     helper.write_text("#!/bin/sh\ncat <<END\n" + "\n".join(words) + "\nEND\n", encoding="ascii")
     helper.chmod(0o755)
     (tree / "src" / "ginstall").symlink_to("/usr/bin/install")
@@ -76,7 +77,8 @@ PATH={tree}/tests:$PATH {tree}/tests/testsuite {test} AUTOTEST_PATH=/bin; rm -rf
 
 
 BIG_SPARSE = "reads a sparse file of more than eight gigabytes to its end"
-TAR_LEFT_OUT = {"167": BIG_SPARSE, "169": BIG_SPARSE}
+TAR_LEFT_OUT = {"119": "mounts a file system, which nobody in a family can",
+                "167": BIG_SPARSE, "169": BIG_SPARSE}
 
 
 def tar_tests(tree):

@@ -20,7 +20,7 @@ echo early
 wait $job
 sleep 10 &
 kill $!
-wait $!
+{ wait $!; } 2>/dev/null # says "Terminated" only if it was waiting already when the child died
 echo "status $?"
 exec 3>out
 echo three >&3
