@@ -27,7 +27,7 @@ static void show(const char *who, pid_t pid)
 	}
 	text[n] = '\0';
 	if (tail_length) {
-		say("%s: length as expected %d, ends in %s", who, (size_t)n == tail_length, 
+		say("%s: length as expected %d, ends in %s", who, (size_t)n == tail_length,
 			n < 7 ? text : text + n - 7);
 		return;
 	}

@@ -20,7 +20,7 @@ OBJECTS := $(sort $(patsubst %.c,%.o,$(wildcard *.c)))
 program: $(OBJECTS)
 	@$(CC) -o $@ $^
 %.o: %.c
-	@$(CC) -O2 -g -c -o $@ $<
+	@$(CC) -O2 -g -fdebug-prefix-map=$$WORK=/work -c -o $@ $<
 END
 make -j4
 ./program || echo "status $?"

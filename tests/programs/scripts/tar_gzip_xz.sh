@@ -38,7 +38,7 @@ xzcat -T2 a.tar.xz | cmp - a.tar && echo xzcat
 tar -rf a.tar /etc/hostname 2>&1
 tar --delete -f a.tar tree/sub/fifo
 tar tf a.tar | tail -1
-tar --sort=name -cf - tree | (mkdir piped; cd piped; tar xf - --exclude='*hard')
+tar --sort=name -cf - tree | (mkdir piped; cd piped; tar xf - --exclude='*link')
 find piped | wc -l
 tar -cg snapshot -f level0.tar tree
 echo new > tree/new
