@@ -7,6 +7,7 @@ coreutils' and findutils' tests report by exit status (77 is a skip) and are run
 
 import re
 
+from harness import programs
 from harness.suites import Suite, batches, build, suite_cases, tap
 
 # Stands for a helper that coreutils' build makes: the limits of x86-64 as shell assignments.
@@ -48,23 +49,36 @@ for test in {test}; do
 done"""
 
 SLOW = "runs for more than five seconds natively"
-DEBUGGER = "needs gdb inside the family"
 COREUTILS_LEFT_OUT = {
     "cp/same-file.sh": SLOW, "cp/sparse-extents-2.sh": SLOW, "dd/no-allocate.sh": SLOW,
     "du/long-sloop.sh": SLOW, "du/threshold.sh": SLOW, "misc/help-version.sh": SLOW,
     "misc/od-multiple-t.sh": SLOW, "misc/sort-compress.sh": SLOW,
     "misc/usage_vs_getopt.sh": SLOW, "misc/wc-parallel.sh": SLOW,
-    "split/line-bytes.sh": SLOW, "tail-2/inotify-race.sh": DEBUGGER,
-    "tail-2/inotify-race2.sh": DEBUGGER,
+    "split/line-bytes.sh": SLOW,
     "factor/create-test.sh": "makes tests instead of being one",
     "factor/run.sh": "needs generated tests",
 }
 
 
-def gnulib_tests(tree, left_out=()):
-    names = [str(path.relative_to(tree / "tests")) for pattern in ("*/*.sh", "*/*.pl")
-             for path in (tree / "tests").glob(pattern)]
-    return batches([name for name in names if name not in left_out], 12)
+# What a test's text says when it needs what no family has (docs/caveats.md).
+NEEDS = {
+    r"require_strace_|require_gdb_": "needs ptrace",
+    r"valgrind": "runs under valgrind",
+    r"mkfs|^ *mount |mount -|\bunshare\b": "mounts a file system",
+    r"chattr": "needs the flags of ext4",
+}
+
+
+def gnulib_tests(tree, program, left_out=()):
+    names = []
+    for path in sorted([*(tree / "tests").glob("*/*.sh"), *(tree / "tests").glob("*/*.pl")]):
+        name, text = str(path.relative_to(tree / "tests")), path.read_text(encoding="latin-1")
+        reason = next((NEEDS[word] for word in NEEDS if re.search(word, text, re.MULTILINE)), None)
+        if reason and name not in left_out:
+            programs.leave_out(program, f"`{name}`", reason)
+        elif name not in left_out:
+            names.append(name)
+    return batches(names, 12)
 
 
 def prepare_tar(tree):
@@ -128,9 +142,11 @@ GIT = """cd {tree}/t && GIT_TEST_INSTALLED=/usr/bin TEST_OUTPUT_DIRECTORY=$WORK 
 
 SUITES = [
     Suite("coreutils' tests", "coreutils",
-          lambda tree: gnulib_tests(tree, COREUTILS_LEFT_OUT), GNULIB % "coreutils", 500,
+          lambda tree: gnulib_tests(tree, "coreutils' tests", COREUTILS_LEFT_OUT),
+          GNULIB % "coreutils", 500,
           prepare_coreutils, left_out=COREUTILS_LEFT_OUT),
-    Suite("findutils' tests", "findutils", gnulib_tests, GNULIB % "findutils", 300),
+    Suite("findutils' tests", "findutils", lambda tree: gnulib_tests(tree, "findutils' tests"),
+          GNULIB % "findutils", 300),
     Suite("tar's tests", "tar", tar_tests, TAR, 300, prepare_tar, left_out=TAR_LEFT_OUT),
     Suite("xz's tests", "xz-utils", xz_tests, XZ, 300, prepare_xz),
     Suite("git's tests", "git", lambda tree: GIT_TESTS, GIT, 600, prepare_git,
