@@ -16,7 +16,7 @@ PYTHON = "/usr/bin/python3"
 PACKAGES = ["python3", "libpython3.11-testsuite"]
 
 SCRIPT_RUNS = [("processes", word) for word in ("fork", "spawn", "forkserver")]
-SCRIPT_RUNS += [("concurrent", word) for word in ("subprocesses", "forks", "threads", "asyncio")]
+SCRIPT_RUNS += [("parallel", word) for word in ("subprocesses", "forks", "threads", "asyncio")]
 
 # Part of the suite: seconds on the slowest backend.
 SUITE = {
