@@ -249,6 +249,8 @@ def keep_outcomes(build, outcomes, texts, known):
     records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for name, outcome in outcomes:
         if program_of(name):
+            if texts[name].startswith("not run:"):
+                continue  # the time was over: an older outcome stays
             records[name] = {"outcome": outcome, "reason": first_line(texts[name]),
                              "unsupported": dict(_unsupported.get(name, {}))}
     for name in known:
