@@ -177,7 +177,9 @@ struct kin_header {
 	struct kin_member members[MEMBERS_MAX];
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
 	u32 volume_count, host_uid; /* host_uid: who runs the family */
-	u32 cpus;                  /* that the family may run on; 0: not known */
+	u64 memory_limit;           /* --memory in bytes, 0: none; the supervisor enforces it */
+	u32 cpus;                   /* that the family may run on; 0: not known */
+	u32 tasks_limit;            /* --pids: processes and threads, 0: none */
 	struct kin_volume volumes[VOLUMES_MAX];
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* mitos run: options, the program's path and environment, then the supervisor. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -34,6 +35,9 @@ void help_run(void)
 		"  -v, --volume HOSTDIR:DIR[:ro]\n"
 		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro;\n"
 		"                    -v means this if the next argument contains \":/\", else --verbose\n"
+		"  -m, --memory SIZE the family's memory, with a suffix K, M or G: above it the largest\n"
+		"                    member is killed\n"
+		"      --pids N      how many processes and threads it may have (also --pids-limit)\n"
 		"  -v, --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
 		"  -h, --help        this text\n\n"
@@ -135,6 +139,49 @@ static int find_program(struct run_options *o, const char *search, struct error 
 	return seen == EACCES ? -EXIT_CANNOT_EXEC : -EXIT_NOT_FOUND;
 }
 
+#define MEMORY_MIN (16ull << 20)
+
+/* SIZE: a number and K, M, G or nothing. */
+static int parse_memory(struct run_options *o, const char *text, struct error *err)
+{
+	static const char suffixes[] = "KMG";
+	char *end;
+
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	const char *suffix = *end ? strchr(suffixes, toupper((unsigned char)*end)) : NULL;
+	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+	if (errno || end == text || *text < '0' || *text > '9' || (*end && (!suffix || end[1])) ||
+		n > ULLONG_MAX >> shift)
+		return error_set(err, 0, "--memory '%.100s' is not a size; write 512M or 2G", text);
+	o->memory_bytes = n << shift;
+	if (o->memory_bytes < MEMORY_MIN)
+		return error_set(err, 0, "--memory '%.100s' is too small: a family needs 16M at least",
+						 text);
+	return 0;
+}
+
+static int parse_pids(struct run_options *o, const char *text, struct error *err)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long n = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text < '0' || *text > '9' || n < 1 || n > 1u << 22)
+		return error_set(err, 0, "--pids '%.100s' is not a number of processes from 1 on", text);
+	o->tasks_max = (unsigned)n;
+	return 0;
+}
+
+static int parse_resource(struct run_options *o, int option, const char *text, struct error *err)
+{
+	switch (option) {
+	case 'm': return parse_memory(o, text, err);
+	case 'P': return parse_pids(o, text, err);
+	default: return volume_add(o, text, err);
+	}
+}
+
 static int parse(int argc, char **argv, struct run_options *o, struct environment *env,
 				 struct error *err)
 {
@@ -142,13 +189,15 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 		{"backend", required_argument, NULL, 'b'}, {"root", required_argument, NULL, 'r'},
 		{"env", required_argument, NULL, 'e'},     {"workdir", required_argument, NULL, 'w'},
 		{"volume", required_argument, NULL, 'V'},
+		{"memory", required_argument, NULL, 'm'},  {"pids", required_argument, NULL, 'P'},
+		{"pids-limit", required_argument, NULL, 'P'},
 		{"init", no_argument, NULL, 'i'},          {"verbose", no_argument, NULL, 'v'},
 		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:b:r:e:w:ivs:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:b:r:e:w:ivs:m:", options, NULL)) != -1) {
 		switch (c) {
 		case 'b': o->backend = optarg; break;
 		case 'r': o->root = optarg; break;
@@ -159,10 +208,13 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 				o->verbose = true;
 				break;
 			}
+			c = 'V';
 			optarg = argv[optind++];
 			/* fall through */
+		case 'm':
+		case 'P':
 		case 'V':
-			if (volume_add(o, optarg, err) < 0)
+			if (parse_resource(o, c, optarg, err) < 0)
 				return -EXIT_USAGE;
 			break;
 		case 's': o->stats = optarg; break;

@@ -11,7 +11,6 @@
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 
-#define MEM_TOTAL_KIB (8ul << 20)
 #define TICK_NS 10000000ul /* USER_HZ 100 */
 #define KERNEL_RELEASE "6.1.0-mitos"
 
@@ -44,20 +43,21 @@ static void family_sums(struct family_sums *s)
 s64 show_meminfo(struct text *t, const struct proc_target *p)
 {
 	u64 shared = kin_pages_used() * (PAGE_SIZE / 1024);
+	u64 total = memory_total() >> 10;
 	struct family_sums s;
 
 	family_sums(&s);
-	u64 used = MIN(shared + s.rss_kib, MEM_TOTAL_KIB / 2);
-	text_add(t, "MemTotal:       %8lu kB\n", MEM_TOTAL_KIB);
-	text_add(t, "MemFree:        %8lu kB\n", MEM_TOTAL_KIB - used);
-	text_add(t, "MemAvailable:   %8lu kB\n", MEM_TOTAL_KIB - used);
+	u64 used = MIN(shared + s.rss_kib, KIN->memory_limit ? total : total / 2);
+	text_add(t, "MemTotal:       %8lu kB\n", total);
+	text_add(t, "MemFree:        %8lu kB\n", total - used);
+	text_add(t, "MemAvailable:   %8lu kB\n", total - used);
 	text_add(t, "Buffers:               0 kB\nCached:         %8lu kB\n", shared);
 	text_add(t, "SwapCached:            0 kB\nActive:         %8lu kB\n", used);
 	text_add(t, "Inactive:              0 kB\nSwapTotal:             0 kB\n");
 	text_add(t, "SwapFree:              0 kB\nDirty:                 0 kB\n");
 	text_add(t, "Writeback:             0 kB\nAnonPages:      %8lu kB\n", s.rss_kib);
 	text_add(t, "Mapped:                0 kB\nShmem:          %8lu kB\n", shared);
-	text_add(t, "Slab:                  0 kB\nCommitLimit:    %8lu kB\n", MEM_TOTAL_KIB);
+	text_add(t, "Slab:                  0 kB\nCommitLimit:    %8lu kB\n", total);
 	text_add(t, "Committed_AS:   %8lu kB\nHugePages_Total:       0\n", used);
 	text_add(t, "HugePages_Free:        0\nHugepagesize:       2048 kB\n");
 	return 0;

@@ -300,7 +300,7 @@ static s64 put_statfs(u64 buf, enum inode_fs fs)
 		[FS_VOLUME] = 0, /* the host says */
 	};
 	struct statfs s;
-	u64 used = kin_pages_used(), total = KIN_SIZE / PAGE_SIZE;
+	u64 used = kin_pages_used(), total = memory_total() / PAGE_SIZE;
 
 	memset(&s, 0, sizeof(s));
 	s.f_type = magic[fs];

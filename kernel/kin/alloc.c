@@ -187,9 +187,22 @@ static void pages_prepare(u64 first, u64 n, bool zero)
 		atomic_fetch_sub(&ROOT->dirty_free, were);
 }
 
+/*
+ * --memory: data in kin (files, shared memory) takes at most three quarters of it; then Linux's
+ * ENOSPC or ENOMEM. The supervisor watches over the rest.
+ */
+static bool data_may_grow(u64 n)
+{
+	u64 limit = KIN->memory_limit / PAGE_SIZE;
+
+	return !limit || ROOT->pages_used + n <= limit - limit / 4;
+}
+
 /* Under page_lock. */
 static bool room_for(u64 n, u64 leave)
 {
+	if (leave == LEAVE_FOR_KERNEL && !data_may_grow(n))
+		return false;
 	return ROOT->pages_used + n + leave <= KIN_PAGES - ROOT->first_page;
 }
 

@@ -60,6 +60,13 @@ void *kin_pages_alloc_last(size_t npages);
 /* Exactly this page, zeroed, for data, if it is free; false otherwise. */
 bool kin_page_alloc_at(void *p);
 u64 kin_pages_used(void);
+/* What programs are told of the size of memory, in bytes: --memory, or a figure. */
+static inline u64 memory_total(void)
+{
+	u64 limit = ((struct kin_header *)KIN_BASE)->memory_limit;
+
+	return limit ? limit : 8ull << 30;
+}
 /*
  * A fault at addr (kernel's or application's): true if it lies in kin below the high-water mark and
  * is mapped now. Takes no lock.

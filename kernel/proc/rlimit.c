@@ -169,17 +169,17 @@ s64 sys_times(u64 buf)
 }
 
 /*
- * Memory is what the host gives on touch: the sizes say how much a member can address, not what the
- * host has.
+ * Memory is what the host gives on touch: without --memory the sizes say how much a member may
+ * think of, not what the host has.
  */
 s64 sys_sysinfo(u64 buf)
 {
 	struct sysinfo s = {0};
 
 	s.uptime = (__kernel_long_t)(time_boot_ns() / NSEC_PER_SEC);
-	s.totalram = 8ull << 30;
-	s.freeram = 4ull << 30;
+	s.totalram = memory_total();
 	s.sharedram = kin_pages_used() * PAGE_SIZE;
+	s.freeram = (s.totalram - MIN(s.totalram, s.sharedram)) / 2;
 	s.procs = (u16)proc_count();
 	s.mem_unit = 1;
 	return copy_out((void *)buf, &s, sizeof(s));

@@ -280,6 +280,23 @@ static void slot_clear(struct kin_proc *p)
 	p->spawn_pages = 0;
 }
 
+static int add_tasks(struct kin_proc *p, void *sum)
+{
+	*(u32 *)sum += (u32)MAX(p->nthreads, 1);
+	return 0;
+}
+
+/* As for Linux's pids controller zombies count, and threads. */
+bool tasks_full(void)
+{
+	u32 sum = 0;
+
+	if (!KIN->tasks_limit)
+		return false;
+	proc_foreach_slot(add_tasks, &sum);
+	return sum >= KIN->tasks_limit;
+}
+
 struct kin_proc *kin_proc_alloc(void)
 {
 	struct kin_member *self = member_self();
@@ -294,7 +311,7 @@ struct kin_proc *kin_proc_alloc(void)
 			return NULL;
 		tree_lock();
 	}
-	pid = number_alloc();
+	pid = tasks_full() ? -1 : number_alloc();
 	if (pid < 0) {
 		tree_unlock();
 		return NULL;

@@ -100,15 +100,19 @@ static void store_parent_tid(const struct clone_request *r, s32 tid)
 s64 fork_thread(const struct clone_request *r)
 {
 	struct proc *p = current->proc;
-	s32 tid = tid_alloc();
-
-	if (tid < 0)
-		return tid;
-	if (!clone_thread(p, r, tid)) {
+	tree_lock();
+	bool full = tasks_full();
+	p->kp->nthreads += !full;
+	tree_unlock();
+	s32 tid = full ? -EAGAIN : tid_alloc();
+	if (tid >= 0 && !clone_thread(p, r, tid)) {
 		tid_free(tid);
-		return -EAGAIN;
+		tid = -EAGAIN;
 	}
-	p->kp->nthreads++;
+	if (tid < 0) {
+		p->kp->nthreads -= !full;
+		return tid;
+	}
 	store_parent_tid(r, tid);
 	return tid;
 }

@@ -23,6 +23,14 @@ struct member_row {
 	bool unexpected;
 };
 
+/* --memory and --pids: limits.c */
+struct limits {
+	u64 deadline_ns; /* of the next look */
+	u64 peak_bytes;  /* the most memory that was seen */
+	pid_t victim;    /* killed last */
+	u32 killed;
+};
+
 struct supervisor {
 	struct family family;
 	const struct run_options *options;
@@ -42,6 +50,7 @@ struct supervisor {
 	u32 spawns, spawners;    /* served here; started */
 	pid_t unclaimed[64]; /* died before their record named them */
 	u32 unclaimed_count;
+	struct limits limits;
 };
 
 u64 supervisor_now_ns(void);
@@ -59,6 +68,10 @@ bool member_is_child(const struct supervisor *s, u32 index);
 /* doom.c */
 void doom_note(struct supervisor *s, u32 index);
 void doom_check(struct supervisor *s);
+
+/* limits.c */
+bool limits_set(const struct supervisor *s);
+void limits_check(struct supervisor *s); /* does nothing before its deadline */
 
 /* report.c */
 void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,

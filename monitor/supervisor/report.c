@@ -173,7 +173,7 @@ static json_t *report_json(struct supervisor *s)
 	}
 	fstat(s->family.kin_fd, &kin_stat);
 	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
-					 "s:o, s:I, s:I, s:I, s:o, s:i}",
+					 "s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:i}",
 					 "backend", s->family.backend->name, "boot_us", (json_int_t)boot_us, "members",
 					 (json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)st->forks,
 					 "vforks", (json_int_t)st->vforks, "execs", (json_int_t)st->execs,
@@ -183,6 +183,9 @@ static json_t *report_json(struct supervisor *s)
 					 "hypercalls", hypercalls_json(st), "peak_kin_kib",
 					 (json_int_t)(st->kin_pages_peak * (PAGE_SIZE / 1024)), "kin_kib_at_end",
 					 (json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib,
+					 "memory_limit_kib", (json_int_t)(s->options->memory_bytes >> 10),
+					 "memory_peak_kib", (json_int_t)(s->limits.peak_bytes >> 10),
+					 "memory_kills", (int)s->limits.killed,
 					 "member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
 }
 

@@ -158,6 +158,8 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		f->volume_count = f->kin->volume_count = i + 1;
 	}
 	f->kin->host_uid = geteuid();
+	f->kin->memory_limit = s->options->memory_bytes;
+	f->kin->tasks_limit = s->options->tasks_max;
 	return 0;
 }
 
@@ -222,6 +224,8 @@ static int next_timeout_ms(const struct supervisor *s)
 		deadline = s->inbox_deadline_ns;
 	if (s->doom_deadline_ns && (!deadline || s->doom_deadline_ns < deadline))
 		deadline = s->doom_deadline_ns;
+	if (limits_set(s) && (!deadline || s->limits.deadline_ns < deadline))
+		deadline = s->limits.deadline_ns;
 	if (s->unclaimed_count)
 		return 10;
 	if (!deadline)
@@ -268,6 +272,7 @@ static void event_loop(struct supervisor *s)
 		members_retry_unclaimed(s);
 		inbox_check(s);
 		doom_check(s);
+		limits_check(s);
 		if (s->term_deadline_ns && supervisor_now_ns() >= s->term_deadline_ns && !s->ended) {
 			s->status = SIGTERM;
 			s->ended = true;
@@ -289,6 +294,7 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 	fflush(NULL);
 	if (member_start(&s, 0, err) < 0)
 		return -1;
+	s.limits.deadline_ns = supervisor_now_ns();
 	event_loop(&s);
 	members_end_all(&s);
 	*wait_status = s.status;

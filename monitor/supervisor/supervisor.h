@@ -25,6 +25,8 @@ struct run_options {
 	const char *program; /* path inside the family */
 	struct run_volume *volumes;
 	unsigned volume_count;
+	unsigned long long memory_bytes; /* --memory, 0: no limit */
+	unsigned tasks_max;              /* --pids, 0: no limit */
 	bool init, verbose;
 	int argc, envc;
 	char **argv, **envp;

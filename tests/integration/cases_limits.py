@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: ISC
+"""--memory and --pids: at the limit Linux's answer, and the family goes on."""
+
+from harness.cases import Case, require, tail
+
+BUSYBOX = "/bin/busybox"
+
+
+def program(context, name):
+    return str(context.build / "tests" / "integration" / name)
+
+
+def memory_hog(context, backend):
+    """The largest member is killed with a message; its parent sees 137 and goes on."""
+    def check():
+        hog = program(context, "limits_memory")
+        script = f"{hog} 20; {hog} 400; echo $?; {hog} 20"
+        result, stats = context.mitos_stats(backend, [BUSYBOX, "sh", "-c", script],
+                                            options=["-m", "64M"], timeout=60)
+        require(result.stdout == b"survived\n137\nsurvived\n", tail(result))
+        require(b"(limits_memory) was killed: out of memory" in result.stderr, tail(result))
+        require(stats["memory_kills"] == 1 and stats["memory_limit_kib"] == 65536 and
+                stats["memory_peak_kib"] > 65536, f"{stats}")
+    return check
+
+
+def memory_shared(context, backend):
+    """Memory that a fork shares counts once: five members with the same 40 MiB fit into 64."""
+    def check():
+        result, stats = context.mitos_stats(
+            backend, [program(context, "limits_memory"), "40", "4"], options=["--memory", "65536k"],
+            timeout=60)
+        require(result.status == 0 and result.stdout == b"survived\n", tail(result))
+        require(stats["memory_kills"] == 0 and 40 << 10 < stats["memory_peak_kib"] < 65536,
+                f"peak {stats['memory_peak_kib']}")
+    return check
+
+
+def memory_files(context, backend):
+    """Files in memory: ENOSPC before the limit, and room again when they are gone."""
+    def check():
+        script = ("grep MemTotal /proc/meminfo; free -m | grep -c ' 64 '; "
+                  "for n in 1 2; do dd if=/dev/zero of=/big bs=1M count=100 2>&1 | "
+                  "grep -o 'No space left on device'; test $(stat -c %s /big) -gt 40000000 && "
+                  "echo large; rm /big; done; "
+                  "dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>/dev/null || echo refused")
+        result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], options=["-m", "64M"])
+        require(result.stdout == b"MemTotal:          65536 kB\n1\n" +
+                b"No space left on device\nlarge\n" * 2 + b"refused\n", tail(result))
+        require(b"killed" not in result.stderr, tail(result))
+    return check
+
+
+def tasks(context, backend):
+    def check():
+        result = context.mitos_run(backend, [program(context, "limits_tasks")],
+                                   options=["--pids", "12"], timeout=60)
+        require(result.stdout == b"11 children, then EAGAIN\n11 threads, then EAGAIN\n"
+                b"11 children, then EAGAIN\n", tail(result))
+        result = context.mitos_run(backend, [program(context, "limits_tasks")],
+                                   options=["--pids-limit=1000"], timeout=60)
+        require(result.stdout.count(b"no more were asked for") == 3, tail(result))
+    return check
+
+
+def bomb(context, backend):
+    """Everybody forks: the family stays bounded and ends."""
+    def check():
+        script = ("f() { test $1 -eq 0 && return; (f $(($1-1))) & (f $(($1-1))) & "
+                  "(f $(($1-1))) & wait; }; f 5 2>/dev/null; echo end")
+        result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+                                   options=["--pids", "20"], timeout=60)
+        require(b"more than --pids" not in result.stderr, tail(result))
+        require(result.status in (0, 2), tail(result))
+    return check
+
+
+def wrong(context, backend):
+    for options in (["-m", "1M"], ["-m", "x"], ["-m", "64Q"], ["-m", "-5M"], ["-m", "64MB"],
+                    ["--memory", "99999999999999999999G"], ["--pids", "0"], ["--pids", "many"]):
+        result = context.run([context.mitos, "run", *options, "--", BUSYBOX, "true"])
+        require(result.status == 100 and len(result.stderr.splitlines()) == 1,
+                f"{options}: {tail(result)}")
+
+
+def cases(context):
+    found = [Case("integration/limits_options", lambda: wrong(context, None))]
+    for backend in context.backends():
+        for check in (memory_hog, memory_shared, memory_files, tasks, bomb):
+            found.append(Case(f"integration/limits_{check.__name__}@{backend}",
+                              check(context, backend)))
+    return found
