@@ -40,6 +40,11 @@ static void renamed(void)
 	}
 	child_report("child", pid);
 	say("a: %s, by name: %s", fd_text(a), file_text("c"));
+	result("fsync", fsync(a));
+	result("fdatasync", fdatasync(a));
+	result("syncfs", syncfs(a));
+	sync();
+	result("fsync of a closed one", fsync(999));
 	result("fchmod by descriptor", fchmod(a, 0640));
 	struct stat st;
 	stat("c", &st);
