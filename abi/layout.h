@@ -11,15 +11,19 @@
 #define ABI_LAYOUT_H
 
 /*
- * kvm: memory slots and `populate` come in chunks of this size, aligned. What nearly every program
- * needs has slots from the start: SLOTS_AT_BOOT(X) names the ranges of addresses.
+ * kvm: memory slots come in chunks of SLOT_CHUNK, aligned; the kernel asks for blocks of
+ * SLOT_BLOCK. What nearly every program needs has slots from the start: SLOTS_AT_BOOT(X) names the
+ * ranges of addresses. A slot costs every clone time by its number and, where KVM keeps page tables
+ * of its own for the guest, time and 10 bytes of host memory for each of its pages.
  */
-#define SLOT_CHUNK 0x1000000
+#define SLOT_CHUNK 0x400000
+#define SLOT_BLOCK 0x1000000
 #define SLOTS_AT_BOOT(X)                                                                           \
-	X(0, 0x1000000)                     /* programs at low addresses */                            \
-	X(KERNEL_BASE, 0x9000000)           /* the kernel; programs placed by it, the first heap */    \
+	X(0x400000, 0x800000)               /* programs at low addresses */                            \
+	X(KERNEL_BASE, KERNEL_HEAP_BOOT)    /* the kernel */                                           \
+	X(USER_PIE_BASE, 0x9000000)         /* programs placed by it, the first heap */                \
 	X(0x3fff000000, SLOT_KIN_BOOT_END)  /* stack, first mappings; then the first part of kin */
-#define SLOT_KIN_BOOT_END 0x4001000000
+#define SLOT_KIN_BOOT_END 0x4000800000
 
 /* Private memory: identity mapped, given by the host on first touch. */
 #define PRIVATE_BASE 0x10000
@@ -52,6 +56,7 @@
 #define KERNEL_IMAGE 0x05100000     /* linked address of the kernel */
 #define KERNEL_IMAGE_END 0x05800000
 #define KERNEL_HEAP 0x05800000      /* private kernel memory: heap, kernel stacks, page tables */
+#define KERNEL_HEAP_BOOT 0x05c00000 /* kvm: the rest has no slot until it is needed */
 #define KERNEL_HEAP_END 0x08000000
 #define KERNEL_END 0x08000000
 

@@ -34,9 +34,9 @@ static struct spread spread_in_chunks(const struct exec_image *image)
 	struct spread s = {MIB, 2 * MIB, 0, BRK_SPREAD / 32};
 	u64 taken = (image->program.header.dyn ? l->high - l->low : 0) + HEAP_ROOM;
 
-	if (taken < SLOT_CHUNK) {
-		s.brk = (SLOT_CHUNK - taken) / (image->program.header.dyn ? 4 : 1);
-		s.program = SLOT_CHUNK - taken - s.brk;
+	if (taken < SLOT_BLOCK) {
+		s.brk = (SLOT_BLOCK - taken) / (image->program.header.dyn ? 4 : 1);
+		s.program = SLOT_BLOCK - taken - s.brk;
 	} else {
 		s.program = 2 * MIB; /* it needs slots of its own anyway */
 	}

@@ -4,6 +4,7 @@
  * memory is what was touched. A bitmap, first fit from the bottom, so that a small program's kernel
  * touches few pages. Needs no initialisation: the page tables come from here. No lock (see mm.h).
  */
+#include "kernel/arch/x86_64/paging.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 
@@ -11,6 +12,7 @@
 
 static u64 used_map[HEAP_PAGES / 64];
 static u32 used_hint;   /* no free page below */
+static u32 backed = (KERNEL_HEAP_BOOT - KERNEL_HEAP) / PAGE_SIZE; /* have memory behind them */
 static u32 used_high;   /* pages from here on were never handed out: they are zero */
 
 static bool page_used(u32 page)
@@ -46,6 +48,15 @@ static u32 pages_find(u32 n)
 	return HEAP_PAGES;
 }
 
+static bool heap_grow(u32 pages)
+{
+	if (paging->heap_populate(KERNEL_HEAP + (u64)backed * PAGE_SIZE,
+							  (u64)(pages - backed) * PAGE_SIZE) < 0)
+		return false;
+	backed = pages;
+	return true;
+}
+
 void *kpages_alloc(size_t npages)
 {
 	u32 first, n = (u32)npages;
@@ -55,6 +66,8 @@ void *kpages_alloc(size_t npages)
 		return NULL;
 	first = pages_find(n);
 	if (first == HEAP_PAGES)
+		return NULL;
+	if (first + n > backed && !heap_grow(first + n))
 		return NULL;
 	pages_mark(first, n, true);
 	if (first == used_hint)

@@ -252,7 +252,13 @@ static int fake_discard(u64 va, u64 len)
 	return 0;
 }
 
+static int fake_heap_populate(u64 addr, u64 len)
+{
+	return 0;
+}
+
 static const struct paging_ops fake_paging = {
+	.heap_populate = fake_heap_populate,
 	.map_private = fake_map_private,
 	.map_kin = fake_map_kin,
 	.protect = fake_protect,

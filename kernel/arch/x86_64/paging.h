@@ -37,6 +37,8 @@ struct paging_ops {
 	 * kin allocator.
 	 */
 	int (*kin_populate)(u64 addr, u64 len);
+	/* The same for the kernel's heap, which has its entries from the start. */
+	int (*heap_populate)(u64 addr, u64 len);
 };
 
 extern const struct paging_ops *paging;

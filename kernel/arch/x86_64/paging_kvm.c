@@ -39,6 +39,7 @@
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 #define CHUNKS (KIN_END / SLOT_CHUNK)
+#define BLOCK_CHUNKS (SLOT_BLOCK / SLOT_CHUNK)
 
 enum change_kind { CHANGE_MAP, CHANGE_PROTECT, CHANGE_UNMAP };
 
@@ -91,25 +92,42 @@ static void chunks_mark(u64 from, u64 to)
 		covered[c / 64] |= 1ull << (c % 64);
 }
 
-/* Slots behind [addr, +len) of private memory or kin. */
+/*
+ * The run of uncovered chunks around c that lies in its block, and on to end if they go on: asked
+ * for together, because asking is an exit. The kernel's heap is asked for as it is.
+ */
+static void run_around(u64 c, u64 *from, u64 *to, u64 end)
+{
+	u64 low = ALIGN_DOWN(c, BLOCK_CHUNKS);
+
+	if (c >= KERNEL_BASE / SLOT_CHUNK && c < KERNEL_END / SLOT_CHUNK)
+		low = c;
+	else
+		end = MAX(end, low + BLOCK_CHUNKS);
+	for (*from = c; *from > low && !chunk_covered(*from - 1);)
+		(*from)--;
+	for (*to = c + 1; *to < end && !chunk_covered(*to);)
+		(*to)++;
+}
+
+/* Slots behind [addr, +len) of private memory, kin or the kernel's heap. */
 static int slots_ensure(u64 addr, u64 len)
 {
-	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK;
+	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK, from, to;
 
 	for (u64 c = addr / SLOT_CHUNK; c < end; c++) {
-		u64 last = c, start;
+		u64 start;
 		s64 err;
 
 		if (chunk_covered(c))
 			continue;
-		while (last + 1 < end && !chunk_covered(last + 1))
-			last++;
-		start = MAX(c * SLOT_CHUNK, (u64)PRIVATE_BASE);
-		err = host_populate(start, (last + 1) * SLOT_CHUNK - start);
+		run_around(c, &from, &to, end);
+		start = MAX(from * SLOT_CHUNK, (u64)PRIVATE_BASE);
+		err = host_populate(start, to * SLOT_CHUNK - start);
 		if (err < 0)
 			return (int)err;
-		chunks_mark(c, last + 1);
-		c = last;
+		chunks_mark(from, to);
+		c = to - 1;
 	}
 	return 0;
 }
@@ -292,19 +310,21 @@ static int map_private(u64 va, u64 len, int prot, bool fresh)
 static int kin_populate(u64 addr, u64 len)
 {
 	struct change c = { .kind = CHANGE_MAP, .bits = PTE_P | PTE_W | PTE_NX };
-	u64 end = ALIGN_UP(addr + len, SLOT_CHUNK);
+	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK, from, to;
 
-	for (u64 at = ALIGN_DOWN(addr, SLOT_CHUNK); at < end; at += SLOT_CHUNK) {
+	for (u64 at = addr / SLOT_CHUNK; at < end; at++) {
 		int err;
 
-		if (chunk_covered(at / SLOT_CHUNK))
+		if (chunk_covered(at))
 			continue;
-		err = (int)host_populate(at, SLOT_CHUNK);
+		run_around(at, &from, &to, end);
+		err = (int)host_populate(from * SLOT_CHUNK, (to - from) * SLOT_CHUNK);
 		if (!err)
-			err = change(&c, at, SLOT_CHUNK);
+			err = change(&c, from * SLOT_CHUNK, (to - from) * SLOT_CHUNK);
 		if (err)
 			return err;
-		chunks_mark(at / SLOT_CHUNK, at / SLOT_CHUNK + 1);
+		chunks_mark(from, to);
+		at = to - 1;
 	}
 	return 0;
 }
@@ -360,6 +380,7 @@ const struct paging_ops paging_kvm_ops = {
 	.unmap = unmap,
 	.discard = discard,
 	.kin_populate = kin_populate,
+	.heap_populate = slots_ensure,
 };
 
 void paging_kvm_init(void)

@@ -56,4 +56,5 @@ const struct paging_ops paging_process_ops = {
 	.unmap = unmap,
 	.discard = discard,
 	.kin_populate = kin_populate,
+	.heap_populate = kin_populate,
 };

@@ -17,7 +17,7 @@
  * A gap of so many chunks is cheaper to include than another slot (with shadow page tables;
  * otherwise more so).
  */
-#define GAP_MAX 1
+#define GAP_MAX 2
 
 static bool chunk_has(const struct kvm_state *s, u64 c)
 {
