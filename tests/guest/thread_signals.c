@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 static __thread int me;
-static volatile int handled_by, handled, interrupted, stop, value;
+static volatile int handled_by, handled, interrupted, stop, taken, value;
 static volatile pid_t tids[4];
 
 static void on_any(int number UNUSED, siginfo_t *info, void *context UNUSED)
@@ -140,6 +140,7 @@ static void *sigwaiter(void *argument)
 			stop = 1;
 		say("sigwaitinfo: %d, value %d", number == SIGTERM ? 15 : number - SIGRTMIN,
 		    number == SIGTERM ? 0 : info.si_value.sival_int);
+		taken++;
 	}
 	return argument;
 }
@@ -155,7 +156,9 @@ static void waiting(void)
 	for (int i = 0; i < 3; i++)
 		pthread_sigqueue(thread, SIGRTMIN + 1, (union sigval){.sival_int = i});
 	sigqueue(getpid(), SIGRTMIN + 1, (union sigval){.sival_int = 7});
-	pause_ms(20);
+	/* SIGTERM goes before what is still queued. */
+	for (int i = 0; i < 1000 && taken < 4; i++)
+		pause_ms(5);
 	kill(getpid(), SIGTERM);
 	pthread_join(thread, NULL);
 }
