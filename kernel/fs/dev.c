@@ -11,6 +11,7 @@
 #include <linux/random.h>
 
 #include "kernel/fs/inode.h"
+#include "kernel/fs/tty.h"
 #include "kernel/fs/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"

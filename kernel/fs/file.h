@@ -154,5 +154,7 @@ void inode_put(struct inode *ino);
 void locks_close(struct inode *ino, s32 pid);
 void locks_release_process(s32 pid);
 s64 lock_fcntl(struct file *f, u32 cmd, u64 arg); /* F_SETLK and its kin */
+void locks_release_inode(struct inode *ino);
+void locks_release_file(struct file *f);
 
 #endif

@@ -239,12 +239,7 @@ struct inode *proc_root_inode(struct inode *parent);
 s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump);
 s64 proc_dir_path(struct inode *dir, char *buf, size_t size);
 s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next);
-s64 tty_open(struct inode *ino, struct file **out, u32 flags); /* /dev/tty, whose inode ino is */
-s64 terminal_open(struct file **out, u32 flags); /* by its own name */
-u64 terminal_rdev(void);                         /* of the host's terminal; 0: none */
 /* A file of inode-less kinds opened again through /proc/self/fd. */
 s64 file_reopen(struct file *f, u32 flags, struct file **out);
-void locks_release_inode(struct inode *ino);
-void locks_release_file(struct file *f);
 
 #endif

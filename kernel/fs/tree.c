@@ -6,6 +6,7 @@
  */
 #include <linux/stat.h>
 
+#include "kernel/fs/tty.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/tty/pty.h"

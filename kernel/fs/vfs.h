@@ -20,6 +20,7 @@ extern const struct file_ops host_io_file_ops, opath_file_ops;
 
 void inode_get(struct inode *ino);
 void inode_put(struct inode *ino); /* NULL is allowed */
+void xattrs_free(struct inode *ino); /* with the inode */
 
 struct kstat {
 	u64 dev, ino, rdev, size, blocks, blksize;
