@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/resource.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -154,6 +155,16 @@ static s64 apply(struct inode *ino, const struct change *c)
 	}
 }
 
+/* What inotify calls a change. */
+static u32 change_event(const struct change *c)
+{
+	if (c->what == CHANGE_SIZE)
+		return IN_MODIFY;
+	if (c->what == CHANGE_TIMES && c->times[0] == TIME_OMIT)
+		return c->times[1] == TIME_OMIT ? 0 : IN_MODIFY;
+	return c->what == CHANGE_TIMES && c->times[1] == TIME_OMIT ? IN_ACCESS : IN_ATTRIB;
+}
+
 static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct change *c)
 {
 	struct walk *w;
@@ -166,6 +177,8 @@ static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct change *c)
 	else
 		/* pipes and the host's standard files: accepted, kept nowhere */
 		err = w->jump ? 0 : -ENOSPC;
+	if (!err && w->inode)
+		notify_path(w->inode, walk_text(w), change_event(c));
 	walk_free(w);
 	return err;
 }
@@ -177,6 +190,8 @@ static s64 apply_fd(u64 fd, const struct change *c)
 	if (!f)
 		return -EBADF;
 	s64 err = f->type == FILE_PATH ? -EBADF : f->inode ? apply(f->inode, c) : 0;
+	if (!err)
+		notify_file(f, change_event(c));
 	file_put(f);
 	return err;
 }
@@ -317,6 +332,8 @@ s64 sys_ftruncate(u64 fd, u64 size)
 		err = file_ops[f->type]->truncate(f, size);
 	else if (f->type == FILE_PATH)
 		err = -EBADF;
+	if (!err)
+		notify_file(f, IN_MODIFY);
 	file_put(f);
 	return err;
 }

@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -49,6 +50,7 @@ static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
 	if (!err) {
 		inode_touch(dir, true);
 		inode_pin(dir);
+		notify_name(w, ino, IN_CREATE, 0);
 	}
 	return err;
 }
@@ -208,6 +210,7 @@ static s64 link_to(struct inode *ino, struct walk *w)
 		return -ENOENT;
 	inode_get(ino);
 	inode_add_link(ino);
+	notify_inode(ino, IN_ATTRIB);
 	err = link_in(w, ino, on_host);
 	if (err) {
 		inode_drop_link(ino);

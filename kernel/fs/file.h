@@ -33,6 +33,7 @@ enum file_type {
 	FILE_SHM,
 	FILE_MQUEUE,
 	FILE_PTY,
+	FILE_INOTIFY,
 	FILE_TYPES
 };
 

@@ -8,7 +8,7 @@ extern const struct file_ops shm_file_ops, mqueue_file_ops;
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
 extern const struct file_ops inode_file_ops, dir_file_ops, host_io_file_ops, dev_file_ops;
 extern const struct file_ops proc_file_ops, socket_file_ops, signalfd_file_ops, timerfd_file_ops;
-extern const struct file_ops pidfd_file_ops, pty_file_ops;
+extern const struct file_ops pidfd_file_ops, pty_file_ops, inotify_file_ops;
 
 static const struct file_ops path_file_ops = {.name = "path"};
 
@@ -30,4 +30,5 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 	[FILE_SHM] = &shm_file_ops,
 	[FILE_MQUEUE] = &mqueue_file_ops,
 	[FILE_PTY] = &pty_file_ops,
+	[FILE_INOTIFY] = &inotify_file_ops,
 };

@@ -5,6 +5,7 @@
  * reference (icache.c).
  */
 #include "kernel/fs/inode.h"
+#include "kernel/fs/notify.h"
 
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -106,8 +107,13 @@ static bool inode_drop(struct inode *ino)
 
 void inode_put(struct inode *ino)
 {
+	struct inode *first = ino;
+	bool watched = ino && ino->watches;
+
 	while (ino && inode_drop(ino))
 		ino = inode_free(ino);
+	if (watched)
+		notify_gone(first);
 }
 
 void inode_touch(struct inode *ino, bool modified)

@@ -67,6 +67,7 @@ struct dir {
 
 struct record_lock;
 struct lock_table;
+struct watch_table;
 
 struct inode {
 	_Atomic u32 refs;
@@ -111,6 +112,7 @@ struct inode {
 	};
 	struct record_lock *locks; /* lock.c: the table's lock protects the list */
 	_Atomic u32 lock_count;
+	_Atomic u32 watches; /* notify.c; each holds a reference */
 	/*
 	 * Regular file: descriptions open for writing, or minus those executed; ETXTBSY keeps the two
 	 * apart. A description's share is noted in file->counted after it is added and before it is
@@ -130,6 +132,7 @@ struct vfs_shared {
 	u64 root_dev;
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
 	struct lock_table *_Atomic lock_table; /* lock.c; NULL until the first lock */
+	struct watch_table *_Atomic watch_table; /* notify.c; NULL until the first watch */
 	struct kin_lock rename_lock;
 	u32 volume_count;
 	_Atomic u32 volume_renames; /* counted under rename_lock */

@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -24,6 +25,7 @@ void file_drop_inode(struct file *f)
 {
 	struct inode *ino = f->inode;
 
+	notify_file(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
 	locks_release_file(f);
 	file_allow_write(f); /* its share, of either kind */
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
@@ -65,6 +67,7 @@ static s64 new_file(struct inode *ino, enum file_type type, const char *path, u3
 	inode_get(ino);
 	f->inode = ino;
 	*out = f;
+	notify_file(f, IN_OPEN);
 	return 0;
 }
 
@@ -87,7 +90,10 @@ static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file
 		if (err < 0)
 			return err;
 	}
-	return new_file(ino, FILE_INODE, path, flags, out);
+	s64 err = new_file(ino, FILE_INODE, path, flags, out);
+	if (!err && flags & O_TRUNC)
+		notify_file(*out, IN_MODIFY);
+	return err;
 }
 
 static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)

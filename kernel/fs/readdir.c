@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
@@ -289,6 +290,8 @@ static s64 getdents_fd(u64 fd, u64 buf, u64 len, bool old)
 	if (!f)
 		return -EBADF;
 	s64 n = getdents(f, buf, len, old);
+	if (n >= 0)
+		notify_file(f, IN_ACCESS);
 	file_put(f);
 	return n;
 }

@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -75,6 +76,8 @@ static s64 unlink_name(struct walk *w)
 	inode_drop_link(w->inode);
 	inode_touch(w->dir, true);
 	inode_pin(w->dir);
+	notify_inode(w->inode, IN_ATTRIB);
+	notify_name(w, w->inode, IN_DELETE, 0);
 	return 0;
 }
 
@@ -131,6 +134,7 @@ static s64 rmdir_name(struct walk *w)
 	inode_touch(w->inode, false);
 	inode_touch(w->dir, true);
 	inode_pin(w->dir);
+	notify_name(w, w->inode, IN_DELETE, 0);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fs/notify.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -287,9 +288,16 @@ static s64 rename_run(struct rename *r)
 	dirent_free(r->spare_from);
 	dirent_free(r->spare_to);
 	dirent_free(r->gone);
-	if (!err)
-		touch(r);
-	return err;
+	if (err)
+		return err;
+	touch(r);
+	if (r->flags & RENAME_EXCHANGE) {
+		notify_rename(from, to, r->moved, NULL);
+		notify_rename(to, from, r->replaced, NULL);
+	} else {
+		notify_rename(from, to, r->moved, r->replaced);
+	}
+	return 0;
 }
 
 /* Both parents are found; now the names, in the order in which Linux finds fault with them. */

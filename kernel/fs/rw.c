@@ -12,6 +12,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
+#include "kernel/fs/notify.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
@@ -170,6 +171,8 @@ static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, bool write)
 	if (!f)
 		return -EBADF;
 	r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
+	if (r > 0)
+		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
 	return r;
 }
@@ -187,6 +190,8 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 		r = transfer_one(&t, buf, len);
 	if (!r)
 		r = pos ? transfer_at(f, &t, *pos, write) : transfer_file(f, &t, write);
+	if (r > 0)
+		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
 	return r;
 }

@@ -8,7 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/fs/inode.h"
+#include "kernel/fs/notify.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -94,6 +94,14 @@ static void unlock_positions(struct file *a, struct file *b)
 		kin_unlock(&b->lock);
 }
 
+static void notify_copied(struct file *in, struct file *out, s64 n)
+{
+	if (n <= 0)
+		return;
+	notify_file(in, IN_ACCESS);
+	notify_file(out, IN_MODIFY);
+}
+
 static s64 send(struct file *out, struct file *in, u64 offset, size_t count)
 {
 	s64 pos, start;
@@ -137,6 +145,7 @@ s64 sys_sendfile(u64 outfd, u64 infd, u64 offset, u64 count)
 
 	if (out && in)
 		n = send(out, in, offset, MIN(count, COUNT_MAX));
+	notify_copied(in, out, n);
 	file_put(in);
 	file_put(out);
 	return n;
@@ -178,6 +187,7 @@ s64 sys_copy_file_range(u64 infd, u64 inpos, u64 outfd, u64 outpos, u64 len, u64
 		n = -EINVAL;
 	else if (in && out)
 		n = copy_range(in, inpos, out, outpos, MIN(len, COUNT_MAX));
+	notify_copied(in, out, n);
 	file_put(out);
 	file_put(in);
 	return n;
