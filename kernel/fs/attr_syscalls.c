@@ -40,6 +40,8 @@ static s64 change_mode(struct inode *ino, u32 mode)
 	if (S_ISLNK(ino->mode))
 		return -EOPNOTSUPP;
 	mode &= 07777;
+	if ((ino->seals & F_SEAL_EXEC) && ((ino->mode ^ mode) & 0111))
+		return -EPERM;
 	if (cred_uid() != 0 && !S_ISDIR(ino->mode) && !cred_in_group(ino->gid))
 		mode &= ~(u32)S_ISGID;
 	if (on_volume(ino))
@@ -408,7 +410,7 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 		(mode & FALLOC_FL_PUNCH_HOLE && !keep))
 		return -EOPNOTSUPP;
 	u32 seals = f->inode->seals;
-	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
+	if ((mode && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
 		((seals & F_SEAL_GROW) && !keep && pos + len > f->inode->size))
 		return -EPERM;
 	if (!keep && pos + len > current->proc->rlimit_cur[RLIMIT_FSIZE])

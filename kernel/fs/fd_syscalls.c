@@ -9,6 +9,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
@@ -117,6 +118,9 @@ static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return seals_fcntl(f, cmd, arg);
 	case F_GETOWN:
 	case F_GETSIG:
 		return 0;

@@ -233,6 +233,11 @@ static s64 write_locked(struct file *f, const struct iovec *iov, u32 n, u64 *pos
 		size_t len = iov[i].iov_len, may = len ? file_may_extend(*pos, len) : 0;
 		if (!len)
 			continue;
+		if (may && ino->seals) {
+			may = seals_allow_write(ino, *pos, may);
+			if (!may)
+				return done ? done : -EPERM;
+		}
 		s64 got = may ? write_object(ino, iov[i].iov_base, may, *pos, true) : -EFBIG;
 		if (got < 0)
 			return done ? done : got;
@@ -267,7 +272,7 @@ static s64 may_write(struct file *f)
 {
 	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
-	return f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
+	return 0;
 }
 
 /* A vector is one write: nobody else's bytes come between. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Calls about files that need little here: syncing (the host's files do not change, the others
- * are memory), hints, extended attributes (none), mounting (not for members), memfd.
+ * are memory), hints, extended attributes (none), mounting (not for members).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
-#include <linux/memfd.h>
 
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
@@ -193,45 +192,4 @@ s64 sys_umount2(u64 target, u64 flags, u64 a, u64 b, u64 c, u64 d)
 s64 sys_pivot_root(u64 new, u64 old, u64 a, u64 b, u64 c, u64 d)
 {
 	return -EPERM;
-}
-
-/* A file without a name in any directory, its pages in kin like every file's. */
-s64 sys_memfd_create(u64 name, u64 flags)
-{
-	char path[8 + 256] = "/memfd:";
-
-	if (flags & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x18 /* NOEXEC_SEAL, EXEC */))
-		return -EINVAL; /* MFD_HUGETLB among them */
-	s64 n = string_in(path + 7, (const void *)name, 250);
-	if (n < 0)
-		return n == -ENAMETOOLONG ? -EINVAL : n;
-	struct inode *ino = inode_alloc(FS_MEMFD, S_IFREG | (flags & 8 ? 0666 : 0777));
-	struct file *f = ino ? file_alloc(FILE_INODE, O_RDWR | O_LARGEFILE) : NULL;
-	if (!f) {
-		inode_put(ino);
-		return -ENFILE;
-	}
-	ino->seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
-	f->inode = ino;
-	if (file_set_path(f, path)) {
-		file_put(f);
-		return -ENOMEM;
-	}
-	return fd_install(f, 0, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
-}
-
-s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)
-{
-	struct inode *ino = f->type == FILE_INODE ? f->inode : NULL;
-
-	if (!ino || ino->fs != FS_MEMFD)
-		return -EINVAL;
-	if (cmd == F_GET_SEALS)
-		return ino->seals;
-	if ((f->flags & O_ACCMODE) == O_RDONLY || (ino->seals & F_SEAL_SEAL))
-		return -EPERM;
-	if (arg & ~0x1full)
-		return -EINVAL;
-	ino->seals |= (u32)arg;
-	return 0;
 }

@@ -56,8 +56,15 @@ struct file *host_io_file(int handle);
 
 /* fcntl F_SETLK, F_SETLKW, F_GETLK and the F_OFD_ ones; arg is the application's struct flock. */
 s64 lock_fcntl(struct file *f, u32 cmd, u64 arg);
-/* fcntl F_ADD_SEALS, F_GET_SEALS: -EINVAL unless f is a memfd. */
+/* fcntl F_ADD_SEALS, F_GET_SEALS: -EINVAL unless f is a memfd (or in /dev/shm). */
 s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20
+#endif
+/* How many of len bytes at pos may be written; with the inode's lock. */
+u64 seals_allow_write(const struct inode *ino, u64 pos, u64 len);
+/* May it be mapped shared? 1: yes; 0: but never become writable; -EPERM. */
+s64 seals_allow_map(const struct file *f, bool writes);
 
 /* For exec and mmap. Sizes in bytes; results bytes or -errno. */
 s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos);

@@ -203,6 +203,7 @@ void object_put(struct kin_object *o);
 void *object_page(struct kin_object *o, u64 index, bool create, u64 *run);
 void object_truncate(struct kin_object *o, u64 npages); /* frees pages at index >= npages */
 u64 object_pages(struct kin_object *o);                 /* pages present */
+u32 object_refs(const struct kin_object *o);
 /* Clears pages [first, first + n) that are present, or frees them if nothing else can map them. */
 void object_punch(struct kin_object *o, u64 first, u64 n);
 

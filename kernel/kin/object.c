@@ -306,3 +306,8 @@ u64 object_pages(struct kin_object *o)
 {
 	return o->run_pages + o->present;
 }
+
+u32 object_refs(const struct kin_object *o)
+{
+	return atomic_load(&o->refs);
+}

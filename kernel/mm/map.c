@@ -232,6 +232,11 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 	bool shared = model->flags & VMA_SHARED;
 
 	if (f) {
+		s64 sealed = shared ? seals_allow_map(f, model->prot & PROT_WRITE) : 1;
+		if (sealed < 0)
+			return sealed;
+		if (!sealed)
+			model->flags |= VMA_NOWRITE;
 		if (shared)
 			model->object = file_shared_object(f);
 		if (shared && !model->object && !file_maps_host(f) && (f->flags & O_ACCMODE) == O_RDWR)

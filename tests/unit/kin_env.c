@@ -362,6 +362,11 @@ void locks_close(struct inode *ino, s32 pid)
 {
 }
 
+s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
 s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 {
 	return -EINVAL;

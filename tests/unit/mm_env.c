@@ -185,6 +185,11 @@ bool file_mappable(struct file *f)
 	return true;
 }
 
+s64 seals_allow_map(const struct file *f, bool writes)
+{
+	return 1;
+}
+
 struct kin_object *file_shared_object(struct file *f)
 {
 	struct kin_object *o = (struct kin_object *)f->priv[1];
