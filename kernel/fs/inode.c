@@ -77,6 +77,8 @@ static struct inode *inode_free(struct inode *ino)
 	} else if (S_ISLNK(mode) && ino->link) {
 		kin_free(ino->link, ino->link_len + 1);
 	}
+	if (ino->xattrs)
+		xattrs_free(ino);
 	if (ino->lower_path)
 		kin_free(ino->lower_path, ino->lower_len + 1);
 	ino->serial = 0;

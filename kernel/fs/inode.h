@@ -68,6 +68,7 @@ struct dir {
 struct record_lock;
 struct lock_table;
 struct watch_table;
+struct xattr;
 
 struct inode {
 	_Atomic u32 refs;
@@ -113,6 +114,7 @@ struct inode {
 	struct record_lock *locks; /* lock.c: the table's lock protects the list */
 	_Atomic u32 lock_count;
 	_Atomic u32 watches; /* notify.c; each holds a reference */
+	struct xattr *xattrs; /* xattr.c; lock */
 	/*
 	 * Regular file: descriptions open for writing, or minus those executed; ETXTBSY keeps the two
 	 * apart. A description's share is noted in file->counted after it is added and before it is

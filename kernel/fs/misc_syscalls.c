@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Calls about files that need little here: syncing (the host's files do not change, the others
- * are memory), hints, extended attributes (none), mounting (not for members).
+ * are memory), hints, mounting (not for members).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -104,78 +104,6 @@ s64 sys_readahead(u64 fd, u64 pos, u64 count)
 																		 : -EINVAL;
 	file_put(f);
 	return err;
-}
-
-/* Extended attributes: no file has any, and none can be set. The path must exist nevertheless. */
-static s64 xattr_path(u64 path, u32 walk, s64 result)
-{
-	struct walk *w;
-	s64 err = walk_user(&w, AT_FDCWD, path, walk);
-
-	if (err)
-		return err;
-	walk_free(w);
-	return result;
-}
-
-s64 sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
-{
-	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
-}
-
-s64 sys_lsetxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
-{
-	return xattr_path(path, 0, -EOPNOTSUPP);
-}
-
-s64 sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags)
-{
-	return check_fd(fd, -EOPNOTSUPP);
-}
-
-s64 sys_getxattr(u64 path, u64 name, u64 value, u64 size)
-{
-	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
-}
-
-s64 sys_lgetxattr(u64 path, u64 name, u64 value, u64 size)
-{
-	return xattr_path(path, 0, -EOPNOTSUPP);
-}
-
-s64 sys_fgetxattr(u64 fd, u64 name, u64 value, u64 size)
-{
-	return check_fd(fd, -EOPNOTSUPP);
-}
-
-s64 sys_listxattr(u64 path, u64 list, u64 size)
-{
-	return xattr_path(path, WALK_FOLLOW, 0);
-}
-
-s64 sys_llistxattr(u64 path, u64 list, u64 size)
-{
-	return xattr_path(path, 0, 0);
-}
-
-s64 sys_flistxattr(u64 fd, u64 list, u64 size)
-{
-	return check_fd(fd, 0);
-}
-
-s64 sys_removexattr(u64 path, u64 name)
-{
-	return xattr_path(path, WALK_FOLLOW, -EOPNOTSUPP);
-}
-
-s64 sys_lremovexattr(u64 path, u64 name)
-{
-	return xattr_path(path, 0, -EOPNOTSUPP);
-}
-
-s64 sys_fremovexattr(u64 fd, u64 name)
-{
-	return check_fd(fd, -EOPNOTSUPP);
 }
 
 /* The family's tree is what it was started with. */

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Extended attributes: names and values on the inodes of the writable layer. The host's own are not
+ * shown: a file of the root directory begins without any, and what is set on it stays here.
+ * Source: xattr(7), setxattr(2), getxattr(2), listxattr(2).
+ *
+ * The list hangs on the inode, under its lock; every change is one store, so a dead owner of the
+ * lock leaves it whole. Values pass through kernel memory, outside the lock.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+#include <linux/xattr.h>
+
+#include "kernel/fs/notify.h"
+#include "kernel/fs/walk.h"
+#include "kernel/kin/root.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+#include "kernel/syscall/syscall.h"
+
+struct xattr {
+	struct xattr *next;
+	u32 name_len, value_len;
+	char name[]; /* name_len bytes and a NUL, then the value */
+};
+
+static char *value_of(struct xattr *x)
+{
+	return x->name + x->name_len + 1;
+}
+
+static size_t size_of(const struct xattr *x)
+{
+	return sizeof(*x) + x->name_len + 1 + x->value_len;
+}
+
+static void xattr_lock(struct inode *ino)
+{
+	if (S_ISDIR(ino->mode))
+		dir_lock(ino);
+	else
+		inode_data_lock(ino);
+}
+
+void xattrs_free(struct inode *ino)
+{
+	struct xattr *x = ino->xattrs, *next;
+
+	publish(&ino->xattrs, NULL);
+	for (; x; x = next) {
+		next = x->next;
+		kin_free(x, size_of(x));
+	}
+}
+
+/* Under the lock: the link to that name, or to the end of the list. */
+static struct xattr **find(struct inode *ino, const char *name)
+{
+	struct xattr **link = &ino->xattrs;
+
+	while (*link && strcmp((*link)->name, name))
+		link = &(*link)->next;
+	return link;
+}
+
+/* ---- who may */
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix));
+}
+
+static bool has_attributes(const struct inode *ino)
+{
+	return ino->fs != FS_PROC && ino->fs != FS_SYS && ino->fs != FS_DEVPTS;
+}
+
+/* 0, or what Linux answers; want: MAY_READ or MAY_WRITE. */
+static s64 may_use(struct inode *ino, const char *name, u32 want)
+{
+	bool write = want == MAY_WRITE;
+
+	if (!has_attributes(ino))
+		return -EOPNOTSUPP;
+	if (has_prefix(name, XATTR_USER_PREFIX)) {
+		if (!S_ISREG(ino->mode) && !S_ISDIR(ino->mode))
+			return write ? -EPERM : -ENODATA;
+		if (S_ISDIR(ino->mode) && (ino->mode & S_ISVTX) && write && access_owner(ino))
+			return -EPERM;
+		if (access_inode(ino, want))
+			return -EACCES;
+	} else if (has_prefix(name, XATTR_TRUSTED_PREFIX)) {
+		if (cred_uid() != 0)
+			return write ? -EPERM : -ENODATA;
+	} else if (has_prefix(name, XATTR_SECURITY_PREFIX)) {
+		if (write && cred_uid() != 0)
+			return -EPERM;
+	} else if (!strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) ||
+			   !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT)) {
+		return write ? -EOPNOTSUPP : -ENODATA; /* mode bits are all there is */
+	} else {
+		return -EOPNOTSUPP;
+	}
+	return name[strlen(name) - 1] == '.' && !strchr(strchr(name, '.') + 1, '.') ? -EINVAL : 0;
+}
+
+static bool listed(const struct xattr *x)
+{
+	return !has_prefix(x->name, XATTR_TRUSTED_PREFIX) || cred_uid() == 0;
+}
+
+/* ---- operations on an inode; name and value in kernel memory */
+
+static s64 set_value(struct inode *ino, const char *name, const char *value, size_t size, u32 flags)
+{
+	u32 name_len = (u32)strlen(name);
+	struct xattr *x, *old;
+	s64 err = may_use(ino, name, MAY_WRITE);
+
+	if (err)
+		return err;
+	x = kin_alloc(sizeof(*x) + name_len + 1 + size);
+	if (!x)
+		return -ENOSPC;
+	x->name_len = name_len;
+	x->value_len = (u32)size;
+	memcpy(x->name, name, name_len);
+	memcpy(value_of(x), value, size);
+	inode_pin(ino);
+	xattr_lock(ino);
+	struct xattr **link = find(ino, name);
+	old = *link;
+	if (old && (flags & XATTR_CREATE))
+		err = -EEXIST;
+	else if (!old && (flags & XATTR_REPLACE))
+		err = -ENODATA;
+	if (!err) {
+		x->next = old ? old->next : NULL;
+		publish(link, x);
+		x = old;
+	}
+	kin_unlock(&ino->lock);
+	if (x)
+		kin_free(x, size_of(x));
+	if (!err)
+		inode_touch(ino, false);
+	return err;
+}
+
+static s64 remove_value(struct inode *ino, const char *name)
+{
+	s64 err = may_use(ino, name, MAY_WRITE);
+
+	if (err)
+		return err;
+	xattr_lock(ino);
+	struct xattr **link = find(ino, name), *x = *link;
+	if (x)
+		publish(link, x->next);
+	kin_unlock(&ino->lock);
+	if (!x)
+		return -ENODATA;
+	kin_free(x, size_of(x));
+	inode_touch(ino, false);
+	return 0;
+}
+
+/* The value's length; copied to buf (room for size bytes) unless size is 0. */
+static s64 get_value(struct inode *ino, const char *name, char *buf, size_t size)
+{
+	s64 n = may_use(ino, name, MAY_READ);
+
+	if (n)
+		return n;
+	xattr_lock(ino);
+	struct xattr *x = *find(ino, name);
+	n = x ? (s64)x->value_len : -ENODATA;
+	if (x && size && x->value_len > size)
+		n = -ERANGE;
+	else if (x && size)
+		memcpy(buf, value_of(x), x->value_len);
+	kin_unlock(&ino->lock);
+	return n;
+}
+
+static s64 list_names(struct inode *ino, char *buf, size_t size)
+{
+	size_t used = 0;
+	s64 err = 0;
+
+	if (!has_attributes(ino))
+		return 0;
+	xattr_lock(ino);
+	for (struct xattr *x = ino->xattrs; x && !err; x = x->next) {
+		size_t n = x->name_len + 1;
+		if (!listed(x))
+			continue;
+		if (size && used + n > size)
+			err = -ERANGE;
+		else if (size)
+			memcpy(buf + used, x->name, n);
+		used += n;
+	}
+	kin_unlock(&ino->lock);
+	return err ? err : (s64)used;
+}
+
+/* ---- a call: what, on what; user addresses */
+
+struct request {
+	enum { SET, GET, LIST, REMOVE } what;
+	u64 name, value, size;
+	u32 flags;
+};
+
+static s64 run_with(struct inode *ino, const struct request *r, const char *name, char *buf,
+					size_t size)
+{
+	s64 n;
+
+	switch (r->what) {
+	case SET:
+		if (copy_in(buf, (const void *)r->value, size))
+			return -EFAULT;
+		return set_value(ino, name, buf, size, r->flags);
+	case GET: n = get_value(ino, name, buf, size); break;
+	case LIST: n = list_names(ino, buf, size); break;
+	default: return remove_value(ino, name);
+	}
+	return n > 0 && size && copy_out((void *)r->value, buf, (size_t)n) ? -EFAULT : n;
+}
+
+static s64 run(struct inode *ino, const struct request *r, const char *name)
+{
+	size_t size = r->what == REMOVE ? 0 : MIN(r->size, (u64)XATTR_SIZE_MAX);
+	size_t pages = size / PAGE_SIZE + 1;
+	char *buf = kpages_alloc(pages);
+
+	if (!buf)
+		return -ENOMEM;
+	s64 n = run_with(ino, r, name, buf, size);
+	kpages_free(buf, pages);
+	return n;
+}
+
+/* Flags, name and size in Linux' order of checks. */
+static s64 request_check(const struct request *r, char *name)
+{
+	if (r->what == SET && r->flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
+		return -EINVAL;
+	if (r->what == LIST)
+		return 0;
+	s64 n = string_in(name, (const void *)r->name, XATTR_NAME_MAX + 1);
+	if (n <= 0)
+		return n == 0 || n == -ENAMETOOLONG ? -ERANGE : n;
+	return r->what == SET && r->size > XATTR_SIZE_MAX ? -E2BIG : 0;
+}
+
+static bool changes(const struct request *r)
+{
+	return r->what == SET || r->what == REMOVE;
+}
+
+static s64 on_path(u64 path, u32 follow, const struct request *r)
+{
+	char name[XATTR_NAME_MAX + 1];
+	struct walk *w;
+	s64 n = request_check(r, name);
+
+	if (!n)
+		n = walk_user(&w, AT_FDCWD, path, follow);
+	if (n)
+		return n;
+	if (walk_inode(w))
+		n = run(w->inode, r, name);
+	else
+		n = w->jump ? -EOPNOTSUPP : -ENOSPC;
+	if (!n && changes(r))
+		notify_path(w->inode, walk_text(w), IN_ATTRIB);
+	walk_free(w);
+	return n;
+}
+
+static s64 on_fd(u64 fd, const struct request *r)
+{
+	char name[XATTR_NAME_MAX + 1];
+	struct file *f = fd_get((int)fd);
+	s64 n;
+
+	if (!f)
+		return -EBADF;
+	n = f->type == FILE_PATH ? -EBADF : request_check(r, name);
+	if (!n && f->inode)
+		n = run(f->inode, r, name);
+	else if (!n)
+		n = r->what == LIST ? 0 : -EOPNOTSUPP;
+	if (!n && changes(r))
+		notify_file(f, IN_ATTRIB);
+	file_put(f);
+	return n;
+}
+
+/* ---- system calls */
+
+static struct request request_set(u64 name, u64 value, u64 size, u64 flags)
+{
+	return (struct request){SET, name, value, size, (u32)flags};
+}
+
+s64 sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
+{
+	struct request r = request_set(name, value, size, flags);
+
+	return on_path(path, WALK_FOLLOW, &r);
+}
+
+s64 sys_lsetxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
+{
+	struct request r = request_set(name, value, size, flags);
+
+	return on_path(path, 0, &r);
+}
+
+s64 sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags)
+{
+	struct request r = request_set(name, value, size, flags);
+
+	return on_fd(fd, &r);
+}
+
+s64 sys_getxattr(u64 path, u64 name, u64 value, u64 size)
+{
+	struct request r = {GET, name, value, size, 0};
+
+	return on_path(path, WALK_FOLLOW, &r);
+}
+
+s64 sys_lgetxattr(u64 path, u64 name, u64 value, u64 size)
+{
+	struct request r = {GET, name, value, size, 0};
+
+	return on_path(path, 0, &r);
+}
+
+s64 sys_fgetxattr(u64 fd, u64 name, u64 value, u64 size)
+{
+	struct request r = {GET, name, value, size, 0};
+
+	return on_fd(fd, &r);
+}
+
+s64 sys_listxattr(u64 path, u64 list, u64 size)
+{
+	struct request r = {LIST, 0, list, size, 0};
+
+	return on_path(path, WALK_FOLLOW, &r);
+}
+
+s64 sys_llistxattr(u64 path, u64 list, u64 size)
+{
+	struct request r = {LIST, 0, list, size, 0};
+
+	return on_path(path, 0, &r);
+}
+
+s64 sys_flistxattr(u64 fd, u64 list, u64 size)
+{
+	struct request r = {LIST, 0, list, size, 0};
+
+	return on_fd(fd, &r);
+}
+
+s64 sys_removexattr(u64 path, u64 name)
+{
+	struct request r = {REMOVE, name, 0, 0, 0};
+
+	return on_path(path, WALK_FOLLOW, &r);
+}
+
+s64 sys_lremovexattr(u64 path, u64 name)
+{
+	struct request r = {REMOVE, name, 0, 0, 0};
+
+	return on_path(path, 0, &r);
+}
+
+s64 sys_fremovexattr(u64 fd, u64 name)
+{
+	struct request r = {REMOVE, name, 0, 0, 0};
+
+	return on_fd(fd, &r);
+}
