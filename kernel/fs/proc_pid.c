@@ -272,6 +272,20 @@ s64 show_pid_environ(struct text *t, const struct proc_target *p)
 	return proc_is_self(p->pid) ? add_memory_text(t, mm->env_start, mm->env_end) : 0;
 }
 
+s64 show_pid_auxv(struct text *t, const struct proc_target *p)
+{
+	struct mm *mm = current->proc->mm;
+
+	return proc_is_self(p->pid) ? add_memory_text(t, mm->auxv_start, mm->auxv_end) : 0;
+}
+
+/* The one hierarchy, as a process sees it that is in the root of its cgroup namespace. */
+s64 show_pid_cgroup(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "0::/\n");
+	return 0;
+}
+
 s64 show_pid_comm(struct text *t, const struct proc_target *p)
 {
 	struct proc_view v;

@@ -217,6 +217,7 @@ s64 show_empty(struct text *t, const struct proc_target *p)
 SHOW_LINE(ostype, "Linux")
 SHOW_LINE(osrelease, KERNEL_RELEASE)
 SHOW_LINE(hostname, "mitos")
+SHOW_LINE(randomize, "2") /* everything: kernel/mm/exec_random.c */
 SHOW_LINE(pid_max, "32768")
 SHOW_LINE(cap_last_cap, "40")
 SHOW_LINE(ngroups_max, "65536")

@@ -146,8 +146,11 @@ static void stack_fill(struct stack *s, struct mm *mm, const struct exec_image *
 	mm->env_start = mm->arg_end;
 	mm->env_end = vector_add_strings(s, args->strings + (mm->arg_end - strings), mm->env_start,
 		args->envc);
+	size_t aux = s->count;
 	vector_add_aux(s, image, vdso, random, platform, name);
 	s->sp = ALIGN_DOWN(s->sp - s->count * sizeof(u64), 16);
+	mm->auxv_start = s->sp + aux * sizeof(u64);
+	mm->auxv_end = s->sp + s->count * sizeof(u64);
 	s->fault |= copy_out((void *)s->sp, s->vector, s->count * sizeof(u64)) != 0;
 	mm->stack_start = s->sp;
 }

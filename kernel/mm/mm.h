@@ -50,7 +50,7 @@ struct mm {
 	u64 brk_start, brk_end;
 	u64 mmap_top;              /* mappings are placed below */
 	u64 total_pages, locked_pages;
-	u64 arg_start, arg_end, env_start, env_end;
+	u64 arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
 	u64 code_start, code_end, data_start, data_end, stack_start;
 	u32 vma_count, lock_future;
 	u32 membarrier;            /* registered commands */
