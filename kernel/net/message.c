@@ -157,48 +157,44 @@ s64 socket_receivev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
 	return m.data.left ? message_receive(f, &m) : 0;
 }
 
+/* arg: buffer, length, flags, address, its length */
+static s64 sendto_call(struct file *f, struct socket *s, const u64 *arg)
+{
+	struct iovec iov = {(void *)arg[0], MIN(arg[1], DATA_MAX)};
+	struct net_message m;
+	s64 err = 0;
+
+	message_start(&m, &iov, 1, (u32)arg[2] & ~FLAGS_INTERNAL);
+	if (arg[3]) {
+		err = address_in(m.address, arg[3], arg[4]);
+		m.address_len = (u32)arg[4];
+	}
+	return err ? err : message_send(f, &m);
+}
+
 s64 sys_sendto(u64 fd, u64 buf, u64 len, u64 flags, u64 address, u64 address_len)
 {
-	struct iovec iov = {(void *)buf, MIN(len, DATA_MAX)};
-	struct net_message m;
-	struct socket *s;
-	struct file *f;
-	s64 r = socket_get((int)fd, &f, &s);
+	return SOCKET_RUN(fd, sendto_call, buf, len, flags, address, address_len);
+}
 
-	if (r)
-		return r;
-	message_start(&m, &iov, 1, (u32)flags & ~FLAGS_INTERNAL);
-	if (address) {
-		r = address_in(m.address, address, address_len);
-		m.address_len = (u32)address_len;
-	}
-	if (!r)
-		r = message_send(f, &m);
-	file_put(f);
-	return r;
+/* arg: the same, with the address of the address's length */
+static s64 recvfrom_call(struct file *f, struct socket *s, const u64 *arg)
+{
+	struct iovec iov = {(void *)arg[0], MIN(arg[1], DATA_MAX)};
+	struct net_message m;
+	s64 r, err = 0;
+
+	message_start(&m, &iov, 1, (u32)arg[2] & ~FLAGS_INTERNAL);
+	m.want_address = arg[3] != 0;
+	r = message_receive(f, &m);
+	if (r >= 0 && arg[3])
+		err = address_out(m.address, m.address_len, arg[3], arg[4]);
+	return err ? err : r;
 }
 
 s64 sys_recvfrom(u64 fd, u64 buf, u64 len, u64 flags, u64 address, u64 address_len)
 {
-	struct iovec iov = {(void *)buf, MIN(len, DATA_MAX)};
-	struct net_message m;
-	struct socket *s;
-	struct file *f;
-	s64 r = socket_get((int)fd, &f, &s);
-
-	if (r)
-		return r;
-	message_start(&m, &iov, 1, (u32)flags & ~FLAGS_INTERNAL);
-	m.want_address = address != 0;
-	r = message_receive(f, &m);
-	file_put(f);
-	if (r >= 0 && address) {
-		s64 err = address_out(m.address, m.address_len, address, address_len);
-
-		if (err)
-			return err;
-	}
-	return r;
+	return SOCKET_RUN(fd, recvfrom_call, buf, len, flags, address, address_len);
 }
 
 /* ---- msghdr */
@@ -227,18 +223,17 @@ static s64 msg_send(struct file *f, const struct user_msg *u, u32 flags)
 	return r;
 }
 
-s64 sys_sendmsg(u64 fd, u64 msg, u64 flags)
+/* arg: header, flags */
+static s64 sendmsg_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	struct user_msg u;
-	struct socket *s;
-	struct file *f;
-	s64 r = socket_get((int)fd, &f, &s);
 
-	if (r)
-		return r;
-	r = copy_in(&u, (void *)msg, sizeof(u)) ? -EFAULT : msg_send(f, &u, (u32)flags);
-	file_put(f);
-	return r;
+	return copy_in(&u, (void *)arg[0], sizeof(u)) ? -EFAULT : msg_send(f, &u, (u32)arg[1]);
+}
+
+s64 sys_sendmsg(u64 fd, u64 msg, u64 flags)
+{
+	return SOCKET_RUN(fd, sendmsg_call, msg, flags);
 }
 
 /* Writes back what a receive changes in the application's header, at user. */
@@ -289,17 +284,14 @@ static s64 msg_receive(struct file *f, u64 user, u32 flags)
 	return r;
 }
 
+static s64 recvmsg_call(struct file *f, struct socket *s, const u64 *arg)
+{
+	return msg_receive(f, arg[0], (u32)arg[1]);
+}
+
 s64 sys_recvmsg(u64 fd, u64 msg, u64 flags)
 {
-	struct socket *s;
-	struct file *f;
-	s64 r = socket_get((int)fd, &f, &s);
-
-	if (r)
-		return r;
-	r = msg_receive(f, msg, (u32)flags);
-	file_put(f);
-	return r;
+	return SOCKET_RUN(fd, recvmsg_call, msg, flags);
 }
 
 /* ---- several at once: an error after the first message is the next call's */
@@ -319,21 +311,23 @@ static s64 mmsg_send_one(struct file *f, u64 user, u32 flags)
 	return copy_out((void *)(user + offsetof(struct user_mmsg, len)), &len, sizeof(len));
 }
 
-s64 sys_sendmmsg(u64 fd, u64 vec, u64 n, u64 flags)
+/* arg: vector, its length, flags */
+static s64 sendmmsg_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	struct socket *s;
-	struct file *f;
-	s64 sent = 0, r = socket_get((int)fd, &f, &s);
+	u32 n = MIN((u32)arg[1], (u32)MMSG_MAX);
+	s64 sent = 0, r = 0;
 
-	if (r)
-		return r;
-	for (u32 i = 0; i < MIN((u32)n, (u32)MMSG_MAX); i++, sent++) {
-		r = mmsg_send_one(f, vec + i * sizeof(struct user_mmsg), (u32)flags);
+	for (u32 i = 0; i < n; i++, sent++) {
+		r = mmsg_send_one(f, arg[0] + i * sizeof(struct user_mmsg), (u32)arg[2]);
 		if (r < 0)
 			break;
 	}
-	file_put(f);
 	return sent ? sent : r;
+}
+
+s64 sys_sendmmsg(u64 fd, u64 vec, u64 n, u64 flags)
+{
+	return SOCKET_RUN(fd, sendmmsg_call, vec, n, flags);
 }
 
 static s64 mmsg_receive_one(struct file *f, u64 user, u32 flags)
@@ -346,31 +340,32 @@ static s64 mmsg_receive_one(struct file *f, u64 user, u32 flags)
 	return copy_out((void *)(user + offsetof(struct user_mmsg, len)), &len, sizeof(len));
 }
 
-/* As on Linux the time-out is looked at between messages only. */
-s64 sys_recvmmsg(u64 fd, u64 vec, u64 n, u64 flags, u64 timeout)
+/*
+ * arg: vector, its length, flags, deadline. As on Linux the time-out is looked at between messages
+ * only.
+ */
+static s64 recvmmsg_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	u64 deadline = HYP_NO_DEADLINE;
-	u32 call_flags = (u32)flags & ~(u32)MSG_WAITFORONE;
-	struct socket *s;
-	struct file *f;
+	u32 n = MIN((u32)arg[1], (u32)MMSG_MAX), flags = (u32)arg[2] & ~(u32)MSG_WAITFORONE;
 	s64 got = 0, r = 0;
 
-	if (timeout)
-		r = time_timeout_in(timeout, &deadline);
-	if (!r)
-		r = socket_get((int)fd, &f, &s);
-	if (r)
-		return r;
-	for (u32 i = 0; i < MIN((u32)n, (u32)MMSG_MAX); i++) {
-		r = mmsg_receive_one(f, vec + i * sizeof(struct user_mmsg), call_flags);
+	for (u32 i = 0; i < n; i++) {
+		r = mmsg_receive_one(f, arg[0] + i * sizeof(struct user_mmsg), flags);
 		if (r < 0)
 			break;
 		got++;
-		if (flags & MSG_WAITFORONE)
-			call_flags |= MSG_DONTWAIT;
-		if (time_mono_ns() >= deadline)
+		if (arg[2] & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (time_mono_ns() >= arg[3])
 			break;
 	}
-	file_put(f);
 	return got ? got : r;
+}
+
+s64 sys_recvmmsg(u64 fd, u64 vec, u64 n, u64 flags, u64 timeout)
+{
+	u64 deadline = HYP_NO_DEADLINE;
+	s64 err = timeout ? time_timeout_in(timeout, &deadline) : 0;
+
+	return err ? err : SOCKET_RUN(fd, recvmmsg_call, vec, n, flags, deadline);
 }

@@ -144,8 +144,10 @@ static inline struct socket *file_socket(struct file *f)
 }
 
 /* ---- socket.c */
-/* Of the descriptor: s and its file, to be given back with file_put. -EBADF, -ENOTSOCK. */
-s64 socket_get(int fd, struct file **f, struct socket **s);
+/* A system call on a socket: f is held meanwhile. -EBADF, -ENOTSOCK, or what call answers. */
+typedef s64 (*socket_call)(struct file *f, struct socket *s, const u64 *arg);
+s64 socket_run(u64 fd, socket_call call, const u64 *arg);
+#define SOCKET_RUN(fd, call, ...) socket_run((fd), (call), (const u64[]){__VA_ARGS__})
 /* Common fields of a fresh socket. */
 void socket_init(struct socket *s, u32 family, u32 type, u32 protocol);
 /*

@@ -112,27 +112,26 @@ static s64 common_set(struct socket *s, u32 name, const void *value, u32 size)
 	}
 }
 
-s64 sys_setsockopt(u64 fd, u64 level, u64 name, u64 user, u64 size)
+/* arg: level, name, value, size */
+static s64 set_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	u8 value[VALUE_MAX] __attribute__((aligned(8))) = {0};
-	struct file *f;
-	struct socket *s;
-	s64 r = socket_get((int)fd, &f, &s);
+	u32 level = (u32)arg[0], name = (u32)arg[1], size = (u32)arg[3];
+	s64 r;
 
-	if (r)
-		return r;
-	if ((s32)size < 0)
-		r = -EINVAL;
-	else if ((u32)level == SOL_SOCKET && (u32)size < sizeof(s32))
-		r = -EINVAL;
-	else if (copy_in(value, (void *)user, MIN((u32)size, sizeof(value))))
-		r = -EFAULT;
-	else
-		r = (u32)level == SOL_SOCKET ? common_set(s, (u32)name, value, (u32)size) : -ENOPROTOOPT;
+	if ((s32)size < 0 || (level == SOL_SOCKET && size < sizeof(s32)))
+		return -EINVAL;
+	if (copy_in(value, (void *)arg[2], MIN(size, sizeof(value))))
+		return -EFAULT;
+	r = level == SOL_SOCKET ? common_set(s, name, value, size) : -ENOPROTOOPT;
 	if (r == -ENOPROTOOPT && net_family(s->family)->option_set)
-		r = net_family(s->family)->option_set(s, (u32)level, (u32)name, value, (u32)size);
-	file_put(f);
+		r = net_family(s->family)->option_set(s, level, name, value, size);
 	return r;
+}
+
+s64 sys_setsockopt(u64 fd, u64 level, u64 name, u64 user, u64 size)
+{
+	return SOCKET_RUN(fd, set_call, level, name, user, size);
 }
 
 static s64 number(void *value, u32 n)
@@ -170,29 +169,30 @@ static s64 common_get(struct socket *s, u32 name, void *value)
 	}
 }
 
-s64 sys_getsockopt(u64 fd, u64 level, u64 name, u64 user, u64 user_size)
+/* arg: level, name, value, address of the size */
+static s64 get_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	u8 value[VALUE_MAX] __attribute__((aligned(8))) = {0};
-	struct file *f;
-	struct socket *s;
+	u32 level = (u32)arg[0], name = (u32)arg[1];
 	s32 size;
-	s64 r = socket_get((int)fd, &f, &s);
+	s64 r;
 
-	if (r)
-		return r;
-	if (copy_in(&size, (void *)user_size, sizeof(size)))
-		r = -EFAULT;
-	else if (size < 0)
-		r = -EINVAL;
-	else
-		r = (u32)level == SOL_SOCKET ? common_get(s, (u32)name, value) : -ENOPROTOOPT;
+	if (copy_in(&size, (void *)arg[3], sizeof(size)))
+		return -EFAULT;
+	if (size < 0)
+		return -EINVAL;
+	r = level == SOL_SOCKET ? common_get(s, name, value) : -ENOPROTOOPT;
 	if (r == -ENOPROTOOPT && net_family(s->family)->option_get)
-		r = net_family(s->family)->option_get(s, (u32)level, (u32)name, value, sizeof(value));
-	file_put(f);
+		r = net_family(s->family)->option_get(s, level, name, value, sizeof(value));
 	if (r < 0)
 		return r;
 	size = MIN(size, (s32)r);
-	if (copy_out((void *)user, value, (u32)size))
+	if (copy_out((void *)arg[2], value, (u32)size))
 		return -EFAULT;
-	return copy_out((void *)user_size, &size, sizeof(size));
+	return copy_out((void *)arg[3], &size, sizeof(size));
+}
+
+s64 sys_getsockopt(u64 fd, u64 level, u64 name, u64 user, u64 user_size)
+{
+	return SOCKET_RUN(fd, get_call, level, name, user, user_size);
 }

@@ -43,18 +43,19 @@ void socket_init(struct socket *s, u32 family, u32 type, u32 protocol)
 	s->send_timeout_ns = s->receive_timeout_ns = HYP_NO_DEADLINE;
 }
 
-s64 socket_get(int fd, struct file **f, struct socket **s)
+s64 socket_run(u64 fd, socket_call call, const u64 *arg)
 {
-	*f = fd_get(fd);
-	if (!*f)
+	struct file *f = fd_get((int)fd);
+	s64 r;
+
+	if (!f)
 		return -EBADF;
-	if ((*f)->type == FILE_SOCKET) {
-		*s = file_socket(*f);
-		return 0;
-	}
-	bool path = (*f)->type == FILE_PATH;
-	file_put(*f);
-	return path ? -EBADF : -ENOTSOCK;
+	if (f->type == FILE_SOCKET)
+		r = call(f, file_socket(f), arg);
+	else
+		r = f->type == FILE_PATH ? -EBADF : -ENOTSOCK;
+	file_put(f);
+	return r;
 }
 
 u64 net_deadline(u64 timeout_ns, bool nonblock)
@@ -278,49 +279,42 @@ s64 sys_socketpair(u64 family, u64 type, u64 protocol, u64 fds)
 	return pair_install(pair, (u32)type, fds);
 }
 
-s64 sys_bind(u64 fd, u64 address, u64 len)
+/* arg: address, length */
+static s64 bind_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	u8 name[NET_ADDRESS_MAX];
-	struct file *f;
-	struct socket *s;
-	s64 err = socket_get((int)fd, &f, &s);
+	s64 err = address_in(name, arg[0], arg[1]);
 
-	if (err)
-		return err;
-	err = address_in(name, address, len);
-	if (!err)
-		err = ops_of(s)->bind(s, name, (u32)len);
-	file_put(f);
-	return err;
+	return err ? err : ops_of(s)->bind(s, name, (u32)arg[1]);
+}
+
+s64 sys_bind(u64 fd, u64 address, u64 len)
+{
+	return SOCKET_RUN(fd, bind_call, address, len);
+}
+
+static s64 listen_call(struct file *f, struct socket *s, const u64 *arg)
+{
+	return ops_of(s)->listen(s, MIN((u32)arg[0], SOMAXCONN));
 }
 
 s64 sys_listen(u64 fd, u64 backlog)
 {
-	struct file *f;
-	struct socket *s;
-	s64 err = socket_get((int)fd, &f, &s);
+	return SOCKET_RUN(fd, listen_call, backlog);
+}
 
-	if (err)
-		return err;
-	err = ops_of(s)->listen(s, MIN((u32)backlog, SOMAXCONN));
-	file_put(f);
-	return err;
+static s64 connect_call(struct file *f, struct socket *s, const u64 *arg)
+{
+	u8 name[NET_ADDRESS_MAX];
+	s64 err = address_in(name, arg[0], arg[1]);
+	bool nonblock = atomic_load(&f->flags) & O_NONBLOCK;
+
+	return err ? err : ops_of(s)->connect(s, name, (u32)arg[1], nonblock);
 }
 
 s64 sys_connect(u64 fd, u64 address, u64 len)
 {
-	u8 name[NET_ADDRESS_MAX];
-	struct file *f;
-	struct socket *s;
-	s64 err = socket_get((int)fd, &f, &s);
-
-	if (err)
-		return err;
-	err = address_in(name, address, len);
-	if (!err)
-		err = ops_of(s)->connect(s, name, (u32)len, atomic_load(&f->flags) & O_NONBLOCK);
-	file_put(f);
-	return err;
+	return SOCKET_RUN(fd, connect_call, address, len);
 }
 
 static s64 accepted_name(struct socket *s, u64 address, u64 len)
@@ -334,33 +328,32 @@ static s64 accepted_name(struct socket *s, u64 address, u64 len)
 	return n < 0 ? -ECONNABORTED : address_out(name, (u32)n, address, len);
 }
 
-s64 sys_accept4(u64 fd, u64 address, u64 len, u64 flags)
+/* arg: address, its length, flags */
+static s64 accept_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	struct file *f, *fresh;
-	struct socket *s, *child;
-	s64 err;
+	struct file *fresh;
+	struct socket *child;
+	s64 err = ops_of(s)->create(s->type, s->protocol, &child);
 
-	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL;
-	err = socket_get((int)fd, &f, &s);
+	if (!err)
+		err = socket_file(child, (u32)arg[2], &fresh);
 	if (err)
 		return err;
-	err = ops_of(s)->create(s->type, s->protocol, &child);
-	if (!err)
-		err = socket_file(child, (u32)flags, &fresh);
-	if (err) {
-		file_put(f);
-		return err;
-	}
 	err = ops_of(s)->accept(s, atomic_load(&f->flags) & O_NONBLOCK, child);
-	file_put(f);
 	if (!err)
-		err = accepted_name(child, address, len);
+		err = accepted_name(child, arg[0], arg[1]);
 	if (err) {
 		file_put(fresh);
 		return err;
 	}
-	return fd_install(fresh, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	return fd_install(fresh, 0, arg[2] & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+s64 sys_accept4(u64 fd, u64 address, u64 len, u64 flags)
+{
+	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	return SOCKET_RUN(fd, accept_call, address, len, flags);
 }
 
 s64 sys_accept(u64 fd, u64 address, u64 len)
@@ -368,39 +361,31 @@ s64 sys_accept(u64 fd, u64 address, u64 len)
 	return sys_accept4(fd, address, len, 0);
 }
 
-s64 sys_shutdown(u64 fd, u64 how)
+static s64 shutdown_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	struct file *f;
-	struct socket *s;
-	s64 err = socket_get((int)fd, &f, &s);
-
-	if (err)
-		return err;
-	err = (u32)how > SHUT_RDWR ? -EINVAL : ops_of(s)->shutdown(s, (u32)how + 1);
-	file_put(f);
-	return err;
+	return (u32)arg[0] > SHUT_RDWR ? -EINVAL : ops_of(s)->shutdown(s, (u32)arg[0] + 1);
 }
 
-static s64 name_out(u64 fd, u64 address, u64 len, bool peer)
+s64 sys_shutdown(u64 fd, u64 how)
+{
+	return SOCKET_RUN(fd, shutdown_call, how);
+}
+
+/* arg: address, its length, peer */
+static s64 name_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	u8 name[NET_ADDRESS_MAX];
-	struct file *f;
-	struct socket *s;
-	s64 n = socket_get((int)fd, &f, &s);
+	s64 n = ops_of(s)->name_get(s, arg[2], name);
 
-	if (n)
-		return n;
-	n = ops_of(s)->name_get(s, peer, name);
-	file_put(f);
-	return n < 0 ? n : address_out(name, (u32)n, address, len);
+	return n < 0 ? n : address_out(name, (u32)n, arg[0], arg[1]);
 }
 
 s64 sys_getsockname(u64 fd, u64 address, u64 len)
 {
-	return name_out(fd, address, len, false);
+	return SOCKET_RUN(fd, name_call, address, len, false);
 }
 
 s64 sys_getpeername(u64 fd, u64 address, u64 len)
 {
-	return name_out(fd, address, len, true);
+	return SOCKET_RUN(fd, name_call, address, len, true);
 }
