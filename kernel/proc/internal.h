@@ -72,7 +72,6 @@ void proc_bury(u32 member); /* it died without publishing its exit */
 
 /* ---- stop.c */
 void stop_wait(void); /* the current process is stopped: sleeps until it is not */
-void proc_notify_continued(struct kin_proc *p); /* takes tree_lock */
 
 /* ---- wait.c */
 /* Reaps any zombie child without blocking: pid, 0 (none dead), -ECHILD. */

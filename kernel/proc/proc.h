@@ -158,6 +158,7 @@ static inline struct trapframe *thread_frame(struct thread *t)
 void tree_lock(void);
 void tree_unlock(void);
 struct kin_proc *proc_find(s32 pid); /* T; NULL if none; zombies are found */
+void proc_end_stop(struct kin_proc *p, int sig); /* T; sig: SIGCONT or SIGKILL; if it is stopped */
 /* T. Calls fn for every process that is not FREE or EMBRYO until it returns non-zero. */
 int proc_foreach(int (*fn)(struct kin_proc *p, void *arg), void *arg);
 u32 proc_count(void);                /* no lock */

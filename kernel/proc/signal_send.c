@@ -196,6 +196,8 @@ static int kill_one(struct kill_round *k, struct kin_proc *p)
 	if (!k->sig)
 		return 0;
 	posted = signal_post(p, k->sig, k->info);
+	if (posted >= 0 && (k->sig == SIGCONT || k->sig == SIGKILL))
+		proc_end_stop(p, k->sig);
 	if (posted != 1)
 		return posted;
 	if (k->sig == SIGKILL && p->member < MEMBERS_MAX && p->member != BOOT_INFO->member)

@@ -3,7 +3,8 @@
  * Stop and continue. A process stops itself when it takes a stop signal on its way out of the
  * kernel, and sleeps there until SIGCONT or SIGKILL is pending. Sending a stop signal discards a
  * pending SIGCONT and the other way round (signal_send), so a SIGCONT that is pending here came
- * after the stop.
+ * after the stop. Whoever sends SIGCONT or SIGKILL with kill ends the stop at once, so that nobody
+ * sees a stopped process after that: wait must not report it any more.
  */
 #include <stdatomic.h>
 
@@ -14,15 +15,23 @@
 
 enum { CLD_STOPPED_ = 5, CLD_CONTINUED_ = 6 };
 
-void proc_notify_continued(struct kin_proc *p)
+void proc_end_stop(struct kin_proc *p, int sig)
 {
-	tree_lock();
-	if (p->state == PROC_STOPPED) {
-		p->state = PROC_RUNNING;
-		proc_table->nstopped--;
+	if (p->state != PROC_STOPPED)
+		return;
+	p->state = PROC_RUNNING;
+	proc_table->nstopped--;
+	p->wait_flags = 0;
+	if (sig == SIGCONT) { /* of one that dies at once nobody is told that it continued */
 		p->wait_flags = WAIT_CONTINUED;
 		proc_notify_parent(p, CLD_CONTINUED_, SIGCONT);
 	}
+}
+
+static void end_own_stop(int sig)
+{
+	tree_lock();
+	proc_end_stop(current->proc->kp, sig);
 	tree_unlock();
 }
 
@@ -34,18 +43,11 @@ void stop_wait(void)
 		u64 pending = kp->signals.pending;
 
 		if (thread_must_exit(current) || (pending & SIGBIT(SIGKILL))) {
-			/* It dies at once: nobody is told that it continued. */
-			tree_lock();
-			if (kp->state == PROC_STOPPED) {
-				kp->state = PROC_RUNNING;
-				proc_table->nstopped--;
-				kp->wait_flags = 0;
-			}
-			tree_unlock();
+			end_own_stop(SIGKILL);
 			return;
 		}
 		if (pending & SIGBIT(SIGCONT)) {
-			proc_notify_continued(kp);
+			end_own_stop(SIGCONT);
 			return;
 		}
 		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_STOPPED, NULL, 0);

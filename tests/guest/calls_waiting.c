@@ -123,7 +123,11 @@ static void first_versions(void)
 	} info;
 	sigset_t block;
 
-	int fd = (int)syscall(SYS_eventfd, 5);
+	int fd = (int)syscall(SYS_inotify_init);
+	okay("inotify_init", fd);
+	result("flags", fcntl(fd, F_GETFD));
+	close(fd);
+	fd = (int)syscall(SYS_eventfd, 5);
 	okay("eventfd", fd);
 	result("read", read(fd, &value, sizeof(value)));
 	say("value %ld flags %x", (long)value, fcntl(fd, F_GETFD));

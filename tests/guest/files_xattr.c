@@ -114,6 +114,8 @@ static void kinds(void)
 	result("get of a fifo", getxattr(fifo, "user.f", NULL, 0));
 	result("through a link", setxattr(link_path, "user.l", "x", 1, 0));
 	result("on a link", lsetxattr(link_path, "user.l", "x", 1, 0));
+	result("remove on a link", lremovexattr(link_path, "user.l"));
+	result("list through a link", listxattr(link_path, NULL, 0));
 	result("trusted on a link", lsetxattr(link_path, "trusted.l", "x", 1, 0));
 	list("the link", link_path);
 	unlink(link_path);
