@@ -2,7 +2,7 @@
 /*
  * Extended attributes of files, directories and links: set, replace, get, list, remove, by path
  * and descriptor; sizes, flags, name spaces, errors; what rename and copies by link keep.
- * @test timeout=20 members=1 root
+ * @test timeout=20 members=1 root nosvm
  */
 #include "guest.h"
 #include <sys/xattr.h>

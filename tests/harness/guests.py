@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Reads the line with which a C test program says how it is built and run.
 
-    @test timeout=SECONDS members=N [status=N] [libc=musl] [pie] [svm] [slow] [root]
+    @test timeout=SECONDS members=N [status=N] [libc=musl] [pie] [svm] [slow] [nosvm] [root]
           [also=pie,musl,musl-pie] [args=A,B]
 
 timeout   seconds on the slowest backend; natively a program needs well under two
@@ -11,6 +11,7 @@ status    the exit status expected natively (128+N for signal N), 0 unless given
 libc, pie how it is linked; `also` builds and runs further variants, named NAME.pie and so on
 svm       belongs to the short selection that runs on kvm_amd inside QEMU
 slow      left out of the svm run
+nosvm     too: it needs what is not there (arguments of its case, a file system on disk)
 root      only meaningful as user 0: skipped otherwise
 args      the arguments, separated by commas
 
@@ -29,7 +30,7 @@ VARIANT_FLAGS = {
     "musl": ["musl-gcc", "-static", "-no-pie"],
     "musl-pie": ["musl-gcc", "-static-pie", "-fPIE"],
 }
-WORDS = {"pie", "svm", "slow", "root"}
+WORDS = {"pie", "svm", "slow", "nosvm", "root"}
 VALUES = {"timeout", "members", "status", "libc", "also", "args"}
 
 

@@ -4,7 +4,7 @@
  * arguments, paths out of the root, and, where the guest runs on the host (process backend), host
  * system calls made by jumping to the monitor's own `syscall` instructions. Started with --root
  * and the path of a host file outside of it. Nothing may come back from there.
- * @test timeout=240 members=200
+ * @test timeout=240 members=200 nosvm
  */
 #include "hostile.h"
 

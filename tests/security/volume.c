@@ -5,7 +5,7 @@
  * instruction of the monitor's text, past all of the monitor's checks. What is left to hold it is
  * the allowlist and Landlock. Arguments: a directory of the host outside of the volume, and the
  * volume's on the host, which it can write. Nothing in the first may change.
- * @test timeout=60 members=30
+ * @test timeout=60 members=30 nosvm
  */
 #include "hostile.h"
 #include <linux/openat2.h>

@@ -24,9 +24,6 @@ echo 'root:x:0:' >/etc/group
 echo '127.0.0.1 localhost' >/etc/hosts
 hostname svm
 ip link set lo up
-# Virtual machines must not run on the first of several processors: see Machine.command.
-last=$(($(nproc) - 1))
-[ "$last" = 0 ] || taskset -cp "1-$last" $$ >/dev/null
 stty -F /dev/ttyS1 raw -echo
 exec 3>/dev/ttyS1 </dev/null
 for module in $(cat /m/order); do

@@ -71,18 +71,17 @@ class Machine:
         qemu = shutil.which("qemu-system-x86_64")
         if not qemu:
             raise Unavailable("qemu-system-x86_64 is not installed")
-        # Several processors: one more than wanted, on which init.sh lets no program run. While
-        # another processor loads x87 state, QEMU may lose a change of the first one's virtual
-        # machine flags: it clears IGNNE in the same word without a lock (cpu_clear_ignne). The
-        # guest then runs on without nested paging, or the host with it.
-        processors = self.cpus + 1 if self.cpus > 1 else 1
+        # Several processors take turns in one thread. With a thread for each QEMU has races of
+        # its own: while another processor loads x87 state, it may lose a change of the first
+        # one's virtual machine flags, because it clears IGNNE in the same word without a lock
+        # (cpu_clear_ignne); the guest then runs on without nested paging, or the host with it.
         # The TSC is the emulator's and reliable, but only real processors say so.
         words = f"console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable {self.kernel_args}"
-        return [qemu, "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", "tcg",
-                "-cpu", "max", "-smp", str(processors), "-m", str(self.memory_mib),
-                "-display", "none", "-no-reboot", "-serial", f"file:{console}",
-                "-serial", "stdio", "-kernel", str(image), "-initrd", str(archive),
-                "-append", words.strip()]
+        return [qemu, "-nodefaults", "-no-user-config", "-machine", "q35",
+                "-accel", "tcg,thread=single", "-cpu", "max", "-smp", str(self.cpus),
+                "-m", str(self.memory_mib), "-display", "none", "-no-reboot",
+                "-serial", f"file:{console}", "-serial", "stdio",
+                "-kernel", str(image), "-initrd", str(archive), "-append", words.strip()]
 
 
 class Boot:
@@ -222,7 +221,7 @@ def _arguments():
     parser.add_argument("--limit", type=int, default=60, help="seconds for each program")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for everything")
     parser.add_argument("--memory", type=int, default=2048, help="MiB")
-    parser.add_argument("--cpus", type=int, default=1, help="for the programs to run on")
+    parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--kernel-args", default="", help="more for the kernel's command line")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where the kernel is unpacked")
     return parser.parse_args()
