@@ -16,6 +16,7 @@ import time
 
 MARK = "MITOS_TEST_RUN"
 _numbers = itertools.count(1)
+OUTPUT_MAX = 64 << 20
 
 
 @dataclasses.dataclass
@@ -97,17 +98,24 @@ def status_of(returncode):
 
 
 class _Collector(threading.Thread):
-    """Reads one stream to its end, so that a full pipe never stops the program."""
+    """Reads one stream to its end, so that a full pipe never stops the program.
 
-    def __init__(self, stream):
+    What writes more than OUTPUT_MAX bytes has gone wrong: its process group is killed.
+    """
+
+    def __init__(self, stream, group):
         super().__init__(daemon=True)
-        self.stream, self.chunks = stream, []
+        self.stream, self.group, self.chunks, self.left = stream, group, [], OUTPUT_MAX
         self.start()
 
     def run(self):
         try:
             while chunk := os.read(self.stream.fileno(), 1 << 16):
-                self.chunks.append(chunk)
+                if self.left >= 0:
+                    self.chunks.append(chunk)
+                    self.left -= len(chunk)
+                    if self.left < 0:
+                        os.killpg(self.group, signal.SIGKILL)
         except (OSError, ValueError):
             pass
 
@@ -135,7 +143,7 @@ def run(command, timeout, stdin=b"", cwd="/", env=None, linger=2.0):
         [str(word) for word in command], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, start_new_session=True,
         env=environment(mark, env), umask=0o022)
-    out, err = _Collector(process.stdout), _Collector(process.stderr)
+    out, err = (_Collector(stream, process.pid) for stream in (process.stdout, process.stderr))
     if stdin:
         threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
     problem = None
@@ -151,6 +159,8 @@ def run(command, timeout, stdin=b"", cwd="/", env=None, linger=2.0):
         problem = problem or "left over: " + ", ".join(describe(pid) for pid in left)
         kill_all(left)
     stdout, stderr = out.text(2), err.text(2)
+    if min(out.left, err.left) < 0:
+        problem = f"more than {OUTPUT_MAX >> 20} MiB of output"
     process.stdout.close()
     process.stderr.close()
     return Result([str(word) for word in command], stdout, stderr,

@@ -42,10 +42,11 @@ ln -s {tree}/installed lib && ln -s /usr/bin/perl perl && ln -s /usr/bin/perl t/
 touch MANIFEST && cd t && PERL_SKIP_TTY_TEST=1 PERL_HASH_SEED=0 PERL_RAND_SEED=1 \
 ./perl {test}"""
 
-# Every program of gawk's tests that begins with one letter, with its input if there is one.
-GAWK = """cp -a {tree}/test . && cd test && for script in {test}*.awk; do
+# Every program of gawk's tests that begins with one letter, with its input if there is one. Some
+# write for ever without the arguments of their makefile. nonfatal1 wants a message of AF_INET's.
+GAWK = """cp -a {tree}/test . && cd test && rm nonfatal1.awk && for script in {test}*.awk; do
 	input=${{script%.awk}}.in; test -f $input || input=/dev/null; echo "== $script"
-	timeout 10 gawk -f $script <$input; echo "status $?"; done"""
+	(timeout 10 gawk -f $script <$input; echo "status $?") 2>&1 | head -c 100000; done"""
 
 SED = """cp -a {tree}/testsuite . && cd testsuite && for script in *.sed; do
 	input=${{script%.sed}}.inp; test -f $input || input=/dev/null; echo "== $script"
