@@ -486,7 +486,8 @@ def markdown(data):
         "",
         "## Exact counts",
         "",
-        "From `--stats`; they do not depend on the machine.",
+        "From `--stats`. Sleeps and wakes of a stream and the idle rates depend on what else runs; "
+        "the others do not depend on the machine.",
         "",
         "```json",
         json.dumps(data["counts"], indent=2),
