@@ -38,7 +38,7 @@ GROUPS = {
                "security", "stress", "programs", "svm"], 840),
     "svm": (["svm"], 3600),
     "stress": (["stress"], 1800),
-    "programs": (["programs"], 3600),
+    "programs": (["programs"], 4 * 3600),
     "fuzz": (["fuzz"], 3600),
 }
 
@@ -138,21 +138,20 @@ def collect(context, group):
 class Report:
     """Counts outcomes and prints them as they come; may be used by several threads."""
 
-    def __init__(self, verbose):
-        self.verbose = verbose
+    def __init__(self, verbose, records):
+        self.verbose, self.records = verbose, records
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.reasons = collections.Counter()
         self.times = []
         self.failures = []
-        self.outcomes, self.texts = [], {}
 
     def add(self, name, outcome, text, seconds):
+        if self.records:
+            self.records.add(name, outcome, text, seconds)
         with self.lock:
             self.counts[outcome] += 1
             self.times.append((seconds, name))
-            self.outcomes.append((name, outcome))
-            self.texts[name] = text
             if outcome == "failed":
                 self.failures.append(name)
                 print(f"FAILED {name} ({seconds:.1f} s)")
@@ -200,9 +199,13 @@ def run_case(case, report, deadline):
 def run_cases(cases, report, jobs, seconds):
     deadline = time.monotonic() + seconds
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for case in cases:
-            if not case.exclusive:
-                pool.submit(run_case, case, report, deadline)
+        try:
+            futures = [pool.submit(run_case, case, report, deadline)
+                       for case in cases if not case.exclusive]
+            concurrent.futures.wait(futures)
+        except BaseException:  # told to end: what has begun comes to its end, the rest does not run
+            pool.shutdown(cancel_futures=True)
+            raise
     for case in cases:
         if case.exclusive:
             run_case(case, report, deadline)
@@ -257,12 +260,11 @@ def main():
         context.probe()
         for backend, reason in context.unusable.items():
             print(f"{backend} cannot be used here: {reason}")
-        report = Report(options.verbose)
+        records = programs.Records(context, known) if options.group == "programs" else None
+        report = Report(options.verbose, records)
         run_cases(cases, report, options.jobs, options.seconds or GROUPS[options.group][1])
-        if options.group == "programs":
-            programs.keep_outcomes(context.build, report.outcomes, report.texts, known)
-            if options.page or not options.only:
-                programs.write_page(context.build)
+        if records and (options.page or not options.only):
+            records.write_page()
         return report.end()
     finally:
         context.close()
