@@ -7,27 +7,18 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
-#include <linux/uio.h>
 #undef BLOCK_SIZE
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
 #include "kernel/fs/notify.h"
+#include "kernel/fs/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 
 #define RW_MAX 0x7ffff000ul
-#define IOV_INLINE 8
 #define SEEK_WHENCE_MAX 4
-
-/* A transfer in one or several pieces. Small vectors need no memory. */
-struct transfer {
-	struct iovec *iov;
-	u32 n;
-	size_t total;
-	struct iovec inline_iov[IOV_INLINE];
-};
 
 static bool range_ok(u64 addr, u64 len)
 {
@@ -45,13 +36,13 @@ static s64 transfer_one(struct transfer *t, u64 buf, u64 len)
 	return 0;
 }
 
-static void transfer_end(struct transfer *t)
+void transfer_end(struct transfer *t)
 {
 	if (t->iov != t->inline_iov)
 		kfree(t->iov);
 }
 
-static s64 transfer_vector(struct transfer *t, u64 iov, u64 n)
+s64 transfer_vector(struct transfer *t, u64 iov, u64 n)
 {
 	t->total = 0;
 	t->n = n;

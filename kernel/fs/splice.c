@@ -5,14 +5,17 @@
  * has to have room before anything is taken: a pipe's room is waited for first, and other kinds
  * of receivers, whose writes may stop half-way, are refused as Linux refuses what it cannot splice
  * (callers then use read and write).
+ *
+ * tee(2) copies from ring to ring. vmsplice(2) copies, too: what the application stores in its
+ * pages afterwards does not reach the pipe.
  */
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
-#include <linux/uio.h>
 
 #include "kernel/fs/inode.h"
+#include "kernel/fs/transfer.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
@@ -40,23 +43,30 @@ static bool nonblocking(struct file *f, u32 flags)
 	return (flags & SPLICE_NONBLOCK) || (f->flags & O_NONBLOCK);
 }
 
-/* Bytes that the pipe takes without blocking, at least one; all if nobody reads: EPIPE then. */
-static s64 room_wait(struct file *f, bool nonblock)
+/* Until this end of the pipe would not block: 0, -EAGAIN, -ERESTARTSYS. */
+static s64 end_wait(struct pipe *p, u32 end, bool nonblock)
 {
-	struct pipe *p = f->pipe;
 	struct kin_waiter *w = waiter_get();
 	s64 err = 0;
-	u64 used;
 
-	queue_add(&p->writable, w);
-	while (!err && !pipe_poll(p, PIPE_WRITES, true)) {
+	queue_add(end == PIPE_WRITES ? &p->writable : &p->readable, w);
+	while (!err && !pipe_poll(p, end, true)) {
 		err = nonblock ? -EAGAIN : 0;
 		if (!err && thread_sleep(HYP_NO_DEADLINE, true))
 			err = -ERESTARTSYS;
 	}
 	queue_remove(w);
 	waiter_put(w);
-	used = pipe_bytes(p);
+	return err;
+}
+
+/* Bytes that the pipe takes without blocking, at least one; all if nobody reads: EPIPE then. */
+static s64 room_wait(struct file *f, bool nonblock)
+{
+	struct pipe *p = f->pipe;
+	s64 err = end_wait(p, PIPE_WRITES, nonblock);
+	u64 used = pipe_bytes(p);
+
 	return err ? err : (s64)MAX(1ul, atomic_load(&p->size) - MIN(used, atomic_load(&p->size)));
 }
 
@@ -178,5 +188,87 @@ s64 sys_splice(u64 infd, u64 in_pos, u64 outfd, u64 out_pos, u64 len, u64 flags)
 		n = splice(in, in_pos, out, out_pos, len, (u32)flags);
 	file_put(out);
 	file_put(in);
+	return n;
+}
+
+static s64 tee(struct file *in, struct file *out, size_t len, u32 flags)
+{
+	bool nonblock = nonblocking(in, flags) || nonblocking(out, flags);
+	s64 n = 0;
+
+	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (!is_pipe(in) || !is_pipe(out) || in->pipe == out->pipe)
+		return -EINVAL;
+	while (!n) {
+		s64 err = end_wait(in->pipe, PIPE_READS, nonblock);
+		if (!err)
+			err = end_wait(out->pipe, PIPE_WRITES, nonblock);
+		if (err)
+			return err;
+		bool ended = atomic_load(&in->pipe->writers) == 0;
+		n = pipe_tee(in->pipe, out->pipe, len);
+		if (!n && ended)
+			break;
+	}
+	return n;
+}
+
+s64 sys_tee(u64 infd, u64 outfd, u64 len, u64 flags)
+{
+	if (flags & ~(u64)SPLICE_FLAGS)
+		return -EINVAL;
+	if (!len)
+		return 0;
+	struct file *in = fd_get((int)infd), *out = fd_get((int)outfd);
+	s64 n = in && out ? tee(in, out, len, (u32)flags) : -EBADF;
+
+	file_put(out);
+	file_put(in);
+	return n;
+}
+
+/* As much as fits once there is room; only the first byte is waited for. */
+static s64 pour(struct pipe *p, struct transfer *t, bool nonblock)
+{
+	s64 n;
+
+	do {
+		n = end_wait(p, PIPE_WRITES, nonblock);
+		if (!n)
+			n = pipe_writev(p, t->iov, t->n, true);
+	} while (n == -EAGAIN && !nonblock);
+	return n;
+}
+
+/* Whether the pipe was opened without blocking does not matter to Linux here. */
+static s64 vmsplice(struct file *f, u64 iov, u64 count, bool nonblock)
+{
+	bool writes = (f->flags & O_ACCMODE) != O_RDONLY;
+	struct transfer t;
+
+	if (f->type == FILE_PATH)
+		return -EBADF;
+	s64 n = transfer_vector(&t, iov, count);
+	if (n)
+		return n;
+	if (t.total && !is_pipe(f))
+		n = -EBADF;
+	else if (t.total && writes)
+		n = pour(f->pipe, &t, nonblock);
+	else if (t.total)
+		n = pipe_readv(f->pipe, t.iov, t.n, nonblock);
+	transfer_end(&t);
+	return n;
+}
+
+s64 sys_vmsplice(u64 fd, u64 iov, u64 count, u64 flags)
+{
+	if (flags & ~(u64)SPLICE_FLAGS)
+		return -EINVAL;
+	struct file *f = fd_get((int)fd);
+	s64 n = f ? vmsplice(f, iov, count, flags & SPLICE_NONBLOCK) : -EBADF;
+
+	file_put(f);
 	return n;
 }

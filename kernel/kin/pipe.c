@@ -213,6 +213,45 @@ s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 	}
 }
 
+/* n bytes from number start on of one ring, to number at of another. */
+static void ring_duplicate(struct pipe_ring *to, u64 at, struct pipe_ring *from, u64 start, u64 n)
+{
+	while (n) {
+		u32 source = (start - from->bias) & (from->size - 1);
+		u32 target = (at - to->bias) & (to->size - 1);
+		u64 part = MIN(n, MIN(from->size - source, to->size - target));
+
+		memcpy(to->base + target, from->base + source, part);
+		start += part;
+		at += part;
+		n -= part;
+	}
+}
+
+/*
+ * Two pipes are locked here. No deadlock: who holds a read_lock waits for no other lock, and who
+ * holds a write_lock waits at most for a read_lock.
+ */
+s64 pipe_tee(struct pipe *from, struct pipe *to, size_t len)
+{
+	if (atomic_load(&to->readers) == 0)
+		return pipe_broken();
+	kin_lock_recover(&to->write_lock, kin_recover_whole, NULL);
+	kin_lock_recover(&from->read_lock, kin_recover_whole, NULL);
+	u64 head = atomic_load(&to->head), tail = atomic_load(&from->tail);
+	u64 used = head - atomic_load(&to->tail), there = atomic_load(&from->head) - tail;
+	u64 n = MIN(len, MIN(there, to->ring->size - used));
+	ring_duplicate(to->ring, head, from->ring, tail, n);
+	atomic_store_explicit(&to->head, head + n, memory_order_release);
+	if (n)
+		atomic_store_explicit(&to->last_writer, BOOT_INFO->member, memory_order_relaxed);
+	kin_unlock(&from->read_lock);
+	kin_unlock(&to->write_lock);
+	if (n)
+		pipe_wake_readers(to, false);
+	return (s64)n;
+}
+
 u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known)
 {
 	u32 mask = 0;

@@ -77,6 +77,11 @@ struct pipe {
 struct iovec;
 s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
 s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
+/*
+ * Copies up to len bytes that from holds to the end of to, which is another pipe; they stay in
+ * from. Never sleeps: 0: nothing there, or no room. -EPIPE, with the signal.
+ */
+s64 pipe_tee(struct pipe *from, struct pipe *to, size_t len);
 struct pipe *pipe_new(void);            /* no ends yet; NULL: no memory */
 void pipe_free(struct pipe *p);
 /* f is these ends of p from now on; done again after a death in the middle it does no harm. */
