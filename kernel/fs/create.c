@@ -50,7 +50,6 @@ static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
 	if (!err) {
 		inode_touch(dir, true);
 		inode_pin(dir);
-		notify_name(w, ino, IN_CREATE, 0);
 	}
 	return err;
 }
@@ -67,16 +66,13 @@ static s64 may_create(struct walk *w)
 	return access_inode(w->dir, MAY_WRITE | MAY_EXEC);
 }
 
-s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out)
+/* In kin, with the permissions checked. *out: a reference. */
+static s64 kin_create(struct walk *w, bool on_host, u32 mode, u64 rdev, const char *target,
+					  struct inode **out)
 {
-	bool on_host = walk_name_on_host(w);
-	s64 err = may_create(w);
-
-	if (err)
-		return err;
-	if (on_volume(w->dir))
-		return volume_create(w, mode, target, out);
 	struct inode *ino = inode_alloc(w->dir->fs, mode);
+	s64 err = 0;
+
 	if (!ino)
 		return -ENOSPC;
 	if (w->dir->fs == FS_ROOT)
@@ -94,18 +90,36 @@ s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct i
 		ino->size = ino->link_len;
 		err = ino->link ? 0 : -ENOSPC;
 	}
-	if (out && !err)
-		inode_get(ino);
-	if (!err)
+	if (!err) {
+		inode_get(ino); /* the entry's */
 		err = link_in(w, ino, on_host);
-	if (err) {
-		if (out && ino->refs > 1)
+		if (err)
 			inode_put(ino);
-		inode_put(ino);
-		return err;
 	}
+	if (err)
+		inode_put(ino);
+	else
+		*out = ino;
+	return err;
+}
+
+s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out)
+{
+	bool on_host = walk_name_on_host(w);
+	struct inode *ino;
+	s64 err = may_create(w);
+
+	if (err)
+		return err;
+	err = on_volume(w->dir) ? volume_create(w, mode, target, &ino)
+							: kin_create(w, on_host, mode, rdev, target, &ino);
+	if (err)
+		return err;
+	notify_name(w, ino, IN_CREATE, 0);
 	if (out)
 		*out = ino;
+	else
+		inode_put(ino);
 	return 0;
 }
 
@@ -193,6 +207,21 @@ s64 sys_symlink(u64 target, u64 path)
 	return sys_symlinkat(target, (u64)AT_FDCWD, path);
 }
 
+/* In kin, with the permissions checked. */
+static s64 kin_link(struct inode *ino, struct walk *w, bool on_host)
+{
+	if (!ino->nlink && !inode_is(ino, INODE_TMPFILE))
+		return -ENOENT;
+	inode_get(ino);
+	inode_add_link(ino);
+	s64 err = link_in(w, ino, on_host);
+	if (err) {
+		inode_drop_link(ino);
+		inode_put(ino);
+	}
+	return err;
+}
+
 static s64 link_to(struct inode *ino, struct walk *w)
 {
 	bool on_host = walk_name_on_host(w);
@@ -204,19 +233,12 @@ static s64 link_to(struct inode *ino, struct walk *w)
 		return err;
 	if (w->dir->fs != ino->fs || w->dir->volume != ino->volume)
 		return -EXDEV;
-	if (on_volume(ino))
-		return volume_link(ino, w);
-	if (!ino->nlink && !inode_is(ino, INODE_TMPFILE))
-		return -ENOENT;
-	inode_get(ino);
-	inode_add_link(ino);
+	err = on_volume(ino) ? volume_link(ino, w) : kin_link(ino, w, on_host);
+	if (err)
+		return err;
 	notify_inode(ino, IN_ATTRIB);
-	err = link_in(w, ino, on_host);
-	if (err) {
-		inode_drop_link(ino);
-		inode_put(ino);
-	}
-	return err;
+	notify_name(w, ino, IN_CREATE, 0);
+	return 0;
 }
 
 s64 sys_linkat(u64 olddirfd, u64 oldpath, u64 newdirfd, u64 newpath, u64 flags)

@@ -51,23 +51,15 @@ static s64 may_remove(struct walk *w)
 	return err ? err : access_sticky(w->dir, w->inode);
 }
 
-static s64 unlink_name(struct walk *w)
+/* Of a directory in kin, with the permissions checked. */
+static s64 kin_unlink(struct walk *w, bool on_host)
 {
-	struct dirent_node *spare, *gone = NULL;
-	bool on_host = walk_name_on_host(w);
-	s64 err = may_remove(w);
+	struct dirent_node *spare = dirent_alloc(w->name, w->name_len), *gone = NULL;
 
-	if (err)
-		return err;
-	if (S_ISDIR(w->inode->mode))
-		return -EISDIR;
-	if (on_volume(w->dir))
-		return volume_unlink(w, 0);
-	spare = dirent_alloc(w->name, w->name_len);
 	if (!spare)
 		return -ENOSPC;
 	dir_lock(w->dir);
-	err = name_out(w, w->inode, on_host, &spare, &gone);
+	s64 err = name_out(w, w->inode, on_host, &spare, &gone);
 	kin_unlock(&w->dir->lock);
 	dirent_free(spare);
 	dirent_free(gone);
@@ -76,6 +68,21 @@ static s64 unlink_name(struct walk *w)
 	inode_drop_link(w->inode);
 	inode_touch(w->dir, true);
 	inode_pin(w->dir);
+	return 0;
+}
+
+static s64 unlink_name(struct walk *w)
+{
+	bool on_host = walk_name_on_host(w);
+	s64 err = may_remove(w);
+
+	if (err)
+		return err;
+	if (S_ISDIR(w->inode->mode))
+		return -EISDIR;
+	err = on_volume(w->dir) ? volume_unlink(w, 0) : kin_unlink(w, on_host);
+	if (err)
+		return err;
 	notify_inode(w->inode, IN_ATTRIB);
 	notify_name(w, w->inode, IN_DELETE, 0);
 	return 0;
@@ -99,20 +106,10 @@ static s64 dir_out(struct walk *w, bool on_host, struct dirent_node **spare,
 	return 0;
 }
 
-static s64 rmdir_name(struct walk *w)
+/* Of a directory in kin, with the permissions checked. */
+static s64 kin_rmdir(struct walk *w, bool on_host)
 {
 	struct dirent_node *spare, *gone = NULL;
-	bool on_host = walk_name_on_host(w);
-	s64 err = may_remove(w);
-
-	if (err)
-		return err;
-	if (!S_ISDIR(w->inode->mode))
-		return -ENOTDIR;
-	if (inode_is(w->inode, INODE_MOUNT) || w->inode == vfs_shared()->root)
-		return -EBUSY;
-	if (on_volume(w->dir))
-		return volume_unlink(w, AT_REMOVEDIR);
 	s64 empty = lower_dir_empty(w->inode);
 	if (empty <= 0)
 		return empty ? empty : -ENOTEMPTY;
@@ -122,7 +119,7 @@ static s64 rmdir_name(struct walk *w)
 	rename_lock();
 	dir_lock(w->dir);
 	dir_lock(w->inode);
-	err = dir_out(w, on_host, &spare, &gone);
+	s64 err = dir_out(w, on_host, &spare, &gone);
 	kin_unlock(&w->inode->lock);
 	kin_unlock(&w->dir->lock);
 	kin_unlock(&vfs_shared()->rename_lock);
@@ -134,8 +131,24 @@ static s64 rmdir_name(struct walk *w)
 	inode_touch(w->inode, false);
 	inode_touch(w->dir, true);
 	inode_pin(w->dir);
-	notify_name(w, w->inode, IN_DELETE, 0);
 	return 0;
+}
+
+static s64 rmdir_name(struct walk *w)
+{
+	bool on_host = walk_name_on_host(w);
+	s64 err = may_remove(w);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(w->inode->mode))
+		return -ENOTDIR;
+	if (inode_is(w->inode, INODE_MOUNT) || w->inode == vfs_shared()->root)
+		return -EBUSY;
+	err = on_volume(w->dir) ? volume_unlink(w, AT_REMOVEDIR) : kin_rmdir(w, on_host);
+	if (!err)
+		notify_name(w, w->inode, IN_DELETE, 0);
+	return err;
 }
 
 /* ".", ".." and "/" are not names: what Linux says of each. */

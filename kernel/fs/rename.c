@@ -260,6 +260,24 @@ static void touch(struct rename *r)
 		inode_unpin(r->replaced);
 }
 
+/* In kin, with the permissions checked. */
+static s64 kin_rename(struct rename *r)
+{
+	s64 err = check_types(r);
+
+	if (err)
+		return err;
+	r->spare_from = dirent_alloc(r->from->name, r->from->name_len);
+	r->spare_to = dirent_alloc(r->to->name, r->to->name_len);
+	err = r->spare_from && r->spare_to ? with_locks(r) : -ENOSPC;
+	dirent_free(r->spare_from);
+	dirent_free(r->spare_to);
+	dirent_free(r->gone);
+	if (!err)
+		touch(r);
+	return err;
+}
+
 static s64 rename_run(struct rename *r)
 {
 	struct walk *from = r->from, *to = r->to;
@@ -277,20 +295,9 @@ static s64 rename_run(struct rename *r)
 		return err;
 	if (r->moved == r->replaced)
 		return 0;
-	if (on_volume(from->dir))
-		return volume_rename(from, to, r->flags);
-	err = check_types(r);
+	err = on_volume(from->dir) ? volume_rename(from, to, r->flags) : kin_rename(r);
 	if (err)
 		return err;
-	r->spare_from = dirent_alloc(from->name, from->name_len);
-	r->spare_to = dirent_alloc(to->name, to->name_len);
-	err = r->spare_from && r->spare_to ? with_locks(r) : -ENOSPC;
-	dirent_free(r->spare_from);
-	dirent_free(r->spare_to);
-	dirent_free(r->gone);
-	if (err)
-		return err;
-	touch(r);
 	if (r->flags & RENAME_EXCHANGE) {
 		notify_rename(from, to, r->moved, NULL);
 		notify_rename(to, from, r->replaced, NULL);

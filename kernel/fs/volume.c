@@ -250,10 +250,7 @@ s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **o
 	if (S_ISREG(mode))
 		handle_add(ino, O_RDWR, (int)handle);
 	own(w->dir, ino);
-	if (out)
-		*out = ino;
-	else
-		inode_put(ino);
+	*out = ino;
 	return 0;
 }
 
@@ -270,13 +267,34 @@ s64 volume_link(struct inode *ino, struct walk *w)
 	return err;
 }
 
-/* The name of ino is gone: it may be open still. */
-static void name_lost(struct inode *ino)
+/*
+ * A watched file is about to lose the name at path. Whether that was its last one only the host
+ * knows for certain: a handle to ask with, or -1.
+ */
+static s64 watched_open(struct inode *ino, const char *path)
 {
-	if (S_ISDIR(ino->mode))
+	struct hyp_stat st;
+
+	if (!ino->watches || !S_ISREG(ino->mode))
+		return -1;
+	return host_fs_open(ino->volume, path, O_RDONLY, 0, &st);
+}
+
+/* Takes the handle of watched_open. gone: the name is; ino may be open still. */
+static void name_lost(struct inode *ino, bool gone, s64 handle)
+{
+	struct hyp_stat st;
+
+	if (gone && S_ISDIR(ino->mode)) {
 		ino->flags |= INODE_DEAD;
-	else if (ino->nlink)
+		ino->nlink = 0;
+	} else if (gone && handle >= 0 && !host_fs_fstat((int)handle, &st) && same_file(ino, &st)) {
+		inode_attributes_set(ino, &st);
+	} else if (gone && ino->nlink) {
 		ino->nlink--;
+	}
+	if (handle >= 0)
+		host_fs_close((int)handle);
 }
 
 s64 volume_unlink(struct walk *w, u32 flags)
@@ -285,9 +303,9 @@ s64 volume_unlink(struct walk *w, u32 flags)
 
 	if (!path)
 		return -ENAMETOOLONG;
+	s64 handle = watched_open(w->inode, path);
 	s64 err = host_vol_unlink(w->dir->volume, path, flags);
-	if (!err)
-		name_lost(w->inode);
+	name_lost(w->inode, !err, handle);
 	return err;
 }
 
@@ -314,7 +332,9 @@ s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 	u32 lens[2] = {to->name_len, from->name_len};
 	const char *old = volume_path(from->dir, from->name, from->name_len);
 	const char *path = volume_path(to->dir, to->name, to->name_len);
+	struct inode *replaced = flags & RENAME_EXCHANGE ? NULL : to->inode;
 	s64 err = !texts[0] || !texts[1] ? -ENOSPC : !old || !path ? -ENAMETOOLONG : 0;
+	s64 handle = replaced && !err ? watched_open(replaced, path) : -1;
 
 	if (!err)
 		err = host_vol_rename(from->dir->volume, old, path, flags);
@@ -325,9 +345,9 @@ s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 			move_to(to->inode, from, &texts[1], &lens[1], &parents[1]);
 		v->volume_renames++;
 		kin_unlock(&v->rename_lock);
-		if (to->inode && !(flags & RENAME_EXCHANGE))
-			name_lost(to->inode);
 	}
+	if (replaced)
+		name_lost(replaced, !err, handle);
 	for (u32 i = 0; i < 2; i++) {
 		if (texts[i])
 			kin_free(texts[i], lens[i] + 1);
