@@ -136,7 +136,7 @@ struct vfs_shared {
 	struct lock_table *_Atomic lock_table; /* lock.c; NULL until the first lock */
 	struct watch_table *_Atomic watch_table; /* notify.c; NULL until the first watch */
 	struct kin_lock rename_lock;
-	u32 volume_count;
+	u32 volume_count, tmp_mounted; /* the root has no /tmp: it is a file system of its own */
 	_Atomic u32 volume_renames; /* counted under rename_lock */
 	struct inode *volumes[VOLUMES_MAX];
 	/*

@@ -78,6 +78,7 @@ const struct proc_entry proc_entries[] = {
 	{P_PID, P_NONE, "limits", FILE_MODE, show_pid_limits, NULL},
 	{P_PID, P_NONE, "mounts", FILE_MODE, show_mounts, NULL},
 	{P_PID, P_NONE, "mountinfo", FILE_MODE, show_mountinfo, NULL},
+	{P_PID, P_NONE, "mountstats", S_IFREG | 0400, show_mountstats, NULL},
 	{P_PID, P_NONE, "oom_score", FILE_MODE, show_pid_zero, NULL},
 	{P_PID, P_NONE, "oom_score_adj", S_IFREG | 0644, show_pid_zero, NULL},
 	{P_PID, P_NONE, "uid_map", FILE_MODE, show_pid_id_map, NULL},

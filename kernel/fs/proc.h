@@ -71,8 +71,6 @@ s64 show_stat(struct text *t, const struct proc_target *p);
 s64 show_uptime(struct text *t, const struct proc_target *p);
 s64 show_loadavg(struct text *t, const struct proc_target *p);
 s64 show_version(struct text *t, const struct proc_target *p);
-s64 show_mounts(struct text *t, const struct proc_target *p);
-s64 show_mountinfo(struct text *t, const struct proc_target *p);
 s64 show_filesystems(struct text *t, const struct proc_target *p);
 s64 show_cmdline_boot(struct text *t, const struct proc_target *p);
 s64 show_empty(struct text *t, const struct proc_target *p);
@@ -94,6 +92,11 @@ s64 show_max_map_count(struct text *t, const struct proc_target *p);
 s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);
 s64 link_mounts(struct text *t, const struct proc_target *p);
+
+/* mounts.c */
+s64 show_mounts(struct text *t, const struct proc_target *p);
+s64 show_mountinfo(struct text *t, const struct proc_target *p);
+s64 show_mountstats(struct text *t, const struct proc_target *p);
 
 /* proc_pid.c */
 s64 show_pid_stat(struct text *t, const struct proc_target *p);

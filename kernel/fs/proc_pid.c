@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fs/mounts.h"
 #include "kernel/fs/proc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -343,8 +344,8 @@ s64 show_pid_fdinfo(struct text *t, const struct proc_target *p)
 
 	if (!f)
 		return -ENOENT;
-	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t20\nino:\t%lu\n", f->pos, (u32)f->flags,
-			 f->inode ? f->inode->ino : 0);
+	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, (u32)f->flags,
+			 f->inode ? mount_id(f->inode) : 1, f->inode ? f->inode->ino : 0);
 	file_put(f);
 	return 0;
 }

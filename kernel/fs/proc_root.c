@@ -157,38 +157,6 @@ s64 show_version(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-static const char *const mounts[][4] = {
-	{"mitos", "/", "overlay", "rw,relatime"},
-	{"proc", "/proc", "proc", "rw,nosuid,nodev,noexec,relatime"},
-	{"dev", "/dev", "devtmpfs", "rw,nosuid"},
-	{"devpts", "/dev/pts", "devpts", "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666"},
-	{"shm", "/dev/shm", "tmpfs", "rw,nosuid,nodev"},
-	{"sysfs", "/sys", "sysfs", "ro,nosuid,nodev,noexec,relatime"},
-	{"tmpfs", "/tmp", "tmpfs", "rw,nosuid,nodev"},
-};
-
-s64 show_mounts(struct text *t, const struct proc_target *p)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
-		text_add(t, "%s %s %s %s 0 0\n", mounts[i][0], mounts[i][1], mounts[i][2], mounts[i][3]);
-	for (u32 i = 0; i < vfs_shared()->volume_count; i++)
-		text_add(t, "volume%u %s mitos %s,relatime 0 0\n", i, KIN->volumes[i].path,
-				 KIN->volumes[i].read_only ? "ro" : "rw");
-	return 0;
-}
-
-s64 show_mountinfo(struct text *t, const struct proc_target *p)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
-		text_add(t, "%u %u 0:%u / %s %s - %s %s rw\n", 20 + i, i ? 20u : 1u, 30 + i, mounts[i][1],
-				 mounts[i][3], mounts[i][2], mounts[i][0]);
-	for (u32 i = 0; i < vfs_shared()->volume_count; i++)
-		text_add(t, "%u 20 0:%lu / %s %s,relatime - mitos volume%u rw\n", 40 + i,
-				 inode_device(FS_VOLUME) + i + 1, KIN->volumes[i].path,
-				 KIN->volumes[i].read_only ? "ro" : "rw", i);
-	return 0;
-}
-
 s64 show_filesystems(struct text *t, const struct proc_target *p)
 {
 	text_add(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\n"

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 
+#include "kernel/fs/mounts.h"
 #include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
@@ -283,6 +284,7 @@ static s64 put_volume_statfs(u64 buf, u32 volume)
 
 	if (err)
 		return err;
+	s.f_flags = mount_flags(FS_VOLUME, volume);
 	return copy_out((void *)buf, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
@@ -307,7 +309,7 @@ static s64 put_statfs(u64 buf, enum inode_fs fs)
 	s.f_bsize = s.f_frsize = PAGE_SIZE;
 	s.f_namelen = 255;
 	s.f_fsid.val[0] = (int)inode_device(fs);
-	s.f_flags = 0x20; /* ST_VALID */
+	s.f_flags = mount_flags(fs, 0);
 	if (fs != FS_PROC && fs != FS_SYS && fs != FS_DEVPTS) {
 		s.f_blocks = (s64)total;
 		s.f_bfree = s.f_bavail = (s64)(total - MIN(used, total));

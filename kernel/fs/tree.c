@@ -140,7 +140,8 @@ void vfs_init(void)
 	inode_pin(v->root);
 	v->root->flags |= INODE_MOUNT;
 	plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
-	if (host_fs_stat(0, "tmp", &st))
+	v->tmp_mounted = host_fs_stat(0, "tmp", &st) != 0;
+	if (v->tmp_mounted)
 		plant_dir(v->root, "tmp", FS_TMP, 01777);
 	plant_dev(v->root);
 	plant_sys(v->root);

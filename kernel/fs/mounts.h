@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* What programs are told of the family's file systems as mounts. */
+#ifndef KERNEL_FS_MOUNTS_H
+#define KERNEL_FS_MOUNTS_H
+
+#include "kernel/fs/inode.h"
+
+u32 mount_id(const struct inode *ino);
+u32 mount_flags(enum inode_fs fs, u32 volume); /* f_flags of statfs; volume 0: none */
+
+#endif
