@@ -61,6 +61,11 @@ int access_inode(struct inode *ino, u32 want)
 	return access_check(ino->mode, ino->uid, ino->gid, want);
 }
 
+int access_mount(const struct inode *ino)
+{
+	return on_volume(ino) && KIN->volumes[ino->volume - 1].read_only ? -EROFS : 0;
+}
+
 int access_owner(struct inode *ino)
 {
 	return cred_uid() == 0 || cred_uid() == ino->uid ? 0 : -EPERM;

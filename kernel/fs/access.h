@@ -15,6 +15,8 @@ enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 int access_check(u32 mode, u32 uid, u32 gid, u32 want);
 int access_check_ids(u32 mode, u32 uid, u32 gid, u32 want, u32 as_uid, u32 as_gid);
 int access_inode(struct inode *ino, u32 want);
+/* 0 or -EROFS: what holds it may only be read, whoever asks */
+int access_mount(const struct inode *ino);
 /* 0 or -EPERM: not the owner, not root */
 int access_owner(struct inode *ino);
 int access_sticky(struct inode *dir, struct inode *victim); /* 0 or -EPERM */

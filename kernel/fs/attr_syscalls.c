@@ -26,7 +26,7 @@ static s64 may_alter(struct inode *ino)
 {
 	if (ino->fs == FS_PROC)
 		return -EPERM;
-	return 0;
+	return access_mount(ino);
 }
 
 static s64 change_mode(struct inode *ino, u32 mode)
@@ -100,12 +100,13 @@ static s64 change_times_on_volume(struct inode *ino, const s64 *t)
 static s64 change_times(struct inode *ino, const s64 *t)
 {
 	bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
-	s64 err = may_alter(ino), now = (s64)time_real_ns();
+	s64 err, now = (s64)time_real_ns();
 
-	if (err)
-		return err;
 	if (t[0] == TIME_OMIT && t[1] == TIME_OMIT)
 		return 0;
+	err = may_alter(ino);
+	if (err)
+		return err;
 	if (access_owner(ino)) {
 		err = both_now ? access_inode(ino, MAY_WRITE) : -EPERM;
 		if (err)
@@ -134,7 +135,11 @@ static s64 change_size(struct inode *ino, u64 size)
 {
 	if (S_ISDIR(ino->mode))
 		return -EISDIR;
+	if (!S_ISREG(ino->mode))
+		return -EINVAL;
 	s64 err = access_inode(ino, MAY_WRITE);
+	if (!err)
+		err = access_mount(ino);
 	if (err)
 		return err;
 	if (size > current->proc->rlimit_cur[RLIMIT_FSIZE])

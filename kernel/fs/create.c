@@ -63,7 +63,8 @@ static s64 may_create(struct walk *w)
 		return -ENOSPC;
 	if (w->dir->fs == FS_PROC)
 		return -ENOENT;
-	return access_inode(w->dir, MAY_WRITE | MAY_EXEC);
+	s64 err = access_mount(w->dir);
+	return err ? err : access_inode(w->dir, MAY_WRITE | MAY_EXEC);
 }
 
 /* In kin, with the permissions checked. *out: a reference. */
@@ -226,13 +227,18 @@ static s64 link_to(struct inode *ino, struct walk *w)
 {
 	bool on_host = walk_name_on_host(w);
 
-	if (S_ISDIR(ino->mode))
-		return -EPERM;
-	s64 err = may_create(w);
+	if (!walk_dir(w))
+		return -ENOSPC;
+	s64 err = access_mount(w->dir);
 	if (err)
 		return err;
 	if (w->dir->fs != ino->fs || w->dir->volume != ino->volume)
 		return -EXDEV;
+	err = may_create(w);
+	if (!err && S_ISDIR(ino->mode))
+		err = -EPERM;
+	if (err)
+		return err;
 	err = on_volume(ino) ? volume_link(ino, w) : kin_link(ino, w, on_host);
 	if (err)
 		return err;

@@ -155,6 +155,7 @@ void inode_stat(struct inode *ino, struct kstat *st)
 	st->mtime_ns = ino->mtime_ns;
 	st->ctime_ns = ino->ctime_ns;
 	st->btime_ns = ino->btime_ns;
+	st->read_only = access_mount(ino) != 0;
 	if (S_ISREG(st->mode) && !inode_is(ino, INODE_LOWER) && !on_volume(ino) &&
 		ino->fs != FS_PROC) {
 		inode_data_lock(ino);

@@ -124,9 +124,15 @@ static s64 may_open(struct inode *ino, u32 flags)
 		want |= MAY_READ;
 	if (acc != O_RDONLY || (flags & O_TRUNC))
 		want |= MAY_WRITE;
-	if ((flags & O_NOATIME) && access_owner(ino))
-		return -EPERM;
-	return access_inode(ino, want);
+	if ((want & MAY_WRITE) && S_ISDIR(ino->mode))
+		return -EISDIR;
+	if ((flags & O_TRUNC) && S_ISREG(ino->mode) && access_mount(ino))
+		return -EROFS;
+	s64 err = access_inode(ino, want);
+	if (!err && (flags & O_NOATIME))
+		err = access_owner(ino);
+	/* A FIFO or a socket can be written wherever it lies. */
+	return !err && (want & MAY_WRITE) && S_ISREG(ino->mode) ? access_mount(ino) : err;
 }
 
 /* With the permissions checked: ino was just created, or may_open said yes. */
@@ -202,7 +208,9 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 	struct inode *dir = walk_inode(w);
 	if (!dir)
 		return -ENFILE;
-	s64 err = access_inode(dir, MAY_WRITE | MAY_EXEC);
+	s64 err = access_mount(dir);
+	if (!err)
+		err = access_inode(dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
 	if (dir->fs == FS_PROC || on_volume(dir))

@@ -169,7 +169,9 @@ s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags)
 	s64 err = walk_user(&w, (int)dirfd, path, WALK_PARENT);
 	if (err)
 		return err;
-	err = w->last == LAST_NAME ? walk_name(w) : not_a_name(w->last, dir);
+	err = w->last != LAST_NAME ? not_a_name(w->last, dir) : w->dir ? access_mount(w->dir) : 0;
+	if (!err)
+		err = walk_name(w);
 	if (!err && !w->found)
 		err = -ENOENT;
 	else if (!err && !dir && w->slash)

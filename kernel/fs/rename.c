@@ -319,7 +319,9 @@ static s64 rename_names(struct rename *r)
 		return -EBUSY;
 	if (to->last != LAST_NAME)
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	s64 err = walk_name(from);
+	s64 err = from->dir ? access_mount(from->dir) : 0;
+	if (!err)
+		err = walk_name(from);
 	if (!err)
 		err = from->found ? walk_name(to) : -ENOENT;
 	if (err)

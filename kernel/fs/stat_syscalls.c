@@ -216,9 +216,12 @@ s64 sys_faccessat2(u64 dirfd, u64 path, u64 mode, u64 flags)
 	s64 err = stat_user((int)dirfd, path, flags, &st);
 	if (err || !mode)
 		return err;
-	if (flags & AT_EACCESS)
-		return access_check(st.mode, st.uid, st.gid, (u32)mode);
-	return access_check_ids(st.mode, st.uid, st.gid, (u32)mode, kp->uid, kp->gid);
+	bool effective = flags & AT_EACCESS;
+	err = access_check_ids(st.mode, st.uid, st.gid, (u32)mode, effective ? cred_uid() : kp->uid,
+						   effective ? cred_gid() : kp->gid);
+	/* A FIFO, a socket or a device can be written wherever it lies. */
+	bool content = S_ISREG(st.mode) || S_ISDIR(st.mode) || S_ISLNK(st.mode);
+	return !err && (mode & MAY_WRITE) && content && st.read_only ? -EROFS : err;
 }
 
 s64 sys_faccessat(u64 dirfd, u64 path, u64 mode)

@@ -26,6 +26,7 @@ struct kstat {
 	u64 dev, ino, rdev, size, blocks, blksize;
 	u32 mode, nlink, uid, gid;
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
+	bool read_only; /* it lies where nothing can be changed */
 };
 
 /* Private per process, cloned by fork. cwd is absolute and normalised. */

@@ -214,6 +214,11 @@ struct request {
 	u32 flags;
 };
 
+static bool changes(const struct request *r)
+{
+	return r->what == SET || r->what == REMOVE;
+}
+
 static s64 run_with(struct inode *ino, const struct request *r, const char *name, char *buf,
 					size_t size)
 {
@@ -235,11 +240,12 @@ static s64 run(struct inode *ino, const struct request *r, const char *name)
 {
 	size_t size = r->what == REMOVE ? 0 : MIN(r->size, (u64)XATTR_SIZE_MAX);
 	size_t pages = size / PAGE_SIZE + 1;
-	char *buf = kpages_alloc(pages);
+	s64 n = changes(r) ? access_mount(ino) : 0;
+	char *buf = n ? NULL : kpages_alloc(pages);
 
 	if (!buf)
-		return -ENOMEM;
-	s64 n = run_with(ino, r, name, buf, size);
+		return n ? n : -ENOMEM;
+	n = run_with(ino, r, name, buf, size);
 	kpages_free(buf, pages);
 	return n;
 }
@@ -255,11 +261,6 @@ static s64 request_check(const struct request *r, char *name)
 	if (n <= 0)
 		return n == 0 || n == -ENAMETOOLONG ? -ERANGE : n;
 	return r->what == SET && r->size > XATTR_SIZE_MAX ? -E2BIG : 0;
-}
-
-static bool changes(const struct request *r)
-{
-	return r->what == SET || r->what == REMOVE;
 }
 
 static s64 on_path(u64 path, u32 follow, const struct request *r)

@@ -91,6 +91,31 @@ def read_only(context, backend):
     return check
 
 
+def read_only_calls(context, backend):
+    """Every call answers as on a bind mount of Linux that may only be read."""
+    def check():
+        program = context.build / "tests" / "integration" / "read_only"
+        with Folder() as folder:
+            for name, mode in ("file", 0o644), ("open", 0o666):
+                (folder / name).write_text(name, encoding="utf-8")
+                (folder / name).chmod(mode)
+            (folder / "dir").mkdir()
+            (folder / "link").symlink_to("file")
+            os.mkfifo(folder / "fifo")
+            (folder / "fifo").chmod(0o666)
+            folder.chmod(0o777)
+            script = (f"mount --bind {folder} {folder} 2>/dev/null && "
+                      f"mount -o remount,bind,ro {folder} || exit 77; exec {program} {folder}")
+            native = context.run(["unshare", "-m", "sh", "-c", script])
+            if native.status in (1, 77) and not native.stdout:
+                raise Skipped("no right to make a mount that may only be read")
+            result = context.mitos_run(backend, [program, "/v"], options=["-v", f"{folder}:/v:ro"])
+            require(result.stdout == native.stdout,
+                    diff(native.stdout, result.stdout, "native", "on a volume"))
+            require(result.status == native.status == 0, f"status {result.status}")
+    return check
+
+
 def wrong_options(context, backend):
     with Folder() as folder:
         file = folder / "file"
@@ -209,7 +234,7 @@ def cases(context):
     for backend in context.backends():
         found += [Case(f"integration/volume.{g.name}@{backend}",
                        guest_on_volume(context, backend, g)) for g in on_volume]
-        for name in (shared, read_only, appenders, full_disk, killed, other_user):
+        for name in (shared, read_only, read_only_calls, appenders, full_disk, killed, other_user):
             found.append(Case(f"integration/volume_{name.__name__}@{backend}",
                               name(context, backend)))
     return found
