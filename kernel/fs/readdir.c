@@ -79,18 +79,15 @@ static bool is_dots(const char *name)
 }
 
 /*
- * Calls fn for the host's visible names from index *index at host position *at on, until it
- * returns false. Both are advanced past what was taken. 0, or an error of the host.
+ * Calls fn for the records of the host's directory from its position *at on, until it returns
+ * false; *at goes past those it took. 0, or an error of the host.
  */
-static s64 host_names(struct inode *dir, u64 *index, u64 *at,
-					  bool (*fn)(void *arg, struct host_dirent *d, u64 index), void *arg)
+static s64 host_records(struct inode *dir, u64 *at, bool (*fn)(void *arg, struct host_dirent *d),
+						void *arg)
 {
-	s64 handle = handle_get(dir);
-
-	if (handle < 0)
-		return handle;
 	for (;;) {
-		s64 n = host_fs_getdents((int)handle, listing, sizeof(listing), *at);
+		s64 handle = handle_get(dir);
+		s64 n = handle < 0 ? handle : host_fs_getdents((int)handle, listing, sizeof(listing), *at);
 		if (n <= 0)
 			return n;
 		for (s64 used = 0; used + 19 < n;) {
@@ -98,12 +95,31 @@ static s64 host_names(struct inode *dir, u64 *index, u64 *at,
 			if (d->reclen < 20 || used + d->reclen > n)
 				return -EIO;
 			used += d->reclen;
-			if (!is_dots(d->name) && !hidden(dir, d->name, strlen(d->name)) && !fn(arg, d, *index))
+			if (!fn(arg, d))
 				return 0;
-			++*index;
 			*at = (u64)d->off;
 		}
 	}
+}
+
+/* A walk over the names of the host that the writable layer does not hide. */
+struct visible {
+	struct inode *dir;
+	u64 index; /* of the next record */
+	u64 from;  /* the first index that counts */
+	bool (*fn)(void *arg, struct host_dirent *d, u64 index);
+	void *arg;
+};
+
+static bool visible_record(void *arg, struct host_dirent *d)
+{
+	struct visible *v = arg;
+
+	if (v->index >= v->from && !is_dots(d->name) && !hidden(v->dir, d->name, strlen(d->name)) &&
+		!v->fn(v->arg, d, v->index))
+		return false;
+	v->index++;
+	return true;
 }
 
 static bool emit_host(void *arg, struct host_dirent *d, u64 index)
@@ -111,40 +127,19 @@ static bool emit_host(void *arg, struct host_dirent *d, u64 index)
 	return emit(arg, d->name, strlen(d->name), d->ino, d->type, 2 + index + 1);
 }
 
-/* Moves *index and *at from a remembered place forward to the wanted index. 0, or an error. */
-static s64 skip_host(struct inode *dir, u64 *index, u64 *at, u64 wanted)
-{
-	while (*index < wanted) {
-		s64 handle = handle_get(dir);
-		s64 n = handle < 0 ? handle : host_fs_getdents((int)handle, listing, sizeof(listing), *at);
-		if (n <= 0)
-			return n;
-		for (s64 used = 0; used + 19 < n && *index < wanted;) {
-			struct host_dirent *d = (struct host_dirent *)(listing + used);
-			if (d->reclen < 20 || used + d->reclen > n)
-				return -EIO;
-			used += d->reclen;
-			++*index;
-			*at = (u64)d->off;
-		}
-	}
-	return 0;
-}
-
 static s64 fill_host(struct file *f, struct filler *fill, u64 pos)
 {
-	u64 index = 0, at = 0;
+	struct visible v = {.dir = f->inode, .from = pos - 2, .fn = emit_host, .arg = fill};
+	u64 at = 0;
 
-	if (f->priv[0] <= pos - 2) { /* else a seek backwards: count from the beginning */
-		index = f->priv[0];
+	if (f->priv[0] <= v.from) { /* else a seek backwards: count from the beginning */
+		v.index = f->priv[0];
 		at = f->priv[1];
 	}
-	s64 err = skip_host(f->inode, &index, &at, pos - 2);
-	if (!err)
-		err = host_names(f->inode, &index, &at, emit_host, fill);
-	f->priv[0] = index;
+	s64 err = host_records(f->inode, &at, visible_record, &v);
+	f->priv[0] = v.index;
 	f->priv[1] = at;
-	fill->last = MAX(pos, 2 + index);
+	fill->last = MAX(pos, 2 + v.index);
 	return err;
 }
 
@@ -207,26 +202,19 @@ static u64 parent_number(struct inode *dir)
 	return number;
 }
 
+struct volume_listing {
+	struct inode *dir;
+	struct filler *fill;
+};
+
 /* Positions are the host's own. */
-static s64 fill_volume(struct inode *dir, struct filler *fill, u64 pos)
+static bool volume_record(void *arg, struct host_dirent *d)
 {
-	for (;;) {
-		s64 handle = handle_get(dir);
-		s64 n = handle < 0 ? handle : host_fs_getdents((int)handle, listing, sizeof(listing), pos);
-		if (n <= 0)
-			return n;
-		for (s64 used = 0; used + 19 < n;) {
-			struct host_dirent *d = (struct host_dirent *)(listing + used);
-			if (d->reclen < 20 || used + d->reclen > n)
-				return -EIO;
-			used += d->reclen;
-			bool up = !dir->vol_parent && !strcmp(d->name, "..");
-			u64 ino = up ? parent_number(dir) : d->ino;
-			pos = (u64)d->off;
-			if (!emit(fill, d->name, strlen(d->name), ino, d->type, pos))
-				return 0;
-		}
-	}
+	struct volume_listing *l = arg;
+	bool up = !l->dir->vol_parent && !strcmp(d->name, "..");
+	u64 ino = up ? parent_number(l->dir) : d->ino;
+
+	return emit(l->fill, d->name, strlen(d->name), ino, d->type, (u64)d->off);
 }
 
 /* f->lock is held. */
@@ -240,7 +228,8 @@ static s64 fill(struct file *f, struct filler *fill)
 	if (inode_is(dir, INODE_DEAD))
 		return -ENOENT;
 	if (on_volume(dir)) {
-		err = fill_volume(dir, fill, pos);
+		struct volume_listing l = {dir, fill};
+		err = host_records(dir, &pos, volume_record, &l);
 		return fill->used ? 0 : err;
 	}
 	if (pos == 0 && emit(fill, ".", 1, dir->ino, 4, 1))
@@ -314,15 +303,16 @@ static bool stop_at_first(void *arg, struct host_dirent *d, u64 index)
 
 s64 lower_dir_empty(struct inode *dir)
 {
-	bool visible = false;
-	u64 index = 0, at = 0;
+	bool any = false;
+	struct visible v = {.dir = dir, .fn = stop_at_first, .arg = &any};
+	u64 at = 0;
 
 	if (dir->dir.count)
 		return 0;
 	if (!inode_is(dir, INODE_MERGED))
 		return 1;
-	s64 err = host_names(dir, &index, &at, stop_at_first, &visible);
-	return err ? err : !visible;
+	s64 err = host_records(dir, &at, visible_record, &v);
+	return err ? err : !any;
 }
 
 static s64 dir_read(struct file *f, void *buf, size_t len, s64 *pos)
