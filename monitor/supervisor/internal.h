@@ -3,6 +3,7 @@
 #ifndef MONITOR_SUPERVISOR_INTERNAL_H
 #define MONITOR_SUPERVISOR_INTERNAL_H
 
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -26,9 +27,24 @@ struct member_row {
 /* --memory and --pids: limits.c */
 struct limits {
 	u64 deadline_ns; /* of the next look */
+	u64 last_bytes;  /* what the last look gave */
 	u64 peak_bytes;  /* the most memory that was seen */
-	pid_t victim;    /* killed last */
 	u32 killed;
+};
+
+/* The monitors at the last exact look, in the order of the host's list: usage.c */
+struct usage_row {
+	pid_t pid;
+	u64 faults, resident_bytes;
+};
+struct usage {
+	u64 exact_bytes, exact_kin_bytes;
+	struct usage_row *rows;
+	u32 row_count, row_room;
+};
+struct usage_largest {
+	pid_t pid; /* 0: nobody has anything */
+	u64 bytes;
 };
 
 struct supervisor {
@@ -51,6 +67,7 @@ struct supervisor {
 	pid_t unclaimed[64]; /* died before their record named them */
 	u32 unclaimed_count;
 	struct limits limits;
+	struct usage usage;
 };
 
 u64 supervisor_now_ns(void);
@@ -68,6 +85,12 @@ bool member_is_child(const struct supervisor *s, u32 index);
 /* doom.c */
 void doom_note(struct supervisor *s, u32 index);
 void doom_check(struct supervisor *s);
+
+/* usage.c: bytes of the family's memory, at most and exactly */
+u64 usage_bound(struct supervisor *s, u32 *monitors);
+u64 usage_exact(struct supervisor *s, struct usage_largest *largest);
+FILE *children_open(void); /* the host's list of our children: process ids in text */
+void children_signal(int sig);
 
 /* limits.c */
 bool limits_set(const struct supervisor *s);

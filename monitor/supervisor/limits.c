@@ -3,92 +3,39 @@
  * --memory and --pids, from outside of the members: what is counted is what the host says of the
  * monitors, so that a member that ignores its kernel is counted all the same. The kernel keeps to
  * the limits by itself where Linux answers with an error (files in memory ENOSPC, fork EAGAIN).
+ * Members are not asked to count: the host gives them pages and copies without a word to their
+ * kernels, and a word for each page would cost more than the page.
  *
  * The family's memory is the anonymous memory of its monitors, pages that several share counted
- * once (Pss_Anon), and kin. It is looked at again before the members could touch what is left at
- * the speed of TOUCH_BYTES_PER_NS. The sum of the resident sizes, an upper bound that costs one
- * small file for each monitor, decides whether the exact one is needed. Above the limit the largest
- * member is killed, as Linux does; the next is looked for when that one is gone.
+ * once, and kin. While the cheap bound (usage.c) is below the limit, nobody is disturbed; it is
+ * looked at again before the members could touch what is left at the speed of TOUCH_BYTES_PER_NS.
+ * When it is above, all monitors are stopped, so that the exact sum is of one moment and nothing
+ * is touched while it is taken: one that ran would hold the host's locks, too, and the look took a
+ * hundred times as long. Is the sum above the limit, the largest member is killed, as Linux does,
+ * and the others go on when its memory is free.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor/supervisor/internal.h"
 
-#define TOUCH_BYTES_PER_NS 4
-#define INTERVAL_MIN_NS 2000000ull
+#define TOUCH_BYTES_PER_NS 8 /* of one processor: huge pages */
+#define CPUS_COUNTED 4       /* more share the speed of these */
+#define INTERVAL_MIN_NS 200000ull
 #define INTERVAL_MAX_NS 1000000000ull
-#define SAMPLE_SHARE 20 /* looking takes no more than one part in so many of the time */
+/* Looking takes one part in so many of the time: near the limit while it grows, and otherwise. */
+#define SHARE_GROWING 2
+#define SHARE_IDLE 20
+#define PEAK_STEPS 8
+#define VICTIM_PATIENCE_MS 2000
+#define VICTIMS_MAX 16 /* of one look */
 #define MONITORS_SLACK 64
-
-/* One pass over the monitors. */
-struct sample {
-	u32 monitors;
-	u64 bytes;
-	pid_t largest;
-	u64 largest_bytes;
-	bool victim_lives;
-};
-
-/* Resident anonymous memory, shared pages in full. 0: the process is gone. */
-static u64 resident_bytes(pid_t pid)
-{
-	unsigned long size, resident = 0, shared = 0;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%lu %lu %lu", &size, &resident, &shared) != 3 || shared > resident)
-		resident = shared = 0;
-	fclose(f);
-	return (u64)(resident - shared) * PAGE_SIZE;
-}
-
-/* Anonymous memory with each page divided among those who share it. */
-static u64 proportional_bytes(pid_t pid)
-{
-	char line[128], path[64];
-	u64 kib = 0, found = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	FILE *f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		found |= sscanf(line, "Pss_Anon: %llu kB", (unsigned long long *)&kib) == 1;
-	if (f)
-		fclose(f);
-	return found ? kib << 10 : resident_bytes(pid);
-}
-
-static void sample_take(struct supervisor *s, struct sample *sample, u64 (*bytes)(pid_t pid))
-{
-	char path[64];
-	struct stat kin;
-	int pid;
-
-	memset(sample, 0, sizeof(*sample));
-	if (fstat(s->family.kin_fd, &kin) == 0)
-		sample->bytes = (u64)kin.st_blocks * 512;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	FILE *f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &pid) == 1) {
-		u64 own = bytes(pid);
-		sample->monitors++;
-		sample->bytes += own;
-		sample->victim_lives |= pid == s->limits.victim;
-		if (own > sample->largest_bytes) {
-			sample->largest = pid;
-			sample->largest_bytes = own;
-		}
-	}
-	if (f)
-		fclose(f);
-}
 
 static void victim_name(struct supervisor *s, pid_t pid, char *text, size_t size)
 {
@@ -108,41 +55,72 @@ static void victim_name(struct supervisor *s, pid_t pid, char *text, size_t size
 	snprintf(text, size, "a member");
 }
 
-static void kill_largest(struct supervisor *s, const struct sample *sample)
+/* Returns when its memory is free, which may be long before it can be reaped. */
+static void victim_kill(struct supervisor *s, const struct usage_largest *victim, u64 sum_bytes)
 {
+	struct pollfd gone = {(int)syscall(SYS_pidfd_open, victim->pid, 0), POLLIN, 0};
 	char name[64];
 
-	if (!sample->largest || sample->victim_lives)
-		return;
-	victim_name(s, sample->largest, name, sizeof(name));
+	victim_name(s, victim->pid, name, sizeof(name));
+	kill(victim->pid, SIGKILL);
+	s->limits.killed++;
 	fprintf(stderr,
 			"mitos: %s was killed: out of memory (it has %llu MiB, the family %llu of %llu MiB)\n",
-			name, (unsigned long long)sample->largest_bytes >> 20,
-			(unsigned long long)sample->bytes >> 20,
+			name, (unsigned long long)victim->bytes >> 20, (unsigned long long)sum_bytes >> 20,
 			(unsigned long long)s->options->memory_bytes >> 20);
-	s->limits.victim = sample->largest;
-	s->limits.killed++;
-	kill(sample->largest, SIGKILL);
+	if (gone.fd < 0)
+		return;
+	while (poll(&gone, 1, VICTIM_PATIENCE_MS) < 0 && errno == EINTR)
+		;
+	close(gone.fd);
+}
+
+/* The exact sum, of one moment; and what is above the limit is ended. */
+static u64 settle(struct supervisor *s)
+{
+	struct usage_largest largest;
+	u64 bytes;
+
+	children_signal(SIGSTOP);
+	for (u32 i = 0; i < VICTIMS_MAX; i++) {
+		bytes = usage_exact(s, &largest);
+		s->limits.peak_bytes = MAX(s->limits.peak_bytes, bytes);
+		if (bytes <= s->options->memory_bytes || !largest.pid)
+			break;
+		victim_kill(s, &largest, bytes);
+	}
+	children_signal(SIGCONT);
+	return bytes;
 }
 
 /* A hostile guest of the process backend can clone its monitor without asking its kernel. */
-static void monitors_check(struct supervisor *s, const struct sample *sample)
+static void monitors_check(struct supervisor *s, u32 monitors)
 {
 	u64 bound = MIN(s->options->tasks_max ? s->options->tasks_max : MEMBERS_MAX, MEMBERS_MAX);
 
-	if (sample->monitors <= 2 * bound + MONITORS_SLACK)
+	if (monitors <= 2 * bound + MONITORS_SLACK)
 		return;
 	error_set(&s->failure, 0, "the family has %u monitors, more than --pids allows; it was ended",
-			  sample->monitors);
+			  monitors);
 	s->ended = true;
 }
 
-static u64 interval_ns(const struct supervisor *s, u64 bytes, u64 took_ns)
+/* What a look costs; the clock would count what others run meanwhile. */
+static u64 cpu_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+static u64 interval_ns(const struct supervisor *s, u64 bytes, u64 cpu_ns, bool grows)
 {
 	u64 limit = s->options->memory_bytes, left = limit > bytes ? limit - bytes : 0;
-	u64 ns = limit ? left / TOUCH_BYTES_PER_NS : INTERVAL_MAX_NS / SAMPLE_SHARE;
+	u64 speed = TOUCH_BYTES_PER_NS * MIN(MAX(s->family.kin->cpus, 1u), CPUS_COUNTED);
+	u64 ns = limit ? left / speed : INTERVAL_MAX_NS / SHARE_IDLE;
 
-	ns = MAX(ns, took_ns * SAMPLE_SHARE);
+	ns = MAX(ns, cpu_ns * (limit && grows ? SHARE_GROWING : SHARE_IDLE));
 	return MIN(MAX(ns, INTERVAL_MIN_NS), INTERVAL_MAX_NS);
 }
 
@@ -151,21 +129,32 @@ bool limits_set(const struct supervisor *s)
 	return s->options->memory_bytes || s->options->tasks_max;
 }
 
+/*
+ * For --stats: is it worth a stop to learn of a higher peak? By a step, or when it has come to
+ * rest.
+ */
+static bool peak_rises(const struct supervisor *s, u64 bytes)
+{
+	u64 peak = s->limits.peak_bytes;
+
+	return bytes > peak + s->options->memory_bytes / PEAK_STEPS ||
+		   (bytes > peak && bytes == s->limits.last_bytes);
+}
+
 void limits_check(struct supervisor *s)
 {
-	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes;
-	struct sample sample;
+	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes, bytes, cpu;
+	u32 monitors;
 
 	if (!limits_set(s) || s->ended || now < s->limits.deadline_ns)
 		return;
-	sample_take(s, &sample, resident_bytes);
-	monitors_check(s, &sample);
-	if (limit && (sample.bytes > limit || sample.bytes > s->limits.peak_bytes)) {
-		sample_take(s, &sample, proportional_bytes);
-		s->limits.peak_bytes = MAX(s->limits.peak_bytes, sample.bytes);
-		if (sample.bytes > limit)
-			kill_largest(s, &sample);
-	}
-	u64 end = supervisor_now_ns();
-	s->limits.deadline_ns = end + interval_ns(s, sample.bytes, end - now);
+	cpu = cpu_now_ns();
+	bytes = usage_bound(s, &monitors);
+	monitors_check(s, monitors);
+	if (limit && (bytes > limit || peak_rises(s, bytes)))
+		bytes = settle(s);
+	cpu = cpu_now_ns() - cpu;
+	s->limits.deadline_ns = supervisor_now_ns() +
+							interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes);
+	s->limits.last_bytes = bytes;
 }

@@ -365,20 +365,6 @@ void members_reap(struct supervisor *s)
  * Kills what is still there: by the records, then by the kernel's own list of our children, until
  * none is left.
  */
-static void kill_listed_children(void)
-{
-	char path[64];
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return;
-	while (fscanf(f, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
-	fclose(f);
-}
-
 void members_end_all(struct supervisor *s)
 {
 	struct rusage ru;
@@ -397,7 +383,7 @@ void members_end_all(struct supervisor *s)
 	if (s->spawner_pid > 0)
 		kill(s->spawner_pid, SIGKILL);
 	do {
-		kill_listed_children();
+		children_signal(SIGKILL);
 		pid = wait4(-1, &status, 0, &ru);
 		for (u32 i = 0; pid > 0 && record_used(s, i); i++)
 			if (s->family.kin->members[i].host_pid == pid)

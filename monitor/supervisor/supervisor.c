@@ -23,6 +23,7 @@
 #include "monitor/supervisor/internal.h"
 
 #define TERM_PATIENCE_NS 10000000000ull
+#define UNCLAIMED_RETRY_NS 10000000ull
 
 /* Signals that the supervisor takes and translates. */
 static const int taken[] = {SIGCHLD, SIGTERM,  SIGINT,  SIGQUIT, SIGHUP,
@@ -125,6 +126,8 @@ static int take_signals(struct supervisor *s, struct error *err)
 	/* An inherited SIG_IGN would keep them from the signalfd. */
 	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
 		signal(taken[i], SIG_DFL);
+	/* Deaths only: limits.c stops the monitors and lets them go on. */
+	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/*
 	 * For the monitors, which inherit it: a kick meant for the record's last life must not end a
@@ -216,22 +219,27 @@ static void take_signal(struct supervisor *s, int sig)
 	}
 }
 
-static int next_timeout_ms(const struct supervisor *s)
+static u64 earlier(u64 a_ns, u64 b_ns)
 {
-	u64 deadline = s->term_deadline_ns, now;
+	return !a_ns ? b_ns : !b_ns ? a_ns : MIN(a_ns, b_ns);
+}
 
-	if (s->inbox_deadline_ns && (!deadline || s->inbox_deadline_ns < deadline))
-		deadline = s->inbox_deadline_ns;
-	if (s->doom_deadline_ns && (!deadline || s->doom_deadline_ns < deadline))
-		deadline = s->doom_deadline_ns;
-	if (limits_set(s) && (!deadline || s->limits.deadline_ns < deadline))
-		deadline = s->limits.deadline_ns;
+/* How long the loop may block; NULL: until something happens. */
+static struct timespec *next_timeout(const struct supervisor *s, struct timespec *t)
+{
+	u64 now = supervisor_now_ns(), left, deadline = s->term_deadline_ns;
+
+	deadline = earlier(deadline, s->inbox_deadline_ns);
+	deadline = earlier(deadline, s->doom_deadline_ns);
+	if (limits_set(s))
+		deadline = earlier(deadline, s->limits.deadline_ns);
 	if (s->unclaimed_count)
-		return 10;
+		deadline = earlier(deadline, now + UNCLAIMED_RETRY_NS);
 	if (!deadline)
-		return -1;
-	now = supervisor_now_ns();
-	return deadline <= now ? 0 : (int)MIN((deadline - now) / 1000000 + 1, 60000ull);
+		return NULL;
+	left = deadline > now ? deadline - now : 0;
+	*t = (struct timespec){(time_t)(left / 1000000000), (long)(left % 1000000000)};
+	return t;
 }
 
 static void look_at_kin(struct supervisor *s)
@@ -255,10 +263,11 @@ static void event_loop(struct supervisor *s)
 {
 	struct pollfd fds[] = {{s->signal_fd, POLLIN, 0}, {s->family.notify_fd, POLLIN, 0}};
 	struct signalfd_siginfo info;
+	struct timespec timeout;
 	u64 count;
 
 	while (!s->ended) {
-		if (poll(fds, ARRAY_SIZE(fds), next_timeout_ms(s)) < 0 && errno != EINTR)
+		if (ppoll(fds, ARRAY_SIZE(fds), next_timeout(s, &timeout), NULL) < 0 && errno != EINTR)
 			break;
 		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) < 0)
 			count = 0; /* the bits say it all */
