@@ -20,8 +20,9 @@
 #define SLOT_BLOCK 0x1000000
 #define SLOTS_AT_BOOT(X)                                                                           \
 	X(0x400000, 0x800000)               /* programs at low addresses */                            \
+	X(0x5000000, 0x5400000)             /* the call table */                                       \
 	X(KERNEL_BASE, KERNEL_HEAP_BOOT)    /* the kernel */                                           \
-	X(USER_PIE_BASE, 0x9000000)         /* programs placed by it, the first heap */                \
+	X(USER_PIE_BASE, 0x39000000)        /* programs placed by it, the first heap */                \
 	X(0x3fff000000, SLOT_KIN_BOOT_END)  /* stack, first mappings; then the first part of kin */
 #define SLOT_KIN_BOOT_END 0x4000800000
 
@@ -30,39 +31,45 @@
 #define PRIVATE_END 0x4000000000 /* 2^38 */
 
 /*
- * The kernel's window. Everything in it belongs to the kernel; an application address never lies
- * in it.
+ * What redirected system calls jump through: `jmp *0x050fNNNN` ends in the bytes of the `syscall`
+ * that it replaces, so that the place is given by its code (redirect.c). A program whose own fixed
+ * addresses lie here has them; its calls trap.
  */
-#define KERNEL_BASE 0x05000000
-/* Three on one page, because every page that is written after a fork costs a fault. */
-#define PERCPU_ADDR 0x05001000      /* struct percpu, 2 KiB, kernel/arch/x86_64/arch.h */
-#define HYPERCALL_ADDR 0x05001800   /* struct hypercall_frame, 1 KiB, abi/hypercall.h */
-#define BOOT_INFO_ADDR 0x05001c00   /* struct boot_info, 1 KiB, written by the monitor */
-#define HYPERCALL_PORT 0x40         /* kvm: `out` to it leaves the VM */
-#define CPU_TABLES_ADDR 0x05003000  /* GDT and TSS, then the IDT: filled by the kvm backend */
-#define CPU_TABLES_SIZE 0x8000
-#define IST_STACKS_ADDR 0x0500c000  /* kvm: exceptions arrive here; then a panic stack */
-#define IST_STACK_SIZE 0x4000
-#define ALTSTACK_ADDR 0x05014000    /* process backend: alternate signal stack */
-#define ALTSTACK_SIZE 0xc000
-#define VDSO_ADDR 0x05020000        /* application code up to SITE_STUBS_ADDR: the exception */
-#define VDSO_SIZE 0x4000
-#define SITE_TAILS_ADDR 0x05024000  /* tails of displaced sites (redirect.c) */
-#define SITE_TAILS_SIZE 0xc000
-#define SITE_STUBS_ADDR 0x05030000  /* one stub per redirected system-call site */
-#define SITE_STUBS_SIZE 0xb0000
-#define CALL_TABLE_ADDR 0x050f0000  /* jmp *0x050fNNNN reads the address of a stub here */
+#define CALL_TABLE_ADDR 0x050f0000
 #define CALL_TABLE_SIZE 0x10000
-#define KERNEL_IMAGE 0x05100000     /* linked address of the kernel */
-#define KERNEL_IMAGE_END 0x05800000
-#define KERNEL_HEAP 0x05800000      /* private kernel memory: heap, kernel stacks, page tables */
-#define KERNEL_HEAP_BOOT 0x05c00000 /* kvm: the rest has no slot until it is needed */
-#define KERNEL_HEAP_END 0x08000000
-#define KERNEL_END 0x08000000
+
+/*
+ * The kernel's window. Everything in it belongs to the kernel; an application address never lies
+ * in it. Below it is room for the largest programs at fixed addresses (Node.js: 91 MiB).
+ */
+#define KERNEL_BASE 0x35000000
+/* Three on one page, because every page that is written after a fork costs a fault. */
+#define PERCPU_ADDR 0x35001000      /* struct percpu, 2 KiB, kernel/arch/x86_64/arch.h */
+#define HYPERCALL_ADDR 0x35001800   /* struct hypercall_frame, 1 KiB, abi/hypercall.h */
+#define BOOT_INFO_ADDR 0x35001c00   /* struct boot_info, 1 KiB, written by the monitor */
+#define HYPERCALL_PORT 0x40         /* kvm: `out` to it leaves the VM */
+#define CPU_TABLES_ADDR 0x35003000  /* GDT and TSS, then the IDT: filled by the kvm backend */
+#define CPU_TABLES_SIZE 0x8000
+#define IST_STACKS_ADDR 0x3500c000  /* kvm: exceptions arrive here; then a panic stack */
+#define IST_STACK_SIZE 0x4000
+#define ALTSTACK_ADDR 0x35014000    /* process backend: alternate signal stack */
+#define ALTSTACK_SIZE 0xc000
+#define VDSO_ADDR 0x35020000        /* application code up to SITE_STUBS_ADDR: the exception */
+#define VDSO_SIZE 0x4000
+#define SITE_TAILS_ADDR 0x35024000  /* tails of displaced sites (redirect.c) */
+#define SITE_TAILS_SIZE 0xc000
+#define SITE_STUBS_ADDR 0x35030000  /* one stub per redirected system-call site */
+#define SITE_STUBS_SIZE 0xb0000
+#define KERNEL_IMAGE 0x35100000     /* linked address of the kernel */
+#define KERNEL_IMAGE_END 0x35800000
+#define KERNEL_HEAP 0x35800000      /* private kernel memory: heap, kernel stacks, page tables */
+#define KERNEL_HEAP_BOOT 0x35c00000 /* kvm: the rest has no slot until it is needed */
+#define KERNEL_HEAP_END 0x38000000
+#define KERNEL_END 0x38000000
 
 /* Where the kernel places what the application does not place itself. */
-#define USER_PIE_BASE 0x08000000
-#define USER_BRK_BASE 0x08000000    /* brk of non-PIE programs, beyond the kernel's window */
+#define USER_PIE_BASE 0x38000000
+#define USER_BRK_BASE 0x38000000    /* brk of non-PIE programs, beyond the kernel's window */
 #define USER_STACK_TOP 0x3ffffff000 /* stack, and mmap areas below it, top down */
 #define USER_STACK_SIZE 0x800000
 #define USER_ADDRESS_END 0x7ffffffff000 /* what Linux allows to ask for */

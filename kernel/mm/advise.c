@@ -53,7 +53,7 @@ static s64 advise_dontneed(struct mm *mm, struct vma *v, u64 start, u64 end, int
 {
 	u64 s, e;
 
-	if (v->flags & (VMA_LOCKED | VMA_VDSO))
+	if (v->flags & (VMA_LOCKED | VMA_SPECIAL))
 		return -EINVAL;
 	if (v->object)
 		return 0; /* the contents belong to the object */
@@ -71,7 +71,7 @@ static s64 advise_dontneed(struct mm *mm, struct vma *v, u64 start, u64 end, int
 
 static s64 advise_free(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
 {
-	if (v->object || v->file || v->flags & (VMA_LOCKED | VMA_VDSO | VMA_SHARED))
+	if (v->object || v->file || v->flags & (VMA_LOCKED | VMA_SPECIAL | VMA_SHARED))
 		return -EINVAL;
 	return end - start >= FREE_MIN ? advise_dontneed(mm, v, start, end, advice) : 0;
 }
@@ -80,7 +80,7 @@ static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int adv
 {
 	u64 s, e;
 
-	if (v->object || v->file || v->flags & VMA_VDSO)
+	if (v->object || v->file || v->flags & VMA_SPECIAL)
 		return 0;
 	for (u64 at = start; ranges_next(&mm->present, at, end, &s, &e); at = e)
 		host_advise(s, e - s, advice);
@@ -89,7 +89,7 @@ static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int adv
 
 static s64 advise_populate(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
 {
-	if (v->flags & VMA_VDSO || (advice == MADV_POPULATE_WRITE && !(v->prot & PROT_WRITE)) ||
+	if (v->flags & VMA_SPECIAL || (advice == MADV_POPULATE_WRITE && !(v->prot & PROT_WRITE)) ||
 	    !vma_accessible(v))
 		return -EINVAL;
 	if (pages_populate(mm, v, start, end))
@@ -102,7 +102,7 @@ static s64 flag_change(struct mm *mm, struct vma *v, u64 start, u64 end, u32 set
 {
 	u32 flags = (v->flags | set) & ~clear;
 
-	if (v->flags & VMA_VDSO)
+	if (v->flags & VMA_SPECIAL)
 		return -EINVAL;
 	if (flags == v->flags)
 		return 0;
@@ -237,7 +237,7 @@ static s64 lock_part(struct mm *mm, struct vma *v, u64 start, u64 end, int unloc
 {
 	s64 err;
 
-	if (v->flags & VMA_VDSO)
+	if (v->flags & VMA_SPECIAL)
 		return 0;
 	err = flag_change(mm, v, start, end, unlock ? 0 : VMA_LOCKED, unlock ? VMA_LOCKED : 0);
 	if (err || unlock)

@@ -12,6 +12,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "kernel/arch/x86_64/redirect.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
@@ -42,15 +43,33 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void vdso_add(struct mm *mm, u64 vdso)
+static bool special_add(struct mm *mm, u64 start, u64 size, u32 prot)
 {
 	struct vma model = {
-		.start = VDSO_ADDR, .end = VDSO_ADDR + VDSO_SIZE, .prot = PROT_READ | PROT_EXEC, .flags =
-			VMA_VDSO,
+		.start = start, .end = start + size, .prot = prot, .flags = VMA_SPECIAL,
 	};
 
-	if (vdso && mm_reserve(mm) == 0)
-		vma_insert(mm, &model);
+	return mm_reserve(mm) == 0 && vma_insert(mm, &model);
+}
+
+/* Does the file ask for the addresses of the call table? */
+static bool wants_call_table(const struct elf_file *e)
+{
+	u64 low = e->layout.low + e->bias, high = e->layout.high + e->bias;
+
+	return e->file && !e->header.dyn && low < CALL_TABLE_ADDR + CALL_TABLE_SIZE &&
+		   high > CALL_TABLE_ADDR;
+}
+
+/* The kernel's own VMAs: the call table gives way to fixed addresses of the program. */
+static void specials_add(struct mm *mm, const struct exec_image *image, u64 vdso)
+{
+	bool table = !wants_call_table(&image->program) && !wants_call_table(&image->interp);
+
+	if (vdso)
+		special_add(mm, VDSO_ADDR, VDSO_SIZE, PROT_READ | PROT_EXEC);
+	redirect_table(table &&
+		special_add(mm, CALL_TABLE_ADDR, CALL_TABLE_SIZE, PROT_READ | PROT_WRITE));
 }
 
 /* Replaces the address space. From here on there is no way back. */
@@ -66,7 +85,7 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 	mm->mmap_top = USER_STACK_TOP - random.stack - ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE),
 		PAGE_SIZE) - STACK_GUARD - random.mmap;
 	vdso = vdso_map();
-	vdso_add(mm, vdso);
+	specials_add(mm, image, vdso);
 	err = exec_image_map(mm, image, &random);
 	if (!err)
 		mm_redirect_known(mm);

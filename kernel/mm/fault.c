@@ -86,7 +86,7 @@ int mm_fault(struct mm *mm, u64 addr, u64 error, int *code)
 	if (!v)
 		return SIGSEGV;
 	*code = SEGV_ACCERR;
-	if (v->flags & VMA_VDSO || !prot_allows(v, error))
+	if (v->flags & VMA_SPECIAL || !prot_allows(v, error))
 		return SIGSEGV;
 	*code = BUS_ADRERR;
 	if (is_present(mm, addr)) /* a stale translation, or an entry that got lost */
@@ -101,7 +101,7 @@ static u64 span_populate(struct mm *mm, struct vma *v, u64 addr, u64 end)
 {
 	u64 start = ALIGN_DOWN(addr, PAGE_SIZE), s, e;
 
-	if (v->flags & VMA_VDSO)
+	if (v->flags & VMA_SPECIAL)
 		return end;
 	pages_populate(mm, v, start, ALIGN_UP(end, PAGE_SIZE));
 	if (ranges_next_gap(&mm->present, start, end, &s, &e))

@@ -34,6 +34,8 @@ bool vma_range_free(struct mm *mm, u64 start, u64 end);
  * PRIVATE_END)?
  */
 bool range_allowed(u64 addr, u64 len, bool accessible);
+/* The same for a place that the application has chosen: not where a special VMA lies. */
+bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible);
 /* Highest free place below top, or 0. align: a power of two. */
 u64 vma_gap(struct mm *mm, u64 len, u64 align, u64 bottom, u64 top);
 u64 mm_rlimit(u32 which);

@@ -53,7 +53,7 @@ int vma_split_at(struct mm *mm, u64 addr)
 {
 	struct vma *v = mm_find(mm, addr);
 
-	if (!v || v->start == addr || v->flags & VMA_VDSO)
+	if (!v || v->start == addr || v->flags & VMA_SPECIAL)
 		return 0;
 	if (mm->vma_count >= MAP_COUNT_MAX)
 		return -ENOMEM;
@@ -72,7 +72,7 @@ int mm_unmap_range(struct mm *mm, u64 start, u64 end)
 	pages_drop(mm, start, end);
 	for (v = vma_first(mm, start); v && v->start < end; v = next) {
 		next = vma_next(v);
-		if (!(v->flags & VMA_VDSO))
+		if (!(v->flags & VMA_SPECIAL))
 			vma_remove(mm, v);
 	}
 	return 0;
@@ -135,7 +135,7 @@ static s64 address_fixed(struct mm *mm, u64 addr, u64 len, bool accessible, u32 
 		return -EINVAL;
 	if (addr < PRIVATE_BASE)
 		return -EPERM;
-	if (!range_allowed(addr, len, accessible))
+	if (!range_ok_fixed(mm, addr, len, accessible))
 		return noreplace ? -EEXIST : -ENOMEM;
 	if (noreplace && !vma_range_free(mm, addr, addr + len))
 		return -EEXIST;
@@ -305,7 +305,7 @@ static s64 protect_part(struct mm *mm, struct vma *v, u64 start, u64 end, u32 pr
 {
 	bool was_accessible = vma_accessible(v);
 
-	if (v->flags & VMA_VDSO || (prot & PROT_WRITE && v->flags & VMA_NOWRITE))
+	if (v->flags & VMA_SPECIAL || (prot & PROT_WRITE && v->flags & VMA_NOWRITE))
 		return -EACCES;
 	if (prot && !range_allowed(start, end - start, true))
 		return -ENOMEM;

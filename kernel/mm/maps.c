@@ -36,7 +36,7 @@ static const char *vma_name(const struct vma *v)
 		return "[heap]";
 	if (v->flags & VMA_STACK)
 		return "[stack]";
-	if (v->flags & VMA_VDSO)
+	if (v->start == VDSO_ADDR)
 		return "[vdso]";
 	if (v->object && !v->file)
 		return "/dev/zero (deleted)";
@@ -80,7 +80,8 @@ s64 mm_print_maps(struct mm *mm, char *buf, size_t size, u64 skip)
 	struct text t = {.buf = buf, .size = size, .skip = skip};
 
 	for (struct vma *v = vma_first(mm, 0); v && t.used < size; v = vma_next(v))
-		print_vma(&t, v);
+		if (v->start != CALL_TABLE_ADDR || !(v->flags & VMA_SPECIAL))
+			print_vma(&t, v);
 	return (s64)t.used;
 }
 

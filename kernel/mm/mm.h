@@ -22,7 +22,7 @@ enum {
 	VMA_SHARED = 1,
 	VMA_STACK = 2,        /* the main thread's: "[stack]" */
 	VMA_HEAP = 4,         /* brk: "[heap]" */
-	VMA_VDSO = 8,         /* "[vdso]": the one VMA inside the kernel's window, never changed */
+	VMA_SPECIAL = 8,      /* the kernel's, never changed: the vDSO in its window, the call table */
 	VMA_GROWSDOWN = 16,
 	VMA_NORESERVE = 32,
 	VMA_NOWRITE = 64,     /* shared mapping of a file that was not opened for writing */

@@ -189,7 +189,7 @@ int pages_populate(struct mm *mm, struct vma *v, u64 start, u64 end)
 {
 	u64 s, e;
 
-	if (!vma_accessible(v) || v->flags & VMA_VDSO)
+	if (!vma_accessible(v) || v->flags & VMA_SPECIAL)
 		return 0;
 	if (v->file)
 		end = MIN(end, vma_backed_end(v));
@@ -340,8 +340,10 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 	for (struct vma *v = vma_first(mm, start); v && v->start < end; v = vma_next(v)) {
 		u64 low = MAX(v->start, start), high = MIN(v->end, end);
 
-		if (v->flags & VMA_VDSO)
+		if (v->flags & VMA_SPECIAL) {
+			sweep_flush(&w); /* it stays */
 			continue;
+		}
 		if (v->file || v->prot & PROT_EXEC)
 			redirect_range_gone(low, high - low);
 		for (u64 at = low; ranges_next(&mm->present, at, high, &s, &e); at = e)

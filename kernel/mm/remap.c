@@ -155,7 +155,7 @@ static u64 place_choose(struct mm *mm, u64 len, bool accessible)
 /* May [addr, +old_len) of v become new_len long? */
 static s64 check_resize(struct mm *mm, struct vma *v, u64 addr, u64 old_len, u64 new_len)
 {
-	if (!v || v->flags & VMA_VDSO)
+	if (!v || v->flags & VMA_SPECIAL)
 		return -EFAULT;
 	if (old_len == 0 && !(v->flags & VMA_SHARED))
 		return -EINVAL;
@@ -177,7 +177,7 @@ static s64 remap_to(struct mm *mm, u64 addr, u64 old_len, u64 new_len, u64 flags
 			return -EINVAL;
 		if (addr + old_len > new_addr && new_addr + new_len > addr)
 			return -EINVAL;
-		if (!range_allowed(new_addr, new_len, vma_accessible(mm_find(mm, addr))))
+		if (!range_ok_fixed(mm, new_addr, new_len, vma_accessible(mm_find(mm, addr))))
 			return new_addr < PRIVATE_BASE ? -EPERM : -ENOMEM;
 		err = mm_unmap_range(mm, new_addr, new_addr + new_len);
 		if (err)

@@ -102,7 +102,7 @@ static bool vma_alike(const struct vma *low, const struct vma *high)
 {
 	if (low->end != high->start || low->prot != high->prot || low->flags != high->flags)
 		return false;
-	if (low->file != high->file || low->object != high->object || low->flags & VMA_VDSO)
+	if (low->file != high->file || low->object != high->object || low->flags & VMA_SPECIAL)
 		return false;
 	return !vma_thing(low) || low->offset + (low->end - low->start) == high->offset;
 }
@@ -206,6 +206,18 @@ bool range_allowed(u64 addr, u64 len, bool accessible)
 	if (end <= PRIVATE_END)
 		return true;
 	return !accessible && !overlaps(addr, end, KIN_BASE, KIN_END);
+}
+
+bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible)
+{
+	struct vma *v;
+
+	if (!range_allowed(addr, len, accessible))
+		return false;
+	if (!overlaps(addr, addr + len, CALL_TABLE_ADDR, CALL_TABLE_ADDR + CALL_TABLE_SIZE))
+		return true;
+	v = mm_find(mm, CALL_TABLE_ADDR);
+	return !v || !(v->flags & VMA_SPECIAL);
 }
 
 /* Highest aligned place in [low, high), or 0. */

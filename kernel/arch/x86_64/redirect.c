@@ -61,6 +61,7 @@ static u32 sites_used, sites_live, tails_used;
 static s16 free_list; /* index + 1 */
 static bool first_execution;
 static bool text_open; /* redirect_known has made the text writable */
+static bool table_mapped;
 static u32 caught_up;  /* with so many of the family's sites */
 
 extern char syscall_direct_entry[];
@@ -319,6 +320,8 @@ void redirect_site(u64 rip)
 
 	if (rip >= KERNEL_BASE && rip < KERNEL_END)
 		return; /* a tail, restarted */
+	if (!table_mapped)
+		return;
 	s = site_find(rip);
 	first_execution = !s;
 	if (s || rip < PRIVATE_BASE + BEFORE || !(s = site_add(rip)))
@@ -361,6 +364,8 @@ void redirect_known(struct mm *mm, struct vma *v)
 	u32 count = f ? MIN(f->count, (u32)FILE_SITES_MAX) : 0;
 	u64 low = ~0ul, high = 0, rip;
 
+	if (!table_mapped)
+		return;
 	for (u32 i = 0; i < count; i++) {
 		rip = known_rip(mm, v, &f->site[i]);
 		if (rip) {
@@ -395,6 +400,15 @@ bool redirect_behind(void)
 		return false;
 	caught_up = total;
 	return true;
+}
+
+void redirect_table(bool wanted)
+{
+	if (wanted && !table_mapped)
+		table_mapped = paging->map_private(CALL_TABLE_ADDR, CALL_TABLE_SIZE,
+			PROT_READ | PROT_WRITE, true) == 0;
+	else if (!wanted && table_mapped)
+		table_mapped = paging->unmap(CALL_TABLE_ADDR, CALL_TABLE_SIZE, false) != 0;
 }
 
 /* exec: nothing refers to a stub or a tail any more. */

@@ -19,6 +19,12 @@ void redirect_known(struct mm *mm, struct vma *v);
 /* True if others have found sites since the last call. */
 bool redirect_behind(void);
 
+/*
+ * exec: may the call table have its place in the new address space? Without it, or if there is no
+ * memory for it, every call traps. All sites of the old program have gone.
+ */
+void redirect_table(bool wanted);
+
 /* True once after redirect_site saw a site for the first time. */
 bool redirect_first_execution(void);
 

@@ -78,7 +78,6 @@ static void build_page_tables(const struct kvm_state *s)
 	map_window(s, CPU_TABLES_ADDR, CPU_TABLES_ADDR + CPU_TABLES_SIZE, RING0);
 	map_window(s, IST_STACKS_ADDR, IST_STACKS_ADDR + 2 * IST_STACK_SIZE, WRITE);
 	map_window(s, VDSO_ADDR, SITE_STUBS_ADDR + SITE_STUBS_SIZE, WRITE_EXEC);
-	map_window(s, CALL_TABLE_ADDR, CALL_TABLE_ADDR + CALL_TABLE_SIZE, WRITE);
 	map_window(s, KERNEL_IMAGE, image->text_end, EXEC);
 	map_window(s, image->text_end, image->rodata_end, READ);
 	map_window(s, image->rodata_end, ALIGN_UP(image->end, PAGE_SIZE), WRITE);
