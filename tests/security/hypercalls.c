@@ -88,6 +88,7 @@ static int deaf(void *unused)
 	memset((void *)PERCPU_ADDR, 0xff, HYPERCALL_ADDR - PERCPU_ADDR);
 	for (;;)
 		__asm__ volatile("pause");
+	return 0;
 }
 
 /* The answer to opening a path by hypercall; what it names must not be the secret. */
