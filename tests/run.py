@@ -246,6 +246,10 @@ def arguments():
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # What nohup or a background job ignores would be inherited by native runs, not by families.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     build_missing(options.build)
     context = Context(options.build, options.backend or ["process", "kvm"], options.scale)
     try:

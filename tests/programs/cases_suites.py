@@ -74,6 +74,11 @@ def grep_tests(tree):
             and path.read_bytes().startswith(b"#!/bin/sh")]
 
 
+def any_order(output):
+    """grep -r follows the order of a directory's entries, which no two file systems share."""
+    return b"\n".join(sorted(output.split(b"\n")))
+
+
 DRIVER = "starts all the others"
 SUITES = [
     Suite("bash's tests", "bash", bash_tests, BASH, 240, prepare_bash,
@@ -84,7 +89,7 @@ SUITES = [
                     "io/socket.t": "needs sockets of the Internet"}),
     Suite("gawk's tests", "gawk", lambda tree: GAWK_LETTERS, GAWK, 120),
     Suite("sed's tests", "sed", lambda tree: ["all"], SED, 60),
-    Suite("grep's tests", "grep", grep_tests, GREP, 90,
+    Suite("grep's tests", "grep", grep_tests, GREP, 90, only=any_order,
           left_out={"big-hole": "only measures time",
                     "long-line-vs-2GiB-read": "only measures memory",
                     "init.sh": "is included by the others",

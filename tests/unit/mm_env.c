@@ -135,7 +135,8 @@ const struct file_ops *const file_ops[FILE_TYPES] = {[FILE_INODE] = &fake_ops};
 
 struct file *env_file(u64 size, u32 open_flags, bool in_kin)
 {
-	static struct file *all[256] __attribute__((unused)); /* never freed: a test may look at one after its end */
+	/* Never freed: a test may look at one after its end. */
+	static struct file *all[256] __attribute__((unused));
 	static u64 number;
 	struct file *f = calloc(1, sizeof(*f));
 
