@@ -7,39 +7,11 @@
  * volume's on the host, which it can write. Nothing in the first may change.
  * @test timeout=60 members=30 nosvm
  */
-#include "hostile.h"
+#include "gadget.h"
 #include <linux/openat2.h>
-
-#include "abi/boot.h"
-#include "abi/hypercall.h"
 
 static const char *outside;
 static char path[4][256];
-
-/* `syscall; cmp $-4095,%rax; jae +1; ret`: libc's own function, called with the number in rax. */
-static const unsigned char gadget_bytes[] = {0x0f, 0x05, 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x73};
-static const unsigned char *gadget;
-
-static long host(long nr, long a, long b, long c, long d, long e)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	long ret = nr;
-
-	__asm__ volatile("call *%[gadget]"
-					 : "+a"(ret)
-					 : [gadget] "r"(gadget), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-					 : "rcx", "r11", "r9", "memory");
-	return ret;
-}
-
-static const unsigned char *gadget_find(const unsigned char *from, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!memcmp(from + i, gadget_bytes, sizeof(gadget_bytes)) && from[i + 10] == 0xc3)
-			return from + i;
-	return NULL;
-}
 
 static long host_open(const char *name, long flags)
 {
@@ -102,10 +74,7 @@ static void direct(const struct boot_info *boot)
 	static const long calls[] = {SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_utimensat,
 								 SYS_truncate};
 
-	/* libc lies behind the monitor in its executable. */
-	gadget = gadget_find((const unsigned char *)boot->hypercall_entry, 640 << 10);
-	say("a syscall instruction: %s", gadget ? "found" : "BROKEN: none found");
-	if (!gadget)
+	if (!gadget_find(boot))
 		return;
 	say("it enters the host: %s", host(SYS_getpid, 0, 0, 0, 0, 0) > 0 ? "yes" : "BROKEN");
 	say("on the volume it writes: %s",
