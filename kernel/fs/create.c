@@ -242,6 +242,7 @@ static s64 link_to(struct inode *ino, struct walk *w)
 	err = on_volume(ino) ? volume_link(ino, w) : kin_link(ino, w, on_host);
 	if (err)
 		return err;
+	ino->flags &= ~(u32)INODE_TMPFILE; /* once it had a name it does not get a first one again */
 	notify_inode(ino, IN_ATTRIB);
 	notify_name(w, ino, IN_CREATE, 0);
 	return 0;

@@ -203,6 +203,8 @@ static s64 open_found(struct walk *w, u32 flags, struct file **out)
 /* O_TMPFILE: a file without a name in that directory's file system. */
 static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 {
+	struct inode *ino;
+
 	if (!S_ISDIR(w->mode))
 		return -ENOTDIR;
 	struct inode *dir = walk_inode(w);
@@ -213,9 +215,16 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 		err = access_inode(dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
-	if (dir->fs == FS_PROC || on_volume(dir))
+	if (dir->fs == FS_PROC)
 		return -EOPNOTSUPP;
-	struct inode *ino = inode_alloc(dir->fs, S_IFREG | (mode & 07777 & ~current->proc->fs->umask));
+	mode = S_IFREG | (mode & 07777 & ~current->proc->fs->umask);
+	if (on_volume(dir)) {
+		err = volume_create_nameless(dir, mode, flags & O_EXCL, &ino);
+		if (err)
+			return err;
+	} else {
+		ino = inode_alloc(dir->fs, mode);
+	}
 	if (!ino)
 		return -ENOSPC;
 	if (dir->fs == FS_ROOT)

@@ -254,6 +254,52 @@ s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **o
 	return 0;
 }
 
+/* Its place is one that nothing has: "#" and its number, as ext4 calls such files. */
+s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct inode **out)
+{
+	const char *path = volume_path(dir, NULL, 0);
+	u32 renames = vfs_shared()->volume_renames;
+	u32 flags = O_TMPFILE | O_RDWR | (exclusive ? O_EXCL : 0);
+	struct hyp_stat st;
+	char name[24];
+
+	if (!path)
+		return -ENAMETOOLONG;
+	if (inode_is(dir, INODE_DEAD))
+		return -ENOENT;
+	s64 handle = host_fs_open(dir->volume, path, (int)flags, mode & 07777, &st);
+	if (handle < 0)
+		return handle;
+	int n = ksnprintf(name, sizeof(name), "#%lu", st.ino);
+	struct inode *ino = icache_get_volume(dir->volume, dir, name, (u32)n, &st, renames);
+	if (!ino) {
+		host_fs_close((int)handle);
+		return -ENOSPC;
+	}
+	handle_add(ino, O_RDWR, (int)handle);
+	*out = ino;
+	return 0;
+}
+
+/* A file of O_TMPFILE gets its name, and the owner that it could not have without. */
+static s64 name_first(struct inode *ino, struct walk *w, const char *path)
+{
+	s64 handle = handle_get_volume(ino, O_RDWR);
+	u32 renames = vfs_shared()->volume_renames;
+	struct hyp_stat st;
+
+	if (handle < 0)
+		return handle;
+	s64 err = host_vol_name(w->dir->volume, path, (int)handle);
+	if (err)
+		return err;
+	if (!host_fs_stat(w->dir->volume, path, &st) && same_file(ino, &st))
+		inode_put(
+			icache_get_volume(w->dir->volume, w->dir, w->name, w->name_len, &st, renames));
+	own(w->dir, ino);
+	return 0;
+}
+
 s64 volume_link(struct inode *ino, struct walk *w)
 {
 	const char *old = volume_path(ino, NULL, 0);
@@ -261,6 +307,8 @@ s64 volume_link(struct inode *ino, struct walk *w)
 
 	if (!old || !path)
 		return -ENAMETOOLONG;
+	if (inode_is(ino, INODE_TMPFILE))
+		return name_first(ino, w, path);
 	s64 err = host_vol_link(ino->volume, old, path);
 	if (!err)
 		ino->nlink++; /* until the next look */

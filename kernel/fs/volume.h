@@ -40,6 +40,8 @@ s64 volume_lookup(struct walk *w, const char *name, u32 n, const char *rest);
 void volume_refresh(struct inode *ino); /* asks the host for the attributes */
 s64 volume_readlink(struct inode *ino, const char **target);
 s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **out);
+/* O_TMPFILE in dir. *out: a reference. */
+s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct inode **out);
 s64 volume_link(struct inode *ino, struct walk *w);
 s64 volume_unlink(struct walk *w, u32 flags);
 s64 volume_rename(struct walk *from, struct walk *to, u32 flags);

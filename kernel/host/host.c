@@ -168,6 +168,11 @@ s64 host_vol_link(u32 tree, const char *path, const char *new_path)
 	return CALL3(HYP_vol_link, tree, path, new_path);
 }
 
+s64 host_vol_name(u32 tree, const char *path, int handle)
+{
+	return CALL3(HYP_vol_name, tree, path, handle);
+}
+
 s64 host_vol_unlink(u32 tree, const char *path, u32 flags)
 {
 	return CALL3(HYP_vol_unlink, tree, path, flags);

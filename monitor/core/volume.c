@@ -84,6 +84,11 @@ s64 hyp_vol_symlink(struct member *m, struct hypercall_call *call)
 	return r;
 }
 
+static bool handle_of_file(u64 handle)
+{
+	return handle > STDERR_FILENO;
+}
+
 /* Two names at once: their directories. 0 or -errno, then neither is open. */
 struct name_pair {
 	s64 dir, other_dir;
@@ -118,6 +123,59 @@ s64 hyp_vol_link(struct member *m, struct hypercall_call *call)
 	return pair_close(&p, HOST_CALL(SYS_linkat, p.dir, p.name, p.other_dir, p.other, 0));
 }
 
+static void add_decimal(char *text, u64 n)
+{
+	char digits[20];
+	size_t count = 0;
+
+	text += strlen(text);
+	do
+		digits[count++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (count)
+		*text++ = digits[--count];
+	*text = 0;
+}
+
+/*
+ * An open file under a name: without CAP_DAC_READ_SEARCH the host may want to see it below /proc
+ * (linkat(2)).
+ */
+static s64 link_open(u64 fd, s64 dir, const char *name)
+{
+	char path[40] = "/proc/self/fd/";
+	s64 r = HOST_CALL(SYS_linkat, fd, "", dir, name, AT_EMPTY_PATH);
+
+	if (r != -ENOENT)
+		return r;
+	add_decimal(path, fd);
+	return HOST_CALL(SYS_linkat, AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
+}
+
+/*
+ * Only what has no name: any other file could come from where the family may not write. The host
+ * refuses those that had one.
+ */
+s64 hyp_vol_name(struct member *m, struct hypercall_call *call)
+{
+	u64 handle = call->arg[2];
+	struct statx stx;
+	const char *name;
+	s64 dir, r;
+
+	if (!handle_of_file(handle))
+		return -EBADF;
+	r = fd_examine((s64)handle, &stx);
+	if (r == 0 && (!S_ISREG(stx.stx_mode) || stx.stx_nlink))
+		r = -EINVAL;
+	dir = r < 0 ? r : volume_parent(m->family, call->arg[0], call->path, &name);
+	if (dir < 0)
+		return dir;
+	r = link_open(handle, dir, name);
+	HOST_CALL(SYS_close, dir);
+	return r;
+}
+
 s64 hyp_vol_rename(struct member *m, struct hypercall_call *call)
 {
 	u64 flags = call->arg[3];
@@ -145,11 +203,6 @@ s64 hyp_vol_unlink(struct member *m, struct hypercall_call *call)
 	r = HOST_CALL(SYS_unlinkat, dir, name, call->arg[2]);
 	HOST_CALL(SYS_close, dir);
 	return r;
-}
-
-static bool handle_of_file(u64 handle)
-{
-	return handle > STDERR_FILENO;
 }
 
 /* The host's flags, or -1. */

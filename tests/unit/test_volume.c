@@ -133,6 +133,33 @@ static void test_values(void **state)
 	assert_int_equal(run(hyp_vol_rename, 1, "file", 0, RENAME_WHITEOUT, "x"), -EINVAL);
 }
 
+/* Only a file that never had a name gets one, on a volume that may be written. */
+static void test_nameless(void **state)
+{
+	s64 fd = run(hyp_fs_open, 1, "dir", O_TMPFILE | O_RDWR, 0600, "");
+	int secret = open("outside/secret", O_RDWR);
+	int gone = open("outside/gone", O_CREAT | O_RDWR, 0600);
+
+	assert_true(fd > 2 && secret > 2 && gone > 2);
+	assert_int_equal(unlink("outside/gone"), 0);
+	assert_int_equal(opened(1, "file", O_TMPFILE | O_RDWR), -ENOTDIR);
+	assert_int_equal(opened(1, "../outside", O_TMPFILE | O_RDWR), -ENOENT);
+	assert_int_equal(opened(1, "up", O_TMPFILE | O_RDWR), -ELOOP);
+	assert_int_equal(opened(2, ".", O_TMPFILE | O_RDWR), -EROFS);
+	assert_int_equal(opened(1, "dir", O_TMPFILE), -EINVAL);
+	assert_int_equal(run(hyp_vol_name, 1, "stolen", (u64)secret, 0, ""), -EINVAL);
+	assert_int_equal(run(hyp_vol_name, 1, "stolen", (u64)gone, 0, ""), -ENOENT);
+	assert_int_equal(run(hyp_vol_name, 1, "stolen", 1, 0, ""), -EBADF);
+	assert_int_equal(run(hyp_vol_name, 2, "named", (u64)fd, 0, ""), -EROFS);
+	assert_int_equal(run(hyp_vol_name, 1, "up/x", (u64)fd, 0, ""), -ELOOP);
+	assert_int_equal(run(hyp_vol_name, 1, "dir/named", (u64)fd, 0, ""), 0);
+	assert_int_equal(run(hyp_vol_name, 1, "dir/twice", (u64)fd, 0, ""), -EINVAL);
+	assert_int_equal(unlink("vol/dir/named"), 0);
+	close((int)fd);
+	close(secret);
+	close(gone);
+}
+
 static void test_read_only(void **state)
 {
 	for (u64 tree = 0; tree <= 2; tree += 2) {
@@ -219,7 +246,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),      cmocka_unit_test(test_last_names),
-		cmocka_unit_test(test_values),     cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_values),     cmocka_unit_test(test_nameless),
+		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_standard_handles), cmocka_unit_test(test_write_list),
 		cmocka_unit_test(test_requests),
 	};
