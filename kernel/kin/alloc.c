@@ -189,19 +189,22 @@ static void pages_prepare(u64 first, u64 n, bool zero)
 
 /*
  * --memory: data in kin (files, shared memory) takes at most three quarters of it; then Linux's
- * ENOSPC or ENOMEM. The supervisor watches over the rest.
+ * ENOSPC or ENOMEM. The kernel's structures and what fills pipes take at most seven eighths, so
+ * that the call that wants more fails, and nobody is killed who has nothing. The supervisor watches
+ * over the rest.
  */
-static bool data_may_grow(u64 n)
+static bool limit_allows(u64 n, u64 leave)
 {
 	u64 limit = KIN->memory_limit / PAGE_SIZE;
 
-	return !limit || ROOT->pages_used + n <= limit - limit / 4;
+	return !limit || !leave ||
+	       ROOT->pages_used + n <= limit - limit / (leave == LEAVE_FOR_KERNEL ? 4 : 8);
 }
 
 /* Under page_lock. */
 static bool room_for(u64 n, u64 leave)
 {
-	if (leave == LEAVE_FOR_KERNEL && !data_may_grow(n))
+	if (!limit_allows(n, leave))
 		return false;
 	return ROOT->pages_used + n + leave <= KIN_PAGES - ROOT->first_page;
 }

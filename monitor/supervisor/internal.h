@@ -29,6 +29,7 @@ struct limits {
 	u64 deadline_ns; /* of the next look */
 	u64 last_bytes;  /* what the last look gave */
 	u64 peak_bytes;  /* the most memory that was seen */
+	u64 buried_by_ns; /* the last victim */
 	u32 killed;
 };
 
@@ -42,7 +43,7 @@ struct usage {
 	struct usage_row *rows;
 	u32 row_count, row_room;
 };
-struct usage_largest {
+struct usage_largest { /* the family's first process only if it has more than all others */
 	pid_t pid; /* 0: nobody has anything */
 	u64 bytes;
 };

@@ -35,6 +35,7 @@
 #define PEAK_STEPS 8
 #define VICTIM_PATIENCE_MS 2000
 #define VICTIMS_MAX 16 /* of one look */
+#define BURIAL_PATIENCE_NS 1000000000ull
 #define MONITORS_SLACK 64
 
 static void victim_name(struct supervisor *s, pid_t pid, char *text, size_t size)
@@ -75,19 +76,32 @@ static void victim_kill(struct supervisor *s, const struct usage_largest *victim
 	close(gone.fd);
 }
 
+/*
+ * Shared memory that a dead member held is free when another one has buried it: until then it is
+ * not known whether the next one must die.
+ */
+static bool burial_awaited(const struct supervisor *s)
+{
+	return s->family.kin->inbox_pending && supervisor_now_ns() < s->limits.buried_by_ns;
+}
+
 /* The exact sum, of one moment; and what is above the limit is ended. */
 static u64 settle(struct supervisor *s)
 {
+	u64 bytes, limit = s->options->memory_bytes, kin;
 	struct usage_largest largest;
-	u64 bytes;
 
 	children_signal(SIGSTOP);
 	for (u32 i = 0; i < VICTIMS_MAX; i++) {
 		bytes = usage_exact(s, &largest);
+		kin = s->usage.exact_kin_bytes;
 		s->limits.peak_bytes = MAX(s->limits.peak_bytes, bytes);
-		if (bytes <= s->options->memory_bytes || !largest.pid)
+		if (bytes <= limit || !largest.pid || (burial_awaited(s) && bytes - kin <= limit))
 			break;
 		victim_kill(s, &largest, bytes);
+		s->limits.buried_by_ns = supervisor_now_ns() + BURIAL_PATIENCE_NS;
+		if (kin > limit / 4)
+			break;
 	}
 	children_signal(SIGCONT);
 	return bytes;

@@ -153,12 +153,13 @@ static bool row_room(struct usage *u)
 u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 {
 	struct usage *u = &s->usage;
-	u64 sum;
+	u64 first_bytes = 0, private_bytes = 0;
+	pid_t first = s->family.kin->members[0].host_pid;
 	int pid;
 
 	memset(largest, 0, sizeof(*largest));
 	u->row_count = 0;
-	sum = u->exact_kin_bytes = kin_bytes(s);
+	u->exact_kin_bytes = kin_bytes(s);
 	FILE *f = children_open();
 	while (f && fscanf(f, "%d", &pid) == 1) {
 		struct counters now;
@@ -168,12 +169,16 @@ u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 		if (row_room(u))
 			u->rows[u->row_count++] = (struct usage_row){pid, now.faults, now.resident_bytes};
 		u64 own = proportional_bytes(pid);
-		sum += own;
-		if (own > largest->bytes)
+		private_bytes += own;
+		if (pid == first)
+			first_bytes = own;
+		else if (own > largest->bytes)
 			*largest = (struct usage_largest){pid, own};
 	}
 	if (f)
 		fclose(f);
-	u->exact_bytes = sum;
-	return sum;
+	if (!largest->pid || first_bytes > private_bytes / 2)
+		*largest = (struct usage_largest){first_bytes ? first : 0, first_bytes};
+	u->exact_bytes = u->exact_kin_bytes + private_bytes;
+	return u->exact_bytes;
 }

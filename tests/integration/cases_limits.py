@@ -75,6 +75,31 @@ def bomb(context, backend):
     return check
 
 
+EXHAUSTED = {
+    "files": b"open: EMFILE after some\n",
+    "pipes": b"pipe: ENFILE after some\n",
+    "threads": b"thread: EAGAIN after some\n",
+    "shared_write": b"pwrite: ENOSPC after some\n",
+    "shared_store": b"shared_store: signal 7\n",
+    "memory": b"memory: some killed\n",
+}
+
+
+def exhaust(context, backend):
+    """Each thing that there can be too much of: an error or a signal, and the parent goes on."""
+    def check():
+        problems = []
+        for mode, expected in EXHAUSTED.items():
+            result = context.mitos_run(backend, [program(context, "limits_exhaust"), mode],
+                                       options=["-m", "64M", "--pids", "40"], timeout=60)
+            if result.status != 0 or result.stdout != expected + b"after: 1 1\n":
+                problems.append(f"{mode}: status {result.status}\n{tail(result)}")
+            if mode != "memory" and b"killed" in result.stderr:
+                problems.append(f"{mode}: somebody was killed\n{tail(result)}")
+        require(not problems, "\n".join(problems))
+    return check
+
+
 def wrong(context, backend):
     for options in (["-m", "1M"], ["-m", "x"], ["-m", "64Q"], ["-m", "-5M"], ["-m", "64MB"],
                     ["--memory", "99999999999999999999G"], ["--pids", "0"], ["--pids", "many"]):
@@ -86,7 +111,8 @@ def wrong(context, backend):
 def cases(context):
     found = [Case("integration/limits_options", lambda: wrong(context, None))]
     for backend in context.backends():
-        for check in (memory_hog, memory_shared, memory_files, tasks, bomb):
+        for check in (memory_hog, memory_shared, memory_files, tasks, bomb,
+                      exhaust):
             found.append(Case(f"integration/limits_{check.__name__}@{backend}",
                               check(context, backend)))
     return found
