@@ -4,6 +4,7 @@
  * inode leaves the table first, under its bucket's lock, because a lookup there may be taking a
  * reference (icache.c).
  */
+#include "kernel/fs/mounts.h"
 #include "kernel/fs/inode.h"
 #include "kernel/fs/notify.h"
 
@@ -127,11 +128,17 @@ void inode_touch(struct inode *ino, bool modified)
 		ino->mtime_ns = now;
 }
 
-/* A number of its own, so that programs see where one file system ends; not for mounts below it. */
-static u64 volume_device(const struct inode *ino)
+/*
+ * A volume has a number of its own, so that programs see where one file system ends; not for mounts
+ * below it.
+ */
+u64 inode_shown_device(const struct inode *ino)
 {
-	const struct inode *root = vfs_shared()->volumes[ino->volume - 1];
+	const struct inode *root;
 
+	if (!on_volume(ino))
+		return ino->dev;
+	root = vfs_shared()->volumes[ino->volume - 1];
 	return root && ino->dev != root->dev ? ino->dev : inode_device(FS_VOLUME) + ino->volume;
 }
 
@@ -140,7 +147,7 @@ void inode_stat(struct inode *ino, struct kstat *st)
 	u64 size = ino->size;
 
 	memset(st, 0, sizeof(*st));
-	st->dev = on_volume(ino) ? volume_device(ino) : ino->dev;
+	st->dev = inode_shown_device(ino);
 	st->ino = ino->ino;
 	st->rdev = ino->rdev;
 	st->mode = ino->mode;

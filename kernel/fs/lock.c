@@ -13,6 +13,8 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fs/mounts.h"
+#include "kernel/fs/proc.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -424,6 +426,39 @@ s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 	if ((fl.l_type == F_RDLCK && acc == O_WRONLY) || (fl.l_type == F_WRLCK && acc == O_RDONLY))
 		return -EBADF;
 	return set_lock(&want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+}
+
+static void show_lock(struct text *t, u32 number, const struct record_lock *l, bool waits)
+{
+	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
+	char end[24] = "EOF";
+	u64 dev = inode_shown_device(l->inode);
+
+	if (l->end != RANGE_END)
+		ksnprintf(end, sizeof(end), "%ld", l->end);
+	text_add(t, "%u: %s%s ADVISORY  %s %d %02lx:%02lx:%lu %ld %s\n", number, waits ? "-> " : "",
+			 kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ",
+			 l->kind == KIND_OFD ? -1 : l->pid, dev >> 8 & 0xfff,
+			 (dev & 0xff) | (dev >> 12 & 0xfff00), l->inode->ino, l->start, end);
+}
+
+/* /proc/locks: who waits comes at the end, with numbers of their own. Text is kernel memory. */
+s64 show_locks(struct text *t, const struct proc_target *p)
+{
+	struct lock_table *locks = table(false);
+	struct record_lock *l;
+	struct lock_wait *w;
+	u32 n = 0;
+
+	if (!locks)
+		return 0;
+	table_lock(locks);
+	LIST_FOREACH (l, &locks->all, all)
+		show_lock(t, ++n, l, false);
+	LIST_FOREACH (w, &locks->waits, link)
+		show_lock(t, ++n, &w->want, true);
+	kin_unlock(&locks->lock);
+	return 0;
 }
 
 static s64 flock_file(struct file *f, u64 op)

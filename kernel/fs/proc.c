@@ -13,78 +13,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 
-#define DYNAMIC 256 /* positions of pids and descriptors in listings start here */
-#define DIR_MODE (S_IFDIR | 0555)
-#define FILE_MODE (S_IFREG | 0444)
-#define LINK_MODE (S_IFLNK | 0777)
-
-/* Row 0 is /proc itself. Rows with the name "" stand for numbers: pids, tasks, descriptors. */
-const struct proc_entry proc_entries[] = {
-	{P_NONE, P_ROOT, "proc", DIR_MODE, NULL, NULL},
-	{P_ROOT, P_PID, "", DIR_MODE, NULL, NULL},
-	{P_TASK, P_PID, "", DIR_MODE, NULL, NULL},
-	{P_FD, P_NONE, "", S_IFLNK | 0700, NULL, link_fd},
-	{P_FDINFO, P_NONE, "", FILE_MODE, show_pid_fdinfo, NULL},
-
-	{P_ROOT, P_NONE, "self", LINK_MODE, NULL, link_self},
-	{P_ROOT, P_NONE, "thread-self", LINK_MODE, NULL, link_thread_self},
-	{P_ROOT, P_NONE, "mounts", LINK_MODE, NULL, link_mounts},
-	{P_ROOT, P_NONE, "meminfo", FILE_MODE, show_meminfo, NULL},
-	{P_ROOT, P_NONE, "cpuinfo", FILE_MODE, show_cpuinfo, NULL},
-	{P_ROOT, P_NONE, "stat", FILE_MODE, show_stat, NULL},
-	{P_ROOT, P_NONE, "uptime", FILE_MODE, show_uptime, NULL},
-	{P_ROOT, P_NONE, "loadavg", FILE_MODE, show_loadavg, NULL},
-	{P_ROOT, P_NONE, "version", FILE_MODE, show_version, NULL},
-	{P_ROOT, P_NONE, "filesystems", FILE_MODE, show_filesystems, NULL},
-	{P_ROOT, P_NONE, "cmdline", FILE_MODE, show_cmdline_boot, NULL},
-	{P_ROOT, P_NONE, "swaps", FILE_MODE, show_empty, NULL},
-	{P_ROOT, P_SYS, "sys", DIR_MODE, NULL, NULL},
-
-	{P_SYS, P_SYS_KERNEL, "kernel", DIR_MODE, NULL, NULL},
-	{P_SYS, P_SYS_FS, "fs", DIR_MODE, NULL, NULL},
-	{P_SYS, P_SYS_VM, "vm", DIR_MODE, NULL, NULL},
-	{P_SYS_KERNEL, P_NONE, "ostype", FILE_MODE, show_ostype, NULL},
-	{P_SYS_KERNEL, P_NONE, "osrelease", FILE_MODE, show_osrelease, NULL},
-	{P_SYS_KERNEL, P_NONE, "hostname", FILE_MODE, show_hostname, NULL},
-	{P_SYS_KERNEL, P_NONE, "randomize_va_space", FILE_MODE, show_randomize, NULL},
-	{P_SYS_KERNEL, P_NONE, "pid_max", FILE_MODE, show_pid_max, NULL},
-	{P_SYS_KERNEL, P_NONE, "cap_last_cap", FILE_MODE, show_cap_last_cap, NULL},
-	{P_SYS_KERNEL, P_NONE, "ngroups_max", FILE_MODE, show_ngroups_max, NULL},
-	{P_SYS_KERNEL, P_SYS_RANDOM, "random", DIR_MODE, NULL, NULL},
-	{P_SYS_RANDOM, P_NONE, "uuid", FILE_MODE, show_uuid, NULL},
-	{P_SYS_RANDOM, P_NONE, "boot_id", FILE_MODE, show_boot_id, NULL},
-	{P_SYS_RANDOM, P_NONE, "entropy_avail", FILE_MODE, show_entropy, NULL},
-	{P_SYS_FS, P_NONE, "pipe-max-size", FILE_MODE, show_pipe_max, NULL},
-	{P_SYS_FS, P_NONE, "file-max", FILE_MODE, show_file_max, NULL},
-	{P_SYS_FS, P_NONE, "nr_open", FILE_MODE, show_nr_open, NULL},
-	{P_SYS_VM, P_NONE, "overcommit_memory", FILE_MODE, show_overcommit, NULL},
-	{P_SYS_VM, P_NONE, "max_map_count", FILE_MODE, show_max_map_count, NULL},
-
-	{P_PID, P_NONE, "exe", LINK_MODE, NULL, link_exe},
-	{P_PID, P_NONE, "cwd", LINK_MODE, NULL, link_cwd},
-	{P_PID, P_NONE, "root", LINK_MODE, NULL, link_root},
-	{P_PID, P_FD, "fd", S_IFDIR | 0500, NULL, NULL},
-	{P_PID, P_FDINFO, "fdinfo", DIR_MODE, NULL, NULL},
-	{P_PID, P_TASK, "task", DIR_MODE, NULL, NULL},
-	{P_PID, P_NONE, "stat", FILE_MODE, show_pid_stat, NULL},
-	{P_PID, P_NONE, "status", FILE_MODE, show_pid_status, NULL},
-	{P_PID, P_NONE, "statm", FILE_MODE, show_pid_statm, NULL},
-	{P_PID, P_NONE, "cmdline", FILE_MODE, show_pid_cmdline, NULL},
-	{P_PID, P_NONE, "comm", S_IFREG | 0644, show_pid_comm, NULL},
-	{P_PID, P_NONE, "environ", S_IFREG | 0400, show_pid_environ, NULL},
-	{P_PID, P_NONE, "auxv", S_IFREG | 0400, show_pid_auxv, NULL},
-	{P_PID, P_NONE, "cgroup", FILE_MODE, show_pid_cgroup, NULL},
-	{P_PID, P_NONE, "maps", FILE_MODE, show_pid_maps, NULL},
-	{P_PID, P_NONE, "limits", FILE_MODE, show_pid_limits, NULL},
-	{P_PID, P_NONE, "mounts", FILE_MODE, show_mounts, NULL},
-	{P_PID, P_NONE, "mountinfo", FILE_MODE, show_mountinfo, NULL},
-	{P_PID, P_NONE, "mountstats", S_IFREG | 0400, show_mountstats, NULL},
-	{P_PID, P_NONE, "oom_score", FILE_MODE, show_pid_zero, NULL},
-	{P_PID, P_NONE, "oom_score_adj", S_IFREG | 0644, show_pid_zero, NULL},
-	{P_PID, P_NONE, "uid_map", FILE_MODE, show_pid_id_map, NULL},
-	{P_PID, P_NONE, "gid_map", FILE_MODE, show_pid_id_map, NULL},
-};
-const u32 proc_entry_count = ARRAY_SIZE(proc_entries);
+#define DYNAMIC 1024 /* positions of pids and descriptors in listings start here */
 
 static u64 proc_number(u32 entry, s32 pid, u32 number)
 {
@@ -164,6 +93,30 @@ static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 	}
 }
 
+/* Is e one of the entries of a directory of that kind? */
+static bool entry_in(const struct proc_entry *e, u32 in)
+{
+	return e->dir == in || (in == P_TID && e->dir == P_PID && e->self != P_TASK);
+}
+
+/* What goes with an entry of dir that has no number of its own: the thread that dir is about. */
+static u32 number_in(const struct inode *dir)
+{
+	return proc_entries[dir->proc.entry].self == P_TID ? dir->proc.number : 0;
+}
+
+static struct proc_target target_of(const struct inode *ino)
+{
+	const struct proc_entry *e = &proc_entries[ino->proc.entry];
+	struct proc_target p = {.entry = e, .pid = ino->proc.pid};
+
+	if (e->dir == P_FD || e->dir == P_FDINFO)
+		p.number = ino->proc.number;
+	else
+		p.tid = (s32)ino->proc.number;
+	return p;
+}
+
 s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
 	u32 in = proc_entries[dir->proc.entry].self;
@@ -172,13 +125,13 @@ s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **
 
 	for (u32 i = 0; i < proc_entry_count; i++) {
 		const struct proc_entry *e = &proc_entries[i];
-		if (e->dir != in)
+		if (!entry_in(e, in))
 			continue;
 		bool match = e->name[0] ? strlen(e->name) == len && !memcmp(e->name, name, len)
 								: number >= 0 && number_exists(dir, in, number, &pid);
 		if (!match)
 			continue;
-		*out = proc_inode(dir, i, pid, number >= 0 ? (u32)number : 0);
+		*out = proc_inode(dir, i, pid, e->name[0] ? number_in(dir) : (u32)number);
 		return *out ? 0 : -ENOMEM;
 	}
 	return -ENOENT;
@@ -254,13 +207,13 @@ s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, 
 
 	for (u32 i = 0; i < proc_entry_count; i++) {
 		const struct proc_entry *e = &proc_entries[i];
-		if (e->dir != in || i + 2 < pos)
-			numbered = e->dir == in && !e->name[0] ? i : numbered;
+		if (!entry_in(e, in) || i + 2 < pos)
+			numbered = entry_in(e, in) && !e->name[0] ? i : numbered;
 		else if (!e->name[0])
 			numbered = i;
 		else {
 			strlcpy(name, e->name, 256);
-			*ino = proc_number(i, dir->proc.pid, 0);
+			*ino = proc_number(i, dir->proc.pid, number_in(dir));
 			*type = (e->mode & S_IFMT) >> 12;
 			*next = i + 3;
 			return (s64)strlen(name);
@@ -280,7 +233,7 @@ s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, 
 s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump)
 {
 	const struct proc_entry *e = &proc_entries[ino->proc.entry];
-	struct proc_target target = {ino->proc.pid, ino->proc.number};
+	struct proc_target target = target_of(ino);
 	struct text t = {0};
 
 	if (!e->link)
@@ -301,11 +254,18 @@ s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump)
 
 static s64 make_text(struct file *f, struct text *t)
 {
-	struct inode *ino = f->inode;
-	struct proc_target target = {ino->proc.pid, ino->proc.number};
-	const struct proc_entry *e = &proc_entries[ino->proc.entry];
+	struct proc_target target = target_of(f->inode);
+	const struct proc_entry *e = target.entry;
+	s64 err = 0;
 
-	s64 err = e->show ? e->show(t, &target) : -EINVAL;
+	if (e->show)
+		err = e->show(t, &target);
+	else if (!S_ISREG(e->mode))
+		err = -EINVAL;
+	else if (e->line)
+		text_add(t, "%s\n", e->line);
+	else
+		text_add(t, "%lu\n", e->value);
 	return !err && t->failed ? -ENOMEM : err;
 }
 
@@ -374,25 +334,20 @@ static s64 proc_read(struct file *f, void *buf, size_t len, s64 *pos)
 	return (s64)n;
 }
 
-/* What may be set: comm of oneself, and the scores that have no effect here. */
 static s64 proc_write(struct file *f, const void *buf, size_t len, s64 *pos)
 {
-	const struct proc_entry *e = &proc_entries[f->inode->proc.entry];
-	char text[COMM_LEN] = {0};
+	struct proc_target target = target_of(f->inode);
+	char text[32] = {0};
 
-	if (!(e->mode & 0200))
+	if (!(target.entry->mode & 0200))
 		return -EACCES;
-	if (e->show != show_pid_comm)
-		return (s64)len;
-	if (!proc_is_self(f->inode->proc.pid))
-		return -EINVAL;
 	size_t n = MIN(len, sizeof(text) - 1);
 	if (copy_in(text, buf, n))
 		return -EFAULT;
 	if (n && text[n - 1] == '\n')
 		text[n - 1] = '\0';
-	proc_set_comm(text);
-	return (s64)len;
+	s64 err = proc_set(&target, text);
+	return err ? err : (s64)len;
 }
 
 static s64 proc_seek(struct file *f, s64 offset, int whence)

@@ -8,6 +8,7 @@
 #define KERNEL_FS_PROC_H
 
 #include "kernel/fs/inode.h"
+#include "kernel/proc/proc.h"
 
 /* Directories of /proc, the dir of their entries. P_NONE: not a directory. */
 enum proc_dir {
@@ -17,13 +18,21 @@ enum proc_dir {
 	P_FD,
 	P_FDINFO,
 	P_TASK,
+	P_TID, /* a thread: has what P_PID has but tasks, and more */
+	P_NS,
 	P_SYS,
 	P_SYS_KERNEL,
 	P_SYS_RANDOM,
+	P_SYS_PTY,
 	P_SYS_FS,
+	P_SYS_MQUEUE,
 	P_SYS_VM,
-	P_NET
+	P_SYS_NET,
+	P_SYS_NET_CORE,
+	P_SYS_NET_UNIX
 };
+
+#define KERNEL_RELEASE "6.1.0-mitos"
 
 /* Text under construction: kernel heap pages, grows. */
 struct text {
@@ -35,9 +44,14 @@ void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf
 void text_bytes(struct text *t, const void *p, size_t n);
 void text_free(struct text *t);
 
-/* What is shown: a process (0: none) and, for fd and fdinfo, a descriptor. */
+/*
+ * What is shown: a process (0: none), of it a thread (0: the whole) and, for fd and fdinfo, a
+ * descriptor.
+ */
+struct proc_entry;
 struct proc_target {
-	s32 pid;
+	const struct proc_entry *entry;
+	s32 pid, tid;
 	u32 number;
 };
 
@@ -47,6 +61,8 @@ struct proc_entry {
 	u32 mode;
 	s64 (*show)(struct text *t, const struct proc_target *p); /* files; 0 or -errno */
 	s64 (*link)(struct text *t, const struct proc_target *p); /* symbolic links: the target */
+	const char *line; /* files without show: this line, or */
+	u64 value;        /* if that is NULL this number */
 };
 extern const struct proc_entry proc_entries[];
 extern const u32 proc_entry_count;
@@ -56,11 +72,18 @@ struct proc_view {
 	s32 pid, ppid, pgid, sid, nthreads, nice;
 	u32 state, member, uid, euid, suid, fsuid, gid, egid, sgid, fsgid, exit_signal;
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending;
+	s32 oom_adjust;
+	struct proc_io io;
 	char comm[16];
 };
 s32 proc_dir_pid(const struct inode *ino); /* of the process whose directory this is; else 0 */
 bool proc_view(s32 pid, struct proc_view *v);
 bool proc_is_self(s32 pid);              /* its memory can be looked at from here */
+/*
+ * The same for what p names. *thread: the one whose private state can be shown (of the whole
+ * process its first; NULL: that is in another member, or has ended). 0 or -ESRCH.
+ */
+s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct thread **thread);
 struct file *proc_file(s32 pid, u32 fd); /* a reference, or NULL */
 s32 proc_next_fd(s32 pid, s32 fd);       /* -1: none */
 
@@ -72,26 +95,18 @@ s64 show_uptime(struct text *t, const struct proc_target *p);
 s64 show_loadavg(struct text *t, const struct proc_target *p);
 s64 show_version(struct text *t, const struct proc_target *p);
 s64 show_filesystems(struct text *t, const struct proc_target *p);
-s64 show_cmdline_boot(struct text *t, const struct proc_target *p);
 s64 show_empty(struct text *t, const struct proc_target *p);
-s64 show_ostype(struct text *t, const struct proc_target *p);
-s64 show_osrelease(struct text *t, const struct proc_target *p);
-s64 show_hostname(struct text *t, const struct proc_target *p);
-s64 show_randomize(struct text *t, const struct proc_target *p);
-s64 show_pid_max(struct text *t, const struct proc_target *p);
-s64 show_cap_last_cap(struct text *t, const struct proc_target *p);
-s64 show_ngroups_max(struct text *t, const struct proc_target *p);
+s64 show_vmstat(struct text *t, const struct proc_target *p);
+s64 show_devices(struct text *t, const struct proc_target *p);
+s64 show_sem(struct text *t, const struct proc_target *p);
 s64 show_uuid(struct text *t, const struct proc_target *p);
 s64 show_boot_id(struct text *t, const struct proc_target *p);
-s64 show_entropy(struct text *t, const struct proc_target *p);
-s64 show_pipe_max(struct text *t, const struct proc_target *p);
-s64 show_file_max(struct text *t, const struct proc_target *p);
-s64 show_nr_open(struct text *t, const struct proc_target *p);
-s64 show_overcommit(struct text *t, const struct proc_target *p);
-s64 show_max_map_count(struct text *t, const struct proc_target *p);
 s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);
 s64 link_mounts(struct text *t, const struct proc_target *p);
+
+/* lock.c */
+s64 show_locks(struct text *t, const struct proc_target *p);
 
 /* mounts.c */
 s64 show_mounts(struct text *t, const struct proc_target *p);
@@ -106,15 +121,28 @@ s64 show_pid_cmdline(struct text *t, const struct proc_target *p);
 s64 show_pid_comm(struct text *t, const struct proc_target *p);
 s64 show_pid_environ(struct text *t, const struct proc_target *p);
 s64 show_pid_auxv(struct text *t, const struct proc_target *p);
-s64 show_pid_cgroup(struct text *t, const struct proc_target *p);
-s64 show_pid_maps(struct text *t, const struct proc_target *p);
 s64 show_pid_limits(struct text *t, const struct proc_target *p);
 s64 show_pid_fdinfo(struct text *t, const struct proc_target *p);
-s64 show_pid_zero(struct text *t, const struct proc_target *p);
-s64 show_pid_id_map(struct text *t, const struct proc_target *p);
 s64 link_exe(struct text *t, const struct proc_target *p);
 s64 link_cwd(struct text *t, const struct proc_target *p);
 s64 link_root(struct text *t, const struct proc_target *p);
 s64 link_fd(struct text *t, const struct proc_target *p);
+
+/* proc_account.c */
+s64 show_pid_maps(struct text *t, const struct proc_target *p);
+s64 show_pid_smaps(struct text *t, const struct proc_target *p);
+s64 show_pid_smaps_rollup(struct text *t, const struct proc_target *p);
+s64 show_pid_io(struct text *t, const struct proc_target *p);
+s64 show_pid_schedstat(struct text *t, const struct proc_target *p);
+s64 show_pid_syscall(struct text *t, const struct proc_target *p);
+s64 show_pid_wchan(struct text *t, const struct proc_target *p);
+s64 show_pid_personality(struct text *t, const struct proc_target *p);
+s64 show_pid_timerslack(struct text *t, const struct proc_target *p);
+s64 show_pid_oom_adjust(struct text *t, const struct proc_target *p);
+s64 show_pid_nobody(struct text *t, const struct proc_target *p);
+s64 show_tid_children(struct text *t, const struct proc_target *p);
+s64 link_ns(struct text *t, const struct proc_target *p);
+/* What may be written: one number, or a name, NUL-terminated. 0 or -errno. */
+s64 proc_set(const struct proc_target *p, const char *text);
 
 #endif

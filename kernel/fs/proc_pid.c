@@ -9,6 +9,7 @@
 
 #include "kernel/fs/mounts.h"
 #include "kernel/fs/proc.h"
+#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
@@ -45,6 +46,8 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->start_ns = p->start_ns;
 		v->maxrss_kib = p->maxrss_kib;
 		v->pending = p->signals.pending;
+		v->oom_adjust = p->oom_adjust;
+		v->io = p->io;
 		memcpy(v->comm, p->comm, sizeof(v->comm));
 		v->comm[sizeof(v->comm) - 1] = '\0';
 	}
@@ -88,17 +91,55 @@ s32 proc_next_fd(s32 pid, s32 fd)
 	return next;
 }
 
+static struct thread *own_thread(s32 tid)
+{
+	struct thread *t;
+
+	LIST_FOREACH (t, &current->proc->threads, sibling)
+		if (t->tid == tid)
+			return t;
+	return NULL;
+}
+
+s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct thread **thread)
+{
+	*thread = NULL;
+	if (!proc_view(p->pid, v))
+		return -ESRCH;
+	if (!proc_is_self(p->pid))
+		return 0;
+	*thread = own_thread(p->tid ? p->tid : p->pid);
+	if (!*thread)
+		return p->tid && p->tid != p->pid ? -ESRCH : 0;
+	if (p->tid)
+		memcpy(v->comm, (*thread)->comm, sizeof(v->comm));
+	return 0;
+}
+
 /* Running members that sleep are S; the doorbell's state says so. */
-static char state_letter(const struct proc_view *v)
+static char state_letter(const struct proc_view *v, const struct thread *thread)
 {
 	switch (v->state) {
 	case PROC_STOPPED: return 'T';
 	case PROC_ZOMBIE: return 'Z';
 	default: break;
 	}
-	if (proc_is_self(v->pid) || v->member >= MEMBERS_MAX)
+	if (proc_is_self(v->pid))
+		return !thread ? 'Z' : thread->state == THREAD_BLOCKED ? 'S' : 'R';
+	if (v->member >= MEMBERS_MAX)
 		return 'R';
 	return KIN->members[v->member].doorbell_state == DOORBELL_RUNNING ? 'R' : 'S';
+}
+
+/* What the host counted for this member. */
+static void own_usage(s32 pid, struct proc_view *v, struct hyp_usage *u)
+{
+	memset(u, 0, sizeof(*u));
+	if (!proc_is_self(pid) || host_usage(u))
+		return;
+	v->utime_ns = u->utime_ns;
+	v->stime_ns = u->stime_ns;
+	v->maxrss_kib = u->maxrss_kib;
 }
 
 static void own_counts(s32 pid, struct mm_counts *c)
@@ -108,27 +149,52 @@ static void own_counts(s32 pid, struct mm_counts *c)
 		mm_count(current->proc->mm, c);
 }
 
+struct signal_masks {
+	u64 pending, blocked, ignored, caught;
+};
+
+static void masks_of(const struct thread *t, struct signal_masks *m)
+{
+	memset(m, 0, sizeof(*m));
+	if (!t)
+		return;
+	m->pending = t->sig.pending;
+	m->blocked = t->sig.blocked;
+	for (int i = 1; i <= NSIG; i++) {
+		u64 h = t->proc->actions->action[i - 1].handler;
+		m->ignored |= h == 1 ? SIGBIT(i) : 0;
+		m->caught |= h > 1 ? SIGBIT(i) : 0;
+	}
+}
+
 s64 show_pid_stat(struct text *t, const struct proc_target *p)
 {
 	struct mm *mm = current->proc->mm;
+	struct signal_masks m;
+	struct thread *thread;
 	struct mm_counts c;
+	struct hyp_usage u;
 	struct proc_view v;
+	s64 err = proc_view_target(p, &v, &thread);
 
-	if (!proc_view(p->pid, &v))
-		return -ESRCH;
+	if (err)
+		return err;
 	bool self = proc_is_self(p->pid);
 	own_counts(p->pid, &c);
+	own_usage(p->pid, &v, &u);
+	masks_of(thread, &m);
 	u64 rss = self ? c.resident : v.maxrss_kib / (PAGE_SIZE / 1024);
 	struct console *tty = console_of_session(v.sid);
-	text_add(t, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", v.pid, v.comm, state_letter(&v), v.ppid,
-			 v.pgid, v.sid, tty ? (int)console_rdev(tty) : 0, tty ? (int)tty->foreground_pgid : -1);
+	text_add(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 %lu 0 ", p->tid ? p->tid : v.pid, v.comm,
+			 state_letter(&v, thread), v.ppid, v.pgid, v.sid, tty ? (int)console_rdev(tty) : 0,
+			 tty ? (int)tty->foreground_pgid : -1, u.minflt, u.majflt);
 	text_add(t, "%lu %lu %lu %lu %d %d %d 0 %lu ", v.utime_ns / TICK_NS, v.stime_ns / TICK_NS,
 			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.nice, v.nice, MAX(v.nthreads, 1),
 			 v.start_ns / TICK_NS);
-	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 %lu %lu 0 0 0 0 0 ",
-			 c.size * PAGE_SIZE, rss, self ? mm->code_start : 0, self ? mm->code_end : 0,
-			 self ? mm->stack_start : 0, v.pending & 0x7fffffff,
-			 self ? current->sig.blocked & 0x7fffffff : 0);
+	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 ", c.size * PAGE_SIZE, rss,
+			 self ? mm->code_start : 0, self ? mm->code_end : 0, self ? mm->stack_start : 0);
+	text_add(t, "%lu %lu %lu %lu 0 0 0 ", m.pending & 0x7fffffff, m.blocked & 0x7fffffff,
+			 m.ignored & 0x7fffffff, m.caught & 0x7fffffff);
 	text_add(t, "%u 0 0 0 0 0 0 %lu %lu %lu %lu %lu %lu %lu 0\n", v.exit_signal,
 			 self ? mm->data_start : 0, self ? mm->data_end : 0, self ? mm->brk_start : 0,
 			 self ? mm->arg_start : 0, self ? mm->arg_end : 0, self ? mm->env_start : 0,
@@ -161,51 +227,59 @@ static void add_memory(struct text *t, s32 pid, const struct proc_view *v)
 	text_add(t, "VmLib:\t       0 kB\nVmPTE:\t       0 kB\nVmSwap:\t       0 kB\n");
 }
 
-static void add_signals(struct text *t, s32 pid, const struct proc_view *v)
+static void add_signals(struct text *t, const struct thread *thread, const struct proc_view *v)
 {
-	u64 blocked = 0, ignored = 0, caught = 0, own = 0;
+	struct signal_masks m;
 
-	if (proc_is_self(pid)) {
-		blocked = current->sig.blocked;
-		own = current->sig.pending;
-		for (int i = 1; i <= NSIG; i++) {
-			u64 h = current->proc->actions->action[i - 1].handler;
-			ignored |= h == 1 ? SIGBIT(i) : 0;
-			caught |= h > 1 ? SIGBIT(i) : 0;
-		}
-	}
-	text_add(t, "SigQ:\t0/127000\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", own,
-			 v->pending, blocked);
-	text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", ignored, caught);
+	masks_of(thread, &m);
+	text_add(t, "SigQ:\t0/127000\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", m.pending,
+			 v->pending, m.blocked);
+	text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", m.ignored, m.caught);
+}
+
+/* What others are allowed is private to them: as root or anybody has it. */
+static void add_privileges(struct text *t, const struct proc_view *v)
+{
+	struct proc *self = proc_is_self(v->pid) ? current->proc : NULL;
+	u64 all = 0x1fffffffffful, usual = v->euid == 0 ? all : 0;
+
+	text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
+			 self ? self->caps_inheritable : 0, self ? self->caps_permitted : usual,
+			 self ? self->caps_effective : usual, all);
+	text_add(t, "CapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", 0ul,
+			 self ? self->no_new_privs : 0);
 }
 
 s64 show_pid_status(struct text *t, const struct proc_target *p)
 {
+	struct thread *thread;
+	struct hyp_usage u;
 	struct proc_view v;
+	s64 err = proc_view_target(p, &v, &thread);
 
-	if (!proc_view(p->pid, &v))
-		return -ESRCH;
-	u64 caps = v.euid == 0 ? 0x1fffffffffful : 0;
+	if (err)
+		return err;
+	own_usage(p->pid, &v, &u);
+	s32 tid = p->tid ? p->tid : v.pid;
 	text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", v.comm,
-			 proc_is_self(v.pid) ? current->proc->fs->umask : 022, state_name(state_letter(&v)));
-	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, v.pid, v.ppid);
+			 proc_is_self(v.pid) ? current->proc->fs->umask : 022,
+			 state_name(state_letter(&v, thread)));
+	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, tid, v.ppid);
 	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.fsuid,
 			 v.gid, v.egid, v.sgid, v.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");
 	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->ngroups; i++)
 		text_add(t, "%u ", current->proc->groups[i]);
-	text_add(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, v.pid, v.pgid,
-			 v.sid);
+	text_add(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, tid, v.pgid, v.sid);
 	if (v.state != PROC_ZOMBIE)
 		add_memory(t, p->pid, &v);
 	text_add(t, "Threads:\t%d\n", MAX(v.nthreads, 1));
-	add_signals(t, p->pid, &v);
-	text_add(t, "CapInh:\t0000000000000000\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
-			 caps, caps, 0x1fffffffffful);
-	text_add(t, "CapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	add_signals(t, thread, &v);
+	add_privileges(t, &v);
 	text_add(t,
 			 "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-	text_add(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	text_add(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", u.nvcsw,
+			 u.nivcsw);
 	return 0;
 }
 
@@ -280,36 +354,15 @@ s64 show_pid_auxv(struct text *t, const struct proc_target *p)
 	return proc_is_self(p->pid) ? add_memory_text(t, mm->auxv_start, mm->auxv_end) : 0;
 }
 
-/* The one hierarchy, as a process sees it that is in the root of its cgroup namespace. */
-s64 show_pid_cgroup(struct text *t, const struct proc_target *p)
-{
-	text_add(t, "0::/\n");
-	return 0;
-}
-
 s64 show_pid_comm(struct text *t, const struct proc_target *p)
 {
+	struct thread *thread;
 	struct proc_view v;
+	s64 err = proc_view_target(p, &v, &thread);
 
-	if (!proc_view(p->pid, &v))
-		return -ESRCH;
-	text_add(t, "%s\n", v.comm);
-	return 0;
-}
-
-s64 show_pid_maps(struct text *t, const struct proc_target *p)
-{
-	char piece[1024];
-	u64 skip = 0;
-	s64 n;
-
-	if (!proc_is_self(p->pid))
-		return 0;
-	while ((n = mm_print_maps(current->proc->mm, piece, sizeof(piece), skip)) > 0) {
-		text_bytes(t, piece, (size_t)n);
-		skip += (u64)n;
-	}
-	return n;
+	if (!err)
+		text_add(t, "%s\n", v.comm);
+	return err;
 }
 
 s64 show_pid_limits(struct text *t, const struct proc_target *p)
@@ -347,18 +400,6 @@ s64 show_pid_fdinfo(struct text *t, const struct proc_target *p)
 	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, (u32)f->flags,
 			 f->inode ? mount_id(f->inode) : 1, f->inode ? f->inode->ino : 0);
 	file_put(f);
-	return 0;
-}
-
-s64 show_pid_zero(struct text *t, const struct proc_target *p)
-{
-	text_add(t, "0\n");
-	return 0;
-}
-
-s64 show_pid_id_map(struct text *t, const struct proc_target *p)
-{
-	text_add(t, "         0          0 4294967295\n");
 	return 0;
 }
 

@@ -7,12 +7,12 @@
 #include <asm/errno.h>
 
 #include "kernel/fs/proc.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
-#define KERNEL_RELEASE "6.1.0-mitos"
 
 struct family_sums {
 	u64 cpu_ns, rss_kib;
@@ -60,6 +60,23 @@ s64 show_meminfo(struct text *t, const struct proc_target *p)
 	text_add(t, "Slab:                  0 kB\nCommitLimit:    %8lu kB\n", total);
 	text_add(t, "Committed_AS:   %8lu kB\nHugePages_Total:       0\n", used);
 	text_add(t, "HugePages_Free:        0\nHugepagesize:       2048 kB\n");
+	return 0;
+}
+
+/* The counts that vmstat(8) and others insist on; the family has no disk and does not swap. */
+s64 show_vmstat(struct text *t, const struct proc_target *p)
+{
+	u64 shared = kin_pages_used(), total = memory_total() / PAGE_SIZE;
+	struct family_sums s;
+
+	family_sums(&s);
+	u64 anon = s.rss_kib * 1024 / PAGE_SIZE;
+	text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped 0\nnr_file_pages %lu\n",
+			 total - MIN(total, shared + anon), anon, shared);
+	text_add(t, "nr_dirty 0\nnr_writeback 0\nnr_slab_reclaimable 0\nnr_slab_unreclaimable 0\n");
+	text_add(t, "nr_page_table_pages 0\nnr_kernel_stack 0\nnr_shmem %lu\n", shared);
+	text_add(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_normal 0\npgfree 0\n");
+	text_add(t, "pgfault %lu\npgmajfault 0\noom_kill 0\n", (u64)KIN->stats.faults);
 	return 0;
 }
 
@@ -136,8 +153,11 @@ s64 show_stat(struct text *t, const struct proc_target *p)
 s64 show_uptime(struct text *t, const struct proc_target *p)
 {
 	u64 up = time_boot_ns() / TICK_NS;
+	struct family_sums s;
 
-	text_add(t, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, up / 100, up % 100);
+	family_sums(&s);
+	u64 idle = up - MIN(up, s.cpu_ns / TICK_NS);
+	text_add(t, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 	return 0;
 }
 
@@ -164,9 +184,10 @@ s64 show_filesystems(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-s64 show_cmdline_boot(struct text *t, const struct proc_target *p)
+s64 show_devices(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "mitos\n");
+	text_add(t, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
+				"136 pts\n\nBlock devices:\n");
 	return 0;
 }
 
@@ -175,26 +196,11 @@ s64 show_empty(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-/* Files of /proc/sys that hold one line. */
-#define SHOW_LINE(name, line)                                    \
-	s64 show_##name(struct text *t, const struct proc_target *p) \
-	{                                                            \
-		text_bytes(t, line "\n", sizeof(line));                  \
-		return 0;                                                \
-	}
-SHOW_LINE(ostype, "Linux")
-SHOW_LINE(osrelease, KERNEL_RELEASE)
-SHOW_LINE(hostname, "mitos")
-SHOW_LINE(randomize, "2") /* everything: kernel/mm/exec_random.c */
-SHOW_LINE(pid_max, "32768")
-SHOW_LINE(cap_last_cap, "40")
-SHOW_LINE(ngroups_max, "65536")
-SHOW_LINE(entropy, "256")
-SHOW_LINE(pipe_max, "1048576")
-SHOW_LINE(file_max, "9223372036854775807")
-SHOW_LINE(nr_open, "1048576")
-SHOW_LINE(overcommit, "1")
-SHOW_LINE(max_map_count, "65530")
+s64 show_sem(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%u\t%u\t%u\t%u\n", IPC_SEMS_MAX, 1024000000u, IPC_SEM_OPS_MAX, IPC_SLOTS);
+	return 0;
+}
 
 static void add_uuid(struct text *t, const u8 *b)
 {

@@ -15,6 +15,7 @@
 #include "kernel/fs/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 
 #define RW_MAX 0x7ffff000ul
@@ -153,6 +154,15 @@ static s64 transfer_at(struct file *f, struct transfer *t, s64 pos, bool write)
 	return r ? r : transfer_run(f, t, &pos, write);
 }
 
+/* What /proc/PID/io shows. */
+static void io_count(s64 n, bool write)
+{
+	struct proc_io *io = &current->proc->kp->io;
+
+	*(write ? &io->writes : &io->reads) += 1;
+	*(write ? &io->write_bytes : &io->read_bytes) += n > 0 ? (u64)n : 0;
+}
+
 /* pos NULL: the file's own. */
 static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, bool write)
 {
@@ -162,6 +172,7 @@ static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, bool write)
 	if (!f)
 		return -EBADF;
 	r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
+	io_count(r, write);
 	if (r > 0)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
@@ -179,8 +190,10 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 	r = mode_check(f, write);
 	if (!r)
 		r = transfer_one(&t, buf, len);
-	if (!r)
+	if (!r) {
 		r = pos ? transfer_at(f, &t, *pos, write) : transfer_file(f, &t, write);
+		io_count(r, write);
+	}
 	if (r > 0)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);

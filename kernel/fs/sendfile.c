@@ -94,10 +94,14 @@ static void unlock_positions(struct file *a, struct file *b)
 		kin_unlock(&b->lock);
 }
 
-static void notify_copied(struct file *in, struct file *out, s64 n)
+static void account_copied(struct file *in, struct file *out, s64 n)
 {
+	struct proc_io *io = &current->proc->kp->io;
+
 	if (n <= 0)
 		return;
+	io->read_bytes += (u64)n;
+	io->write_bytes += (u64)n;
 	notify_file(in, IN_ACCESS);
 	notify_file(out, IN_MODIFY);
 }
@@ -145,7 +149,7 @@ s64 sys_sendfile(u64 outfd, u64 infd, u64 offset, u64 count)
 
 	if (out && in)
 		n = send(out, in, offset, MIN(count, COUNT_MAX));
-	notify_copied(in, out, n);
+	account_copied(in, out, n);
 	file_put(in);
 	file_put(out);
 	return n;
@@ -187,7 +191,7 @@ s64 sys_copy_file_range(u64 infd, u64 inpos, u64 outfd, u64 outpos, u64 len, u64
 		n = -EINVAL;
 	else if (in && out)
 		n = copy_range(in, inpos, out, outpos, MIN(len, COUNT_MAX));
-	notify_copied(in, out, n);
+	account_copied(in, out, n);
 	file_put(out);
 	file_put(in);
 	return n;

@@ -18,6 +18,16 @@
 #define IPC_ID_SHIFT 15
 #define IPC_QUEUES 32
 
+/* Limits, also shown in /proc/sys: bytes of a message, of a queue and of a segment; of a set of
+ * semaphores; of a message queue that an ordinary user makes. */
+#define IPC_MESSAGE_MAX 8192u
+#define IPC_QUEUE_BYTES 16384u
+#define IPC_SHM_MAX (1ull << 40)
+#define IPC_SEMS_MAX 32000u
+#define IPC_SEM_OPS_MAX 500u
+#define IPC_MQ_MESSAGES 10
+#define IPC_MQ_SIZE 8192
+
 struct ipc64_perm;
 struct kin_proc;
 

@@ -16,6 +16,7 @@
 
 #include "kernel/fs/inode.h"
 #include "kernel/kin/claim.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
@@ -23,8 +24,6 @@
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define NAME_LEN_MAX 255
-#define DEFAULT_MESSAGES 10
-#define DEFAULT_SIZE 8192
 #define ROOT_MESSAGES 65536
 #define ROOT_SIZE (16 << 20)
 #define PRIORITIES 32768u
@@ -224,7 +223,7 @@ static struct mqueue *mq_find(const char *name)
 static s64 attr_check(const struct mq_attr *a)
 {
 	bool root = current->proc->kp->euid == 0;
-	s64 messages = root ? ROOT_MESSAGES : DEFAULT_MESSAGES, size = root ? ROOT_SIZE : DEFAULT_SIZE;
+	s64 messages = root ? ROOT_MESSAGES : IPC_MQ_MESSAGES, size = root ? ROOT_SIZE : IPC_MQ_SIZE;
 
 	if (a->mq_maxmsg <= 0 || a->mq_msgsize <= 0 || a->mq_maxmsg > messages || a->mq_msgsize > size)
 		return -EINVAL;
@@ -278,7 +277,7 @@ static s64 mq_attach(struct file *f, const char *name, u32 flags, struct mqueue 
 
 s64 sys_mq_open(u64 uname, u64 flags, u64 mode, u64 uattr)
 {
-	struct mq_attr attr = {.mq_maxmsg = DEFAULT_MESSAGES, .mq_msgsize = DEFAULT_SIZE};
+	struct mq_attr attr = {.mq_maxmsg = IPC_MQ_MESSAGES, .mq_msgsize = IPC_MQ_SIZE};
 	char name[NAME_LEN_MAX + 1];
 	struct mqueue *fresh = NULL;
 	struct file *f;

@@ -14,8 +14,6 @@
 #include "kernel/syscall/syscall.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define MESSAGE_MAX 8192u
-#define QUEUE_BYTES 16384u
 
 struct sysv_message {
 	struct sysv_message *next;
@@ -64,7 +62,7 @@ static struct ipc_object *msg_make(u64 size, s64 *err)
 	*err = q ? 0 : -ENOMEM;
 	if (!q)
 		return NULL;
-	q->limit = QUEUE_BYTES;
+	q->limit = IPC_QUEUE_BYTES;
 	q->ctime = ipc_seconds();
 	return &q->object;
 }
@@ -155,7 +153,7 @@ s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
 
 	if (copy_in(&type, (void *)user, sizeof(type)))
 		return -EFAULT;
-	if (!t || (s64)len < 0 || len > MESSAGE_MAX || (s32)id < 0 || type < 1)
+	if (!t || (s64)len < 0 || len > IPC_MESSAGE_MAX || (s32)id < 0 || type < 1)
 		return -EINVAL;
 	m = kin_alloc(sizeof(*m) + len);
 	if (!m)
@@ -329,7 +327,7 @@ static s64 msg_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
 	msg_lock(t);
 	q = (struct sysv_queue *)ipc_find(t, id);
 	err = q ? ipc_owner(&q->object) : -EINVAL;
-	if (!err && cmd == IPC_SET && ds.msg_qbytes > QUEUE_BYTES && current->proc->kp->euid != 0)
+	if (!err && cmd == IPC_SET && ds.msg_qbytes > IPC_QUEUE_BYTES && current->proc->kp->euid != 0)
 		err = -EPERM;
 	if (!err && cmd == IPC_SET) {
 		ipc_perm_set(&q->object, &ds.msg_perm);
@@ -352,12 +350,12 @@ static s64 msg_info(u64 user, u32 cmd)
 	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
 	struct msginfo info = {
 		.msgpool = 32000 * 16,
-		.msgmap = QUEUE_BYTES,
-		.msgmax = MESSAGE_MAX,
-		.msgmnb = QUEUE_BYTES,
+		.msgmap = IPC_QUEUE_BYTES,
+		.msgmax = IPC_MESSAGE_MAX,
+		.msgmnb = IPC_QUEUE_BYTES,
 		.msgmni = IPC_SLOTS,
 		.msgssz = 16,
-		.msgtql = QUEUE_BYTES,
+		.msgtql = IPC_QUEUE_BYTES,
 		.msgseg = 0xffff,
 	};
 	s64 highest = 0;

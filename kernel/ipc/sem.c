@@ -22,8 +22,6 @@
 #include "kernel/time/time.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define SEMS_MAX 32000u
-#define OPS_MAX 500u
 #define VALUE_MAX 32767
 
 struct sem_array;
@@ -90,7 +88,7 @@ static struct ipc_object *sem_make(u64 nsems, s64 *err)
 	struct sem_array *a = NULL;
 
 	*err = -EINVAL;
-	if (nsems == 0 || nsems > SEMS_MAX)
+	if (nsems == 0 || nsems > IPC_SEMS_MAX)
 		return NULL;
 	*err = -ENOMEM;
 	a = kin_alloc(sizeof(*a));
@@ -132,7 +130,7 @@ s64 sys_semget(u64 key, u64 nsems, u64 flags)
 						.discard = sem_discard,
 						.size = (u64)(s64)(s32)nsems};
 
-	if ((s32)nsems < 0 || (u32)nsems > SEMS_MAX)
+	if ((s32)nsems < 0 || (u32)nsems > IPC_SEMS_MAX)
 		return -EINVAL;
 	return ipc_get(IPC_SEM, &g);
 }
@@ -376,7 +374,7 @@ s64 sys_semtimedop(u64 id, u64 uops, u64 n, u64 timeout)
 
 	if ((u32)n == 0)
 		return -EINVAL;
-	if ((u32)n > OPS_MAX)
+	if ((u32)n > IPC_SEM_OPS_MAX)
 		return -E2BIG;
 	if (timeout)
 		err = time_timeout_in(timeout, &deadline);
@@ -469,7 +467,7 @@ static void values_set(struct sem_array *a, u32 first, u32 count, const u16 *lis
 
 static s64 sem_all(struct ipc_table *t, s32 id, u64 user, bool set)
 {
-	u16 *list = kmalloc(SEMS_MAX * sizeof(*list));
+	u16 *list = kmalloc(IPC_SEMS_MAX * sizeof(*list));
 	struct sem_array *a;
 	u32 n = 0;
 	s64 err = 0;
@@ -558,9 +556,9 @@ static s64 sem_info(u64 user, u32 cmd)
 		.semmni = IPC_SLOTS,
 		.semmns = 1024000000,
 		.semmnu = 1024000000,
-		.semmsl = SEMS_MAX,
-		.semopm = OPS_MAX,
-		.semume = OPS_MAX,
+		.semmsl = IPC_SEMS_MAX,
+		.semopm = IPC_SEM_OPS_MAX,
+		.semume = IPC_SEM_OPS_MAX,
 		.semusz = 20,
 		.semvmx = VALUE_MAX,
 		.semaem = VALUE_MAX,

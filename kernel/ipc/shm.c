@@ -22,7 +22,6 @@
 #include "kernel/syscall/syscall.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define SIZE_MAX_BYTES (1ull << 40)
 
 /* <linux/shm.h> draws in libc. */
 enum {
@@ -65,7 +64,7 @@ static struct ipc_object *shm_make(u64 size, s64 *err)
 	struct segment *seg;
 
 	*err = -EINVAL;
-	if (size == 0 || size > SIZE_MAX_BYTES)
+	if (size == 0 || size > IPC_SHM_MAX)
 		return NULL;
 	*err = -ENOMEM;
 	if (npages > KIN_SIZE / PAGE_SIZE)
@@ -335,7 +334,7 @@ static s64 shm_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
 static s64 shm_limits(u64 user)
 {
 	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
-	struct shminfo64 info = {.shmmax = SIZE_MAX_BYTES,
+	struct shminfo64 info = {.shmmax = IPC_SHM_MAX,
 							 .shmmin = 1,
 							 .shmmni = IPC_SLOTS,
 							 .shmseg = IPC_SLOTS,

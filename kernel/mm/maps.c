@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* /proc/self/maps, statm and the memory lines of status. Format: proc(5). */
+/* /proc/self/maps, smaps, statm and the memory lines of status. Format: proc(5). */
 #include "kernel/mm/internal.h"
 
 #include <linux/mman.h>
@@ -43,9 +43,10 @@ static const char *vma_name(const struct vma *v)
 	return NULL;
 }
 
+static const char spaces[] = "                                                  ";
+
 static void print_name(struct text *t, const struct vma *v, int column)
 {
-	static const char spaces[] = "                                                  ";
 	const char *name = vma_name(v);
 
 	if (!name && !(v->file && v->file->path))
@@ -55,6 +56,12 @@ static void print_name(struct text *t, const struct vma *v, int column)
 		text_add(t, v->file->path, strlen(v->file->path));
 	else
 		text_add(t, name, strlen(name));
+}
+
+/* The table of redirected calls: the kernel's. */
+static bool hidden(const struct vma *v)
+{
+	return v->start == CALL_TABLE_ADDR && v->flags & VMA_SPECIAL;
 }
 
 static void print_vma(struct text *t, const struct vma *v)
@@ -75,13 +82,140 @@ static void print_vma(struct text *t, const struct vma *v)
 	text_add(t, "\n", 1);
 }
 
-s64 mm_print_maps(struct mm *mm, char *buf, size_t size, u64 skip)
+/* Bytes. */
+struct use {
+	u64 rss, pss, pss_anon, pss_file, pss_shmem;
+	u64 shared_clean, shared_dirty, private_clean, private_dirty, locked;
+};
+
+/*
+ * Resident is what has page-table entries. Whether a page of a private mapping was copied only the
+ * host knows: those of a file count as written if they may be. Shared memory is divided among all
+ * who refer to it, open files included.
+ */
+static void use_add(struct mm *mm, const struct vma *v, struct use *u)
+{
+	u64 rss = 0, s, e;
+
+	for (u64 at = v->start; ranges_next(&mm->present, at, v->end, &s, &e); at = e)
+		rss += e - s;
+	u->rss += rss;
+	u->locked += v->flags & VMA_LOCKED ? rss : 0;
+	if (v->object) {
+		u64 refs = MAX(1u, object_refs(v->object));
+		*(refs > 1 ? &u->shared_dirty : &u->private_dirty) += rss;
+		u->pss_shmem += rss / refs;
+		u->pss += rss / refs;
+		return;
+	}
+	bool written = !v->file || (v->prot & PROT_WRITE && !(v->flags & VMA_SHARED));
+	if (v->flags & VMA_SHARED)
+		u->shared_clean += rss;
+	else
+		*(written ? &u->private_dirty : &u->private_clean) += rss;
+	*(written ? &u->pss_anon : &u->pss_file) += rss;
+	u->pss += rss;
+}
+
+static void print_line(struct text *t, const char *name, u64 bytes)
+{
+	char line[64], label[32];
+
+	ksnprintf(label, sizeof(label), "%s:", name);
+	text_add(t, line, (size_t)ksnprintf(line, sizeof(line), "%-16s%8lu kB\n", label, bytes / 1024));
+}
+
+static void print_use(struct text *t, const struct use *u, bool sum)
+{
+	u64 pss_dirty = u->pss_anon + u->pss_shmem;
+
+	print_line(t, "Rss", u->rss);
+	print_line(t, "Pss", u->pss);
+	print_line(t, "Pss_Dirty", pss_dirty);
+	if (sum) {
+		print_line(t, "Pss_Anon", u->pss_anon);
+		print_line(t, "Pss_File", u->pss_file);
+		print_line(t, "Pss_Shmem", u->pss_shmem);
+	}
+	print_line(t, "Shared_Clean", u->shared_clean);
+	print_line(t, "Shared_Dirty", u->shared_dirty);
+	print_line(t, "Private_Clean", u->private_clean);
+	print_line(t, "Private_Dirty", u->private_dirty);
+	print_line(t, "Referenced", u->rss);
+	print_line(t, "Anonymous", u->pss_anon);
+	print_line(t, "LazyFree", 0);
+	print_line(t, "AnonHugePages", 0);
+	print_line(t, "ShmemPmdMapped", 0);
+	print_line(t, "FilePmdMapped", 0);
+	print_line(t, "Shared_Hugetlb", 0);
+	print_line(t, "Private_Hugetlb", 0);
+	print_line(t, "Swap", 0);
+	print_line(t, "SwapPss", 0);
+	print_line(t, "Locked", u->locked);
+}
+
+static void print_flags(struct text *t, const struct vma *v)
+{
+	char line[96];
+	int n = ksnprintf(line, sizeof(line), "VmFlags: %s%s%s%smr %sme %s%s%s%s%s%s%s\n",
+		v->prot & PROT_READ ? "rd " : "", v->prot & PROT_WRITE ? "wr " : "",
+		v->prot & PROT_EXEC ? "ex " : "", v->flags & VMA_SHARED ? "sh " : "",
+		v->flags & VMA_NOWRITE ? "" : "mw ", v->flags & VMA_SHARED ? "ms " : "",
+		v->flags & (VMA_STACK | VMA_GROWSDOWN) ? "gd " : "", v->flags & VMA_LOCKED ? "lo " : "",
+		v->flags & VMA_DONTFORK ? "dc " : "", v->flags & VMA_NORESERVE ? "nr " : "",
+		v->flags & VMA_WIPEONFORK ? "wf " : "", v->flags & VMA_NOHUGE ? "nh " : "");
+
+	text_add(t, line, (size_t)n);
+}
+
+static void print_detail(struct text *t, struct mm *mm, const struct vma *v)
+{
+	struct use u = {0};
+
+	use_add(mm, v, &u);
+	print_line(t, "Size", v->end - v->start);
+	print_line(t, "KernelPageSize", PAGE_SIZE);
+	print_line(t, "MMUPageSize", PAGE_SIZE);
+	print_use(t, &u, false);
+	text_add(t, "THPeligible:           0\n", 25);
+	print_flags(t, v);
+}
+
+static void print_sum(struct text *t, struct mm *mm)
+{
+	struct vma *v = vma_first(mm, 0);
+	struct use u = {0};
+	char line[96];
+	u64 start = v ? v->start : 0, end = start;
+	int n;
+
+	for (; v; v = vma_next(v)) {
+		if (hidden(v))
+			continue;
+		use_add(mm, v, &u);
+		end = v->end;
+	}
+	n = ksnprintf(line, sizeof(line), "%08lx-%08lx ---p 00000000 00:00 0 ", start, end);
+	text_add(t, line, (size_t)n);
+	text_add(t, spaces, (size_t)MAX(NAME_COLUMN - n, 1));
+	text_add(t, "[rollup]\n", 9);
+	print_use(t, &u, true);
+}
+
+s64 mm_print_maps(struct mm *mm, char *buf, size_t size, u64 skip, enum mm_detail detail)
 {
 	struct text t = {.buf = buf, .size = size, .skip = skip};
 
-	for (struct vma *v = vma_first(mm, 0); v && t.used < size; v = vma_next(v))
-		if (v->start != CALL_TABLE_ADDR || !(v->flags & VMA_SPECIAL))
-			print_vma(&t, v);
+	if (detail == MM_SUM)
+		print_sum(&t, mm);
+	struct vma *v = detail == MM_SUM ? NULL : vma_first(mm, 0);
+	for (; v && t.used < size; v = vma_next(v)) {
+		if (hidden(v))
+			continue;
+		print_vma(&t, v);
+		if (detail == MM_USE)
+			print_detail(&t, mm, v);
+	}
 	return (s64)t.used;
 }
 

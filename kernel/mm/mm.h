@@ -105,8 +105,12 @@ void mm_redirect_known(struct mm *mm);
 /* Futex key: kin address behind a shared mapping, or 0 if addr is private. */
 u64 mm_shared_key(struct mm *mm, u64 addr);
 
-/* /proc/self/maps: bytes of the text from position skip on, at most size; 0 at its end. (maps.c) */
-s64 mm_print_maps(struct mm *mm, char *buf, size_t size, u64 skip);
+/*
+ * /proc/self/maps, smaps or smaps_rollup: bytes of the text from position skip on, at most size; 0
+ * at its end. (maps.c)
+ */
+enum mm_detail { MM_LINES, MM_USE, MM_SUM };
+s64 mm_print_maps(struct mm *mm, char *buf, size_t size, u64 skip, enum mm_detail detail);
 /* /proc/self/statm and status, in pages. */
 struct mm_counts {
 	u64 size, resident, shared, text, data, stack, locked;

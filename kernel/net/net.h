@@ -17,6 +17,7 @@
 #include "kernel/lib/iov.h"
 
 #define NET_ADDRESS_MAX 128        /* sizeof(struct sockaddr_storage) */
+#define NET_SOMAXCONN 4096u
 #define NET_BUFFER_DEFAULT 212992u /* net.core.wmem_default and _max of Linux */
 #define NET_BUFFER_MAX (2 * NET_BUFFER_DEFAULT)
 

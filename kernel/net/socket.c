@@ -18,7 +18,6 @@
 #include "kernel/time/time.h"
 
 #define SOCKFS_DEV 9
-#define SOMAXCONN 4096u
 
 const struct net_ops *net_family(u32 family)
 {
@@ -295,7 +294,7 @@ s64 sys_bind(u64 fd, u64 address, u64 len)
 
 static s64 listen_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	return ops_of(s)->listen(s, MIN((u32)arg[0], SOMAXCONN));
+	return ops_of(s)->listen(s, MIN((u32)arg[0], NET_SOMAXCONN));
 }
 
 s64 sys_listen(u64 fd, u64 backlog)

@@ -153,7 +153,7 @@ static _Noreturn void first_program(void)
 		kpanic("no memory for the first process");
 	rlimits_default(p);
 	open_standard_io();
-	proc_set_comm("mitos");
+	proc_set_comm(current, "mitos");
 	if (e->init)
 		init_fork();
 	err = run_in_path(&a);

@@ -55,7 +55,7 @@ void proc_exec_commit(const char *comm)
 	fdtable_close_on_exec(kp->fds);
 	signal_exec(current);
 	timers_exec(p);
-	proc_set_comm(comm);
+	proc_set_comm(current, comm);
 	p->dumpable = 1;
 	caps_exec(p);
 	atomic_fetch_or(&kp->flags, KP_EXECED);

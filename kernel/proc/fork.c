@@ -44,6 +44,7 @@ struct kin_proc *fork_record(const struct clone_request *r)
 	kp->sgid = parent->sgid;
 	kp->fsgid = parent->fsgid;
 	kp->nice = parent->nice;
+	kp->oom_adjust = parent->oom_adjust;
 	kp->sched_class = parent->sched_class;
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();

@@ -14,9 +14,8 @@
 #include "kernel/proc/internal.h"
 #include "kernel/syscall/syscall.h"
 
-void proc_set_comm(const char *comm)
+void proc_set_comm(struct thread *t, const char *comm)
 {
-	struct thread *t = current;
 	struct kin_proc *kp = t->proc->kp;
 
 	strlcpy(t->comm, comm, sizeof(t->comm));
@@ -35,7 +34,7 @@ static s64 set_name(u64 addr)
 	if (len == -EFAULT)
 		return -EFAULT;
 	name[COMM_LEN - 1] = '\0';
-	proc_set_comm(name);
+	proc_set_comm(current, name);
 	proc_refresh_cmdline(); /* programs that set one title set both */
 	return 0;
 }
@@ -45,6 +44,13 @@ static s64 set_flag(u32 *flag, u64 value, u64 max)
 	if (value > max)
 		return -EINVAL;
 	*flag = (u32)value;
+	return 0;
+}
+
+/* Kept and reported; timers are not late on purpose. */
+static s64 set_timer_slack(u64 ns)
+{
+	current->timer_slack_ns = (s64)ns > 0 ? ns : current->timer_slack_default_ns;
 	return 0;
 }
 
@@ -90,8 +96,8 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_NO_NEW_PRIVS: return a || b || c || d ? -EINVAL : (s64)p->no_new_privs;
 	case PR_SET_CHILD_SUBREAPER: return set_subreaper(a);
 	case PR_GET_CHILD_SUBREAPER: return get_number(a, !!(kp->flags & KP_SUBREAPER));
-	case PR_SET_TIMERSLACK: return 0;
-	case PR_GET_TIMERSLACK: return 50000;
+	case PR_SET_TIMERSLACK: return set_timer_slack(a);
+	case PR_GET_TIMERSLACK: return (s64)MIN(current->timer_slack_ns, 0x7ffffffffffffffful);
 	case PR_GET_SECUREBITS: return 0;
 	case PR_GET_SECCOMP: return 0;
 	case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 1 : -EINVAL;

@@ -19,6 +19,11 @@
 #define GROUPS_MAX 32
 #define NO_MEMBER (~0u)
 
+/* /proc/PID/io: bytes that reads and writes moved, and how many calls there were. */
+struct proc_io {
+	u64 read_bytes, write_bytes, reads, writes;
+};
+
 enum proc_state { PROC_FREE, PROC_EMBRYO, PROC_RUNNING, PROC_STOPPED, PROC_ZOMBIE };
 
 /*
@@ -56,11 +61,13 @@ struct kin_proc {
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
 	s32 nice;
+	_Atomic s32 oom_adjust; /* /proc/PID/oom_score_adj: without effect, but kept */
 	u32 sched_class; /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
 	u32 slot;                 /* index in the table */
 	s32 lost_foreground;      /* T: of the session that p leads, when its terminal hung up */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages, reserved;
+	struct proc_io io;        /* written by the owner */
 };
 enum {
 	KP_NOCLDWAIT = 1,  /* SIGCHLD ignored or SA_NOCLDWAIT: children leave no zombies */
@@ -128,6 +135,7 @@ struct thread {
 	u64 restart_fn;              /* restart_syscall: function and its saved arguments */
 	u64 restart_arg[4];
 	void *wait_state;            /* kernel/kin/wait.c */
+	u64 timer_slack_ns, timer_slack_default_ns; /* PR_SET_TIMERSLACK; inherited */
 	char comm[COMM_LEN];
 	/* the rest is kernel/proc's */
 	enum sleep_mode sleep_mode;
@@ -177,7 +185,7 @@ bool proc_shares_vm(struct proc *p);
 void proc_exec_begin(void);
 void proc_exec_commit(const char *comm);
 s64 vfork_exec(struct exec_args *a);
-void proc_set_comm(const char *comm); /* kin_proc, thread, member record */
+void proc_set_comm(struct thread *t, const char *comm); /* kin_proc, thread, member record */
 
 /* procinfo.c: what /proc/PID shows. Writers: the owner. */
 enum proc_info_item { INFO_EXE, INFO_CWD, INFO_CMDLINE };

@@ -28,6 +28,7 @@
 
 #define SLICE_NS 4000000ull
 #define IDLE_FDS 256
+#define TIMER_SLACK_NS 50000 /* of the first thread; without effect */
 #define SPARES 2
 
 TAILQ_HEAD(thread_queue, thread);
@@ -110,6 +111,10 @@ struct thread *thread_create(struct proc *p)
 	t->proc = p;
 	t->state = THREAD_RUNNABLE;
 	t->deadline_ns = HYP_NO_DEADLINE;
+	t->timer_slack_ns = current ? current->timer_slack_ns : 0;
+	if (!t->timer_slack_ns)
+		t->timer_slack_ns = TIMER_SLACK_NS;
+	t->timer_slack_default_ns = t->timer_slack_ns;
 	if (p)
 		LIST_INSERT_HEAD(&p->threads, t, sibling);
 	return t;
@@ -538,6 +543,7 @@ void sched_fork_child(void)
 	struct thread_queue *queues[] = {&sched.runnable, &sched.blocked};
 	struct thread *t;
 
+	current->timer_slack_default_ns = current->timer_slack_ns;
 	waiters_fork_child(current);
 	for (u32 i = 0; i < ARRAY_SIZE(queues); i++) {
 		while ((t = TAILQ_FIRST(queues[i]))) {

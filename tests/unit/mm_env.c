@@ -93,6 +93,11 @@ struct kin_object *object_create(u64 npages)
 	return o;
 }
 
+u32 object_refs(const struct kin_object *o)
+{
+	return o->refs;
+}
+
 void object_get(struct kin_object *o)
 {
 	o->refs++;

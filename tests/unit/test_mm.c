@@ -409,11 +409,11 @@ static void test_maps_text(void **state)
 
 	mm_map(mm, WORLD, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0);
 	mm_map(mm, WORLD + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_EXEC, ANON | MAP_FIXED, NULL, 0);
-	n = mm_print_maps(mm, whole, sizeof(whole), 0);
+	n = mm_print_maps(mm, whole, sizeof(whole), 0, MM_LINES);
 	whole[n] = '\0';
 	assert_string_equal(whole, "10000000-10001000 rw-p 00000000 00:00 0 \n"
 		"10001000-10002000 r-xp 00000000 00:00 0 \n");
-	while ((step = mm_print_maps(mm, part + got, 7, (u64)got)))
+	while ((step = mm_print_maps(mm, part + got, 7, (u64)got, MM_LINES)))
 		got += step;
 	assert_int_equal(got, n);
 	assert_memory_equal(whole, part, (size_t)n);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /proc/PID files that count, trace or set: io, schedstat, smaps, syscall, the scores. What is
+ * private to another member (its system call, personality, timer slack) is refused as to a tracer
+ * without permission.
+ */
+#include <asm/errno.h>
+
+#include "kernel/fs/proc.h"
+#include "kernel/host/host.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
+
+#define PIECE_PAGES 16
+#define OOM_ADJUST_MAX 1000
+
+/* The text is made in windows: kernel/mm/maps.c. */
+static s64 add_mapped(struct text *t, const struct proc_target *p, enum mm_detail detail)
+{
+	struct mm *mm = current->proc->mm;
+
+	if (!proc_is_self(p->pid))
+		return 0;
+	char *piece = kpages_alloc(PIECE_PAGES);
+	u64 skip = 0;
+	s64 n;
+
+	if (!piece)
+		return -ENOMEM;
+	while ((n = mm_print_maps(mm, piece, PIECE_PAGES * PAGE_SIZE, skip, detail)) > 0) {
+		text_bytes(t, piece, (size_t)n);
+		skip += (u64)n;
+	}
+	kpages_free(piece, PIECE_PAGES);
+	return n;
+}
+
+s64 show_pid_maps(struct text *t, const struct proc_target *p)
+{
+	return add_mapped(t, p, MM_LINES);
+}
+
+s64 show_pid_smaps(struct text *t, const struct proc_target *p)
+{
+	return add_mapped(t, p, MM_USE);
+}
+
+s64 show_pid_smaps_rollup(struct text *t, const struct proc_target *p)
+{
+	return add_mapped(t, p, MM_SUM);
+}
+
+/* Files are memory: only volumes reach a disk, and that is the host's doing. */
+s64 show_pid_io(struct text *t, const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", v.io.read_bytes,
+			 v.io.write_bytes, v.io.reads, v.io.writes);
+	text_add(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
+
+/* Time on the processor, time waiting for it (not known), and how often it got it. */
+s64 show_pid_schedstat(struct text *t, const struct proc_target *p)
+{
+	struct hyp_usage u = {0};
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	if (proc_is_self(p->pid) && !host_usage(&u)) {
+		v.utime_ns = u.utime_ns;
+		v.stime_ns = u.stime_ns;
+	}
+	text_add(t, "%lu 0 %lu\n", v.utime_ns + v.stime_ns, u.nvcsw + u.nivcsw);
+	return 0;
+}
+
+/* Where in the kernel a process sleeps is nobody's business: as Linux answers the unprivileged. */
+s64 show_pid_wchan(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "0");
+	return 0;
+}
+
+/* The private thread that p means, if it is this member's; else -EPERM or -ESRCH. */
+static s64 own_thread(const struct proc_target *p, struct thread **thread)
+{
+	struct proc_view v;
+	s64 err = proc_view_target(p, &v, thread);
+
+	return err ? err : *thread ? 0 : -EPERM;
+}
+
+s64 show_pid_syscall(struct text *t, const struct proc_target *p)
+{
+	struct thread *thread;
+	s64 err = own_thread(p, &thread);
+
+	if (err)
+		return err;
+	const struct trapframe *f = thread_frame(thread);
+	if (thread != current && thread->state != THREAD_BLOCKED)
+		text_add(t, "running\n");
+	else
+		text_add(t, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", (s64)f->orig_rax,
+				 f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9, f->rsp, f->rip);
+	return 0;
+}
+
+s64 show_pid_personality(struct text *t, const struct proc_target *p)
+{
+	struct thread *thread;
+	s64 err = own_thread(p, &thread);
+
+	if (!err)
+		text_add(t, "%08x\n", thread->proc->personality);
+	return err;
+}
+
+s64 show_pid_timerslack(struct text *t, const struct proc_target *p)
+{
+	struct thread *thread;
+	s64 err = own_thread(p, &thread);
+
+	if (!err)
+		text_add(t, "%lu\n", thread->timer_slack_ns);
+	return err;
+}
+
+s64 show_pid_oom_adjust(struct text *t, const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "%d\n", v.oom_adjust);
+	return 0;
+}
+
+/* loginuid and sessionid: nobody logged in. */
+s64 show_pid_nobody(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%u", ~0u);
+	return 0;
+}
+
+/* As if the first thread had made all of them. */
+s64 show_tid_children(struct text *t, const struct proc_target *p)
+{
+	s32 pids[64];
+	u32 n = 0;
+	s64 err = 0;
+	struct kin_proc *kp, *child;
+
+	if (p->tid != p->pid)
+		return 0;
+	tree_lock();
+	kp = proc_find(p->pid);
+	if (!kp)
+		err = -ESRCH;
+	else
+		TAILQ_FOREACH (child, &kp->children, sibling)
+			if (n < ARRAY_SIZE(pids))
+				pids[n++] = child->pid;
+	tree_unlock();
+	for (u32 i = 0; i < n; i++)
+		text_add(t, "%d ", pids[i]);
+	return err;
+}
+
+s64 link_ns(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%s:[%lu]", p->entry->line, p->entry->value);
+	return 0;
+}
+
+/* A decimal number and nothing else but blanks. */
+static bool parse(const char *s, s64 *value)
+{
+	bool negative = false;
+	u32 digits = 0;
+
+	*value = 0;
+	while (*s == ' ')
+		s++;
+	if (*s == '-' || *s == '+')
+		negative = *s++ == '-';
+	for (; *s >= '0' && *s <= '9' && digits < 18; s++, digits++)
+		*value = *value * 10 + (*s - '0');
+	while (*s == ' ' || *s == '\n')
+		s++;
+	*value = negative ? -*value : *value;
+	return digits && !*s;
+}
+
+static s64 set_oom_adjust(const struct proc_target *p, const char *text)
+{
+	s64 value, err = -ESRCH;
+
+	if (!parse(text, &value) || value < -OOM_ADJUST_MAX || value > OOM_ADJUST_MAX)
+		return -EINVAL;
+	tree_lock();
+	struct kin_proc *kp = proc_find(p->pid);
+	if (kp)
+		err = value < kp->oom_adjust && current->proc->kp->euid ? -EACCES : 0;
+	if (kp && !err)
+		kp->oom_adjust = (s32)value;
+	tree_unlock();
+	return err;
+}
+
+static s64 set_timerslack(const struct proc_target *p, const char *text)
+{
+	struct thread *thread;
+	s64 value, err = own_thread(p, &thread);
+
+	if (err)
+		return err;
+	if (!parse(text, &value) || value < 0)
+		return -EINVAL;
+	thread->timer_slack_ns = value ? (u64)value : thread->timer_slack_default_ns;
+	return 0;
+}
+
+static s64 set_comm(const struct proc_target *p, const char *text)
+{
+	struct thread *thread;
+	char name[COMM_LEN];
+
+	if (own_thread(p, &thread))
+		return -EINVAL;
+	strlcpy(name, text, sizeof(name));
+	proc_set_comm(thread, name);
+	return 0;
+}
+
+s64 proc_set(const struct proc_target *p, const char *text)
+{
+	if (p->entry->show == show_pid_oom_adjust)
+		return set_oom_adjust(p, text);
+	if (p->entry->show == show_pid_timerslack)
+		return set_timerslack(p, text);
+	return set_comm(p, text);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* The entries of /proc. Row 0 is /proc itself; rows with the name "" stand for numbers. */
+#include "kernel/fs/proc.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/kin/pipe.h"
+#include "kernel/lib/lib.h"
+#include "kernel/mm/internal.h"
+#include "kernel/net/net.h"
+#include "kernel/net/unix.h"
+#include "kernel/proc/proc.h"
+#include "kernel/tty/pty.h"
+
+#define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, NULL, 0}
+#define FILE(in, name, mode, show) {in, P_NONE, name, S_IFREG | (mode), show, NULL, NULL, 0}
+#define LINK(in, name, link) {in, P_NONE, name, S_IFLNK | 0777, NULL, link, NULL, 0}
+#define LINE(in, name, text) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, text, 0}
+#define NUMBER(in, name, value) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, NULL, value}
+#define NAMESPACE(name, kind, number) \
+	{P_NS, P_NONE, name, S_IFLNK | 0777, NULL, link_ns, kind, number}
+
+const struct proc_entry proc_entries[] = {
+	DIR(P_NONE, P_ROOT, "proc"),
+	DIR(P_ROOT, P_PID, ""),
+	DIR(P_TASK, P_TID, ""),
+	{P_FD, P_NONE, "", S_IFLNK | 0700, NULL, link_fd, NULL, 0},
+	FILE(P_FDINFO, "", 0444, show_pid_fdinfo),
+
+	LINK(P_ROOT, "self", link_self),
+	LINK(P_ROOT, "thread-self", link_thread_self),
+	LINK(P_ROOT, "mounts", link_mounts),
+	FILE(P_ROOT, "meminfo", 0444, show_meminfo),
+	FILE(P_ROOT, "cpuinfo", 0444, show_cpuinfo),
+	FILE(P_ROOT, "stat", 0444, show_stat),
+	FILE(P_ROOT, "vmstat", 0444, show_vmstat),
+	FILE(P_ROOT, "uptime", 0444, show_uptime),
+	FILE(P_ROOT, "loadavg", 0444, show_loadavg),
+	FILE(P_ROOT, "version", 0444, show_version),
+	FILE(P_ROOT, "filesystems", 0444, show_filesystems),
+	FILE(P_ROOT, "locks", 0444, show_locks),
+	FILE(P_ROOT, "devices", 0444, show_devices),
+	LINE(P_ROOT, "partitions", "major minor  #blocks  name\n"),
+	LINE(P_ROOT, "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled"),
+	LINE(P_ROOT, "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
+	LINE(P_ROOT, "cmdline", "mitos"),
+	FILE(P_ROOT, "diskstats", 0444, show_empty),
+	FILE(P_ROOT, "misc", 0444, show_empty),
+	FILE(P_ROOT, "modules", 0444, show_empty),
+	DIR(P_ROOT, P_SYS, "sys"),
+
+	DIR(P_SYS, P_SYS_KERNEL, "kernel"),
+	DIR(P_SYS, P_SYS_FS, "fs"),
+	DIR(P_SYS, P_SYS_VM, "vm"),
+	DIR(P_SYS, P_SYS_NET, "net"),
+
+	LINE(P_SYS_KERNEL, "ostype", "Linux"),
+	LINE(P_SYS_KERNEL, "osrelease", KERNEL_RELEASE),
+	LINE(P_SYS_KERNEL, "version", "#1 SMP mitos"),
+	LINE(P_SYS_KERNEL, "hostname", "mitos"),
+	LINE(P_SYS_KERNEL, "domainname", "(none)"),
+	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/mm/exec_random.c */
+	NUMBER(P_SYS_KERNEL, "pid_max", PID_MAX),
+	NUMBER(P_SYS_KERNEL, "threads-max", PROCS_MAX),
+	NUMBER(P_SYS_KERNEL, "cap_last_cap", 40),
+	NUMBER(P_SYS_KERNEL, "ngroups_max", 65536),
+	NUMBER(P_SYS_KERNEL, "overflowuid", 65534),
+	NUMBER(P_SYS_KERNEL, "overflowgid", 65534),
+	NUMBER(P_SYS_KERNEL, "tainted", 0),
+	NUMBER(P_SYS_KERNEL, "msgmax", IPC_MESSAGE_MAX),
+	NUMBER(P_SYS_KERNEL, "msgmnb", IPC_QUEUE_BYTES),
+	NUMBER(P_SYS_KERNEL, "msgmni", IPC_SLOTS),
+	FILE(P_SYS_KERNEL, "sem", 0444, show_sem),
+	NUMBER(P_SYS_KERNEL, "shmmax", IPC_SHM_MAX),
+	NUMBER(P_SYS_KERNEL, "shmall", KIN_SIZE / PAGE_SIZE),
+	NUMBER(P_SYS_KERNEL, "shmmni", IPC_SLOTS),
+	DIR(P_SYS_KERNEL, P_SYS_RANDOM, "random"),
+	FILE(P_SYS_RANDOM, "uuid", 0444, show_uuid),
+	FILE(P_SYS_RANDOM, "boot_id", 0444, show_boot_id),
+	NUMBER(P_SYS_RANDOM, "entropy_avail", 256),
+	NUMBER(P_SYS_RANDOM, "poolsize", 256),
+	DIR(P_SYS_KERNEL, P_SYS_PTY, "pty"),
+	NUMBER(P_SYS_PTY, "max", PTY_MAX),
+
+	NUMBER(P_SYS_FS, "pipe-max-size", PIPE_SIZE_MAX),
+	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
+	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
+	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),
+	NUMBER(P_SYS_FS, "nr_open", 1048576),
+	NUMBER(P_SYS_FS, "overflowuid", 65534),
+	NUMBER(P_SYS_FS, "overflowgid", 65534),
+	NUMBER(P_SYS_FS, "protected_hardlinks", 0),
+	NUMBER(P_SYS_FS, "protected_symlinks", 0),
+	NUMBER(P_SYS_FS, "protected_fifos", 0),
+	NUMBER(P_SYS_FS, "protected_regular", 0),
+	NUMBER(P_SYS_FS, "suid_dumpable", 0),
+	DIR(P_SYS_FS, P_SYS_MQUEUE, "mqueue"),
+	NUMBER(P_SYS_MQUEUE, "msg_default", IPC_MQ_MESSAGES),
+	NUMBER(P_SYS_MQUEUE, "msg_max", IPC_MQ_MESSAGES),
+	NUMBER(P_SYS_MQUEUE, "msgsize_default", IPC_MQ_SIZE),
+	NUMBER(P_SYS_MQUEUE, "msgsize_max", IPC_MQ_SIZE),
+
+	NUMBER(P_SYS_VM, "overcommit_memory", 1),
+	NUMBER(P_SYS_VM, "overcommit_ratio", 50),
+	NUMBER(P_SYS_VM, "overcommit_kbytes", 0),
+	NUMBER(P_SYS_VM, "max_map_count", MAP_COUNT_MAX),
+	NUMBER(P_SYS_VM, "mmap_min_addr", PRIVATE_BASE),
+	NUMBER(P_SYS_VM, "legacy_va_layout", 0),
+	NUMBER(P_SYS_VM, "nr_hugepages", 0),
+	NUMBER(P_SYS_VM, "swappiness", 0),
+
+	DIR(P_SYS_NET, P_SYS_NET_CORE, "core"),
+	DIR(P_SYS_NET, P_SYS_NET_UNIX, "unix"),
+	NUMBER(P_SYS_NET_CORE, "somaxconn", NET_SOMAXCONN),
+	NUMBER(P_SYS_NET_CORE, "rmem_default", NET_BUFFER_DEFAULT),
+	NUMBER(P_SYS_NET_CORE, "rmem_max", NET_BUFFER_DEFAULT),
+	NUMBER(P_SYS_NET_CORE, "wmem_default", NET_BUFFER_DEFAULT),
+	NUMBER(P_SYS_NET_CORE, "wmem_max", NET_BUFFER_DEFAULT),
+	NUMBER(P_SYS_NET_UNIX, "max_dgram_qlen", UNIX_DGRAM_QUEUE),
+
+	LINK(P_PID, "exe", link_exe),
+	LINK(P_PID, "cwd", link_cwd),
+	LINK(P_PID, "root", link_root),
+	{P_PID, P_FD, "fd", S_IFDIR | 0500, NULL, NULL, NULL, 0},
+	DIR(P_PID, P_FDINFO, "fdinfo"),
+	DIR(P_PID, P_TASK, "task"),
+	DIR(P_PID, P_NS, "ns"),
+	FILE(P_PID, "stat", 0444, show_pid_stat),
+	FILE(P_PID, "status", 0444, show_pid_status),
+	FILE(P_PID, "statm", 0444, show_pid_statm),
+	FILE(P_PID, "cmdline", 0444, show_pid_cmdline),
+	FILE(P_PID, "comm", 0644, show_pid_comm),
+	FILE(P_PID, "environ", 0400, show_pid_environ),
+	FILE(P_PID, "auxv", 0400, show_pid_auxv),
+	FILE(P_PID, "maps", 0444, show_pid_maps),
+	FILE(P_PID, "smaps", 0444, show_pid_smaps),
+	FILE(P_PID, "smaps_rollup", 0444, show_pid_smaps_rollup),
+	FILE(P_PID, "limits", 0444, show_pid_limits),
+	FILE(P_PID, "io", 0400, show_pid_io),
+	FILE(P_PID, "schedstat", 0444, show_pid_schedstat),
+	FILE(P_PID, "syscall", 0400, show_pid_syscall),
+	FILE(P_PID, "wchan", 0444, show_pid_wchan),
+	FILE(P_PID, "personality", 0400, show_pid_personality),
+	FILE(P_PID, "timerslack_ns", 0666, show_pid_timerslack),
+	FILE(P_PID, "mounts", 0444, show_mounts),
+	FILE(P_PID, "mountinfo", 0444, show_mountinfo),
+	FILE(P_PID, "mountstats", 0400, show_mountstats),
+	NUMBER(P_PID, "oom_score", 0),
+	FILE(P_PID, "oom_score_adj", 0644, show_pid_oom_adjust),
+	LINE(P_PID, "cgroup", "0::/"), /* as in the root of a cgroup namespace */
+	LINE(P_PID, "cpuset", "/"),
+	FILE(P_PID, "loginuid", 0444, show_pid_nobody),
+	FILE(P_PID, "sessionid", 0444, show_pid_nobody),
+	LINE(P_PID, "setgroups", "allow"),
+	LINE(P_PID, "uid_map", "         0          0 4294967295"),
+	LINE(P_PID, "gid_map", "         0          0 4294967295"),
+	LINE(P_PID, "projid_map", "         0          0 4294967295"),
+	LINE(P_PID, "timens_offsets",
+		 "monotonic           0         0\nboottime            0         0"),
+	FILE(P_TID, "children", 0444, show_tid_children),
+
+	/* Every member is in the initial ones; the numbers are Linux's. */
+	NAMESPACE("cgroup", "cgroup", 4026531835),
+	NAMESPACE("ipc", "ipc", 4026531839),
+	NAMESPACE("mnt", "mnt", 4026531841),
+	NAMESPACE("net", "net", 4026531840),
+	NAMESPACE("pid", "pid", 4026531836),
+	NAMESPACE("pid_for_children", "pid", 4026531836),
+	NAMESPACE("time", "time", 4026531834),
+	NAMESPACE("time_for_children", "time", 4026531834),
+	NAMESPACE("user", "user", 4026531837),
+	NAMESPACE("uts", "uts", 4026531838),
+};
+const u32 proc_entry_count = ARRAY_SIZE(proc_entries);
