@@ -178,6 +178,12 @@ struct kin_header {
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
 	u32 volume_count, host_uid; /* host_uid: who runs the family */
 	u64 memory_limit;           /* --memory in bytes, 0: none; the supervisor enforces it */
+	/*
+	 * What members may make accessible before the supervisor has looked again; who finds too
+	 * little sets memory_wanted, notifies, and waits for memory_looks to change.
+	 */
+	_Atomic s64 memory_credit;
+	_Atomic u32 memory_wanted, memory_looks;
 	u32 cpus;                   /* that the family may run on; 0: not known */
 	u32 tasks_limit;            /* --pids: processes and threads, 0: none */
 	struct kin_volume volumes[VOLUMES_MAX];

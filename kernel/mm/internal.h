@@ -72,6 +72,15 @@ void pages_protect(struct mm *mm, u64 start, u64 end, u32 prot);
 void pages_flush_stale(struct mm *mm, u64 start, u64 end);
 int mm_reserve(struct mm *mm); /* for one change of the address space: VMAs and ranges */
 
+/*
+ * charge.c, for --memory. draw: before anonymous memory becomes accessible; may sleep. return: it
+ * no longer is. chunk: how much of so many bytes to make accessible at once, at most chunk_max.
+ */
+void memory_draw(u64 bytes);
+void memory_return(u64 bytes);
+u64 memory_chunk(u64 bytes);
+u64 memory_chunk_max(u64 bytes);
+
 /* map.c */
 int mm_unmap_range(struct mm *mm, u64 start, u64 end);     /* page-aligned, checked */
 /* A VMA boundary at addr; reserved before. */

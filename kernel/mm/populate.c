@@ -107,6 +107,7 @@ static int map_anon(struct mm *mm, struct vma *v, u64 start, u64 end)
 		pages_flush_stale(mm, start, end);
 		stale = 0;
 	}
+	memory_draw(len);
 	err = paging->map_private(start, len, (int)v->prot | (stale ? PROT_READ | PROT_WRITE : 0),
 		true);
 	if (err)
@@ -220,6 +221,8 @@ int pages_populate_eager(struct mm *mm, struct vma *v, u64 start, u64 end)
 
 	if (v->object)
 		limit = EAGER_BYTES;
+	else if (!v->file)
+		limit = memory_chunk_max(limit);
 	else if (v->file && file_is_copied(v->file))
 		limit = EAGER_BYTES;
 	else if (v->file && in_kvm())
@@ -239,7 +242,7 @@ static u64 chunk_size(struct mm *mm, struct vma *v, u64 addr)
 
 	if (v->object || v->file)
 		return FILE_CHUNK;
-	while (size < CHUNK_MAX && base > v->start + size &&
+	while (size < memory_chunk_max(CHUNK_MAX) && base > v->start + size &&
 	       !ranges_next_gap(&mm->present, base - size, base, &s, &e))
 		size *= 2;
 	return size;
@@ -249,7 +252,12 @@ int pages_populate_around(struct mm *mm, struct vma *v, u64 addr)
 {
 	u64 start = MAX(v->start, ALIGN_DOWN(addr, HUGE_SIZE));
 	u64 end = MIN(v->end, ALIGN_DOWN(addr, HUGE_SIZE) + chunk_size(mm, v, addr));
+	u64 piece = v->object || v->file ? end - start : memory_chunk(end - start);
 
+	if (piece < end - start) {
+		start = MAX(v->start, ALIGN_DOWN(addr, piece));
+		end = MIN(v->end, ALIGN_DOWN(addr, piece) + piece);
+	}
 	if (!pages_populate(mm, v, start, end))
 		return 0;
 	/* Memory is short: the one page that is needed. */
@@ -346,9 +354,12 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 		}
 		if (v->file || v->prot & PROT_EXEC)
 			redirect_range_gone(low, high - low);
-		for (u64 at = low; ranges_next(&mm->present, at, high, &s, &e); at = e)
+		for (u64 at = low; ranges_next(&mm->present, at, high, &s, &e); at = e) {
 			sweep_add(&w, s, e, v->object != NULL,
 				v->file || !(v->prot & PROT_WRITE));
+			if (!v->object && !v->file)
+				memory_return(e - s);
+		}
 	}
 	sweep_flush(&w);
 	ranges_remove(&mm->present, start, end);

@@ -3,8 +3,9 @@
  * --memory and --pids, from outside of the members: what is counted is what the host says of the
  * monitors, so that a member that ignores its kernel is counted all the same. The kernel keeps to
  * the limits by itself where Linux answers with an error (files in memory ENOSPC, fork EAGAIN).
- * Members are not asked to count: the host gives them pages and copies without a word to their
- * kernels, and a word for each page would cost more than the page.
+ * Their kernels also draw on a credit before fresh memory becomes accessible
+ * (kernel/mm/charge.c), which is what makes the limit exact for them; but copies of shared pages
+ * are made by the host without a word to any kernel, and a hostile one does not ask.
  *
  * The family's memory is the anonymous memory of its monitors, pages that several share counted
  * once, and kin. While the cheap bound (usage.c) is below the limit, nobody is disturbed; it is
@@ -15,6 +16,8 @@
  * and the others go on when its memory is free.
  */
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +28,7 @@
 
 #include "monitor/supervisor/internal.h"
 
+#define CREDIT_MIN (256ull << 10)
 #define TOUCH_BYTES_PER_NS 8 /* of one processor: huge pages */
 #define CPUS_COUNTED 4       /* more share the speed of these */
 #define INTERVAL_MIN_NS 200000ull
@@ -33,6 +37,7 @@
 #define SHARE_GROWING 2
 #define SHARE_IDLE 20
 #define PEAK_STEPS 8
+#define STOPPED_SHARE 2 /* after a stop the members run for half as long at least */
 #define VICTIM_PATIENCE_MS 2000
 #define VICTIMS_MAX 16 /* of one look */
 #define BURIAL_PATIENCE_NS 1000000000ull
@@ -85,6 +90,17 @@ static bool burial_awaited(const struct supervisor *s)
 	return s->family.kin->inbox_pending && supervisor_now_ns() < s->limits.buried_by_ns;
 }
 
+/* The least that is left while nothing is too much yet: without it each page would be asked for. */
+static void credit_set(struct supervisor *s, u64 bytes)
+{
+	struct kin_header *kin = s->family.kin;
+	u64 limit = s->options->memory_bytes;
+
+	kin->memory_credit = bytes > limit ? 0 : (s64)MAX(limit - bytes, CREDIT_MIN);
+	kin->memory_looks++;
+	syscall(SYS_futex, &kin->memory_looks, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 /* The exact sum, of one moment; and what is above the limit is ended. */
 static u64 settle(struct supervisor *s)
 {
@@ -103,6 +119,7 @@ static u64 settle(struct supervisor *s)
 		if (kin > limit / 4)
 			break;
 	}
+	credit_set(s, bytes);
 	children_signal(SIGCONT);
 	return bytes;
 }
@@ -157,18 +174,22 @@ static bool peak_rises(const struct supervisor *s, u64 bytes)
 
 void limits_check(struct supervisor *s)
 {
-	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes, bytes, cpu;
+	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes, bytes, start, cpu, ran = 0;
+	bool wanted = limit && __atomic_exchange_n((u32 *)&s->family.kin->memory_wanted, 0,
+												__ATOMIC_SEQ_CST);
 	u32 monitors;
 
-	if (!limits_set(s) || s->ended || now < s->limits.deadline_ns)
+	if (!limits_set(s) || s->ended || (now < s->limits.deadline_ns && !wanted))
 		return;
-	cpu = cpu_now_ns();
+	start = cpu_now_ns();
 	bytes = usage_bound(s, &monitors);
 	monitors_check(s, monitors);
-	if (limit && (bytes > limit || peak_rises(s, bytes)))
+	cpu = cpu_now_ns() - start;
+	if (limit && (wanted || bytes > limit || peak_rises(s, bytes))) {
 		bytes = settle(s);
-	cpu = cpu_now_ns() - cpu;
-	s->limits.deadline_ns = supervisor_now_ns() +
-							interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes);
+		ran = (cpu_now_ns() - start) / STOPPED_SHARE;
+	}
+	ran = MAX(ran, interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes));
+	s->limits.deadline_ns = supervisor_now_ns() + ran;
 	s->limits.last_bytes = bytes;
 }

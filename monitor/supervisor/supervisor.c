@@ -162,6 +162,7 @@ static int open_volumes(struct supervisor *s, struct error *err)
 	}
 	f->kin->host_uid = geteuid();
 	f->kin->memory_limit = s->options->memory_bytes;
+	f->kin->memory_credit = (s64)s->options->memory_bytes;
 	f->kin->tasks_limit = s->options->tasks_max;
 	return 0;
 }

@@ -314,6 +314,25 @@ s64 host_advise(u64 addr, u64 len, int advice)
 	return 0;
 }
 
+/* ---- kernel/mm/charge.c, without --memory */
+void memory_draw(u64 bytes)
+{
+}
+
+void memory_return(u64 bytes)
+{
+}
+
+u64 memory_chunk(u64 bytes)
+{
+	return bytes;
+}
+
+u64 memory_chunk_max(u64 bytes)
+{
+	return bytes;
+}
+
 void redirect_range_gone(u64 addr, u64 len)
 {
 }
