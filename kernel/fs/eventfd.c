@@ -11,6 +11,7 @@
 #include <linux/stat.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/transfer.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
@@ -36,7 +37,7 @@ static struct eventfd *eventfd_of(struct file *f)
 
 static bool nonblocking(struct file *f)
 {
-	return atomic_load(&f->flags) & O_NONBLOCK;
+	return file_call_flags(f) & O_NONBLOCK;
 }
 
 /* 0 when the count may have changed in the wanted direction, or -ERESTARTSYS. */

@@ -17,6 +17,7 @@
 #include <linux/resource.h>
 #include <linux/uio.h>
 
+#include "kernel/fs/transfer.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -227,7 +228,7 @@ static s64 write_locked(struct file *f, const struct iovec *iov, u32 n, u64 *pos
 	struct inode *ino = f->inode;
 	s64 done = 0;
 
-	if (f->flags & O_APPEND)
+	if (file_call_flags(f) & O_APPEND)
 		*pos = ino->size;
 	for (u32 i = 0; i < n; i++) {
 		size_t len = iov[i].iov_len, may = len ? file_may_extend(*pos, len) : 0;
@@ -313,7 +314,8 @@ static s64 file_write(struct file *f, const void *buf, size_t len, s64 *pos)
 	size_t done = 0;
 
 	do {
-		size_t n = f->flags & O_APPEND || on_volume(f->inode) ? len - done : MIN(len - done, CHUNK);
+		bool whole = file_call_flags(f) & O_APPEND || on_volume(f->inode);
+		size_t n = whole ? len - done : MIN(len - done, CHUNK);
 		struct iovec iov = {(u8 *)(uintptr_t)buf + done, n};
 		s64 got = file_writev(f, &iov, 1, pos);
 		if (got < 0)

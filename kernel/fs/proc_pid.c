@@ -351,7 +351,15 @@ s64 show_pid_auxv(struct text *t, const struct proc_target *p)
 {
 	struct mm *mm = current->proc->mm;
 
-	return proc_is_self(p->pid) ? add_memory_text(t, mm->auxv_start, mm->auxv_end) : 0;
+	if (!proc_is_self(p->pid))
+		return 0;
+	if (!mm->auxv)
+		return add_memory_text(t, mm->auxv_start, mm->auxv_end);
+	u32 n = 0;
+	while (mm->auxv[n])
+		n += 2;
+	text_bytes(t, mm->auxv, (n + 2) * sizeof(u64));
+	return 0;
 }
 
 s64 show_pid_comm(struct text *t, const struct proc_target *p)

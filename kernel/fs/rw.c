@@ -163,16 +163,52 @@ static void io_count(s64 n, bool write)
 	*(write ? &io->write_bytes : &io->read_bytes) += n > 0 ? (u64)n : 0;
 }
 
+/* Do reads (or writes) of that kind of file know how not to wait? */
+static bool can_nowait(const struct file *f, bool write)
+{
+	switch (f->type) {
+	case FILE_PIPE:
+	case FILE_SOCKET:
+	case FILE_INODE:
+	case FILE_DEV: return true;
+	case FILE_EVENTFD: return !write;
+	default: return false;
+	}
+}
+
+/* RWF_*. As on Linux they matter only once a transfer is to take place. */
+static s64 rwf_check(struct file *f, const struct transfer *t, const s64 *pos, u32 rwf, bool write)
+{
+	s64 r = mode_check(f, write);
+
+	if (r || !rwf || !t->total || (pos && !file_ops[f->type]->seekable))
+		return r;
+	if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	return rwf & RWF_NOWAIT && !can_nowait(f, write) ? -EOPNOTSUPP : 0;
+}
+
+static u32 rwf_to_flags(u32 rwf)
+{
+	return (rwf & RWF_NOWAIT ? O_NONBLOCK : 0) | (rwf & RWF_APPEND ? O_APPEND : 0) |
+		   (rwf & RWF_DSYNC ? O_DSYNC : 0) | (rwf & RWF_SYNC ? O_SYNC : 0);
+}
+
 /* pos NULL: the file's own. */
-static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, bool write)
+static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, u32 rwf, bool write)
 {
 	struct file *f = fd_get(fd);
 	s64 r;
 
 	if (!f)
 		return -EBADF;
-	r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
-	io_count(r, write);
+	r = rwf_check(f, t, pos, rwf, write);
+	if (!r) {
+		current->io_flags = rwf_to_flags(rwf);
+		r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
+		current->io_flags = 0;
+		io_count(r, write);
+	}
 	if (r > 0)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
@@ -200,7 +236,7 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 	return r;
 }
 
-static s64 do_vector(u64 fd, u64 iov, u64 n, const s64 *pos, bool write)
+static s64 do_vector(u64 fd, u64 iov, u64 n, const s64 *pos, u32 rwf, bool write)
 {
 	struct transfer t;
 	s64 r;
@@ -210,7 +246,7 @@ static s64 do_vector(u64 fd, u64 iov, u64 n, const s64 *pos, bool write)
 	r = transfer_vector(&t, iov, n);
 	if (r)
 		return r;
-	r = do_transfer(fd, &t, pos, write);
+	r = do_transfer(fd, &t, pos, rwf, write);
 	transfer_end(&t);
 	return r;
 }
@@ -241,12 +277,12 @@ s64 sys_pwrite64(u64 fd, u64 buf, u64 len, u64 pos)
 
 s64 sys_readv(u64 fd, u64 iov, u64 n)
 {
-	return do_vector(fd, iov, n, NULL, false);
+	return do_vector(fd, iov, n, NULL, 0, false);
 }
 
 s64 sys_writev(u64 fd, u64 iov, u64 n)
 {
-	return do_vector(fd, iov, n, NULL, true);
+	return do_vector(fd, iov, n, NULL, 0, true);
 }
 
 /* The upper half of the position is for 32-bit callers. */
@@ -254,24 +290,25 @@ s64 sys_preadv(u64 fd, u64 iov, u64 n, u64 pos, u64 high)
 {
 	if ((s64)pos < 0)
 		return -EINVAL;
-	return do_vector(fd, iov, n, (s64 *)&pos, false);
+	return do_vector(fd, iov, n, (s64 *)&pos, 0, false);
 }
 
 s64 sys_pwritev(u64 fd, u64 iov, u64 n, u64 pos, u64 high)
 {
 	if ((s64)pos < 0)
 		return -EINVAL;
-	return do_vector(fd, iov, n, (s64 *)&pos, true);
+	return do_vector(fd, iov, n, (s64 *)&pos, 0, true);
 }
 
-/* RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for what memory gives anyway. */
+/*
+ * RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for what memory gives anyway; volumes are written through
+ * for the latter two.
+ */
 static s64 do_vector_flags(u64 fd, u64 iov, u64 n, u64 pos, u64 flags, bool write)
 {
-	if (flags & ~(u64)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
-		return -EOPNOTSUPP;
 	if ((s64)pos < -1)
 		return -EINVAL;
-	return do_vector(fd, iov, n, pos == ~0ull ? NULL : (s64 *)&pos, write);
+	return do_vector(fd, iov, n, pos == ~0ull ? NULL : (s64 *)&pos, (u32)flags, write);
 }
 
 s64 sys_preadv2(u64 fd, u64 iov, u64 n, u64 pos, u64 high, u64 flags)

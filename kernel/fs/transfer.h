@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* The application's vectors, copied once and checked: kernel/fs/rw.c. */
+/* The application's vectors, copied once and checked, and flags of one call: kernel/fs/rw.c. */
 #ifndef KERNEL_FS_TRANSFER_H
 #define KERNEL_FS_TRANSFER_H
 
+#include <stdatomic.h>
+
 #include <linux/uio.h>
 
-#include "common/types.h"
+#include "kernel/fs/file.h"
+#include "kernel/proc/proc.h"
 
 #define IOV_INLINE 8
 
@@ -20,5 +23,11 @@ struct transfer {
 /* n pieces from the application's vector at iov: 0, -EINVAL, -EFAULT, -ENOMEM. */
 s64 transfer_vector(struct transfer *t, u64 iov, u64 n);
 void transfer_end(struct transfer *t); /* after a vector that was taken */
+
+/* O_*: the description's, and those that preadv2 or pwritev2 ask for. */
+static inline u32 file_call_flags(const struct file *f)
+{
+	return atomic_load_explicit(&f->flags, memory_order_relaxed) | current->io_flags;
+}
 
 #endif

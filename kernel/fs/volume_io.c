@@ -9,6 +9,7 @@
 #include <linux/resource.h>
 #include <linux/uio.h>
 
+#include "kernel/fs/transfer.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -62,11 +63,13 @@ static u32 write_flags(u32 flags)
 /* RLIMIT_FSIZE for a write of len bytes: how many may be. */
 static u64 limit(struct file *f, u64 pos, u64 len)
 {
-	if (f->flags & O_APPEND && current->proc->rlimit_cur[RLIMIT_FSIZE] != ~0ull) {
+	bool append = file_call_flags(f) & O_APPEND;
+
+	if (append && current->proc->rlimit_cur[RLIMIT_FSIZE] != ~0ull) {
 		volume_refresh(f->inode);
 		pos = f->inode->size;
 	}
-	return file_may_extend(f->flags & O_APPEND ? f->inode->size : pos, len);
+	return file_may_extend(append ? f->inode->size : pos, len);
 }
 
 s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
@@ -86,7 +89,7 @@ s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
 	if (!c.left)
 		return -EFBIG;
 	w.pos = (u64)*pos;
-	w.flags = write_flags(f->flags);
+	w.flags = write_flags(file_call_flags(f));
 	for (;;) {
 		u64 want = collect(&w, &c);
 		if (!want)
@@ -95,7 +98,7 @@ s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
 		if (got < 0)
 			break;
 		done += (u64)got;
-		if (!(f->flags & O_APPEND))
+		if (!(w.flags & HYP_WRITE_APPEND))
 			w.pos += (u64)got;
 		*pos = (s64)w.pos;
 		if ((u64)got < want || c.fault)

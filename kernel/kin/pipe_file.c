@@ -16,6 +16,7 @@
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/transfer.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
@@ -118,7 +119,7 @@ static void pipe_file_release(struct file *f)
 
 static inline bool nonblocking(struct file *f)
 {
-	return atomic_load_explicit(&f->flags, memory_order_relaxed) & O_NONBLOCK;
+	return file_call_flags(f) & O_NONBLOCK;
 }
 
 static s64 pipe_file_readv(struct file *f, const struct iovec *iov, u32 n, s64 *pos)

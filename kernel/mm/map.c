@@ -44,6 +44,9 @@ void mm_reset(struct mm *mm)
 		vma_remove(mm, v);
 	ranges_clear(&mm->present);
 	mm->brk_start = mm->brk_end = 0;
+	if (mm->auxv)
+		kfree(mm->auxv);
+	mm->auxv = NULL;
 	mm->locked_pages = 0;
 	mm->lock_future = mm->membarrier = 0;
 	mm->refs = refs;

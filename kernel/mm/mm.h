@@ -52,6 +52,7 @@ struct mm {
 	u64 total_pages, locked_pages;
 	u64 arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
 	u64 code_start, code_end, data_start, data_end, stack_start;
+	u64 *auxv;                 /* kmalloc: what PR_SET_MM replaced it by, to AT_NULL; or NULL */
 	u32 vma_count, lock_future;
 	u32 membarrier;            /* registered commands */
 	u32 refs;                  /* processes: 2 and more during vfork */
@@ -144,6 +145,8 @@ struct exec_args {
 };
 s64 exec_run(struct exec_args *a);
 void mm_cmdline(const struct mm *mm, u64 *start, u64 *end); /* exec_stack.c */
+/* prctl(PR_SET_MM, which, address, size, rest): prctl.c */
+s64 mm_prctl(u64 which, u64 address, u64 size, u64 rest);
 void exec_args_free(struct exec_args *a);
 
 #endif

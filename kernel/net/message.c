@@ -8,6 +8,7 @@
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"
@@ -105,7 +106,7 @@ static void message_start(struct net_message *m, const struct iovec *iov, u32 n,
 
 static bool nonblocking(struct file *f, u32 flags)
 {
-	return flags & MSG_DONTWAIT || atomic_load(&f->flags) & O_NONBLOCK;
+	return flags & MSG_DONTWAIT || file_call_flags(f) & O_NONBLOCK;
 }
 
 /* scm_send comes first: what it took is given up unless the family has taken it over. */

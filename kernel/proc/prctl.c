@@ -11,6 +11,7 @@
 #include <linux/prctl.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
 #include "kernel/syscall/syscall.h"
 
@@ -104,6 +105,7 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_CAPBSET_DROP: return a > CAP_LAST_CAP ? -EINVAL : kp->euid ? -EPERM : 0;
 	case PR_GET_TSC: return get_number(a, PR_TSC_ENABLE);
 	case PR_GET_TID_ADDRESS: return copy_out((void *)a, &current->clear_child_tid, sizeof(u64));
+	case PR_SET_MM: return mm_prctl(a, b, c, d);
 	case PR_SET_THP_DISABLE: return 0;
 	case PR_GET_THP_DISABLE: return 0;
 	default: return -EINVAL;
