@@ -7,7 +7,9 @@
  * Files of the root are known by the host's (dev, ino) and may be opened again at any time. Those
  * of a volume belong to an inode: what is open in this member has its handle here and keeps it when
  * it loses its name; opened again it must be the same file. A handle whose inode is no longer in
- * use anywhere in the family is closed at the next sweep.
+ * use anywhere in the family is closed at the next sweep. A file that was passed on to a member
+ * that did not inherit its handle is put on the family's shelf (monitor/core/shelf.c) as long as
+ * it cannot be opened by its name.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -26,6 +28,7 @@ static struct {
 	u64 serial, used;
 	u32 access;
 	s32 handle; /* valid if used */
+	bool kept;  /* it is on the shelf */
 } volume_handles[VOLUME_HANDLES];
 static u32 volume_count; /* entries from here on were never used */
 static u64 uses;
@@ -81,12 +84,23 @@ static void drop(u32 i)
 	volume_handles[i].used = 0;
 }
 
+/* An owner that died has left the shelf as it is, or without the item that it had in hand. */
+static s64 shelf_take(const _Atomic u64 *word, u64 value, u32 access)
+{
+	kin_lock_recover(&vfs_shared()->shelf_lock, kin_recover_whole, NULL);
+	s64 handle = host_vol_take(word, value, access);
+	kin_unlock(&vfs_shared()->shelf_lock);
+	return handle;
+}
+
 /* The memory of an inode stays mapped when it is freed, and its serial number is then another. */
 void handles_sweep(void)
 {
 	for (u32 i = 0; i < volume_count; i++)
 		if (volume_handles[i].used && volume_handles[i].inode->serial != volume_handles[i].serial)
 			drop(i);
+	if (vfs_shared()->shelf_stale && atomic_exchange(&vfs_shared()->shelf_stale, 0))
+		shelf_take(NULL, 0, 0);
 }
 
 void handle_add(struct inode *ino, u32 access, int handle)
@@ -109,6 +123,7 @@ void handle_add(struct inode *ino, u32 access, int handle)
 	volume_handles[at].serial = ino->serial;
 	volume_handles[at].access = access;
 	volume_handles[at].handle = handle;
+	volume_handles[at].kept = false;
 	volume_handles[at].used = ++uses;
 }
 
@@ -117,28 +132,100 @@ static bool covers(u32 have, u32 want)
 	return have == O_RDWR || have == want;
 }
 
+static bool is_of(const struct inode *ino, const struct hyp_stat *st)
+{
+	return st->ino == ino->ino && st->dev == ino->dev && st->btime_ns == ino->btime_ns;
+}
+
+/* By its place, or from the shelf. -ESTALE: neither has it. */
+static s64 handle_open(struct inode *ino, u32 access)
+{
+	const char *path = volume_path(ino, NULL, 0);
+	struct hyp_stat st;
+	s64 handle;
+
+	if (!path)
+		return -ENAMETOOLONG;
+	handle = host_fs_open(ino->volume, path, (int)access, 0, &st);
+	if (handle >= 0 && is_of(ino, &st))
+		return handle;
+	s64 err = handle < 0 && handle != -ENOENT ? handle : -ESTALE;
+	if (handle >= 0)
+		host_fs_close((int)handle);
+	if (!inode_is(ino, INODE_KEPT))
+		return err;
+	handle = shelf_take(&ino->serial, ino->serial, access);
+	if (handle < 0)
+		return err;
+	if (!host_fs_fstat((int)handle, &st) && is_of(ino, &st))
+		return handle;
+	host_fs_close((int)handle);
+	return -ESTALE;
+}
+
 s64 handle_get_volume(struct inode *ino, u32 access)
 {
-	struct hyp_stat st;
-
 	for (u32 i = 0; i < volume_count; i++) {
 		if (mine(i, ino) && covers(volume_handles[i].access, access)) {
 			volume_handles[i].used = ++uses;
 			return volume_handles[i].handle;
 		}
 	}
-	const char *path = volume_path(ino, NULL, 0);
-	if (!path)
-		return -ENAMETOOLONG;
-	s64 handle = host_fs_open(ino->volume, path, (int)access, 0, &st);
-	if (handle < 0)
-		return handle == -ENOENT ? -ESTALE : handle;
-	if (st.ino != ino->ino || st.dev != ino->dev || st.btime_ns != ino->btime_ns) {
-		host_fs_close((int)handle);
-		return -ESTALE;
-	}
-	handle_add(ino, access, (int)handle);
+	s64 handle = handle_open(ino, access);
+	if (handle >= 0)
+		handle_add(ino, access, (int)handle);
 	return handle;
+}
+
+/* All that this member has open of it. If the shelf is full, others will find the file lost. */
+static void keep_all(struct inode *ino)
+{
+	for (u32 i = 0; i < volume_count; i++) {
+		if (!mine(i, ino) || volume_handles[i].kept ||
+			host_vol_keep(volume_handles[i].handle, &ino->serial, ino->serial,
+						  volume_handles[i].access))
+			continue;
+		volume_handles[i].kept = true;
+		ino->flags |= INODE_KEPT;
+	}
+}
+
+void volume_keep(struct inode *ino)
+{
+	if (!inode_is(ino, INODE_PASSED))
+		return;
+	if (handle_get_volume(ino, O_RDWR) < 0)
+		handle_get_volume(ino, O_RDONLY);
+	keep_all(ino);
+}
+
+void file_pass(struct file *f)
+{
+	if (f->type == FILE_INODE)
+		volume_pass(f->inode);
+}
+
+void files_pass(struct fdtable *t)
+{
+	for (int fd = 0; vfs_shared()->volume_count && (fd = fdtable_next(t, fd)) >= 0; fd++) {
+		struct file *f = fdtable_get(t, fd);
+
+		if (f && !(t->entries[fd].flags & FD_CLOEXEC))
+			file_pass(f);
+		file_put(f);
+	}
+}
+
+void volume_pass(struct inode *ino)
+{
+	struct hyp_stat st;
+
+	if (!on_volume(ino) || !S_ISREG(ino->mode))
+		return;
+	ino->flags |= INODE_PASSED;
+	const char *path = volume_path(ino, NULL, 0);
+	if (!path || host_fs_stat(ino->volume, path, &st) || !is_of(ino, &st))
+		keep_all(ino);
 }
 
 void handles_reset(void)

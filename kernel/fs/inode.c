@@ -67,6 +67,8 @@ static struct inode *inode_free(struct inode *ino)
 	if (ino->lock_count)
 		locks_release_inode(ino);
 	if (on_volume(ino)) {
+		if (inode_is(ino, INODE_KEPT))
+			vfs_shared()->shelf_stale = 1;
 		parent = ino->vol_parent;
 	} else if (ino->fs == FS_PROC) {
 		parent = ino->proc.parent;

@@ -39,6 +39,8 @@ enum inode_flags {
 	INODE_DEAD = 16,    /* directory removed: nothing can be created in it; its lock */
 	INODE_TMPFILE = 32, /* O_TMPFILE: may be linked though nlink is 0 */
 	INODE_MOUNT = 64,   /* root of /proc, /dev, ...: cannot be removed or renamed */
+	INODE_PASSED = 128, /* on a volume: went to a member that may have to open it by its name */
+	INODE_KEPT = 256,   /* the family's shelf has it open (handles.c) */
 };
 
 /* A name in the writable layer. inode NULL: whiteout, hides the host's name. */
@@ -65,10 +67,7 @@ struct dir {
 	struct dirent_node *entry; /* in parent; NULL once removed */
 };
 
-struct record_lock;
-struct lock_table;
-struct watch_table;
-struct xattr;
+struct record_lock; struct lock_table; struct watch_table; struct xattr;
 
 struct inode {
 	_Atomic u32 refs;
@@ -138,6 +137,8 @@ struct vfs_shared {
 	struct kin_lock rename_lock;
 	u32 volume_count, tmp_mounted; /* the root has no /tmp: it is a file system of its own */
 	_Atomic u32 volume_renames; /* counted under rename_lock */
+	struct kin_lock shelf_lock; /* who looks through the shelf; hypercalls under it, no lock */
+	_Atomic u32 shelf_stale;    /* it holds files that nobody uses any more */
 	struct inode *volumes[VOLUMES_MAX];
 	/*
 	 * Bit set: a host path or (dev, ino) with this hash may be pinned. Never cleared, read
@@ -175,8 +176,7 @@ bool icache_path_pinned(const char *path, u32 len); /* false: certainly not */
 bool icache_file_pinned(u64 dev, u64 ino);
 struct inode *icache_find_dir(const char *path, u32 len); /* reference or NULL */
 struct inode *icache_find_file(u64 dev, u64 ino);
-/* found or made; NULL: ENOSPC */
-struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st);
+struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st); /* NULL: ENOSPC */
 void inode_pin(struct inode *ino); /* no effect unless host-backed */
 void inode_unpin(struct inode *ino);
 /* One name less: nlink, ctime, and the pin that a last name held. */

@@ -52,6 +52,12 @@ void fs_context_fork_abort(struct fs_context *c);
 /* path: kernel memory. Follows links; dirfd AT_FDCWD or a descriptor. *out has one reference. */
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);
 s64 vfs_stat(int dirfd, const char *path, u32 at_flags, struct kstat *st);
+/*
+ * A member that has none of its host handles gets this file: it must be able to open it
+ * (volume.h).
+ */
+void file_pass(struct file *f);
+void files_pass(struct fdtable *t); /* all that stay open at an exec */
 /* The family's standard descriptors 0, 1, 2 as FILE_HOST_IO files. */
 struct file *host_io_file(int handle);
 

@@ -347,6 +347,7 @@ static void name_lost(struct inode *ino, bool gone, s64 handle)
 
 s64 volume_unlink(struct walk *w, u32 flags)
 {
+	volume_keep(w->inode); /* first: it needs the buffers of paths */
 	const char *path = volume_path(w->dir, w->name, w->name_len);
 
 	if (!path)
@@ -378,9 +379,12 @@ s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 	struct inode *parents[2] = {NULL, NULL};
 	char *texts[2] = {kin_string(to->name, to->name_len), kin_string(from->name, from->name_len)};
 	u32 lens[2] = {to->name_len, from->name_len};
+	struct inode *replaced = flags & RENAME_EXCHANGE ? NULL : to->inode;
+
+	if (replaced)
+		volume_keep(replaced);
 	const char *old = volume_path(from->dir, from->name, from->name_len);
 	const char *path = volume_path(to->dir, to->name, to->name_len);
-	struct inode *replaced = flags & RENAME_EXCHANGE ? NULL : to->inode;
 	s64 err = !texts[0] || !texts[1] ? -ENOSPC : !old || !path ? -ENAMETOOLONG : 0;
 	s64 handle = replaced && !err ? watched_open(replaced, path) : -1;
 

@@ -29,6 +29,14 @@ void handle_add(struct inode *ino, u32 access, int handle);
 /* Closes those of inodes that nobody in the family uses any more. */
 void handles_sweep(void);
 
+/*
+ * A member that has nothing of this file open gets a descriptor of it: from now on the file is kept
+ * for the others when it loses its name, or at once if it has none.
+ */
+void volume_pass(struct inode *ino);
+/* The file is about to lose its name: if it was passed on it is kept. */
+void volume_keep(struct inode *ino);
+
 /* ---- volume.c */
 void volumes_init(void);
 /*

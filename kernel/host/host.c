@@ -173,6 +173,16 @@ s64 host_vol_name(u32 tree, const char *path, int handle)
 	return CALL3(HYP_vol_name, tree, path, handle);
 }
 
+s64 host_vol_keep(int handle, const _Atomic u64 *word, u64 value, u32 access)
+{
+	return CALL4(HYP_vol_keep, handle, word, value, access);
+}
+
+s64 host_vol_take(const _Atomic u64 *word, u64 value, u32 access)
+{
+	return CALL3(HYP_vol_take, word, value, access);
+}
+
 s64 host_vol_unlink(u32 tree, const char *path, u32 flags)
 {
 	return CALL3(HYP_vol_unlink, tree, path, flags);

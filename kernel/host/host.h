@@ -40,6 +40,8 @@ s64 host_vol_make(u32 tree, const char *path, u32 mode);
 s64 host_vol_symlink(u32 tree, const char *path, const char *target);
 s64 host_vol_link(u32 tree, const char *path, const char *new_path);
 s64 host_vol_name(u32 tree, const char *path, int handle);
+s64 host_vol_keep(int handle, const _Atomic u64 *word, u64 value, u32 access);
+s64 host_vol_take(const _Atomic u64 *word, u64 value, u32 access);
 s64 host_vol_unlink(u32 tree, const char *path, u32 flags);
 s64 host_vol_rename(u32 tree, const char *path, const char *new_path, u32 flags);
 s64 host_vol_write(int handle, struct hyp_write *w);

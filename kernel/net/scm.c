@@ -12,6 +12,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"
@@ -72,6 +73,7 @@ static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
 			return -EBADF;
 		file_hold(f);
 		file_put(f);
+		file_pass(f);
 		all[m->nfiles++] = f;
 	}
 	return 0;

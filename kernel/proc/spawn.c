@@ -122,6 +122,7 @@ s64 vfork_exec(struct exec_args *a)
 		return index;
 	}
 	proc_exec_begin();
+	files_pass(kp->fds);
 	rec = &KIN->members[index];
 	rec->exec_offset = (u32)(((u64)e - KIN_BASE) / PAGE_SIZE);
 	rec->pid = kp->pid;

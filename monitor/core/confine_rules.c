@@ -186,6 +186,21 @@ static int add_dup3(struct rules_context *c, int nr)
 				 ARG_INT(2, O_CLOEXEC));
 }
 
+/* The shelf alone: one end takes, the other gives. */
+static int add_recvmsg(struct rules_context *c, int nr)
+{
+	scmp_datum_t fd = (scmp_datum_t)c->family->shelf_fds[1];
+
+	return c->family->volume_count ? ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, fd)) : 0;
+}
+
+static int add_sendmsg(struct rules_context *c, int nr)
+{
+	scmp_datum_t fd = (scmp_datum_t)c->family->shelf_fds[0];
+
+	return c->family->volume_count ? ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, fd)) : 0;
+}
+
 static int add_getrandom(struct rules_context *c, int nr)
 {
 	return ALLOW(c, nr, ARG_INT(2, 0));
@@ -242,11 +257,13 @@ static const struct host_rule rules[] = {
 	{"pwritev2", add_writing, "a file that is open for writing"},
 	{"read", add_read, "standard input, output and error"},
 	{"readlinkat", add_readlinkat, "of a descriptor"},
+	{"recvmsg", add_recvmsg, "the family's own sockets: files of a volume without a name"},
 	{"renameat2", add_writing, "Landlock: within volumes"},
 	{"restart_syscall", add_any, "the host continues a wait after a stop"},
 	{"rt_sigprocmask", add_any, "blocks own signals"},
 	{"rt_sigreturn", add_any, "returns from own signal handlers"},
 	{"sched_yield", add_any, "gives up the CPU"},
+	{"sendmsg", add_sendmsg, "as recvmsg"},
 	{"statx", add_statx, "of a descriptor"},
 	{"symlinkat", add_writing, "Landlock: on volumes"},
 	{"syncfs", add_writing, "the file system of an open file"},

@@ -33,7 +33,7 @@ void handles_mark_shared(struct member *m)
 	memcpy(m->shared, m->handles, sizeof(m->shared));
 }
 
-static s64 handle_add(struct member *m, s64 fd)
+s64 handle_admit(struct member *m, s64 fd)
 {
 	if (fd < 0)
 		return fd;
@@ -245,7 +245,7 @@ s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
 		fd = open_nameless(m, call, &stx);
 	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
 		fd = open_once(tree_fd(m->family, tree), call->path, flags, &stx);
-	fd = handle_add(m, fd);
+	fd = handle_admit(m, fd);
 	if (fd >= 0 && stat_store(&stx, call->arg[4], call->arg[5]) < 0) {
 		m->handles[fd / 64] &= ~(1ull << (fd % 64));
 		HOST_CALL(SYS_close, fd);

@@ -53,6 +53,8 @@ s64 guest_string(char *dst, u64 addr, size_t size);
 
 /* Handles, in fs.c. */
 bool handle_valid(const struct member *m, u64 handle);
+/* The guest may name fd from now on: fd, -EMFILE (then it is closed), or the error that fd is. */
+s64 handle_admit(struct member *m, s64 fd);
 void handles_mark_shared(struct member *m); /* around a clone: both sides use the same open files */
 bool fs_magic_refused(u64 magic);           /* a pseudo file system of the host */
 /*

@@ -23,6 +23,7 @@ struct family {
 		int fd;              /* O_PATH of the host's directory */
 		bool read_only;
 	} volumes[VOLUMES_MAX];  /* tree 1 and up of the hypercalls */
+	int shelf_fds[2];        /* with volumes: sockets, items go in at 0 and out at 1 (shelf.c) */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */

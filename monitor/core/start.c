@@ -20,7 +20,7 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#define FAMILY_FDS (8 + VOLUMES_MAX)
+#define FAMILY_FDS (10 + VOLUMES_MAX)
 #define OLD_FDS_MAX 4096
 #define RSEQ_REGISTERED_SIZE 32 /* what libc registers: the structure's first version */
 
@@ -116,6 +116,11 @@ static int start_fds(struct start *s)
 		keep[n++] = f->image_fd;
 	if (f->confinement && f->confinement->ruleset_fd >= 3)
 		keep[n++] = f->confinement->ruleset_fd;
+	for (int i = 0; i < 2 && f->volume_count; i++) {
+		if (f->shelf_fds[i] < 3)
+			return error_set(&s->err, 0, "standard input, output and error must be open");
+		keep[n++] = f->shelf_fds[i];
+	}
 	for (u32 i = 0; i < f->volume_count; i++) {
 		if (f->volumes[i].fd < 3)
 			return error_set(&s->err, 0, "standard input, output and error must be open");

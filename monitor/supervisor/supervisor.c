@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,6 +161,9 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		snprintf(shown->path, sizeof(shown->path), "%s", v->path);
 		f->volume_count = f->kin->volume_count = i + 1;
 	}
+	if (f->volume_count &&
+		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, f->shelf_fds) < 0)
+		return error_set(err, errno, "cannot make the sockets that keep open files");
 	f->kin->host_uid = geteuid();
 	f->kin->memory_limit = s->options->memory_bytes;
 	f->kin->memory_credit = (s64)s->options->memory_bytes;

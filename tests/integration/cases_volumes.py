@@ -15,8 +15,8 @@ BUSYBOX = "/bin/busybox"
 # Guests whose working directory is below /tmp, which then is a volume.
 ON_VOLUME = ("files_at", "files_basic", "files_dirs", "files_held", "files_links", "files_locks",
              "files_owner", "files_random", "files_shared_map", "files_shared_offset",
-             "files_tmpfile", "inotify", "memory_file", "exec_busy", "exec_errors", "exec_script",
-             "pipe_fifo", "signal_fault", "sync_mutex", "unix_stream")
+             "files_passed", "files_tmpfile", "inotify", "memory_file", "exec_busy", "exec_errors",
+             "exec_script", "pipe_fifo", "signal_fault", "sync_mutex", "unix_stream")
 
 
 class Folder:
