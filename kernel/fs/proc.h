@@ -20,6 +20,7 @@ enum proc_dir {
 	P_TASK,
 	P_TID, /* a thread: has what P_PID has but tasks, and more */
 	P_NS,
+	P_NET,
 	P_SYS,
 	P_SYS_KERNEL,
 	P_SYS_RANDOM,
@@ -104,6 +105,10 @@ s64 show_boot_id(struct text *t, const struct proc_target *p);
 s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);
 s64 link_mounts(struct text *t, const struct proc_target *p);
+s64 link_net(struct text *t, const struct proc_target *p);
+
+/* kernel/net/unix_proc.c */
+s64 show_net_unix(struct text *t, const struct proc_target *p);
 
 /* lock.c */
 s64 show_locks(struct text *t, const struct proc_target *p);

@@ -250,6 +250,12 @@ s64 link_thread_self(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
+s64 link_net(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "self/net");
+	return 0;
+}
+
 s64 link_mounts(struct text *t, const struct proc_target *p)
 {
 	text_add(t, "self/mounts");
