@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Extended attributes: names and values on the inodes of the writable layer. The host's own are not
- * shown: a file of the root directory begins without any, and what is set on it stays here.
+ * shown: a file of the root directory begins without any, and what is set on it stays here. On
+ * volumes there are none, because nothing of their files is kept here.
  * Source: xattr(7), setxattr(2), getxattr(2), listxattr(2).
  *
  * The list hangs on the inode, under its lock; every change is one store, so a dead owner of the
@@ -73,7 +74,7 @@ static bool has_prefix(const char *name, const char *prefix)
 
 static bool has_attributes(const struct inode *ino)
 {
-	return ino->fs != FS_PROC && ino->fs != FS_SYS && ino->fs != FS_DEVPTS;
+	return ino->fs != FS_PROC && ino->fs != FS_SYS && ino->fs != FS_DEVPTS && !on_volume(ino);
 }
 
 /* 0, or what Linux answers; want: MAY_READ or MAY_WRITE. */

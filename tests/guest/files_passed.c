@@ -189,10 +189,12 @@ static void sent(void)
 /* Many come and go: what nobody uses any more makes room for others. */
 static void many(void)
 {
+	static char block[64 * KIB];
 	int wrong = 0;
 
 	for (int i = 0; i < 40; i++) {
 		int fd = made("many", "many"), status = 0;
+		pwrite(fd, block, sizeof(block), 4);
 		unlink("many");
 		pid_t pid = spawn("quiet", fd, 0);
 		if (waitpid(pid, &status, 0) != pid || status)

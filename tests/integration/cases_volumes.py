@@ -173,6 +173,34 @@ def full_disk(context, backend):
     return check
 
 
+def kept_space(context, backend):
+    """Files without a name that were passed on give their space back."""
+    def check():
+        guest = next(g for g in guests.guests("guest") if g.name == "files_passed")
+        with Folder() as folder:
+            script = (f"mount -t tmpfs -o size=3m,mode=1777 none {folder} 2>/dev/null || exit 77; "
+                      f"cp {guest.binary(context.build)} {folder}; "
+                      f"exec {context.mitos} run -b {backend} -v {folder}:/tmp "
+                      f"-- /tmp/{guest.name}")
+            result = context.run(["unshare", "-m", "sh", "-c", script], timeout=60)
+            if result.status in (1, 77) and not result.stdout:
+                raise Skipped("no right to mount a tmpfs")
+            require(result.stdout.endswith(b"many: 0 wrong\n") and result.status == 0,
+                    tail(result))
+    return check
+
+
+def attributes(context, backend):
+    """Extended attributes are refused, not lost later."""
+    def check():
+        program = context.build / "tests" / "integration" / "attributes"
+        with Folder() as folder:
+            result = context.mitos_run(backend, [program, "/v"], options=["-v", f"{folder}:/v"])
+            require(result.stdout == b"set: EOPNOTSUPP\nset by descriptor: EOPNOTSUPP\n"
+                    b"get: EOPNOTSUPP\nlist: 0\nremove: EOPNOTSUPP\n", tail(result))
+    return check
+
+
 def killed(context, backend):
     """A member that writes is killed from outside; the family and the volume go on."""
     def check():
@@ -234,7 +262,8 @@ def cases(context):
     for backend in context.backends():
         found += [Case(f"integration/volume.{g.name}@{backend}",
                        guest_on_volume(context, backend, g)) for g in on_volume]
-        for name in (shared, read_only, read_only_calls, appenders, full_disk, killed, other_user):
+        for name in (shared, read_only, read_only_calls, appenders, full_disk, kept_space,
+                     attributes, killed, other_user):
             found.append(Case(f"integration/volume_{name.__name__}@{backend}",
                               name(context, backend)))
     return found
