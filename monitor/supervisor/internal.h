@@ -27,6 +27,7 @@ struct member_row {
 /* --memory and --pids: limits.c */
 struct limits {
 	u64 deadline_ns; /* of the next look */
+	u64 rested_ns;   /* nobody is stopped again before */
 	u64 last_bytes;  /* what the last look gave */
 	u64 peak_bytes;  /* the most memory that was seen */
 	u64 buried_by_ns; /* the last victim */

@@ -172,24 +172,37 @@ static bool peak_rises(const struct supervisor *s, u64 bytes)
 		   (bytes > peak && bytes == s->limits.last_bytes);
 }
 
+/* A member waits for a look: it gets one when the family has run for a while since the last. */
+static bool look_wanted(struct supervisor *s)
+{
+	u64 limit = s->options->memory_bytes;
+
+	if (!limit || !s->family.kin->memory_wanted)
+		return false;
+	s->limits.deadline_ns = MIN(s->limits.deadline_ns, s->limits.rested_ns);
+	return true;
+}
+
 void limits_check(struct supervisor *s)
 {
-	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes, bytes, start, cpu, ran = 0;
-	bool wanted = limit && __atomic_exchange_n((u32 *)&s->family.kin->memory_wanted, 0,
-												__ATOMIC_SEQ_CST);
+	u64 now = supervisor_now_ns(), limit = s->options->memory_bytes, bytes, start, cpu, rest = 0;
+	bool wanted = look_wanted(s);
 	u32 monitors;
 
-	if (!limits_set(s) || s->ended || (now < s->limits.deadline_ns && !wanted))
+	if (!limits_set(s) || s->ended || now < s->limits.deadline_ns)
 		return;
 	start = cpu_now_ns();
 	bytes = usage_bound(s, &monitors);
 	monitors_check(s, monitors);
 	cpu = cpu_now_ns() - start;
 	if (limit && (wanted || bytes > limit || peak_rises(s, bytes))) {
+		s->family.kin->memory_wanted = 0;
 		bytes = settle(s);
-		ran = (cpu_now_ns() - start) / STOPPED_SHARE;
+		rest = MAX((cpu_now_ns() - start) / STOPPED_SHARE, INTERVAL_MIN_NS);
 	}
-	ran = MAX(ran, interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes));
-	s->limits.deadline_ns = supervisor_now_ns() + ran;
+	now = supervisor_now_ns();
+	s->limits.rested_ns = MAX(s->limits.rested_ns, now + rest);
+	s->limits.deadline_ns =
+		now + MAX(rest, interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes));
 	s->limits.last_bytes = bytes;
 }
