@@ -46,6 +46,7 @@ struct kin_proc *fork_record(const struct clone_request *r)
 	kp->nice = parent->nice;
 	kp->oom_adjust = parent->oom_adjust;
 	kp->sched_class = parent->sched_class;
+	kp->ioprio = parent->ioprio;
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();
 	memcpy(kp->comm, parent->comm, sizeof(kp->comm));

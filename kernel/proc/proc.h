@@ -66,7 +66,8 @@ struct kin_proc {
 	u32 slot;                 /* index in the table */
 	s32 lost_foreground;      /* T: of the session that p leads, when its terminal hung up */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
-	u32 spawn_pages, reserved;
+	u32 spawn_pages;
+	u32 ioprio;               /* as ioprio_set takes it: without effect, but kept */
 	struct proc_io io;        /* written by the owner */
 };
 enum {

@@ -275,7 +275,7 @@ static void slot_clear(struct kin_proc *p)
 	p->mappings = p->locks = 0;
 	p->sem_undo = NULL;
 	p->nthreads = p->pdeathsig = p->nice = p->lost_foreground = 0;
-	p->sched_class = 0;
+	p->sched_class = p->ioprio = 0;
 	p->oom_adjust = 0;
 	memset(&p->io, 0, sizeof(p->io));
 	p->spawn = NULL;

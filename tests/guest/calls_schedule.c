@@ -2,7 +2,7 @@
 /*
  * Priorities, scheduling classes, affinity, resource limits, personality and barriers: what is set
  * is what is read, and what is wrong is refused.
- * @test timeout=30 members=2 root
+ * @test timeout=30 members=4 root
  */
 #include "guest.h"
 #include <linux/membarrier.h>
@@ -26,6 +26,37 @@ static void priorities(void)
 	}
 	waitpid(pid, NULL, 0);
 	setpriority(PRIO_PROCESS, 0, 0);
+}
+
+/* Class and level in one number; kinds 1, 2, 3: a process, a group, a user. */
+static void io_priorities(void)
+{
+	result("io", syscall(SYS_ioprio_get, 1, 0));
+	result("io best effort", syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	result("io", syscall(SYS_ioprio_get, 1, getpid()));
+	result("io idle", syscall(SYS_ioprio_set, 1, 0, 3 << 13));
+	result("io", syscall(SYS_ioprio_get, 1, 0));
+	pid_t pid = fork();
+	if (pid == 0) {
+		result("io inherited", syscall(SYS_ioprio_get, 1, 0));
+		setpgid(0, 0);
+		result("io none", syscall(SYS_ioprio_set, 1, 0, 0));
+		result("io", syscall(SYS_ioprio_get, 1, 0));
+		result("io of the group, from nice", syscall(SYS_ioprio_get, 2, 0));
+		setpriority(PRIO_PROCESS, 0, 10);
+		result("io nicer", syscall(SYS_ioprio_get, 2, 0));
+		result("io group", syscall(SYS_ioprio_set, 2, 0, 2 << 13 | 1));
+		result("io", syscall(SYS_ioprio_get, 1, 0));
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	result("io class", syscall(SYS_ioprio_set, 1, 0, 5 << 13));
+	result("io level without a class", syscall(SYS_ioprio_set, 1, 0, 3));
+	result("io kind", syscall(SYS_ioprio_set, 4, 0, 0));
+	result("io kind", syscall(SYS_ioprio_get, 0, 0));
+	result("io nobody", syscall(SYS_ioprio_get, 1, 999999));
+	result("io nobody", syscall(SYS_ioprio_set, 1, 999999, 0));
+	result("io none", syscall(SYS_ioprio_set, 1, 0, 0));
 }
 
 static void classes(void)
@@ -102,6 +133,7 @@ static void others(void)
 int main(void)
 {
 	priorities();
+	io_priorities();
 	classes();
 	processors();
 	limits();
