@@ -37,10 +37,10 @@ def link_tree(source, target):
 BASH = """cp -a {tree}/tests . && cd tests &&
 TMPDIR=$WORK THIS_SH=/bin/bash BUILD_DIR=.. BASH_TSTOUT=$WORK/out PATH=.:$PATH sh ./{test}"""
 
-PERL = """mkdir t && cp -a {tree}/t/*.pl {tree}/t/TEST {tree}/t/lib {tree}/t/op {tree}/t/io t &&
-ln -s {tree}/installed lib && ln -s /usr/bin/perl perl && ln -s /usr/bin/perl t/perl &&
-touch MANIFEST && cd t && PERL_SKIP_TTY_TEST=1 PERL_HASH_SEED=0 PERL_RAND_SEED=1 \
-./perl {test}"""
+PERL = """mkdir t && cp {tree}/t/*.pl {tree}/t/TEST t &&
+ln -s {tree}/t/lib {tree}/t/op {tree}/t/io t && ln -s {tree}/installed lib &&
+ln -s /usr/bin/perl perl && ln -s /usr/bin/perl t/perl && touch MANIFEST &&
+cd t && PERL_SKIP_TTY_TEST=1 PERL_HASH_SEED=0 PERL_RAND_SEED=1 ./perl {test}"""
 
 # Every program of gawk's tests that begins with one letter, with its input if there is one. Some
 # write for ever without the arguments of their makefile. nonfatal1 wants a message of AF_INET's.
