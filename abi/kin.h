@@ -92,6 +92,11 @@ struct kin_member {
 	/* counts, stored by the owner when it exits and now and then */
 	u64 syscalls_direct, syscalls_trapped, sites, hypercalls, faults, interrupts;
 	char comm[16];
+	/*
+	 * Processor time as others see it, stored by the owner: it ran from cpu_base_tsc, less its
+	 * sleeps, to now, or to cpu_stop_tsc while it sleeps (else 0). Base 0: it has not begun.
+	 */
+	_Atomic u64 cpu_base_tsc, cpu_stop_tsc;
 } __attribute__((aligned(64)));
 
 /* A volume, as the supervisor tells the first kernel: its path inside the family, normalised. */

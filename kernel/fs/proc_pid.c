@@ -39,8 +39,8 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->sgid = p->sgid;
 		v->fsgid = p->fsgid;
 		v->exit_signal = p->exit_signal;
-		v->utime_ns = p->utime_ns;
 		v->stime_ns = p->stime_ns;
+		v->utime_ns = proc_cpu_ns(p) - v->stime_ns;
 		v->cutime_ns = p->cutime_ns;
 		v->cstime_ns = p->cstime_ns;
 		v->start_ns = p->start_ns;

@@ -23,7 +23,7 @@ static int add_process(struct kin_proc *p, void *arg)
 {
 	struct family_sums *s = arg;
 
-	s->cpu_ns += p->utime_ns + p->stime_ns;
+	s->cpu_ns += proc_cpu_ns(p);
 	s->rss_kib += p->state == PROC_ZOMBIE ? 0 : p->maxrss_kib;
 	s->total++;
 	s->running += p->state == PROC_RUNNING && p->member < MEMBERS_MAX &&

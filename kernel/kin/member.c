@@ -34,6 +34,8 @@ int member_alloc(u32 state)
 		m->syscalls_direct = m->syscalls_trapped = m->sites = 0;
 		m->hypercalls = m->faults = m->interrupts = 0;
 		memset(m->comm, 0, sizeof(m->comm));
+		atomic_store(&m->cpu_base_tsc, 0);
+		atomic_store(&m->cpu_stop_tsc, 0);
 		atomic_store(&m->proc, 0);
 		atomic_store(&m->host_pid, 0);
 		atomic_store(&m->kicked, 0);

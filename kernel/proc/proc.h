@@ -242,6 +242,7 @@ int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *
  */
 void sched_timer(void);
 u64 sched_cpu_ns(void); /* time this member did not sleep, since its start */
+u64 proc_cpu_ns(const struct kin_proc *p); /* T: of any process; while it lives as above */
 
 /* boot.c: the first member, or a fresh monitor for a process that execs. */
 _Noreturn void kernel_main(void);

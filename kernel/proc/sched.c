@@ -30,6 +30,7 @@
 #define IDLE_FDS 256
 #define TIMER_SLACK_NS 50000 /* of the first thread; without effect */
 #define SPARES 2
+#define LOOKS 64 /* at the processor time of a member that falls asleep and wakes meanwhile */
 
 TAILQ_HEAD(thread_queue, thread);
 
@@ -60,17 +61,56 @@ static u64 now_ns(void)
 	return MAX(now, sched.now_floor_ns);
 }
 
+/* This member runs (again). Base before stop: member_ran_tsc. */
+static void publish_running(void)
+{
+	struct kin_member *self = member_self();
+
+	atomic_store(&self->cpu_base_tsc, sched.start_tsc + sched.slept_tsc);
+	atomic_store(&self->cpu_stop_tsc, 0);
+}
+
 void sched_init(void)
 {
 	sched.start_tsc = rdtsc();
+	publish_running();
+}
+
+static u64 tsc_ns(u64 tsc)
+{
+	u64 khz = KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 1000000;
+
+	return tsc / khz * 1000000 + tsc % khz * 1000000 / khz;
 }
 
 u64 sched_cpu_ns(void)
 {
-	u64 khz = KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 1000000;
-	u64 ran = rdtsc() - sched.start_tsc - sched.slept_tsc;
+	return tsc_ns(rdtsc() - sched.start_tsc - sched.slept_tsc);
+}
 
-	return ran / khz * 1000000 + ran % khz * 1000000 / khz;
+/*
+ * Base and stop belong together if stop is the same before and after: no value of it but 0 comes
+ * twice, and with 0 every base is one that counts up to now.
+ */
+static u64 member_ran_tsc(struct kin_member *m)
+{
+	u64 stop = atomic_load(&m->cpu_stop_tsc), base, again;
+
+	for (u32 i = 0; i < LOOKS; i++, stop = again) {
+		base = atomic_load(&m->cpu_base_tsc);
+		again = atomic_load(&m->cpu_stop_tsc);
+		if (again == stop)
+			break;
+	}
+	u64 end = stop ? stop : rdtsc();
+	return base && end > base ? end - base : 0;
+}
+
+u64 proc_cpu_ns(const struct kin_proc *p)
+{
+	if (p->state == PROC_ZOMBIE || p->flags & (KP_EXITING | KP_VFORK) || p->member >= MEMBERS_MAX)
+		return p->utime_ns + p->stime_ns;
+	return tsc_ns(member_ran_tsc(&KIN->members[p->member]));
 }
 
 /* ---- threads */
@@ -325,8 +365,10 @@ static void idle(u32 seen)
 	/* Some handles did not fit: look at the others before long. */
 	if (fds == idle_fds && nfds + 64 > IDLE_FDS)
 		deadline = MIN(deadline, now_ns() + SLICE_NS);
+	atomic_store_explicit(&member_self()->cpu_stop_tsc, begin, memory_order_release);
 	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER);
 	sched.slept_tsc += rdtsc() - begin;
+	publish_running();
 	if (r == -ETIMEDOUT && deadline != HYP_NO_DEADLINE)
 		sched.now_floor_ns = MAX(sched.now_floor_ns, deadline);
 	if (r > 0)
@@ -556,4 +598,5 @@ void sched_fork_child(void)
 	sched.timer_ns = HYP_NO_DEADLINE;
 	sched.start_tsc = rdtsc();
 	sched.slept_tsc = 0;
+	publish_running();
 }

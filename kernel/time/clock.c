@@ -156,7 +156,7 @@ static int cpu_clock(s32 clock, u64 *ns)
 	tree_lock();
 	p = proc_find(id);
 	if (p)
-		*ns = p->utime_ns + p->stime_ns;
+		*ns = proc_cpu_ns(p);
 	tree_unlock();
 	return p ? 0 : -EINVAL;
 }
