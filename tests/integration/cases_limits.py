@@ -4,8 +4,9 @@
 from harness.cases import Case, require, tail
 
 BUSYBOX = "/bin/busybox"
-# Fresh memory is drawn from what is left, by several members at once in chunks.
-ABOVE_KIB = 6 << 10
+# Fresh memory is drawn from what is left, by several members at once in chunks: up to 6 MiB were
+# seen under load, and 15 to 71 before there was that credit.
+ABOVE_KIB = 10 << 10
 
 
 def program(context, name):
