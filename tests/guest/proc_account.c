@@ -3,7 +3,7 @@
  * What /proc/PID counts and keeps: io, smaps and its sum, schedstat, syscall, wchan, personality,
  * timerslack_ns, oom_score_adj, namespaces, and a thread's own directory; /proc/locks and files
  * about the system.
- * @test timeout=30 members=5
+ * @test timeout=30 members=5 nosvm
  */
 #include "guest.h"
 #include <pthread.h>

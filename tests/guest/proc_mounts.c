@@ -2,7 +2,7 @@
 /*
  * /proc/self/mountinfo, mounts and mountstats against what stat and statfs say: device numbers,
  * parents, flags; and no directory claims to be a mount that is none.
- * @test timeout=20 members=1
+ * @test timeout=20 members=1 nosvm
  */
 #include "guest.h"
 #include <sys/statvfs.h>

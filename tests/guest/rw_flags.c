@@ -2,7 +2,7 @@
 /*
  * preadv2 and pwritev2: RWF_APPEND, RWF_NOWAIT, RWF_HIPRI, RWF_DSYNC and RWF_SYNC on files, pipes,
  * sockets, eventfds and devices; what they do to positions, and their errors.
- * @test timeout=20 members=1
+ * @test timeout=20 members=1 nosvm
  */
 #include "guest.h"
 #include <sys/eventfd.h>
