@@ -45,6 +45,8 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->cstime_ns = p->cstime_ns;
 		v->start_ns = p->start_ns;
 		v->maxrss_kib = p->maxrss_kib;
+		v->vm_pages = p->vm_pages;
+		v->present_pages = p->present_pages;
 		v->pending = p->signals.pending;
 		v->oom_adjust = p->oom_adjust;
 		v->io = p->io;
@@ -142,9 +144,10 @@ static void own_usage(s32 pid, struct proc_view *v, struct hyp_usage *u)
 	v->maxrss_kib = u->maxrss_kib;
 }
 
-static void own_counts(s32 pid, struct mm_counts *c)
+/* Of another process only what it publishes: all, and how much of it is present. */
+static void counts_of(s32 pid, const struct proc_view *v, struct mm_counts *c)
 {
-	memset(c, 0, sizeof(*c));
+	*c = (struct mm_counts){.size = v->vm_pages, .resident = v->present_pages};
 	if (proc_is_self(pid))
 		mm_count(current->proc->mm, c);
 }
@@ -180,10 +183,9 @@ s64 show_pid_stat(struct text *t, const struct proc_target *p)
 	if (err)
 		return err;
 	bool self = proc_is_self(p->pid);
-	own_counts(p->pid, &c);
+	counts_of(p->pid, &v, &c);
 	own_usage(p->pid, &v, &u);
 	masks_of(thread, &m);
-	u64 rss = self ? c.resident : v.maxrss_kib / (PAGE_SIZE / 1024);
 	struct console *tty = console_of_session(v.sid);
 	text_add(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 %lu 0 ", p->tid ? p->tid : v.pid, v.comm,
 			 state_letter(&v, thread), v.ppid, v.pgid, v.sid, tty ? (int)console_rdev(tty) : 0,
@@ -191,7 +193,7 @@ s64 show_pid_stat(struct text *t, const struct proc_target *p)
 	text_add(t, "%lu %lu %lu %lu %d %d %d 0 %lu ", v.utime_ns / TICK_NS, v.stime_ns / TICK_NS,
 			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.nice, v.nice, MAX(v.nthreads, 1),
 			 v.start_ns / TICK_NS);
-	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 ", c.size * PAGE_SIZE, rss,
+	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 ", c.size * PAGE_SIZE, c.resident,
 			 self ? mm->code_start : 0, self ? mm->code_end : 0, self ? mm->stack_start : 0);
 	text_add(t, "%lu %lu %lu %lu 0 0 0 ", m.pending & 0x7fffffff, m.blocked & 0x7fffffff,
 			 m.ignored & 0x7fffffff, m.caught & 0x7fffffff);
@@ -216,8 +218,8 @@ static void add_memory(struct text *t, s32 pid, const struct proc_view *v)
 {
 	struct mm_counts c;
 
-	own_counts(pid, &c);
-	u64 kib = PAGE_SIZE / 1024, rss = proc_is_self(pid) ? c.resident * kib : v->maxrss_kib;
+	counts_of(pid, v, &c);
+	u64 kib = PAGE_SIZE / 1024, rss = c.resident * kib;
 	text_add(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n",
 			 c.size * kib, c.size * kib, c.locked * kib);
 	text_add(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t       0 kB\n",
@@ -290,7 +292,7 @@ s64 show_pid_statm(struct text *t, const struct proc_target *p)
 
 	if (!proc_view(p->pid, &v))
 		return -ESRCH;
-	own_counts(p->pid, &c);
+	counts_of(p->pid, &v, &c);
 	text_add(t, "%lu %lu %lu %lu 0 %lu 0\n", c.size, c.resident, c.shared, c.text,
 			 c.data + c.stack);
 	return 0;

@@ -55,7 +55,8 @@ static inline bool vma_host_shared(const struct vma *v)
 	return v->file && v->flags & VMA_SHARED && !v->object && file_maps_host(v->file);
 }
 
-/* populate.c */
+/* populate.c. The counts that other members see of the current process. */
+void mm_publish(struct mm *mm);
 bool vma_accessible(const struct vma *v);
 /* Bytes of v that may be backed: all, or as much as the file has now (page-aligned end). */
 u64 vma_backed_end(const struct vma *v);

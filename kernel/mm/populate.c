@@ -23,6 +23,7 @@
 #include "kernel/host/host.h"
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
+#include "kernel/proc/proc.h"
 
 #define EAGER_BYTES (4ul << 20)       /* present at once, kvm, and shared memory everywhere */
 #define EAGER_FILE_BYTES (16ul << 20) /* one hypercall maps it all */
@@ -35,6 +36,16 @@
 #define STALE_ZERO_MAX (128ul << 10)  /* cheaper to zero than to exit */
 #define HOLE_MAX (256ul << 20)        /* a hole that one unmap call may span */
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+void mm_publish(struct mm *mm)
+{
+	struct proc *p = current->proc;
+
+	if (p && p->mm == mm) {
+		p->kp->vm_pages = mm->total_pages;
+		p->kp->present_pages = mm->present.bytes / PAGE_SIZE;
+	}
+}
 
 static bool in_kvm(void)
 {
@@ -180,6 +191,7 @@ static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end)
 	mm->busy_faults = 0;
 	err = map_pages(mm, v, start, end);
 	mm->busy_start = mm->busy_end = 0;
+	mm_publish(mm);
 	if (err)
 		for (u64 at = start; ranges_next_gap(&mm->present, at, end, &s, &e); at = e)
 			paging->unmap(s, e - s, v->object != NULL);
@@ -363,6 +375,7 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 	}
 	sweep_flush(&w);
 	ranges_remove(&mm->present, start, end);
+	mm_publish(mm);
 }
 
 void pages_drop(struct mm *mm, u64 start, u64 end)

@@ -44,6 +44,8 @@ struct kin_proc *fork_record(const struct clone_request *r)
 	kp->sgid = parent->sgid;
 	kp->fsgid = parent->fsgid;
 	kp->nice = parent->nice;
+	kp->vm_pages = parent->vm_pages;
+	kp->present_pages = parent->present_pages;
 	kp->oom_adjust = parent->oom_adjust;
 	kp->sched_class = parent->sched_class;
 	kp->ioprio = parent->ioprio;

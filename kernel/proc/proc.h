@@ -50,7 +50,7 @@ struct kin_proc {
 	struct fdtable *fds;      /* own lock; kernel/fs/file.h */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* CLOCK_MONOTONIC */
-	u64 maxrss_kib, cmaxrss_kib;
+	u64 maxrss_kib, cmaxrss_kib, vm_pages, present_pages; /* these two: of one that lives */
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; /* fs*: who asks for files */
 	char comm[COMM_LEN];      /* written by the owner */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */

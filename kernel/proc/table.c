@@ -267,6 +267,7 @@ static void slot_clear(struct kin_proc *p)
 	p->fds = NULL;
 	p->utime_ns = p->stime_ns = p->cutime_ns = p->cstime_ns = 0;
 	p->start_ns = p->maxrss_kib = p->cmaxrss_kib = 0;
+	p->vm_pages = p->present_pages = 0;
 	p->uid = p->euid = p->suid = p->fsuid = 0;
 	p->gid = p->egid = p->sgid = p->fsgid = 0;
 	memset(p->comm, 0, sizeof(p->comm));

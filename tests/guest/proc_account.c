@@ -2,8 +2,8 @@
 /*
  * What /proc/PID counts and keeps: io, smaps and its sum, schedstat, syscall, wchan, personality,
  * timerslack_ns, oom_score_adj, namespaces, and a thread's own directory; /proc/locks and files
- * about the system.
- * @test timeout=30 members=5 nosvm
+ * about the system; how large another process is.
+ * @test timeout=30 members=6 nosvm
  */
 #include "guest.h"
 #include <pthread.h>
@@ -314,9 +314,55 @@ static void system_wide(void)
 	result("diskstats", access("/proc/diskstats", R_OK));
 }
 
+/* Pages of another process, in all or resident. */
+static long pages_of(pid_t pid, int resident)
+{
+	char path[64];
+	long size = 0, present = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	sscanf(get(path), "%ld %ld", &size, &present);
+	return resident ? present : size;
+}
+
+/* What others see of the memory of one that lives: it grows and shrinks with its mappings. */
+static void size_of_another(void)
+{
+	const size_t size = 64 * MIB;
+	int there[2], back[2];
+	char c = 0, path[64];
+
+	if (pipe(there) || pipe(back))
+		die("pipe");
+	pid_t pid = fork();
+	if (pid == 0) {
+		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		memset(p, 1, size);
+		_exit(write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1 || munmap(p, size) ||
+			  write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1);
+	}
+	if (read(there[0], &c, 1) != 1)
+		die("read");
+	long pages = size / 4096, grown = pages_of(pid, 0);
+	check("another grew", grown >= pages);
+	check("another is resident", pages_of(pid, 1) >= pages);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	check("its status agrees", field(get(path), "VmSize:") == grown * 4);
+	if (write(back[1], &c, 1) != 1 || read(there[0], &c, 1) != 1)
+		die("write");
+	check("another shrank", pages_of(pid, 0) <= grown - pages && pages_of(pid, 1) < pages);
+	if (write(back[1], &c, 1) != 1)
+		die("write");
+	int status = -1;
+	waitpid(pid, &status, 0);
+	say("another: %d", status);
+}
+
 int main(void)
 {
 	work_dir();
+	size_of_another();
 	io();
 	smaps();
 	kept();
