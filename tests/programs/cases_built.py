@@ -55,6 +55,7 @@ COREUTILS_LEFT_OUT = {
     "misc/od-multiple-t.sh": SLOW, "misc/sort-compress.sh": SLOW,
     "misc/usage_vs_getopt.sh": SLOW, "misc/wc-parallel.sh": SLOW,
     "split/line-bytes.sh": SLOW,
+    "df/df-symlink.sh": "wants the device behind / to be a path, which it is in no overlay",
     "factor/create-test.sh": "makes tests instead of being one",
     "factor/run.sh": "needs generated tests",
 }
