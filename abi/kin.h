@@ -66,7 +66,8 @@ struct kin_member {
 	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
 	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
 	_Atomic u32 doomed;         /* the generation that was sent SIGKILL; under tree_lock */
-	u32 pad0[12];
+	_Atomic u32 rung_by;        /* whose kernel rang last: a hint, or no index at all */
+	u32 pad0[11];
 	/*
 	 * One that seldom changes. The allocator stores state and parent as one word, so that whoever
 	 * finds a CLONING or SPAWNING record knows on whose life it depends.

@@ -39,6 +39,8 @@ void doorbell_ring(u32 member)
 {
 	struct kin_member *m = &KIN->members[member];
 
+	if (!is_self(member))
+		atomic_store_explicit(&m->rung_by, BOOT_INFO->member, memory_order_relaxed);
 	atomic_fetch_add(&m->doorbell, 1);
 	if (is_self(member))
 		return;

@@ -8,6 +8,7 @@
  * parent, or a SPAWNING one, which the burial of the parent finds.
  */
 #include "kernel/kin/root.h"
+#include "kernel/kin/spin.h"
 
 #include <asm/errno.h>
 
@@ -40,6 +41,7 @@ int member_alloc(u32 state)
 		atomic_store(&m->host_pid, 0);
 		atomic_store(&m->kicked, 0);
 		atomic_store(&m->doorbell_state, DOORBELL_RUNNING);
+		atomic_store(&m->rung_by, NO_PEER);
 		atomic_fetch_add(&m->generation, 1);
 		return i;
 	}

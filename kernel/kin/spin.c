@@ -19,10 +19,15 @@
 #define LOOK_EVERY 16        /* pauses between two looks at the other's cache line */
 #define LOOK_MEMBERS 32
 
-static struct {              /* private: does spinning pay for this member? */
+/* Private: does spinning pay for this member? Learnt for each kind of waiting by itself. */
+struct patience {
 	s32 score;
 	u32 skipped, probe_after;
-} spin = {.score = SCORE_MAX / 2, .probe_after = PROBE_MIN};
+};
+
+static struct patience for_data = {.score = SCORE_MAX / 2, .probe_after = PROBE_MIN};
+static struct patience for_doorbell = {.score = SCORE_MAX / 2, .probe_after = PROBE_MIN};
+static bool in_vain; /* something was waited for since the last sleep */
 
 static bool member_running(u32 index)
 {
@@ -51,19 +56,19 @@ static u64 spin_tsc(u64 ns)
 	return (KIN->clock.tsc_khz ? KIN->clock.tsc_khz : 2000000) * ns / 1000000;
 }
 
-static void learn(bool paid)
+static void learn(struct patience *p, bool paid)
 {
 	if (paid) {
-		spin.score = MIN(spin.score + 1, SCORE_MAX);
-		spin.probe_after = PROBE_MIN;
-	} else if (spin.score > 0) {
-		spin.score--;
+		p->score = MIN(p->score + 1, SCORE_MAX);
+		p->probe_after = PROBE_MIN;
+	} else if (p->score > 0) {
+		p->score--;
 	} else {
-		spin.probe_after = MIN(spin.probe_after * 2, PROBE_MAX);
+		p->probe_after = MIN(p->probe_after * 2, PROBE_MAX);
 	}
 }
 
-bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer)
+static bool spin(struct patience *p, bool (*ready)(void *arg), void *arg, u32 peer)
 {
 	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
 
@@ -73,19 +78,41 @@ bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer)
 		limit = waking;
 	else if (!member_running(peer))
 		return false;
-	if (spin.score <= 0 && ++spin.skipped < spin.probe_after)
+	if (p->score <= 0 && ++p->skipped < p->probe_after)
 		return false;
 	if (!cpu_to_spare(peer))
 		return false;
-	spin.skipped = 0;
+	p->skipped = 0;
 	do {
 		for (u32 i = 0; i < LOOK_EVERY; i++)
 			cpu_relax();
 		if (ready(arg)) {
-			learn(true);
+			learn(p, true);
 			return true;
 		}
 	} while (rdtsc() - begin < limit && !PERCPU->irq_pending);
-	learn(false);
+	learn(p, false);
 	return false;
+}
+
+bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer)
+{
+	bool paid = spin(&for_data, ready, arg, peer);
+
+	in_vain = !paid && peer != NO_PEER;
+	return paid;
+}
+
+static bool doorbell_rang(void *arg)
+{
+	return atomic_load_explicit(&member_self()->doorbell, memory_order_relaxed) != *(u32 *)arg;
+}
+
+bool spin_for_doorbell(u32 seen)
+{
+	bool rang = !in_vain &&
+				spin(&for_doorbell, doorbell_rang, &seen, atomic_load(&member_self()->rung_by));
+
+	in_vain = false;
+	return rang;
 }

@@ -14,5 +14,11 @@
  */
 #define NO_PEER (~0u)
 bool spin_for(bool (*ready)(void *arg), void *arg, u32 peer);
+/*
+ * The last chance before this member sleeps, for what has no rule of its own (eventfd, epoll,
+ * futexes, waiting for a child): true if the doorbell is not `seen` any more. False at once if a
+ * spin_for of the same sleep was in vain.
+ */
+bool spin_for_doorbell(u32 seen);
 
 #endif

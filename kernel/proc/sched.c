@@ -21,6 +21,7 @@
 #include <asm/errno.h>
 
 #include "kernel/host/host.h"
+#include "kernel/kin/spin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
@@ -359,12 +360,15 @@ static void idle(u32 seen)
 	struct hyp_pollfd *fds;
 	u32 nfds = gather_fds(&fds);
 	u64 deadline = MIN(blocked_deadline(), timers_next_asleep());
-	u64 begin = rdtsc();
+	u64 begin;
 	s64 r;
 
+	if (!nfds && spin_for_doorbell(seen))
+		return;
 	/* Some handles did not fit: look at the others before long. */
 	if (fds == idle_fds && nfds + 64 > IDLE_FDS)
 		deadline = MIN(deadline, now_ns() + SLICE_NS);
+	begin = rdtsc();
 	atomic_store_explicit(&member_self()->cpu_stop_tsc, begin, memory_order_release);
 	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER);
 	sched.slept_tsc += rdtsc() - begin;
