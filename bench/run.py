@@ -160,6 +160,20 @@ CASES = [
         {"process": ("ratio", 0.1), "kvm": ("ratio", 0.1)},
     ),
     (
+        "eventfd round trip, two cores",
+        "event_round_trip",
+        ["pipe_pingpong", "5000", "eventfd"],
+        None,
+        {},
+    ),
+    (
+        "epoll and eventfd round trip, two cores",
+        "event_round_trip",
+        ["pipe_pingpong", "5000", "epoll"],
+        None,
+        {},
+    ),
+    (
         "first touch of 4 KiB",
         "first_touch",
         ["touch"],
@@ -288,21 +302,28 @@ def idle_children(platform, n=1000):
     return {"idle_memory": (each, "KiB"), "idle_time": (ms, "ms")}
 
 
-def idle_family(platform, scratch, seconds=3):
-    """CPU time and hypercalls of the waiting alone: less those of a family that waits 1 s."""
-    out = []
-    for s in (1, 1 + seconds):
-        stats = os.path.join(scratch, "idle.json")
-        subprocess.run(
-            [MITOS, "run", "--backend", platform, "--stats", stats, "--", program("idle"), str(s)],
-            check=True,
-        )
+def idle_family(platform, scratch, seconds=3, rounds=3):
+    """CPU time and hypercalls of the waiting alone: less those of a family that waits 1 s.
+
+    Start and end vary by a few hypercalls, which is what a difference of two runs shows, so it is
+    the median of some rounds.
+    """
+    stats = os.path.join(scratch, "idle.json")
+
+    def total(wait):
+        command = [MITOS, "run", "--backend", platform, "--stats", stats, "--"]
+        subprocess.run([*command, program("idle"), str(wait)], check=True)
         with open(stats) as f:
             d = json.load(f)
-        out.append((sum(d["hypercalls"].values()), sum(m["cpu_us"] for m in d["member_list"])))
+        return sum(d["hypercalls"].values()), sum(m["cpu_us"] for m in d["member_list"])
+
+    rates = []
+    for _ in range(rounds):
+        short, long = total(1), total(1 + seconds)
+        rates.append([(more - less) / seconds for less, more in zip(short, long)])
     return {
-        "hypercalls_per_s": (out[1][0] - out[0][0]) / seconds,
-        "cpu_us_per_s": (out[1][1] - out[0][1]) / seconds,
+        "hypercalls_per_s": statistics.median(rate[0] for rate in rates),
+        "cpu_us_per_s": statistics.median(rate[1] for rate in rates),
     }
 
 
@@ -349,32 +370,36 @@ def verdict(kind, bound, value, native):
     return value <= bound * native, f"<= {bound:g}x"
 
 
-def measure(rounds, platforms, only, runner):
-    rows = []
-    for name, metric, argv, pin, bounds in CASES:
-        if only and not re.search(only, name):
-            continue
-        samples = {p: [] for p in platforms}
-        unit = ""
-        n = min(rounds, 3) if argv[0] in ("fork_rewrite", "!pipeline") else rounds
-        for r in range(-1, n):
-            for p in platforms:
-                value, unit = runner.run(p, argv, pin)[metric]
-                if r >= 0:
-                    samples[p].append(value)
-        row = {"name": name, "unit": unit, "pinned": pin is not None, "values": {}}
+def measure_case(rounds, platforms, case, runner):
+    name, metric, argv, pin, bounds = case
+    samples = {p: [] for p in platforms}
+    unit = ""
+    n = min(rounds, 3) if argv[0] in ("fork_rewrite", "!pipeline") else rounds
+    for r in range(-1, n):
         for p in platforms:
-            v = sorted(samples[p])
-            row["values"][p] = {
-                "median": statistics.median(v),
-                "low": v[0],
-                "high": v[-1],
-                "rounds": len(v),
-            }
-        row["bounds"] = {p: list(b) for p, b in bounds.items() if p in platforms}
-        rows.append(row)
-        print_row(row)
-    return rows
+            value, unit = runner.run(p, argv, pin)[metric]
+            if r >= 0:
+                samples[p].append(value)
+    row = {"name": name, "unit": unit, "pinned": pin is not None, "values": {}}
+    for p in platforms:
+        v = sorted(samples[p])
+        row["values"][p] = {
+            "median": statistics.median(v),
+            "low": v[0],
+            "high": v[-1],
+            "rounds": len(v),
+        }
+    row["bounds"] = {p: list(b) for p, b in bounds.items() if p in platforms}
+    print_row(row)
+    return row
+
+
+def measure(rounds, platforms, only, runner):
+    return [
+        measure_case(rounds, platforms, case, runner)
+        for case in CASES
+        if not only or re.search(only, case[0])
+    ]
 
 
 def print_row(row):
@@ -521,10 +546,14 @@ plot '{dat}' using 2:xtic(1) title 'process', '' using 3 title 'kvm', {reference
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
+IDLE_MORE = 2.0
+
+
 def check_counts(old, new):
     """
     What is counted per operation may grow by 10% + 0.15, totals by 10% + 1 (a program's start
-    and end), the share of direct calls may fall by 0.01. Two are shown, not checked: CPU time,
+    and end), the share of direct calls may fall by 0.01, an idle family may make 2 more hypercalls
+    per second (a tick would be 100). Two are shown, not checked: CPU time,
     and sleeps of a stream, which depend on whether both ends had a processor.
     """
     bad = []
@@ -536,6 +565,9 @@ def check_counts(old, new):
         elif "direct_share" in where:
             if now < then - 0.01:
                 bad.append(f"{where}: {now}, committed {then} (tolerance 0.01)")
+        elif "idle, hypercalls" in where:
+            if now > max(then, 0) + IDLE_MORE:
+                bad.append(f"{where}: {now:.2f}, committed {then:.2f} (tolerance {IDLE_MORE})")
         elif "cpu_us" not in where and now > then * 1.1 + more:
             bad.append(f"{where}: {now}, committed {then} (tolerance 10% + {more})")
 
@@ -546,23 +578,42 @@ def check_counts(old, new):
     return bad
 
 
-def check(old, data):
-    """Ratios may grow by 60% (shared, noisy machines); counts: see check_counts."""
-    bad = []
+TOLERANCE = 1.6
+
+
+def behind(old, row):
+    """The platforms on which a row is behind the committed one, each with a line that says so.
+
+    Machines are shared and their states differ: sometimes the native run alone is faster than
+    when the figures were committed, sometimes all are slower. So both the ratio to native and
+    the figure itself have to be worse by more than the tolerance.
+    """
+    lines = []
+    for p, v in row["values"].items():
+        if p == "native" or not old or p not in old["values"]:
+            continue
+        now = [v["median"] / row["values"]["native"]["median"], v["median"]]
+        o = old["values"]
+        then = [o[p]["median"] / o["native"]["median"], o[p]["median"]]
+        if row["bounds"].get(p, [""])[0] == "higher":
+            now, then = then, now
+        if min(new / max(before, 1e-9) for new, before in zip(now, then)) > TOLERANCE:
+            lines.append(
+                f"{row['name'].strip()} on {p}: {v['median']:.4g} {row['unit']}, committed "
+                f"{o[p]['median']:.4g}; the ratio to native is worse, too (tolerance 60%)"
+            )
+    return lines
+
+
+def check(old, data, again):
+    """Rows that seem behind are measured again and have to be so twice; see check_counts, too."""
     before = {r["name"]: r for r in old["rows"]}
-    for r in data["rows"]:
-        o = before.get(r["name"])
-        for p, v in r["values"].items():
-            if p == "native" or not o or p not in o["values"]:
-                continue
-            now = v["median"] / r["values"]["native"]["median"]
-            then = o["values"][p]["median"] / o["values"]["native"]["median"]
-            worse = then / now if r["bounds"].get(p, [""])[0] == "higher" else now / then
-            if worse > 1.6:
-                bad.append(
-                    f"{r['name'].strip()} on {p}: ratio {now:.3g}, committed {then:.3g} "
-                    "(tolerance 60%)"
-                )
+    bad = []
+    for row in data["rows"]:
+        found = row["name"] in before and behind(before[row["name"]], row)
+        if found:
+            print(f"once more: {row['name'].strip()}")
+            bad += behind(before[row["name"]], again(row["name"]))
     bad += check_counts(old["counts"], data["counts"])
     for line in bad:
         print("BEHIND:", line)
@@ -589,10 +640,8 @@ def main():
         if a.check and a.counts:
             with open(os.path.join(TOP, "bench", "results.json")) as f:
                 old = json.load(f)
-            return check(
-                {"rows": [], "counts": old["counts"]},
-                {"rows": [], "counts": {p: counts(p, runner) for p in platforms[1:]}},
-            )
+            new = {"rows": [], "counts": {p: counts(p, runner) for p in platforms[1:]}}
+            return check({"rows": [], "counts": old["counts"]}, new, None)
         rows = measure(3 if a.check else a.rounds, platforms, a.only, runner)
         if a.only:
             return 0
@@ -614,7 +663,15 @@ def main():
         path = os.path.join(TOP, "bench", "results.json")
         if a.check:
             with open(path) as f:
-                return check(json.load(f), data)
+                old = json.load(f)
+
+            def again(name):
+                case = next((case for case in CASES if case[0] == name), None)
+                if case:
+                    return measure_case(a.rounds, platforms, case, runner)
+                return next(row for row in idle_rows(platforms) if row["name"] == name)
+
+            return check(old, data, again)
         with open(path, "w") as f:
             json.dump(data, f, indent=1)
         with open(os.path.join(TOP, "docs", "benchmarks.md"), "w") as f:
