@@ -103,28 +103,51 @@ void handles_sweep(void)
 		shelf_take(NULL, 0, 0);
 }
 
-void handle_add(struct inode *ino, u32 access, int handle)
+/* Can it be had again once it is closed? What has lost its last name only from the shelf. */
+static bool reopens(u32 i)
 {
-	u32 at = 0;
+	return volume_handles[i].inode->nlink || volume_handles[i].kept;
+}
+
+/* Free, or used by what can be opened again, unused for longest; VOLUME_HANDLES: neither. */
+static u32 slot_find(void)
+{
+	u32 at = 0, best = VOLUME_HANDLES;
 
 	handles_sweep();
 	while (at < volume_count && volume_handles[at].used)
 		at++;
-	if (at == VOLUME_HANDLES) {
-		at = 0;
-		for (u32 i = 1; i < VOLUME_HANDLES; i++)
-			if (volume_handles[i].used < volume_handles[at].used)
-				at = i;
-		drop(at);
-	} else if (at == volume_count) {
-		volume_count++;
+	for (u32 i = 0; at == VOLUME_HANDLES && i < VOLUME_HANDLES; i++)
+		if (reopens(i) &&
+			(best == VOLUME_HANDLES || volume_handles[i].used < volume_handles[best].used))
+			best = i;
+	return at < VOLUME_HANDLES ? at : best;
+}
+
+bool handles_full(void)
+{
+	return slot_find() == VOLUME_HANDLES;
+}
+
+int handle_add(struct inode *ino, u32 access, int handle)
+{
+	u32 at = slot_find();
+
+	if (at == VOLUME_HANDLES) { /* since handles_full another member took a last name away */
+		host_fs_close(handle);
+		return -ENFILE;
 	}
+	if (at == volume_count)
+		volume_count++;
+	else if (volume_handles[at].used)
+		drop(at);
 	volume_handles[at].inode = ino;
 	volume_handles[at].serial = ino->serial;
 	volume_handles[at].access = access;
 	volume_handles[at].handle = handle;
 	volume_handles[at].kept = false;
 	volume_handles[at].used = ++uses;
+	return 0;
 }
 
 static bool covers(u32 have, u32 want)
@@ -171,10 +194,9 @@ s64 handle_get_volume(struct inode *ino, u32 access)
 			return volume_handles[i].handle;
 		}
 	}
-	s64 handle = handle_open(ino, access);
-	if (handle >= 0)
-		handle_add(ino, access, (int)handle);
-	return handle;
+	s64 handle = handles_full() ? -ENFILE : handle_open(ino, access);
+	s64 err = handle < 0 ? handle : handle_add(ino, access, (int)handle);
+	return err ? err : handle;
 }
 
 /* All that this member has open of it. If the shelf is full, others will find the file lost. */

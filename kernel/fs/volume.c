@@ -237,6 +237,8 @@ s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **o
 		return -ENAMETOOLONG;
 	if (inode_is(w->dir, INODE_DEAD))
 		return -ENOENT;
+	if (handles_full())
+		return -ENFILE;
 	s64 handle = make(w->dir->volume, path, mode, target, &st);
 	if (handle < 0)
 		return handle;
@@ -247,8 +249,11 @@ s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **o
 			host_fs_close((int)handle);
 		return -ENOSPC;
 	}
-	if (S_ISREG(mode))
-		handle_add(ino, O_RDWR, (int)handle);
+	s64 err = S_ISREG(mode) ? handle_add(ino, O_RDWR, (int)handle) : 0;
+	if (err) {
+		inode_put(ino);
+		return err;
+	}
 	own(w->dir, ino);
 	*out = ino;
 	return 0;
@@ -267,6 +272,8 @@ s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct i
 		return -ENAMETOOLONG;
 	if (inode_is(dir, INODE_DEAD))
 		return -ENOENT;
+	if (handles_full())
+		return -ENFILE;
 	s64 handle = host_fs_open(dir->volume, path, (int)flags, mode & 07777, &st);
 	if (handle < 0)
 		return handle;
@@ -276,9 +283,12 @@ s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct i
 		host_fs_close((int)handle);
 		return -ENOSPC;
 	}
-	handle_add(ino, O_RDWR, (int)handle);
-	*out = ino;
-	return 0;
+	s64 err = handle_add(ino, O_RDWR, (int)handle);
+	if (err)
+		inode_put(ino);
+	else
+		*out = ino;
+	return err;
 }
 
 /* A file of O_TMPFILE gets its name, and the owner that it could not have without. */

@@ -24,8 +24,12 @@ void inode_attributes_set(struct inode *ino, const struct hyp_stat *st);
 s64 handle_get_volume(struct inode *ino, u32 access);
 /* One that is open already, whatever it is open for, or -1. */
 int handle_find(struct inode *ino);
-/* The table takes the handle over. */
-void handle_add(struct inode *ino, u32 access, int handle);
+/*
+ * The table takes the handle over; -ENFILE (and the handle is closed) if all it has are files that
+ * have lost their names, which it must not close. handles_full asks before something is made.
+ */
+int handle_add(struct inode *ino, u32 access, int handle);
+bool handles_full(void);
 /* Closes those of inodes that nobody in the family uses any more. */
 void handles_sweep(void);
 

@@ -190,6 +190,17 @@ def kept_space(context, backend):
     return check
 
 
+def held_many(context, backend):
+    """Many files without a name: none is lost, what does not fit is refused."""
+    def check():
+        with Folder() as folder:
+            result = context.mitos_run(backend, [context.build / "tests/integration/held_many",
+                                                 "/v"],
+                                       options=("-v", f"{folder}:/v"), timeout=60)
+            require(result.status == 0, tail(result))
+    return check
+
+
 def attributes(context, backend):
     """Extended attributes are refused, not lost later."""
     def check():
@@ -263,7 +274,7 @@ def cases(context):
         found += [Case(f"integration/volume.{g.name}@{backend}",
                        guest_on_volume(context, backend, g)) for g in on_volume]
         for name in (shared, read_only, read_only_calls, appenders, full_disk, kept_space,
-                     attributes, killed, other_user):
+                     held_many, attributes, killed, other_user):
             found.append(Case(f"integration/volume_{name.__name__}@{backend}",
                               name(context, backend)))
     return found
