@@ -128,7 +128,8 @@ struct volume_request {
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
 struct kin_exec {
 	u32 argc, envc, bytes;
-	u32 init;  /* --init: PID 1 is the kernel's own reaper */
+	u32 init;    /* --init: PID 1 is the kernel's own reaper */
+	u64 ignored; /* signals, bit N-1 for signal N, that `mitos run` inherited as ignored */
 	char strings[]; /* path, cwd, argv..., envp... */
 };
 

@@ -151,6 +151,9 @@ static _Noreturn void first_program(void)
 	p->kp->fds = fdtable_create();
 	if (!p->actions || !p->fs || !p->mm || !p->kp->fds)
 		kpanic("no memory for the first process");
+	signal_actions_ignore(p->actions, e->ignored);
+	if (e->ignored & SIGBIT(SIGCHLD))
+		atomic_fetch_or(&p->kp->flags, KP_NOCLDWAIT);
 	rlimits_default(p);
 	open_standard_io();
 	proc_set_comm(current, "mitos");

@@ -250,6 +250,14 @@ void signal_action_set(struct proc *p, int sig, const struct signal_action *a)
 		signal_discard(p, bit);
 }
 
+void signal_actions_ignore(struct signal_actions *a, sigset set)
+{
+	for (u32 sig = 1; sig <= NSIG; sig++)
+		if (set & SIGBIT(sig))
+			a->action[sig - 1].handler = 1; /* SIG_IGN */
+	a->ignoring = set;
+}
+
 struct signal_actions *signal_actions_clone(const struct signal_actions *a)
 {
 	struct signal_actions *copy = kmalloc(sizeof(*copy));

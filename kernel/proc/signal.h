@@ -150,6 +150,8 @@ void signal_mask_done(bool interrupted);
 
 /* fork: a copy; NULL: all default. Owned by the caller (kfree). NULL if there is no memory. */
 struct signal_actions *signal_actions_clone(const struct signal_actions *a);
+/* Of a fresh table: these are ignored from the start. */
+void signal_actions_ignore(struct signal_actions *a, sigset set);
 /* fork: the child's private side; nothing is pending. t->proc is the child's. */
 void signal_fork_child(struct thread *t);
 /* exec: handlers to default, alternate stack gone. */

@@ -201,10 +201,7 @@ static bool state_restore(struct proc *p, struct spawn_state *s, const char *cwd
 	p->mm = mm_create();
 	if (!p->actions || !p->fs || !p->mm)
 		return false;
-	for (u32 sig = 1; sig <= NSIG; sig++)
-		if (s->ignoring & SIGBIT(sig))
-			p->actions->action[sig - 1].handler = 1; /* SIG_IGN */
-	p->actions->ignoring = s->ignoring;
+	signal_actions_ignore(p->actions, s->ignoring);
 	t->sig.blocked = s->blocked;
 	inode_put(p->fs->cwd_inode);
 	p->fs->cwd_inode = s->cwd_inode;

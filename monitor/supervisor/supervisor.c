@@ -112,6 +112,13 @@ static int pack_program(struct supervisor *s, struct error *err)
 	e->envc = o->envc;
 	e->bytes = at;
 	e->init = o->init;
+	/* As an exec would: nohup and the like work as on Linux. */
+	for (int sig = 1; sig <= 64; sig++) {
+		struct sigaction now;
+
+		if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			e->ignored |= 1ull << (sig - 1);
+	}
 	return 0;
 }
 

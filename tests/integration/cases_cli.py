@@ -117,12 +117,12 @@ def host_unchanged(context, backend):
 class Started:
     """A running `mitos run`, for the cases that treat it from outside; always cleaned up."""
 
-    def __init__(self, context, backend, program, options=(), **more):
+    def __init__(self, context, backend, program, options=(), before=(), **more):
         context.needs(backend)
         self.mark = runs.new_mark()
         self.process = subprocess.Popen(
             [str(word) for word in
-             [context.mitos, "run", "--backend", backend, *options, "--", *program]],
+             [*before, context.mitos, "run", "--backend", backend, *options, "--", *program]],
             stdin=more.pop("stdin", subprocess.DEVNULL), stdout=more.pop("stdout", subprocess.PIPE),
             stderr=more.pop("stderr", subprocess.PIPE), cwd="/", start_new_session=True,
             env=runs.environment(self.mark), **more)
@@ -170,6 +170,26 @@ def terminated_twice(context, backend):
     family.process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
     require(family.process.poll() is None, "one ignored SIGTERM ended the family")
+    family.process.send_signal(signal.SIGTERM)
+    family.end(15)
+
+
+def ignored(context, backend):
+    """What mitos inherits as ignored, as under nohup, its program inherits, too."""
+    shell = [BUSYBOX, "sh", "-c", "trap '' HUP USR1; exec \"$@\"", "sh"]
+    probe = [BUSYBOX, "sh", "-c", "grep SigIgn /proc/self/status; "
+             "kill -HUP $$; busybox sh -c 'kill -USR1 $$; echo child'; echo alive; "
+             "trap 'echo caught' HUP; kill -HUP $$"]
+    native = context.run([*shell, *probe], timeout=20)
+    result = context.run([*shell, context.mitos, "run", "-b", backend, "--", *probe], timeout=20)
+    require(native.stdout.startswith(b"SigIgn:") and b"alive" in native.stdout, tail(native))
+    require(result.stdout == native.stdout and result.status == native.status, tail(result))
+    family = Started(context, backend, [BUSYBOX, "sh", "-c", "echo ready; busybox sleep 100"],
+                     before=shell)
+    require(family.line() == b"ready\n", "not ready")
+    family.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    require(family.process.poll() is None, "an ignored SIGHUP ended the family")
     family.process.send_signal(signal.SIGTERM)
     family.end(15)
 
@@ -233,7 +253,7 @@ def family_ends(family):
 def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
-             terminated_twice, killed, terminal]
+             terminated_twice, ignored, killed, terminal]
 
     def bound(check, backend):
         return lambda: check(context, backend)
