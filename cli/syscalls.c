@@ -11,7 +11,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-#define SYSCALL(nr, name, arity, level, note) {nr, #name, #level, note},
+#define SYSCALL(nr, name, arity, types, level, note) {nr, #name, #level, note},
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };

@@ -81,7 +81,8 @@ def coverage_check(context, cases):
         if not {case.name for case in cases} <= context.selected:
             raise Skipped("looks at complete runs of the guest tests only")
         table = (TESTS.parent / "kernel" / "syscall" / "syscalls.def").read_text(encoding="utf-8")
-        promised = re.findall(r"^SYSCALL\(\d+, (\w+), \d, (?:FULL|PARTIAL),", table, re.MULTILINE)
+        promised = re.findall(r'^SYSCALL\(\d+, (\w+), \d, "\w*", (?:FULL|PARTIAL),', table,
+                              re.MULTILINE)
         if len(promised) < 200:
             raise Failed(f"only {len(promised)} rows read from the table of system calls")
         missing = [name for name in promised if name not in context.called]
@@ -213,7 +214,7 @@ def run_cases(cases, report, jobs, seconds):
 
 def build_missing(build):
     """A test program that was added after the last configuration is not known to Ninja yet."""
-    missing = [guest for folder in ("guest", "integration", "security", "stress")
+    missing = [guest for folder in ("guest", "integration", "security", "fuzz", "stress")
                for guest in guests.guests(folder) if not guest.binary(build).exists()]
     if missing and (pathlib.Path(build) / "build.ninja").exists():
         subprocess.run(["meson", "setup", "--reconfigure", build], check=False,

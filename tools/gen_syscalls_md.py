@@ -4,7 +4,8 @@
 
 usage: gen_syscalls_md.py [--check]     (--check: only say whether the page is up to date)
 
-A row is SYSCALL(nr, name, arity, LEVEL, "note"); it may span lines and the note may be several
+A row is SYSCALL(nr, name, arity, "types", LEVEL, "note"); it may span lines and the note may be
+several
 adjacent string literals.
 """
 
@@ -24,7 +25,8 @@ LEVELS = {
 }
 
 STRING = r'"(?:[^"\\]|\\.)*"'
-ROW = re.compile(r"^[ \t]*SYSCALL\s*\(\s*(\d+)\s*,\s*(\w+)\s*,\s*(\d+)\s*,\s*(\w+)\s*,\s*"
+ROW = re.compile(r'^[ \t]*SYSCALL\s*\(\s*(\d+)\s*,\s*(\w+)\s*,\s*(\d+)\s*,'
+                 r'\s*"[il]*"\s*,\s*(\w+)\s*,\s*'
                  rf"({STRING}(?:\s*{STRING})*)\s*\)", re.MULTILINE)
 ROW_START = re.compile(r"^[ \t]*SYSCALL\s*\(", re.MULTILINE)
 

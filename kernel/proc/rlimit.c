@@ -62,13 +62,14 @@ static s64 limit_target(s32 pid)
 	return p ? -EPERM : -ESRCH;
 }
 
-s64 sys_prlimit64(u64 pid, u64 which, u64 unew, u64 uold)
+s64 sys_prlimit64(u64 pid, u64 resource, u64 unew, u64 uold)
 {
 	struct proc *p = current->proc;
 	struct rlimit64 new, old;
+	u32 which = (u32)resource;
 	s64 err;
 
-	if ((u32)which >= RLIM_NLIMITS)
+	if (which >= RLIM_NLIMITS)
 		return -EINVAL;
 	if (unew && copy_in(&new, (void *)unew, sizeof(new)))
 		return -EFAULT;
@@ -78,7 +79,7 @@ s64 sys_prlimit64(u64 pid, u64 which, u64 unew, u64 uold)
 	old.rlim_cur = p->rlimit_cur[which];
 	old.rlim_max = p->rlimit_max[which];
 	if (unew) {
-		err = limit_set(p, (u32)which, &new);
+		err = limit_set(p, which, &new);
 		if (err)
 			return err;
 	}

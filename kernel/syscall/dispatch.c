@@ -17,17 +17,38 @@ bool syscall_unsupported_any;
 
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
-#define ENTRY_FULL(nr, name) [nr] = (syscall_fn)(void *)sys_##name,
-#define ENTRY_PARTIAL(nr, name) [nr] = (syscall_fn)(void *)sys_##name,
-#define ENTRY_STUB(nr, name) [nr] = (syscall_fn)(void *)sys_##name,
+/* Argument i: handlers see zeros above one of 32 bits. Constants decide, nothing is left of it. */
+#define ARGUMENT(types, i, value)                                                                  \
+	((i) + 1 < sizeof(types) && (types)[(i) + 1 < sizeof(types) ? (i) : 0] == 'i' ? (u32)(value)   \
+																				  : (value))
+#define ARGUMENTS_0(types)
+#define ARGUMENTS_1(types) ARGUMENT(types, 0, a)
+#define ARGUMENTS_2(types) ARGUMENTS_1(types), ARGUMENT(types, 1, b)
+#define ARGUMENTS_3(types) ARGUMENTS_2(types), ARGUMENT(types, 2, c)
+#define ARGUMENTS_4(types) ARGUMENTS_3(types), ARGUMENT(types, 3, d)
+#define ARGUMENTS_5(types) ARGUMENTS_4(types), ARGUMENT(types, 4, e)
+#define ARGUMENTS_6(types) ARGUMENTS_5(types), ARGUMENT(types, 5, f)
+#define CALL(name, arity, types)                                                                   \
+	static s64 call_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                               \
+	{                                                                                              \
+		_Static_assert(sizeof(types) == (arity) + 1, #name ": types");                             \
+		return sys_##name(ARGUMENTS_##arity(types));                                               \
+	}
+#define CALL_FULL(name, arity, types) CALL(name, arity, types)
+#define CALL_PARTIAL(name, arity, types) CALL(name, arity, types)
+#define CALL_STUB(name, arity, types) CALL(name, arity, types)
+#define CALL_NONE(name, arity, types)
+#define SYSCALL(nr, name, arity, types, level, note) CALL_##level(name, arity, types)
+#include "kernel/syscall/syscalls.def"
+#undef SYSCALL
+
+#define ENTRY_FULL(nr, name) [nr] = call_##name,
+#define ENTRY_PARTIAL(nr, name) [nr] = call_##name,
+#define ENTRY_STUB(nr, name) [nr] = call_##name,
 #define ENTRY_NONE(nr, name)
 
-/*
- * Handlers take fewer arguments than they are called with: in this ABI the surplus registers are
- * just not read.
- */
 static const syscall_fn table[SYSCALL_MAX] = {
-#define SYSCALL(nr, name, arity, level, note) ENTRY_##level(nr, name)
+#define SYSCALL(nr, name, arity, types, level, note) ENTRY_##level(nr, name)
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };

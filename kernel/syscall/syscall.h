@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System calls: prototypes derived from syscalls.def. A handler takes the raw register values,
- * returns the result or -errno (also the internal -ERESTART* of signal.h). The caller's registers:
- * thread_frame(current).
+ * System calls: prototypes derived from syscalls.def. A handler takes the values of the registers
+ * (arguments that Linux declares as int have zeros above), returns the result or -errno (also the
+ * internal -ERESTART* of signal.h). The caller's registers: thread_frame(current).
  */
 #ifndef KERNEL_SYSCALL_SYSCALL_H
 #define KERNEL_SYSCALL_SYSCALL_H
@@ -21,7 +21,7 @@
 #define SYSCALL_PROTO_PARTIAL(name, arity) s64 sys_##name(SYS_ARGS_##arity);
 #define SYSCALL_PROTO_STUB(name, arity) s64 sys_##name(SYS_ARGS_##arity);
 #define SYSCALL_PROTO_NONE(name, arity)
-#define SYSCALL(nr, name, arity, level, note) SYSCALL_PROTO_##level(name, arity)
+#define SYSCALL(nr, name, arity, types, level, note) SYSCALL_PROTO_##level(name, arity)
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 

@@ -10,7 +10,7 @@
 #include "monitor/supervisor/internal.h"
 
 static const char *const syscall_names[STATS_SYSCALLS] = {
-#define SYSCALL(nr, name, arity, level, note) [nr] = #name,
+#define SYSCALL(nr, name, arity, types, level, note) [nr] = #name,
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };
