@@ -445,6 +445,22 @@ s64 link_root(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
+/* Where a descriptor of the host, a character device, would be in /dev; rdev as stat reports it. */
+static const char *device_path(struct file *f)
+{
+	static const char *const memory[] = {
+		[3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full",
+		[8] = "/dev/random", [9] = "/dev/urandom",
+	};
+	struct kstat st = {0};
+	u32 minor;
+
+	if (file_stat(f, &st) || st.rdev >> 8 != 1)
+		return "/dev/tty";
+	minor = st.rdev & 0xff;
+	return minor < ARRAY_SIZE(memory) && memory[minor] ? memory[minor] : "/dev/tty";
+}
+
 /* Only the text for readlink; opening or walking through the link goes to the file itself. */
 s64 link_fd(struct text *t, const struct proc_target *p)
 {
@@ -459,7 +475,7 @@ s64 link_fd(struct text *t, const struct proc_target *p)
 			text_add(t, " (deleted)");
 	} else if (f->type == FILE_HOST_IO) {
 		text_add(t, "%s",
-				 S_ISCHR(f->priv[1])    ? "/dev/tty"
+				 S_ISCHR(f->priv[1])    ? device_path(f)
 				 : S_ISFIFO(f->priv[1]) ? "pipe:[1]"
 				 : S_ISSOCK(f->priv[1]) ? "socket:[1]"
 										: "/host-file");

@@ -60,6 +60,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	length = readlink(path, link, sizeof(link) - 1);
 	say("fd of /dev/null: %.*s", (int)(length > 0 ? length : 0), link);
+	length = readlink("/proc/self/fd/0", link, sizeof(link) - 1); /* the tests give /dev/null */
+	say("standard input: %.*s", (int)(length > 0 ? length : 0), link);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", ready.fd[0]);
 	length = readlink(path, link, sizeof(link) - 1);
 	say("fd of a pipe: %.6s", length > 0 ? link : "none");
