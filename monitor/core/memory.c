@@ -33,8 +33,8 @@ static const char *reserve_advice(int code)
 }
 
 /*
- * Process backend: nothing is accessible until the kernel maps it. kvm: page tables protect,
- * slots need it all.
+ * Process backend: nothing but the kernel's window and its call table is accessible until the
+ * kernel maps it. kvm: page tables protect, slots need it all.
  */
 int memory_reserve(const struct backend_ops *backend, struct error *err)
 {
@@ -52,7 +52,8 @@ int memory_reserve(const struct backend_ops *backend, struct error *err)
 						 reserve_advice(EEXIST));
 	}
 	if (backend->runs_on_host &&
-		mprotect((void *)KERNEL_BASE, KERNEL_END - KERNEL_BASE, PROT_READ | PROT_WRITE) < 0)
+		(mprotect((void *)KERNEL_BASE, KERNEL_END - KERNEL_BASE, PROT_READ | PROT_WRITE) < 0 ||
+		 mprotect((void *)CALL_TABLE_ADDR, CALL_TABLE_SIZE, PROT_READ | PROT_WRITE) < 0))
 		return error_set(err, errno, "cannot map the kernel's memory; free some memory");
 	return 0;
 }

@@ -61,7 +61,7 @@ static u32 sites_used, sites_live, tails_used;
 static s16 free_list; /* index + 1 */
 static bool first_execution;
 static bool text_open; /* redirect_known has made the text writable */
-static bool table_mapped;
+static bool table_known, table_mapped;
 static u32 caught_up;  /* with so many of the family's sites */
 
 extern char syscall_direct_entry[];
@@ -404,6 +404,10 @@ bool redirect_behind(void)
 
 void redirect_table(bool wanted)
 {
+	/* A monitor of the process backend maps it before anybody waits for it. */
+	if (!table_known)
+		table_mapped = BOOT_INFO->backend == BACKEND_PROCESS;
+	table_known = true;
 	if (wanted && !table_mapped)
 		table_mapped = paging->map_private(CALL_TABLE_ADDR, CALL_TABLE_SIZE,
 			PROT_READ | PROT_WRITE, true) == 0;
