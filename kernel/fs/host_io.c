@@ -21,6 +21,7 @@
 #include "kernel/time/time.h"
 #include "kernel/tty/pty.h"
 
+#define LOOKS_MAX 1000
 #define GATHER 65536
 #define NONBLOCK_WRITE 4096 /* what a pipe that is ready for writing takes without blocking */
 
@@ -34,12 +35,17 @@ static bool is_regular(struct file *f)
 	return S_ISREG(f->priv[HOST_IO_MODE]);
 }
 
-/* What is ready now, without waiting. */
+/*
+ * What is ready now, without waiting. A look that something else disturbed (the doorbell, a kick)
+ * has no result and is repeated.
+ */
 static u32 ready(struct file *f, u32 events)
 {
 	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
+	s64 n = 0;
 
-	s64 n = host_sleep(member_self()->doorbell, 0, &p, 1, HYP_NO_MEMBER);
+	for (u32 i = 0; i < LOOKS_MAX && (n == 0 || n == -EINTR); i++)
+		n = host_sleep(member_self()->doorbell, 0, &p, 1, HYP_NO_MEMBER);
 	return n > 0 ? (u16)p.revents : 0;
 }
 
@@ -89,6 +95,15 @@ static s64 read_regular(struct file *f, u64 buf, size_t len)
 	return (s64)done;
 }
 
+/*
+ * The host's call may be given up for a signal before it began. What need not wait is not
+ * interrupted, as on Linux: then it is made again.
+ */
+static bool interrupted(struct file *f, u32 events)
+{
+	return signal_came() && !is_regular(f) && !(ready(f, events) & (events | POLLERR | POLLHUP));
+}
+
 static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 {
 	if (!len)
@@ -104,7 +119,7 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 			timeout = tty_read_timeout(handle_of(f));
 		}
 		s64 err = wait_readable(f, timeout);
-		if (err)
+		if (err && (err != -ERESTARTSYS || !ready(f, POLLIN)))
 			return err == -ETIMEDOUT ? 0 : err;
 		u64 n = mm_host_span(current->proc->mm, (u64)buf, len, true, &host);
 		if (!n)
@@ -112,7 +127,7 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20));
 		if (got != -EINTR && got != -EAGAIN)
 			return got;
-		if (signal_came())
+		if (interrupted(f, POLLIN))
 			return -ERESTARTSYS;
 	}
 }
@@ -132,7 +147,7 @@ static s64 write_piece(struct file *f, const void *host, size_t n)
 		}
 		if (got != -EINTR)
 			return got;
-		if (signal_came())
+		if (interrupted(f, POLLOUT))
 			return -ERESTARTSYS;
 	}
 }
