@@ -182,8 +182,11 @@ def ignored(context, backend):
              "trap 'echo caught' HUP; kill -HUP $$"]
     native = context.run([*shell, *probe], timeout=20)
     result = context.run([*shell, context.mitos, "run", "-b", backend, "--", *probe], timeout=20)
-    require(native.stdout.startswith(b"SigIgn:") and b"alive" in native.stdout, tail(native))
-    require(result.stdout == native.stdout and result.status == native.status, tail(result))
+    # glibc's own signals, 32 and 33, are left out: make leaves them ignored, but mitos has them.
+    seen = [(int(line.split()[1], 16) & ~(3 << 31), rest)
+            for line, _, rest in (run.stdout.partition(b"\n") for run in (native, result))]
+    require(seen[0] == ((1 << 0) | (1 << 9), b"child\nalive\n"), tail(native))
+    require(seen[0] == seen[1] and result.status == native.status, tail(result))
     family = Started(context, backend, [BUSYBOX, "sh", "-c", "echo ready; busybox sleep 100"],
                      before=shell)
     require(family.line() == b"ready\n", "not ready")
