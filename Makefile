@@ -8,7 +8,7 @@ PYTHON ?= python3
 
 PACKAGES := build-essential meson ninja-build pkg-config python3 \
 	libseccomp-dev libjansson-dev libbsd-dev libcmocka-dev \
-	busybox-static bash-static musl-tools \
+	busybox-static bash-static musl-tools gawk \
 	qemu-system-x86 cpio
 
 .DEFAULT_GOAL := build

@@ -5,7 +5,7 @@
 
 #include "common/types.h"
 
-#define BOOT_MAGIC 0x736f74696dull /* "mitos" */
+#define BOOT_MAGIC 0x736f74696dull /* "unifork" */
 
 enum backend_kind { BACKEND_KVM = 1, BACKEND_PROCESS = 2 };
 

@@ -9,7 +9,7 @@
 #include "abi/layout.h"
 #include "common/types.h"
 
-#define KIN_MAGIC 0x6e696b2d736f746dull
+#define KIN_MAGIC 0x6e696b2d6b726675ull
 #define MEMBERS_MAX 4096
 #define KIN_ARGS_SIZE (256u << 10)
 #define VOLUMES_MAX 16
@@ -129,7 +129,7 @@ struct volume_request {
 struct kin_exec {
 	u32 argc, envc, bytes;
 	u32 init;    /* --init: PID 1 is the kernel's own reaper */
-	u64 ignored; /* signals, bit N-1 for signal N, that `mitos run` inherited as ignored */
+	u64 ignored; /* signals, bit N-1 for signal N, that `unifork run` inherited as ignored */
 	char strings[]; /* path, cwd, argv..., envp... */
 };
 

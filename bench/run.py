@@ -19,7 +19,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
-MITOS = os.path.join(BUILD, "mitos")
+UNIFORK = os.path.join(BUILD, "unifork")
 BINS = os.path.join(BUILD, "bench")
 PLATFORMS = ["native", "process", "kvm"]
 
@@ -239,7 +239,7 @@ class Runner:
     def command(self, platform, argv, pin):
         cmd = self.expand(argv)
         if platform != "native":
-            cmd = [MITOS, "run", "--backend", platform, "--stats", self.stats, "--"] + cmd
+            cmd = [UNIFORK, "run", "--backend", platform, "--stats", self.stats, "--"] + cmd
         if pin is not None:
             cmd = ["taskset", "-c", pin] + cmd
         return cmd
@@ -280,7 +280,7 @@ def idle_children(platform, n=1000):
 
     cmd = [program("idle_children"), str(n)]
     if platform != "native":
-        cmd = [MITOS, "run", "--backend", platform, "--"] + cmd
+        cmd = [UNIFORK, "run", "--backend", platform, "--"] + cmd
     p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     each = ms = None
     try:
@@ -311,7 +311,7 @@ def idle_family(platform, scratch, seconds=3, rounds=3):
     stats = os.path.join(scratch, "idle.json")
 
     def total(wait):
-        command = [MITOS, "run", "--backend", platform, "--stats", stats, "--"]
+        command = [UNIFORK, "run", "--backend", platform, "--stats", stats, "--"]
         subprocess.run([*command, program("idle"), str(wait)], check=True)
         with open(stats) as f:
             d = json.load(f)
@@ -518,7 +518,7 @@ def markdown(data):
         json.dumps(data["counts"], indent=2),
         "```",
         "",
-        f"Size: mitos {data['size']['mitos'] / 1024:.0f} KiB (stripped), "
+        f"Size: unifork {data['size']['unifork'] / 1024:.0f} KiB (stripped), "
         f"kernel {data['size']['kernel'] / 1024:.0f} KiB.",
         "",
     ]
@@ -629,13 +629,13 @@ def main():
     a = ap.parse_args()
     platforms = ["native", "process"]
     probe = subprocess.run(
-        [MITOS, "run", "--backend", "kvm", "--", program("nothing")], capture_output=True
+        [UNIFORK, "run", "--backend", "kvm", "--", program("nothing")], capture_output=True
     )
     if probe.returncode == 0:
         platforms.append("kvm")
     else:
         print("kvm is left out:", probe.stderr.decode(errors="replace").strip())
-    with tempfile.TemporaryDirectory(prefix="mitos-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="unifork-bench-") as scratch:
         runner = Runner(scratch)
         if a.check and a.counts:
             with open(os.path.join(TOP, "bench", "results.json")) as f:
@@ -653,10 +653,10 @@ def main():
                 p: dict(counts(p, runner), idle=idle_family(p, scratch)) for p in platforms[1:]
             },
         }
-        stripped = os.path.join(scratch, "mitos")
-        subprocess.run(["strip", "-o", stripped, MITOS], check=True)
+        stripped = os.path.join(scratch, "unifork")
+        subprocess.run(["strip", "-o", stripped, UNIFORK], check=True)
         data["size"] = {
-            "mitos": os.path.getsize(stripped),
+            "unifork": os.path.getsize(stripped),
             "kernel": os.path.getsize(os.path.join(BUILD, "kernel", "kernel-stripped.elf")),
         }
         print(json.dumps(data["counts"], indent=2))

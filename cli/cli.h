@@ -5,7 +5,7 @@
 
 #include "monitor/core/error.h"
 
-/* Exit statuses of mitos itself; otherwise it is the program's own. */
+/* Exit statuses of unifork itself; otherwise it is the program's own. */
 enum { EXIT_USAGE = 100, EXIT_SYSTEM = 111, EXIT_CANNOT_EXEC = 126, EXIT_NOT_FOUND = 127 };
 
 /* A verb returns the exit status. A negative one: -EXIT_*, and err has the line to print. */

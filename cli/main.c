@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mitos: dispatch of the verbs, help, and the only place that turns an error into an exit status.
+ * unifork: dispatch of the verbs, help, and the only place that turns an error into an exit status.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,19 +16,19 @@ static const struct verb verbs[] = {
 
 static void help(void)
 {
-	printf("mitos %s - every process a unikernel: fork clones the VM, exec replaces it,\n"
+	printf("unifork %s - every process a unikernel: fork clones the VM, exec replaces it,\n"
 		   "pipes are memory that two VMs share\n\nUsage:\n",
-		   MITOS_VERSION);
+		   UNIFORK_VERSION);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		printf("  mitos %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
-	printf("  mitos VERB --help\n  mitos --help | --version\n\n"
+		printf("  unifork %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
+	printf("  unifork VERB --help\n  unifork --help | --version\n\n"
 		   "Exit status: the program's own, 128+N if signal N ended it; 100 wrong usage, 111 the\n"
 		   "system failed, 126 the program cannot be executed, 127 it was not found.\n");
 }
 
 static int fail(int status, const struct error *err)
 {
-	fprintf(stderr, "mitos: %s\n", err->text);
+	fprintf(stderr, "unifork: %s\n", err->text);
 	return status;
 }
 
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	struct error err = {0};
 
 	if (argc < 2) {
-		error_set(&err, 0, "no command; try 'mitos run -- PROGRAM' or 'mitos --help'");
+		error_set(&err, 0, "no command; try 'unifork run -- PROGRAM' or 'unifork --help'");
 		return fail(EXIT_USAGE, &err);
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("mitos %s\n", MITOS_VERSION);
+		printf("unifork %s\n", UNIFORK_VERSION);
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
@@ -58,6 +58,6 @@ int main(int argc, char **argv)
 		int status = verbs[i].run(argc - 1, argv + 1, &err);
 		return status < 0 ? fail(-status, &err) : status;
 	}
-	error_set(&err, 0, "unknown command '%s'; 'mitos --help' lists the commands", argv[1]);
+	error_set(&err, 0, "unknown command '%s'; 'unifork --help' lists the commands", argv[1]);
 	return fail(EXIT_USAGE, &err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mitos run: options, the program's path and environment, then the supervisor. */
+/* unifork run: options, the program's path and environment, then the supervisor. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 void help_run(void)
 {
 	printf(
-		"Usage: mitos run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
+		"Usage: unifork run [OPTIONS] -- PROGRAM [ARGS...]\n\n"
 		"Runs PROGRAM, an ordinary Linux x86-64 executable, so that each of its processes is a\n"
 		"unikernel of its own. The root directory is seen read-only under a layer in memory: the\n"
 		"host's files never change, except on volumes.\n\n"
@@ -223,16 +223,16 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 				return -EXIT_USAGE;
 			break;
 		case ':':
-			error_set(err, 0, "option '%s' needs a value; see 'mitos run --help'",
+			error_set(err, 0, "option '%s' needs a value; see 'unifork run --help'",
 					  argv[optind - 1]);
 			return -EXIT_USAGE;
 		default:
-			error_set(err, 0, "unknown option '%s'; see 'mitos run --help'", argv[optind - 1]);
+			error_set(err, 0, "unknown option '%s'; see 'unifork run --help'", argv[optind - 1]);
 			return -EXIT_USAGE;
 		}
 	}
 	if (optind >= argc) {
-		error_set(err, 0, "run needs a program: mitos run [OPTIONS] -- PROGRAM [ARGS...]");
+		error_set(err, 0, "run needs a program: unifork run [OPTIONS] -- PROGRAM [ARGS...]");
 		return -EXIT_USAGE;
 	}
 	o->argc = argc - optind;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mitos syscalls: the kernel's table, as it was compiled in. */
+/* unifork syscalls: the kernel's table, as it was compiled in. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static const struct row rows[] = {
 
 void help_syscalls(void)
 {
-	printf("Usage: mitos syscalls\n\nPrints number, name and level of support of every Linux "
+	printf("Usage: unifork syscalls\n\nPrints number, name and level of support of every Linux "
 		   "x86-64 system call:\n"
 		   "FULL as on Linux, PARTIAL with what is missing, STUB accepted without effect, NONE "
 		   "answers ENOSYS.\n");
@@ -27,7 +27,8 @@ void help_syscalls(void)
 int verb_syscalls(int argc, char **argv, struct error *err)
 {
 	if (argc > 1) {
-		error_set(err, 0, "syscalls takes no argument '%s'; see 'mitos syscalls --help'", argv[1]);
+		error_set(err, 0, "syscalls takes no argument '%s'; see 'unifork syscalls --help'",
+				  argv[1]);
 		return -EXIT_USAGE;
 	}
 	int count[4] = {0};

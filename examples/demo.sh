@@ -4,16 +4,16 @@
 # The demo: the ten most frequent words of the GPL, counted by Debian's unmodified busybox in a
 # pipeline of which every stage is a virtual machine of its own; then what the family looked like;
 # then whether the host's own run gives the same words; then a shell loop of 200 children.
-# MITOS names another executable, BACKEND another backend.
+# UNIFORK names another executable, BACKEND another backend.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-mitos=${MITOS:-$here/build/mitos}
+unifork=${UNIFORK:-$here/build/unifork}
 backend=${BACKEND:-auto}
 text=/usr/share/common-licenses/GPL-3
 busybox=$(command -v busybox || echo /bin/busybox)
 
-for needed in "$mitos" "$busybox" "$text"; do
+for needed in "$unifork" "$busybox" "$text"; do
     [ -e "$needed" ] || { echo "demo: $needed is missing; try: make deps build" >&2; exit 111; }
 done
 
@@ -24,7 +24,7 @@ pipeline="busybox tr -cs A-Za-z '\n' < $text | busybox tr A-Z a-z | busybox sort
     busybox uniq -c | busybox sort -k1,1nr -k2 | busybox head -n 10"
 
 echo "The ten most frequent words of $text, each stage a virtual machine:"
-if ! "$mitos" run --backend "$backend" -e PATH=/usr/bin:/bin -v --stats "$work/stats" -- \
+if ! "$unifork" run --backend "$backend" -e PATH=/usr/bin:/bin -v --stats "$work/stats" -- \
     "$busybox" sh -c "$pipeline" > "$work/family" 2> "$work/log"; then
     cat "$work/log" >&2
     echo "demo: the family failed" >&2
@@ -87,6 +87,6 @@ loop='i=0
 while [ $i -lt 200 ]; do (exit 3); [ $? = 3 ] && i=$((i + 1)) || exit 1; done
 echo "    $i children, all statuses right"'
 start=$(date +%s%N)
-"$mitos" run --backend "$backend" -- "$busybox" sh -c "$loop"
+"$unifork" run --backend "$backend" -- "$busybox" sh -c "$loop"
 end=$(date +%s%N)
 echo "    $(((end - start) / 200000)) us each"

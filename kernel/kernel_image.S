@@ -5,11 +5,11 @@
  */
     .section .rodata.kernel_image, "a", @progbits
     .balign 4096
-    .globl mitos_kernel_elf_start, mitos_kernel_elf_end
-    .hidden mitos_kernel_elf_start, mitos_kernel_elf_end
-    .type mitos_kernel_elf_start, @object
-mitos_kernel_elf_start:
+    .globl unifork_kernel_elf_start, unifork_kernel_elf_end
+    .hidden unifork_kernel_elf_start, unifork_kernel_elf_end
+    .type unifork_kernel_elf_start, @object
+unifork_kernel_elf_start:
     .incbin KERNEL_ELF
-mitos_kernel_elf_end:
-    .size mitos_kernel_elf_start, . - mitos_kernel_elf_start
+unifork_kernel_elf_end:
+    .size unifork_kernel_elf_start, . - unifork_kernel_elf_start
     .section .note.GNU-stack, "", @progbits

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Runs the tests of mitos.
+"""Runs the tests of unifork.
 
 The guest programs run natively first, which is the oracle, and then on every backend; outputs and
 statuses must be equal. The last line is always `N passed, N failed, N skipped`; the exit status is
@@ -223,7 +223,7 @@ def build_missing(build):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Runs the tests of mitos.")
+    parser = argparse.ArgumentParser(description="Runs the tests of unifork.")
     group = parser.add_mutually_exclusive_group()
     for name in GROUPS:
         group.add_argument(f"--{name}", dest="group", action="store_const", const=name,

@@ -30,7 +30,7 @@ static const struct mount {
 	const char *source, *path, *type;
 	const char *super; /* options of the file system, after rw or ro */
 } mounts[] = {
-	{FS_ROOT, FS_ROOT, RELATIME, "mitos", "/", "overlay", ""},
+	{FS_ROOT, FS_ROOT, RELATIME, "unifork", "/", "overlay", ""},
 	{FS_PROC, FS_ROOT, NOSUID | NODEV | NOEXEC | RELATIME, "proc", "/proc", "proc", ""},
 	{FS_DEV, FS_ROOT, NOSUID, "dev", "/dev", "devtmpfs", ""},
 	{FS_DEVPTS, FS_DEV, NOSUID | NOEXEC | RELATIME, "devpts", "/dev/pts", "devpts",
@@ -94,7 +94,7 @@ static void foreach_mount(struct text *t, void (*add)(struct text *t, const stru
 		ksnprintf(source, sizeof(source), "volume%u", i);
 		add(t, &(struct shown){FIRST_VOLUME_ID + i, FIRST_ID, mount_flags(FS_VOLUME, i + 1),
 								inode_device(FS_VOLUME) + i + 1, source, KIN->volumes[i].path,
-								"mitos", ""});
+								"unifork", ""});
 	}
 }
 

@@ -33,7 +33,7 @@ enum proc_dir {
 	P_SYS_NET_UNIX
 };
 
-#define KERNEL_RELEASE "6.1.0-mitos"
+#define KERNEL_RELEASE "6.1.0-unifork"
 
 /* Text under construction: kernel heap pages, grows. */
 struct text {

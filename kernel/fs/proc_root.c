@@ -173,7 +173,7 @@ s64 show_loadavg(struct text *t, const struct proc_target *p)
 
 s64 show_version(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "Linux version " KERNEL_RELEASE " (mitos) #1 SMP\n");
+	text_add(t, "Linux version " KERNEL_RELEASE " (unifork) #1 SMP\n");
 	return 0;
 }
 

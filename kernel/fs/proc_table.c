@@ -42,7 +42,7 @@ const struct proc_entry proc_entries[] = {
 	LINE(P_ROOT, "partitions", "major minor  #blocks  name\n"),
 	LINE(P_ROOT, "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled"),
 	LINE(P_ROOT, "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
-	LINE(P_ROOT, "cmdline", "mitos"),
+	LINE(P_ROOT, "cmdline", "unifork"),
 	FILE(P_ROOT, "diskstats", 0444, show_empty),
 	FILE(P_ROOT, "misc", 0444, show_empty),
 	FILE(P_ROOT, "modules", 0444, show_empty),
@@ -55,8 +55,8 @@ const struct proc_entry proc_entries[] = {
 
 	LINE(P_SYS_KERNEL, "ostype", "Linux"),
 	LINE(P_SYS_KERNEL, "osrelease", KERNEL_RELEASE),
-	LINE(P_SYS_KERNEL, "version", "#1 SMP mitos"),
-	LINE(P_SYS_KERNEL, "hostname", "mitos"),
+	LINE(P_SYS_KERNEL, "version", "#1 SMP unifork"),
+	LINE(P_SYS_KERNEL, "hostname", "unifork"),
 	LINE(P_SYS_KERNEL, "domainname", "(none)"),
 	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/mm/exec_random.c */
 	NUMBER(P_SYS_KERNEL, "pid_max", PID_MAX),

@@ -77,7 +77,7 @@ static const char *reason(s64 err)
 static void complain(const char *program, s64 err)
 {
 	char line[512];
-	int n = ksnprintf(line, sizeof(line), "mitos: %s: %s\n", program, reason(err));
+	int n = ksnprintf(line, sizeof(line), "unifork: %s: %s\n", program, reason(err));
 
 	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1));
 }
@@ -125,7 +125,7 @@ static s64 run_in_path(struct exec_args *a)
 	return result;
 }
 
-/* The family's standard descriptors. What mitos run was started without is missing inside, too. */
+/* Standard input, output and error. What unifork was started without is missing inside, too. */
 static void open_standard_io(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -156,7 +156,7 @@ static _Noreturn void first_program(void)
 		atomic_fetch_or(&p->kp->flags, KP_NOCLDWAIT);
 	rlimits_default(p);
 	open_standard_io();
-	proc_set_comm(current, "mitos");
+	proc_set_comm(current, "unifork");
 	if (e->init)
 		init_fork();
 	err = run_in_path(&a);

@@ -73,5 +73,5 @@ void init_fork(void)
 	tree_unlock();
 	console_get()->session = kp->sid;
 	console_get()->foreground_pgid = kp->pgid;
-	proc_set_comm(current, "mitos");
+	proc_set_comm(current, "unifork");
 }

@@ -12,9 +12,9 @@ s64 sys_uname(u64 buf)
 	struct new_utsname u = { 0 };
 
 	strlcpy(u.sysname, "Linux", sizeof(u.sysname));
-	strlcpy(u.nodename, "mitos", sizeof(u.nodename));
-	strlcpy(u.release, "6.1.0-mitos", sizeof(u.release));
-	strlcpy(u.version, "#1 SMP mitos", sizeof(u.version));
+	strlcpy(u.nodename, "unifork", sizeof(u.nodename));
+	strlcpy(u.release, "6.1.0-unifork", sizeof(u.release));
+	strlcpy(u.version, "#1 SMP unifork", sizeof(u.version));
 	strlcpy(u.machine, "x86_64", sizeof(u.machine));
 	strlcpy(u.domainname, "(none)", sizeof(u.domainname));
 	return copy_out((void *)buf, &u, sizeof(u));

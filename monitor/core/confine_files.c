@@ -163,7 +163,7 @@ int confine_ruleset(const struct family *f, struct confinement *c, struct error 
 		return -1;
 	if (c->landlock_abi <= 0) {
 		if (f->verbose)
-			fprintf(stderr, "mitos: the host kernel offers no Landlock: members are confined "
+			fprintf(stderr, "unifork: the host kernel offers no Landlock: members are confined "
 							"by seccomp and dropped capabilities alone\n");
 		return 0;
 	}

@@ -69,7 +69,7 @@ static size_t routing_build(struct sock_filter *out)
 /* libseccomp 2.5 writes its program to a descriptor only. Instructions, or -1. */
 static ssize_t program_export(scmp_filter_ctx ctx, struct sock_filter *out, size_t max)
 {
-	int fd = memfd_create("mitos-seccomp", MFD_CLOEXEC);
+	int fd = memfd_create("unifork-seccomp", MFD_CLOEXEC);
 	ssize_t n = -1;
 
 	if (fd < 0)

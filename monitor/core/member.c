@@ -85,7 +85,7 @@ void member_message(const struct member *m, const char *what, const char *text, 
 
 	if (m->index < MEMBERS_MAX)
 		guarded_copy(comm, member_record(m)->comm, sizeof(comm) - 1);
-	int n = snprintf(line, sizeof(line) - 1, "mitos: member %u%s%s%s: %s", m->index,
+	int n = snprintf(line, sizeof(line) - 1, "unifork: member %u%s%s%s: %s", m->index,
 					 comm[0] ? " (" : "", comm, comm[0] ? ")" : "", what);
 	if (n < 0)
 		return;

@@ -20,7 +20,7 @@
 
 /* The linker's: the head of this executable. */
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
-extern const char mitos_kernel_elf_start[], mitos_kernel_elf_end[];
+extern const char unifork_kernel_elf_start[], unifork_kernel_elf_end[];
 
 static const char *reserve_advice(int code)
 {
@@ -72,7 +72,8 @@ int memory_stack(void **top, struct error *err)
 
 static int image_bad(struct error *err, const char *what)
 {
-	return error_set(err, 0, "the built-in kernel image is damaged (%s); build mitos again", what);
+	return error_set(err, 0, "the built-in kernel image is damaged (%s); build unifork again",
+					 what);
 }
 
 /* Where in this executable's file is what lies at p in memory? 0: not found. */
@@ -92,13 +93,13 @@ void image_open(struct family *f)
 {
 	char head[sizeof(Elf64_Ehdr)];
 
-	f->image_offset = file_offset(mitos_kernel_elf_start);
+	f->image_offset = file_offset(unifork_kernel_elf_start);
 	f->image_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (f->image_fd < 0)
 		return;
 	if (f->image_offset && f->image_offset % PAGE_SIZE == 0 &&
 		pread(f->image_fd, head, sizeof(head), (off_t)f->image_offset) == (ssize_t)sizeof(head) &&
-		memcmp(head, mitos_kernel_elf_start, sizeof(head)) == 0)
+		memcmp(head, unifork_kernel_elf_start, sizeof(head)) == 0)
 		return;
 	close(f->image_fd);
 	f->image_fd = -1;
@@ -123,8 +124,8 @@ static bool segment_map(const struct family *f, const struct elf_segment *s)
 /* The image is our own, but a build error must not become a wild copy. */
 static int segments_load(const struct family *f, const struct elf_header *h, struct error *err)
 {
-	const char *elf = mitos_kernel_elf_start;
-	u64 size = (u64)(mitos_kernel_elf_end - mitos_kernel_elf_start);
+	const char *elf = unifork_kernel_elf_start;
+	u64 size = (u64)(unifork_kernel_elf_end - unifork_kernel_elf_start);
 	struct elf_segment s;
 
 	for (u32 i = 0; i < h->phnum; i++) {
@@ -143,8 +144,8 @@ static int segments_load(const struct family *f, const struct elf_header *h, str
 /* Puts the kernel into the reservation, writable; the backend's boot gives it its protections. */
 int image_load(struct member *m, struct error *err)
 {
-	const char *elf = mitos_kernel_elf_start;
-	u64 size = (u64)(mitos_kernel_elf_end - mitos_kernel_elf_start);
+	const char *elf = unifork_kernel_elf_start;
+	u64 size = (u64)(unifork_kernel_elf_end - unifork_kernel_elf_start);
 	const struct kernel_image *image = (const struct kernel_image *)KERNEL_IMAGE;
 	struct elf_header h;
 	struct elf_layout l;
@@ -169,8 +170,8 @@ int image_load(struct member *m, struct error *err)
  */
 int image_protect(int (*fn)(u64 addr, u64 len, int prot))
 {
-	const char *elf = mitos_kernel_elf_start;
-	u64 size = (u64)(mitos_kernel_elf_end - mitos_kernel_elf_start);
+	const char *elf = unifork_kernel_elf_start;
+	u64 size = (u64)(unifork_kernel_elf_end - unifork_kernel_elf_start);
 	struct elf_header h;
 	struct elf_segment s;
 

@@ -163,7 +163,7 @@ u64 host_clock_ns(int clock); /* a real system call: the host's vDSO lies outsid
 /* Calls fn(arg) on a stack of its own that starts at top; fn must not return. */
 _Noreturn void stack_call(void *top, void (*fn)(void *), void *arg);
 
-/* End this monitor with a reason that the user sees ("mitos: member 3 (sh): ..."). */
+/* End this monitor with a reason that the user sees ("unifork: member 3 (sh): ..."). */
 _Noreturn void member_die(struct member *m, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

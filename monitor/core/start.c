@@ -37,7 +37,7 @@ struct start {
  */
 static void fault_handler(int sig, siginfo_t *info, void *context)
 {
-	static const char text[] = "mitos: a monitor failed (memory fault)\n";
+	static const char text[] = "unifork: a monitor failed (memory fault)\n";
 	ucontext_t *uc = context;
 
 	if (info->si_code > 0 && guarded_fix(uc))

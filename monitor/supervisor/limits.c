@@ -71,7 +71,8 @@ static void victim_kill(struct supervisor *s, const struct usage_largest *victim
 	kill(victim->pid, SIGKILL);
 	s->limits.killed++;
 	fprintf(stderr,
-			"mitos: %s was killed: out of memory (it has %llu MiB, the family %llu of %llu MiB)\n",
+			"unifork: %s was killed: out of memory (it has %llu MiB, "
+			"the family %llu of %llu MiB)\n",
 			name, (unsigned long long)victim->bytes >> 20, (unsigned long long)sum_bytes >> 20,
 			(unsigned long long)s->options->memory_bytes >> 20);
 	if (gone.fd < 0)

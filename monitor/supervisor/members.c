@@ -168,7 +168,7 @@ static void spawner_start(struct supervisor *s)
 	if (pid > 0)
 		s->spawner_pid = pid;
 	if (pid > 0 && s->family.verbose)
-		fprintf(stderr, "mitos: the spawner is process %d\n", (int)pid);
+		fprintf(stderr, "unifork: the spawner is process %d\n", (int)pid);
 }
 
 /* What it had taken is asked for again; the record tells whether that was served. */
@@ -196,7 +196,7 @@ static void spawn_requested(struct supervisor *s, u32 index)
 		return;
 	s->spawns++;
 	if (member_start(s, index, &err) < 0) {
-		fprintf(stderr, "mitos: %s\n", err.text);
+		fprintf(stderr, "unifork: %s\n", err.text);
 		m->state = MEMBER_DEAD;
 		s->family.kin->inbox_dead[index / 64] |= 1ull << (index % 64);
 		inbox_ring(s);
@@ -289,7 +289,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 	}
 	m->state = MEMBER_DEAD;
 	if (s->family.verbose)
-		fprintf(stderr, "mitos: member %u: its monitor died, wait status %#x\n", index,
+		fprintf(stderr, "unifork: member %u: its monitor died, wait status %#x\n", index,
 				(unsigned)host_status);
 	if (index == 0) {
 		/* PID 1 lives in record 0 from the first to the last. */
@@ -298,7 +298,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 			s->ended = true;
 			if (WIFSIGNALED(host_status))
 				fprintf(stderr,
-						"mitos: the family's first process was killed from outside (signal %d)\n",
+						"unifork: the family's first process was killed from outside (signal %d)\n",
 						WTERMSIG(host_status));
 		}
 		return;

@@ -110,7 +110,7 @@ static const char *syscall_name(u32 nr)
 void report_unsupported(const struct supervisor *s)
 {
 	const struct kin_stats *st = &s->family.kin->stats;
-	const char *before = "mitos: system calls answered ENOSYS: ";
+	const char *before = "unifork: system calls answered ENOSYS: ";
 
 	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
 		u64 count = st->unsupported[i];

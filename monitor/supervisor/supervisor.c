@@ -66,14 +66,14 @@ static int choose_backend(struct supervisor *s, struct error *err)
 		const char *reason = strcmp(wanted, "auto")       ? "as asked"
 							 : f->backend == &backend_kvm ? "/dev/kvm works"
 														  : why.text;
-		fprintf(stderr, "mitos: backend %s (%s)\n", f->backend->name, reason);
+		fprintf(stderr, "unifork: backend %s (%s)\n", f->backend->name, reason);
 	}
 	return 0;
 }
 
 static int make_kin(struct family *f, struct error *err)
 {
-	f->kin_fd = memfd_create("mitos-kin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	f->kin_fd = memfd_create("unifork-kin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->kin_fd < 0 || ftruncate(f->kin_fd, KIN_SIZE) < 0 ||
 		fcntl(f->kin_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return error_set(err, errno, "cannot make the family's shared memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The supervisor is `mitos run` itself: it makes the family's kin, starts the first monitor, is the
- * parent and only reaper of all monitors, translates signals, and is the only process that may
+ * The supervisor is `unifork run` itself: it makes the family's kin, starts the first monitor, is
+ * the parent and only reaper of all monitors, translates signals, and is the only process that may
  * interrupt a monitor.
  */
 #ifndef MONITOR_SUPERVISOR_SUPERVISOR_H

@@ -13,8 +13,8 @@
  * Every program ends with `return finish();`. A program's output must be the same on every run:
  * no pids, addresses or times in it, and whatever races is collected and sorted by one process.
  */
-#ifndef MITOS_TESTS_GUEST_H
-#define MITOS_TESTS_GUEST_H
+#ifndef UNIFORK_TESTS_GUEST_H
+#define UNIFORK_TESTS_GUEST_H
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,8 +3,8 @@
  * Whole reads and writes, small files and the working directory of the guest programs; part of
  * guest.h.
  */
-#ifndef MITOS_TESTS_GUEST_FILES_H
-#define MITOS_TESTS_GUEST_FILES_H
+#ifndef UNIFORK_TESTS_GUEST_FILES_H
+#define UNIFORK_TESTS_GUEST_FILES_H
 
 static char guest_work_dir[64] UNUSED;
 static pid_t guest_work_dir_owner UNUSED;
@@ -100,7 +100,7 @@ static UNUSED void work_dir_remove(void)
 /* A fresh working directory under /tmp; the process that made it removes it at exit. */
 static UNUSED void work_dir(void)
 {
-	strcpy(guest_work_dir, "/tmp/mitos-test-XXXXXX");
+	strcpy(guest_work_dir, "/tmp/unifork-test-XXXXXX");
 	if (!mkdtemp(guest_work_dir) || chdir(guest_work_dir) < 0)
 		die("work directory");
 	guest_work_dir_owner = getpid();

@@ -2,8 +2,8 @@
 /*
  * Children, gates, shared memory, signals and clocks for the guest programs; part of guest.h.
  */
-#ifndef MITOS_TESTS_GUEST_PROCESS_H
-#define MITOS_TESTS_GUEST_PROCESS_H
+#ifndef UNIFORK_TESTS_GUEST_PROCESS_H
+#define UNIFORK_TESTS_GUEST_PROCESS_H
 
 static UNUSED const char *status_text(int status)
 {

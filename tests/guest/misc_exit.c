@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Leaving: atexit order, buffered output flushed by exit and not by _exit, and a program that
- * ends itself by a signal, which `mitos run` shows as 128+N.
+ * ends itself by a signal, which `unifork run` shows as 128+N.
  * @test timeout=20 members=3 status=143 also=musl
  */
 #include "guest.h"

@@ -66,14 +66,14 @@ class Context:
 
     def __init__(self, build, backends, scale):
         self.build = pathlib.Path(build).resolve()
-        self.mitos = self.build / "mitos"
+        self.unifork = self.build / "unifork"
         self.scale = scale
         self.wanted = backends
         self._oracle, self._locks, self._lock = {}, {}, threading.Lock()
         self.unusable = {}
         self.group, self.selected = "quick", set()
         self.called = set()             # the system calls that guest tests made in a family
-        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="mitos-run-"))
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="unifork-run-"))
 
     def close(self):
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -81,21 +81,21 @@ class Context:
     def probe(self):
         """Finds out which of the wanted backends work here: self.unusable says why one does not."""
         for backend in self.backends():
-            if not self.mitos.exists():
-                self.unusable[backend] = "build/mitos does not exist"
+            if not self.unifork.exists():
+                self.unusable[backend] = "build/unifork does not exist"
                 continue
             hello = self.build / "tests" / "guest" / "hello"
-            result = runs.run([self.mitos, "run", "--backend", backend, "--", hello], 20)
+            result = runs.run([self.unifork, "run", "--backend", backend, "--", hello], 20)
             if result.status == SYSTEM_FAILED:
                 lines = result.stderr.decode(errors="replace").strip().splitlines()
-                self.unusable[backend] = lines[-1] if lines else "mitos run exits with 111"
+                self.unusable[backend] = lines[-1] if lines else "unifork run exits with 111"
 
     def backends(self):
         return [backend for backend in self.wanted if backend != "native"]
 
     def needs(self, backend):
-        if not self.mitos.exists():
-            raise Failed("build/mitos does not exist")
+        if not self.unifork.exists():
+            raise Failed("build/unifork does not exist")
         if backend in self.unusable:
             raise Skipped(f"{backend}: {self.unusable[backend]}")
 
@@ -104,22 +104,22 @@ class Context:
             raise Failed(f"{command[0]} was not built")
         return runs.run(command, timeout * self.scale, **options)
 
-    def mitos_run(self, backend, program, *, options=(), timeout=30, **more):
-        """`mitos run` on a backend; hangs and leftovers fail the case at once."""
+    def in_family(self, backend, program, *, options=(), timeout=30, **more):
+        """`unifork run` on a backend; hangs and leftovers fail the case at once."""
         self.needs(backend)
-        command = [self.mitos, "run", "--backend", backend, *options, "--", *program]
+        command = [self.unifork, "run", "--backend", backend, *options, "--", *program]
         result = self.run(command, timeout, **more)
         if result.problem:
             raise Failed(f"{result.problem}\n{tail(result)}")
         return result
 
-    def mitos_stats(self, backend, program, **more):
-        """Like mitos_run, with the statistics; returns (result, dictionary)."""
+    def unifork_stats(self, backend, program, **more):
+        """Like in_family, with the statistics; returns (result, dictionary)."""
         handle, path = tempfile.mkstemp(prefix="stats-", dir=self.scratch)
         os.close(handle)
         options = [*more.pop("options", ()), "--stats", path]
         try:
-            result = self.mitos_run(backend, program, options=options, **more)
+            result = self.in_family(backend, program, options=options, **more)
             text = pathlib.Path(path).read_text(encoding="utf-8")
         finally:
             os.unlink(path)
@@ -147,9 +147,9 @@ class Context:
         native = self.oracle(command, timeout, **options)
         statistics = None
         if stats:
-            result, statistics = self.mitos_stats(backend, command, timeout=timeout, **options)
+            result, statistics = self.unifork_stats(backend, command, timeout=timeout, **options)
         else:
-            result = self.mitos_run(backend, command, timeout=timeout, **options)
+            result = self.in_family(backend, command, timeout=timeout, **options)
         problems = []
         if result.status != native.status:
             problems.append(f"exit status {result.status}, natively {native.status}")

@@ -152,7 +152,7 @@ def same_in_family(context, backend, name, command, timeout, varies=False, only=
         return
     expected = only(seen(native.stdout))
     shell, seen = shell_run(context, backend, name, command)
-    result, stats = context.mitos_stats(backend, shell, timeout=timeout)
+    result, stats = context.unifork_stats(backend, shell, timeout=timeout)
     count_unsupported(stats)
     actual = only(seen(result.stdout))
     if varies and (expected, native.status) != (actual, result.status):
@@ -258,7 +258,7 @@ class Records:
     def __init__(self, context, known):
         self.path = context.build / "programs" / "results.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        binary = context.mitos.read_bytes() if context.mitos.exists() else b""
+        binary = context.unifork.read_bytes() if context.unifork.exists() else b""
         self.build = hashlib.sha256(binary).hexdigest()[:12]
         kept = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
         names = {name.rpartition("@")[0] for name in known}

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-MARK = "MITOS_TEST_RUN"
+MARK = "UNIFORK_TEST_RUN"
 _numbers = itertools.count(1)
 OUTPUT_MAX = 64 << 20
 

@@ -26,19 +26,19 @@ def one_line(result):
 
 
 def usage(context, backend):
-    require(context.mitos.exists(), "build/mitos does not exist")
+    require(context.unifork.exists(), "build/unifork does not exist")
     for arguments in ([], ["nonsense"], ["run"], ["run", "--"],
                       ["run", "--backend", "none", "--", "x"],
                       ["run", "--no-such-option", "--", "x"], ["run", "-e"]):
-        result = context.run([context.mitos, *arguments])
+        result = context.run([context.unifork, *arguments])
         require(result.status == 100, f"{arguments}: status {result.status}\n{tail(result)}")
         one_line(result)
 
 
 def help_and_version(context, backend):
-    for arguments, expected in ((["--help"], b"run"), (["--version"], b"mitos"),
+    for arguments, expected in ((["--help"], b"run"), (["--version"], b"unifork"),
                                 (["syscalls"], b"fork")):
-        result = context.run([context.mitos, *arguments])
+        result = context.run([context.unifork, *arguments])
         require(result.status == 0 and expected in result.stdout, f"{arguments}: {tail(result)}")
 
 
@@ -47,50 +47,50 @@ def statuses(context, backend):
     for program, expected in (([hello], 7), ([BUSYBOX, "sh", "-c", "exit 255"], 255),
                               ([BUSYBOX, "sh", "-c", "kill -9 $$"], 137),
                               ([BUSYBOX, "sh", "-c", "kill -TERM $$"], 143)):
-        result = context.mitos_run(backend, program)
+        result = context.in_family(backend, program)
         require(result.status == expected,
                 f"{program}: {result.status}, not {expected}\n{tail(result)}")
     for program, expected in ((["/no/such/program"], 127), (["/etc/passwd"], 126), (["/etc"], 126)):
-        result = context.mitos_run(backend, program)
+        result = context.in_family(backend, program)
         require(result.status == expected,
                 f"{program}: {result.status}, not {expected}\n{tail(result)}")
         one_line(result)
 
 
 def environment(context, backend):
-    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "echo $A-$B-; pwd"],
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", "echo $A-$B-; pwd"],
                                options=["-e", "A=first", "-e", "B=two words", "-w", "/usr/share"])
     require(result.stdout == b"first-two words-\n/usr/share\n", tail(result))
-    result = context.mitos_run(backend, [BUSYBOX, "env"], env={"SECRET_OF_THE_HOST": "x"})
+    result = context.in_family(backend, [BUSYBOX, "env"], env={"SECRET_OF_THE_HOST": "x"})
     require(b"SECRET_OF_THE_HOST" not in result.stdout, "the host's environment is passed on")
 
 
 def streams(context, backend):
-    data = hashlib.shake_128(b"mitos").digest(5_000_000)
+    data = hashlib.shake_128(b"unifork").digest(5_000_000)
     for program in ([BUSYBOX, "cat"], [BUSYBOX, "sh", "-c", "busybox cat | busybox cat"]):
-        result = context.mitos_run(backend, program, stdin=data, timeout=60)
+        result = context.in_family(backend, program, stdin=data, timeout=60)
         require(result.stdout == data, f"{program}: {len(result.stdout)} bytes came back\n"
                 + result.stderr.decode(errors="replace")[-500:])
-    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "echo out; echo err >&2"])
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", "echo out; echo err >&2"])
     require(result.stdout == b"out\n" and result.stderr == b"err\n", tail(result))
-    result = context.mitos_run(backend, [BUSYBOX, "head", "-c", "3"], stdin=b"abcdef")
+    result = context.in_family(backend, [BUSYBOX, "head", "-c", "3"], stdin=b"abcdef")
     require(result.stdout == b"abc", tail(result))
 
 
 def verbose(context, backend):
-    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", "busybox true; busybox true"],
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", "busybox true; busybox true"],
                                options=["-v"])
     require(result.stdout == b"", "-v writes to standard output")
     require(backend.encode() in result.stderr, f"-v does not name the backend: {tail(result)}")
     unknown = "syscall(178, 0)"  # query_module: long gone from Linux, too
-    result = context.mitos_run(backend, ["/usr/bin/perl", "-e", unknown], options=["-v"])
+    result = context.in_family(backend, ["/usr/bin/perl", "-e", unknown], options=["-v"])
     require(b"answered ENOSYS: " in result.stderr and b"query_module (1)" in result.stderr,
             f"-v does not name a call that was answered ENOSYS: {tail(result)}")
 
 
 def automatic(context, backend):
     """auto takes one of the backends and says with -v which."""
-    result = context.mitos_run("auto", [BUSYBOX, "echo", "x"], options=["-v"])
+    result = context.in_family("auto", [BUSYBOX, "echo", "x"], options=["-v"])
     require(result.status == 0 and result.stdout == b"x\n", tail(result))
     require(b"kvm" in result.stderr or b"process" in result.stderr, tail(result))
 
@@ -98,15 +98,15 @@ def automatic(context, backend):
 def init(context, backend):
     script = ("busybox sh -c '(busybox sleep 0.2; exit 3) & exit 0'; echo $$; busybox sleep 0.5; "
               "busybox ls /proc | busybox grep -c '^[0-9]*$'; exit 9")
-    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], options=["--init"])
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", script], options=["--init"])
     lines = result.stdout.split()
     require(result.status == 9, f"status {result.status}\n{tail(result)}")
     require(lines and lines[0] == b"2", f"the program is not PID 2: {tail(result)}")
 
 
 def host_unchanged(context, backend):
-    name = f"/var/tmp/mitos-written-{os.getpid()}"
-    result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", f"echo x > {name} && cat {name}; "
+    name = f"/var/tmp/unifork-written-{os.getpid()}"
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", f"echo x > {name} && cat {name}; "
                                          f"busybox cat {name}"])
     require(b"x" in result.stdout, f"the family does not see its own file: {tail(result)}")
     if os.path.exists(name):
@@ -115,14 +115,14 @@ def host_unchanged(context, backend):
 
 
 class Started:
-    """A running `mitos run`, for the cases that treat it from outside; always cleaned up."""
+    """A running `unifork run`, for the cases that treat it from outside; always cleaned up."""
 
     def __init__(self, context, backend, program, options=(), before=(), **more):
         context.needs(backend)
         self.mark = runs.new_mark()
         self.process = subprocess.Popen(
             [str(word) for word in
-             [*before, context.mitos, "run", "--backend", backend, *options, "--", *program]],
+             [*before, context.unifork, "run", "--backend", backend, *options, "--", *program]],
             stdin=more.pop("stdin", subprocess.DEVNULL), stdout=more.pop("stdout", subprocess.PIPE),
             stderr=more.pop("stderr", subprocess.PIPE), cwd="/", start_new_session=True,
             env=runs.environment(self.mark), **more)
@@ -175,14 +175,14 @@ def terminated_twice(context, backend):
 
 
 def ignored(context, backend):
-    """What mitos inherits as ignored, as under nohup, its program inherits, too."""
+    """What unifork inherits as ignored, as under nohup, its program inherits, too."""
     shell = [BUSYBOX, "sh", "-c", "trap '' HUP USR1; exec \"$@\"", "sh"]
     probe = [BUSYBOX, "sh", "-c", "grep SigIgn /proc/self/status; "
              "kill -HUP $$; busybox sh -c 'kill -USR1 $$; echo child'; echo alive; "
              "trap 'echo caught' HUP; kill -HUP $$"]
     native = context.run([*shell, *probe], timeout=20)
-    result = context.run([*shell, context.mitos, "run", "-b", backend, "--", *probe], timeout=20)
-    # glibc's own signals, 32 and 33, are left out: make leaves them ignored, but mitos has them.
+    result = context.run([*shell, context.unifork, "run", "-b", backend, "--", *probe], timeout=20)
+    # glibc's own signals, 32 and 33, are left out: make leaves them ignored, but unifork has them.
     seen = [(int(line.split()[1], 16) & ~(3 << 31), rest)
             for line, _, rest in (run.stdout.partition(b"\n") for run in (native, result))]
     require(seen[0] == ((1 << 0) | (1 << 9), b"child\nalive\n"), tail(native))

@@ -18,7 +18,7 @@ def memory_hog(context, backend):
     def check():
         hog = program(context, "limits_memory")
         script = f"{hog} 20; {hog} 400; echo $?; {hog} 20"
-        result, stats = context.mitos_stats(backend, [BUSYBOX, "sh", "-c", script],
+        result, stats = context.unifork_stats(backend, [BUSYBOX, "sh", "-c", script],
                                             options=["-m", "64M"], timeout=60)
         require(result.stdout == b"survived\n137\nsurvived\n", tail(result))
         require(b"(limits_memory) was killed: out of memory" in result.stderr, tail(result))
@@ -30,7 +30,7 @@ def memory_hog(context, backend):
 def memory_shared(context, backend):
     """Memory that a fork shares counts once: five members with the same 40 MiB fit into 64."""
     def check():
-        result, stats = context.mitos_stats(
+        result, stats = context.unifork_stats(
             backend, [program(context, "limits_memory"), "40", "4"], options=["--memory", "65536k"],
             timeout=60)
         require(result.status == 0 and result.stdout == b"survived\n", tail(result))
@@ -47,7 +47,7 @@ def memory_files(context, backend):
                   "grep -o 'No space left on device'; test $(stat -c %s /big) -gt 40000000 && "
                   "echo large; rm /big; done; "
                   "dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>/dev/null || echo refused")
-        result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], options=["-m", "64M"])
+        result = context.in_family(backend, [BUSYBOX, "sh", "-c", script], options=["-m", "64M"])
         require(result.stdout == b"MemTotal:          65536 kB\n1\n" +
                 b"No space left on device\nlarge\n" * 2 + b"refused\n", tail(result))
         require(b"killed" not in result.stderr, tail(result))
@@ -56,11 +56,11 @@ def memory_files(context, backend):
 
 def tasks(context, backend):
     def check():
-        result = context.mitos_run(backend, [program(context, "limits_tasks")],
+        result = context.in_family(backend, [program(context, "limits_tasks")],
                                    options=["--pids", "12"], timeout=60)
         require(result.stdout == b"11 children, then EAGAIN\n11 threads, then EAGAIN\n"
                 b"11 children, then EAGAIN\n", tail(result))
-        result = context.mitos_run(backend, [program(context, "limits_tasks")],
+        result = context.in_family(backend, [program(context, "limits_tasks")],
                                    options=["--pids-limit=1000"], timeout=60)
         require(result.stdout.count(b"no more were asked for") == 3, tail(result))
     return check
@@ -71,7 +71,7 @@ def bomb(context, backend):
     def check():
         script = ("f() { test $1 -eq 0 && return; (f $(($1-1))) & (f $(($1-1))) & "
                   "(f $(($1-1))) & wait; }; f 5 2>/dev/null; echo end")
-        result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+        result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                    options=["--pids", "20"], timeout=60)
         require(b"more than --pids" not in result.stderr, tail(result))
         require(result.status in (0, 2), tail(result))
@@ -93,7 +93,7 @@ def exhaust(context, backend):
     def check():
         problems = []
         for mode, expected in EXHAUSTED.items():
-            result, stats = context.mitos_stats(
+            result, stats = context.unifork_stats(
                 backend, [program(context, "limits_exhaust"), mode],
                 options=["-m", "64M", "--pids", "40"], timeout=60)
             if stats["memory_peak_kib"] > 65536 + ABOVE_KIB:
@@ -109,7 +109,7 @@ def exhaust(context, backend):
 def wrong(context, backend):
     for options in (["-m", "1M"], ["-m", "x"], ["-m", "64Q"], ["-m", "-5M"], ["-m", "64MB"],
                     ["--memory", "99999999999999999999G"], ["--pids", "0"], ["--pids", "many"]):
-        result = context.run([context.mitos, "run", *options, "--", BUSYBOX, "true"])
+        result = context.run([context.unifork, "run", *options, "--", BUSYBOX, "true"])
         require(result.status == 100 and len(result.stderr.splitlines()) == 1,
                 f"{options}: {tail(result)}")
 

@@ -16,7 +16,7 @@ APPLETS = ("sort uniq sed grep wc seq head tail cat tr yes md5sum mkdir mkfifo l
            "gzip rm ls dd readlink diff pwd true false sleep echo printf kill env").split()
 # With every applet a program of its own, so that each stage of a pipeline is a fork and an exec.
 PROLOGUE = """\
-WORK=/tmp/mitos-script-$$; export WORK
+WORK=/tmp/unifork-script-$$; export WORK
 /bin/busybox mkdir -p $WORK/bin $WORK/w || exit 90
 for applet in {applets}; do /bin/busybox ln -s /bin/busybox $WORK/bin/$applet; done
 /bin/busybox ln -s /bin/busybox $WORK/bin/busybox

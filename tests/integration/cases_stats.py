@@ -23,7 +23,7 @@ def calls(stats, name):
 
 
 def keys(context, backend):
-    _, stats = context.mitos_stats(backend, program(context, "stats_fork"))
+    _, stats = context.unifork_stats(backend, program(context, "stats_fork"))
     missing = [key for key in KEYS if key not in stats]
     require(not missing, f"--stats lacks {missing}; it has {sorted(stats)}")
     require(stats["backend"] == backend, f"backend is {stats['backend']!r}")

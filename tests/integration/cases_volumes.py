@@ -23,7 +23,7 @@ class Folder:
     """A fresh directory of the host, not in /tmp, which some cases hide."""
 
     def __enter__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="mitos-volume-", dir="/var/tmp"))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="unifork-volume-", dir="/var/tmp"))
         return self.path
 
     def __exit__(self, *unused):
@@ -36,7 +36,7 @@ def guest_on_volume(context, backend, guest):
         with Folder() as folder:
             folder.chmod(0o1777)
             shutil.copy(guest.binary(context.build), folder / guest.name)
-            result = context.mitos_run(backend, [f"/tmp/{guest.name}", *guest.args],
+            result = context.in_family(backend, [f"/tmp/{guest.name}", *guest.args],
                                        options=["-v", f"{folder}:/tmp"], timeout=guest.timeout)
             require(result.stdout == native.stdout,
                     diff(native.stdout, result.stdout, "native", "on a volume"))
@@ -57,7 +57,7 @@ def shared(context, backend):
                       "touch -d '2001-02-03 04:05:06' given; mv a/b/file renamed; "
                       "truncate -s 5000 renamed; sync; mv /v/w/renamed /elsewhere; "
                       "test -e renamed || wc -c < /elsewhere; pwd; ls")
-            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                        options=["--volume", f"{folder}:/v/w/"])
             require(result.stdout == b"from the host\nfrom the host\n5000\n/v/w\na\ngiven\nhard\n",
                     tail(result))
@@ -82,7 +82,7 @@ def read_only(context, backend):
                       "'truncate -s 0 file' 'mkfifo p' 'cp /bin/busybox file'; do "
                       "$c 2>&1 | sed 's/.*: //'; done; "
                       "echo y 2>/dev/null > file || echo refused")
-            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                        options=["-v", f"{folder}:/v:ro"])
             lines = result.stdout.decode().splitlines()
             require(lines == ["x"] + ["Read-only file system"] * 11 + ["refused"], tail(result))
@@ -109,7 +109,7 @@ def read_only_calls(context, backend):
             native = context.run(["unshare", "-m", "sh", "-c", script])
             if native.status in (1, 77) and not native.stdout:
                 raise Skipped("no right to make a mount that may only be read")
-            result = context.mitos_run(backend, [program, "/v"], options=["-v", f"{folder}:/v:ro"])
+            result = context.in_family(backend, [program, "/v"], options=["-v", f"{folder}:/v:ro"])
             require(result.stdout == native.stdout,
                     diff(native.stdout, result.stdout, "native", "on a volume"))
             require(result.status == native.status == 0, f"status {result.status}")
@@ -124,14 +124,14 @@ def wrong_options(context, backend):
                         [f"{folder}:/v:wo"], [f"{folder}:/"], [f"{folder}:/proc/x"], ["/:/v"],
                         [f"{folder}:/a/../b"], [f"{folder}:/v", "--volume", f"{folder}:/v/."],
                         [f"{folder}:/v", "--volume", f"{folder}:/v/w"], [":/v"]):
-            result = context.run([context.mitos, "run", "--volume", *options, "--", BUSYBOX,
+            result = context.run([context.unifork, "run", "--volume", *options, "--", BUSYBOX,
                                   "true"])
             require(result.status in (100, 111), f"{options}: {tail(result)}")
             lines = result.stderr.decode().strip().splitlines()
             require(len(lines) == (2 if options == ["/:/v"] and len(lines) == 2 else 1)
                     and "volume" in lines[-1], f"{options}: {lines}")
         # -v with something else than a volume behind it is --verbose.
-        result = context.run([context.mitos, "run", "-v", BUSYBOX, "echo", "a:/b"])
+        result = context.run([context.unifork, "run", "-v", BUSYBOX, "echo", "a:/b"])
         require(result.status == 0 and result.stdout == b"a:/b\n" and
                 b"backend" in result.stderr, tail(result))
 
@@ -147,7 +147,7 @@ def appenders(context, backend):
                                      f"i=0; while [ $i -lt 200 ]; do echo 0 {line} >>{folder}/log; "
                                      "i=$((i+1)); done"])
             try:
-                result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], timeout=60,
+                result = context.in_family(backend, [BUSYBOX, "sh", "-c", script], timeout=60,
                                            options=["-v", f"{folder}:/v"])
             finally:
                 host.wait(60)
@@ -163,7 +163,7 @@ def full_disk(context, backend):
     def check():
         with Folder() as folder:
             script = (f"mount -t tmpfs -o size=1m none {folder} 2>/dev/null || exit 77; "
-                      f"exec {context.mitos} run -b {backend} -v {folder}:/v -- {BUSYBOX} sh -c "
+                      f"exec {context.unifork} run -b {backend} -v {folder}:/v -- {BUSYBOX} sh -c "
                       "'dd if=/dev/zero of=/v/big bs=64k count=32 2>/dev/null; echo $?; "
                       "rm /v/big; echo fits > /v/small && cat /v/small'")
             result = context.run(["unshare", "-m", "sh", "-c", script])
@@ -180,7 +180,7 @@ def kept_space(context, backend):
         with Folder() as folder:
             script = (f"mount -t tmpfs -o size=3m,mode=1777 none {folder} 2>/dev/null || exit 77; "
                       f"cp {guest.binary(context.build)} {folder}; "
-                      f"exec {context.mitos} run -b {backend} -v {folder}:/tmp "
+                      f"exec {context.unifork} run -b {backend} -v {folder}:/tmp "
                       f"-- /tmp/{guest.name}")
             result = context.run(["unshare", "-m", "sh", "-c", script], timeout=60)
             if result.status in (1, 77) and not result.stdout:
@@ -194,7 +194,7 @@ def held_many(context, backend):
     """Many files without a name: none is lost, what does not fit is refused."""
     def check():
         with Folder() as folder:
-            result = context.mitos_run(backend, [context.build / "tests/integration/held_many",
+            result = context.in_family(backend, [context.build / "tests/integration/held_many",
                                                  "/v"],
                                        options=("-v", f"{folder}:/v"), timeout=60)
             require(result.status == 0, tail(result))
@@ -206,7 +206,7 @@ def attributes(context, backend):
     def check():
         program = context.build / "tests" / "integration" / "attributes"
         with Folder() as folder:
-            result = context.mitos_run(backend, [program, "/v"], options=["-v", f"{folder}:/v"])
+            result = context.in_family(backend, [program, "/v"], options=["-v", f"{folder}:/v"])
             require(result.stdout == b"set: EOPNOTSUPP\nset by descriptor: EOPNOTSUPP\n"
                     b"get: EOPNOTSUPP\nlist: 0\nremove: EOPNOTSUPP\n", tail(result))
     return check
@@ -221,7 +221,7 @@ def killed(context, backend):
                       "done) 2>/dev/null & echo ready; wait $!; echo $?; rm -f /v/a /v/b; "
                       "echo y > /v/c; ls /v")
             for _ in range(5):
-                family = subprocess.Popen([context.mitos, "run", "-b", backend,
+                family = subprocess.Popen([context.unifork, "run", "-b", backend,
                                            "-v", f"{folder}:/v", "--", BUSYBOX, "sh", "-c", script],
                                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 try:
@@ -257,7 +257,7 @@ def other_user(context, backend):
                       "chmod 777 /v/foreign/file || echo refused; "
                       "rm /v/foreign/file || echo refused")
             command = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups",
-                       context.mitos, "run", "-b", backend, "-v", f"{folder}:/v", "--",
+                       context.unifork, "run", "-b", backend, "-v", f"{folder}:/v", "--",
                        BUSYBOX, "sh", "-c", script]
             folder.chmod(0o755)
             result = context.run(command)

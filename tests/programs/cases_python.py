@@ -64,7 +64,7 @@ def suite_check(context, backend, part, seconds):
         native, _ = failures(context.oracle(command, seconds, linger=10), part)
         if backend == "native":
             return
-        result, stats = context.mitos_stats(backend, command, timeout=seconds)
+        result, stats = context.unifork_stats(backend, command, timeout=seconds)
         programs.count_unsupported(stats)
         found, text = failures(result, part)
         new = sorted(name for name in found - native if name.split()[0] not in KNOWN)

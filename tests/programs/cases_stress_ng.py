@@ -2,7 +2,7 @@
 """stress-ng --verify, two workers of each stressor: no failure that the host does not have.
 
 A stressor is run natively only after it failed in a family, to see whether the host fails as well.
-MITOS_STRESS_SECONDS overrides how long each one runs.
+UNIFORK_STRESS_SECONDS overrides how long each one runs.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 from harness import programs
 from harness.cases import Case, Failed, tail
 
-SECONDS = int(os.environ.get("MITOS_STRESS_SECONDS", "10"))
+SECONDS = int(os.environ.get("UNIFORK_STRESS_SECONDS", "10"))
 SLACK = 60  # seconds that the end of a stressor may take
 
 STRESSORS = """
@@ -34,7 +34,7 @@ def check_of(context, backend, name):
         if backend == "native":
             result = context.run(command, SECONDS + SLACK)
         else:
-            result, stats = context.mitos_stats(backend, command, timeout=SECONDS + SLACK)
+            result, stats = context.unifork_stats(backend, command, timeout=SECONDS + SLACK)
             programs.count_unsupported(stats)
         if result.status == 0 and not result.problem:
             return

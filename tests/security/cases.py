@@ -20,7 +20,7 @@ def hostile(context, backend, guest):
     arguments = [str(os.getpid()), str(os.getppid())] if guest.name == "calls" else []
 
     def check():
-        result = context.mitos_run(backend, [guest.binary(context.build), *arguments],
+        result = context.in_family(backend, [guest.binary(context.build), *arguments],
                                    timeout=guest.timeout)
         require(b"BROKEN" not in result.stdout, tail(result))
         # A member may be ended with a clear message, but never the tests' own parent process.
@@ -31,7 +31,7 @@ def hostile(context, backend, guest):
 def host_files(context, backend):
     """A family writes to host files in every way there is; none changes."""
     def check():
-        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="unifork-host-", dir="/var/tmp") as folder:
             victim = pathlib.Path(folder, "victim")
             victim.write_text("host's own\n", encoding="utf-8")
             before = victim.stat()
@@ -39,7 +39,7 @@ def host_files(context, backend):
                       f"busybox touch {victim}; busybox ln {victim} {folder}/hard; "
                       f"busybox mv {victim} {folder}/moved; busybox rm -f {victim} {folder}/moved; "
                       f"busybox mkdir {folder}/new; busybox truncate -s 0 {victim}; echo done")
-            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script])
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script])
             require(b"done" in result.stdout, tail(result))
             after = victim.stat()
             require(os.listdir(folder) == ["victim"], f"names: {os.listdir(folder)}")
@@ -52,14 +52,14 @@ def host_files(context, backend):
 def hostile_volume(context, backend):
     """A guest calls the host past its monitor's checks, in a family that may write a volume."""
     def check():
-        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="unifork-host-", dir="/var/tmp") as folder:
             outside, volume = pathlib.Path(folder, "outside"), pathlib.Path(folder, "volume")
             for path in (outside, volume, outside / "empty"):
                 path.mkdir()
             (outside / "file").write_text("host's own\n", encoding="utf-8")
             before = (outside / "file").stat()
             guest = context.build / "tests/security/volume"
-            result = context.mitos_run(backend, [guest, outside, volume],
+            result = context.in_family(backend, [guest, outside, volume],
                                        options=["-v", f"{volume}:/v"], timeout=60)
             require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
             require(b"held" in result.stdout or backend == "kvm", tail(result))
@@ -72,7 +72,7 @@ def hostile_volume(context, backend):
 def volume_links(context, backend):
     """Links on a volume lead through the family's tree, never out of the volume; nor do swaps."""
     def check():
-        with tempfile.TemporaryDirectory(prefix="mitos-host-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="unifork-host-", dir="/var/tmp") as folder:
             outside, volume, root = (pathlib.Path(folder, n) for n in ("outside", "volume", "root"))
             for path in (outside, volume, root, root / "bin", volume / "real"):
                 path.mkdir()
@@ -91,7 +91,7 @@ def volume_links(context, backend):
                 "$B chmod 777 real/secret 2>/dev/null; $B rm -f real/secret; i=$((i+1)); done; "
                 "wait; $B echo end")
             before = (outside / "secret").stat()
-            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script], timeout=120,
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script], timeout=120,
                                        options=["--root", root, "-v", f"{volume}:/v"])
             require(result.stdout.replace(b"mine\n", b"").split() == [b"end"], tail(result))
             require(os.listdir(outside) == ["secret"], str(os.listdir(outside)))
@@ -104,7 +104,7 @@ def monitors_bounded(context, backend):
     """Monitors that a guest clones past its kernel end the family; those it may have do not."""
     def check():
         program = context.build / "tests/security/monitors"
-        result = context.mitos_run(backend, [program], options=["--pids", "4"], timeout=60)
+        result = context.in_family(backend, [program], options=["--pids", "4"], timeout=60)
         require(b"BROKEN" not in result.stdout, tail(result))
         if backend == "kvm":
             require(result.status == 0, tail(result))
@@ -119,7 +119,7 @@ def past_the_kernel(context, backend):
     guest = next(guest for guest in guests.guests("security") if guest.name == "hypercalls")
 
     def check():
-        with tempfile.TemporaryDirectory(prefix="mitos-root-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="unifork-root-", dir="/var/tmp") as folder:
             root = pathlib.Path(folder, "root")
             (root / "bin").mkdir(parents=True)
             program = root / "bin" / "hostile"
@@ -131,7 +131,7 @@ def past_the_kernel(context, backend):
             (root / "up").symlink_to("../outside")
             (root / "absolute").symlink_to(secret)
             (root / "outside").symlink_to("..")
-            result = context.mitos_run(backend, ["/bin/hostile", secret],
+            result = context.in_family(backend, ["/bin/hostile", secret],
                                        options=["--root", root], timeout=guest.timeout)
             require(b"BROKEN" not in result.stdout and b"canary: 4711" in result.stdout,
                     tail(result))
@@ -145,7 +145,7 @@ def past_the_kernel(context, backend):
 def outside_root(context, backend):
     """--root keeps everything else away, through .. and links too."""
     def check():
-        with tempfile.TemporaryDirectory(prefix="mitos-root-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="unifork-root-", dir="/var/tmp") as folder:
             root = pathlib.Path(folder, "root")
             (root / "bin").mkdir(parents=True)
             (root / "bin" / "busybox").write_bytes(pathlib.Path(BUSYBOX).read_bytes())
@@ -155,7 +155,7 @@ def outside_root(context, backend):
             (root / "absolute").symlink_to(f"{folder}/secret")
             script = ("for f in /../secret /up /absolute /bin/../../secret /proc/1/root/../secret "
                       f"{folder}/secret; do busybox cat $f; done 2>/dev/null; busybox echo end")
-            result = context.mitos_run(backend, [BUSYBOX, "sh", "-c", script],
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                        options=["--root", root])
             require(result.stdout == b"end\n", tail(result))
     return check

@@ -4,8 +4,8 @@
  * monitor's text enters the host past all of the monitor's checks. What is left to hold the guest
  * is what the host enforces on the process.
  */
-#ifndef MITOS_TESTS_GADGET_H
-#define MITOS_TESTS_GADGET_H
+#ifndef UNIFORK_TESTS_GADGET_H
+#define UNIFORK_TESTS_GADGET_H
 
 #include "hostile.h"
 

@@ -4,8 +4,8 @@
  * hide the next attempt, and the verdict is one line `name: held` or `name: BROKEN`. SIGKILL ends
  * each, whatever it has done to itself.
  */
-#ifndef MITOS_TESTS_HOSTILE_H
-#define MITOS_TESTS_HOSTILE_H
+#ifndef UNIFORK_TESTS_HOSTILE_H
+#define UNIFORK_TESTS_HOSTILE_H
 
 #include "guest.h"
 

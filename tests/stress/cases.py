@@ -9,8 +9,8 @@ supervisor are killed. A family whose first process was not hit has to go on to 
 with one clear message, in a bounded time; nobody may be left over and no file of the host may
 change.
 
-MITOS_KILLS is the number of rounds for each backend, MITOS_SEED repeats a run, MITOS_LOAD names
-the one thing that the families do (pipeline, all, or a worker of storm.c).
+UNIFORK_KILLS is the number of rounds for each backend, UNIFORK_SEED repeats a run, UNIFORK_LOAD
+names the one thing that the families do (pipeline, all, or a worker of storm.c).
 """
 
 import collections
@@ -43,7 +43,7 @@ SYSTEM_FAILED, KILLED = 111, 137
 
 def rounds(context):
     default = "6" if context.group == "quick" else "200"
-    return int(os.environ.get("MITOS_KILLS", default))
+    return int(os.environ.get("UNIFORK_KILLS", default))
 
 
 class HostFiles:
@@ -145,9 +145,9 @@ def read_to_end(family, deadline):
 
 def verdict(status, first, output, errors):
     """Raises Failed unless the family went on, or ended as it may."""
-    own = [line for line in errors if line.startswith("mitos: ")]
+    own = [line for line in errors if line.startswith("unifork: ")]
     shown = f"status {status}, output {output[-200:]!r}, errors {errors[-6:]}"
-    require(not any(re.match(r"mitos: (member \d|a monitor)", line) for line in own),
+    require(not any(re.match(r"unifork: (member \d|a monitor)", line) for line in own),
             f"a member failed: {shown}")
     if status == SYSTEM_FAILED:
         require(len(own) == 1, f"ended by the system without one clear message: {shown}")
@@ -162,7 +162,8 @@ def verdict(status, first, output, errors):
 def one_round(context, backend, chance, started, files):
     kind = chance.choice(["one"] * 3 + ["pair"] * 4 + ["several"] * 2 + ["rain"] * 3
                          + ["supervisor"])
-    load = os.environ.get("MITOS_LOAD") or chance.choice(["pipeline"] * 2 + ["all"] * 2 + [*STORMS])
+    load = (os.environ.get("UNIFORK_LOAD")
+            or chance.choice(["pipeline"] * 2 + ["all"] * 2 + [*STORMS]))
     storm = [context.build / "tests" / "stress" / "storm", STORM_MS, files.path]
     program = (["/bin/busybox", "sh", "-c", PIPELINE] if load == "pipeline" else
                [*storm, *(chance.sample(STORMS, len(STORMS)) if load == "all" else [load])])
@@ -196,7 +197,7 @@ def one_round(context, backend, chance, started, files):
 def random_kills(context, backend, started):
     def check():
         context.needs(backend)
-        seed = int(os.environ.get("MITOS_SEED", str(random.randrange(1 << 30))))
+        seed = int(os.environ.get("UNIFORK_SEED", str(random.randrange(1 << 30))))
         files, summary, hits = HostFiles(context, backend), collections.Counter(), 0
         for number in range(rounds(context)):
             # A generator for each round: the moments differ from run to run, the choices do not.
@@ -204,13 +205,13 @@ def random_kills(context, backend, started):
             try:
                 kind, hit, end = one_round(context, backend, chance, started, files)
             except Failed as reason:
-                raise Failed(f"round {number} of MITOS_SEED={seed}: {reason}") from reason
+                raise Failed(f"round {number} of UNIFORK_SEED={seed}: {reason}") from reason
             hits += hit
             summary[f"{kind}: {end}"] += 1
         shutil.rmtree(files.path, ignore_errors=True)
         if context.group != "quick":
             print(f"{backend}: {sum(summary.values())} rounds, {hits} processes killed, "
-                  f"MITOS_SEED={seed}: "
+                  f"UNIFORK_SEED={seed}: "
                   + ", ".join(f"{name} x{count}" for name, count in sorted(summary.items())))
     return check
 

@@ -31,7 +31,7 @@ static int kin_open(const char *supervisor)
 		snprintf(path, sizeof(path), "/proc/%s/fd/%s", supervisor, entry->d_name);
 		n = readlink(path, name, sizeof(name) - 1);
 		name[n > 0 ? n : 0] = '\0';
-		if (!strncmp(name, "/memfd:mitos-kin", 16))
+		if (!strncmp(name, "/memfd:unifork-kin", 16))
 			found = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (dir)
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	uint64_t pages = 0;
 
 	if (fd < 0) {
-		fprintf(stderr, "usage: kin_look PID-OF-A-RUNNING-mitos-run\n");
+		fprintf(stderr, "usage: kin_look PID-OF-A-RUNNING-unifork-run\n");
 		return 1;
 	}
 	for (int i = 0; i < MEMBERS_MAX; i++) {

@@ -49,7 +49,7 @@ class Machine:
                  and f"svm/{guest.name}" in self.context.selected]
         self.results = {}
         try:
-            for event in run_svm.run(tests, mitos=self.context.mitos, cpus=self.cpus,
+            for event in run_svm.run(tests, unifork=self.context.unifork, cpus=self.cpus,
                                      timeout_s=self.seconds):
                 if event["kind"] == "result":
                     self.results[event["name"]] = event
@@ -58,8 +58,8 @@ class Machine:
 
     def check_of(self, guest):
         def check():
-            if not self.context.mitos.exists():
-                raise Failed("build/mitos does not exist")
+            if not self.context.unifork.exists():
+                raise Failed("build/unifork does not exist")
             with self.lock:
                 if self.results is None:
                     self.boot()

@@ -2,7 +2,7 @@
 """What the machine of run_svm.py boots: Debian's cloud kernel and an initramfs with the tests.
 
 The kernel package is downloaded once, unpacked into build/svm-cache and never installed. The
-initramfs holds busybox, the KVM modules, mitos and static programs; init.sh and run_head.sh are
+initramfs holds busybox, the KVM modules, unifork and static programs; init.sh and run_head.sh are
 what runs in it.
 """
 
@@ -86,9 +86,9 @@ def _write(path, text):
     path.chmod(0o755)
 
 
-def _run_script(tests, mitos_command, script):
+def _run_script(tests, unifork_command, script):
     lines = [(HERE / "run_head.sh").read_text(encoding="utf-8"),
-             f"MITOS={shlex.quote(mitos_command)}"]
+             f"UNIFORK={shlex.quote(unifork_command)}"]
     for test in tests:
         words = [test.name, str(test.limit_s), f"/t/{test.name}", *map(str, test.args)]
         words.insert(0, "hostile" if test.hostile else "t")
@@ -98,7 +98,7 @@ def _run_script(tests, mitos_command, script):
     return "\n".join(lines) + "\n"
 
 
-def build_initramfs(folder, modules, tests, mitos=None, mitos_args=(), files=(), script=None):
+def build_initramfs(folder, modules, tests, unifork=None, unifork_args=(), files=(), script=None):
     """Builds the guest's file system below folder; returns the path of the cpio archive."""
     busybox = shutil.which("busybox")
     if not busybox or not shutil.which("cpio"):
@@ -112,18 +112,18 @@ def build_initramfs(folder, modules, tests, mitos=None, mitos_args=(), files=(),
     _write(tree / "m/order", "\n".join(MODULES) + "\n")
     for test in tests:
         shutil.copy(test.path, tree / "t" / test.name)
-    mitos_command = ""
-    if mitos:
-        shutil.copy(mitos, tree / "bin/mitos")
-        words = ["/bin/mitos", "run", "--backend", "kvm", *mitos_args, "--"]
-        mitos_command = " ".join(words)
+    unifork_command = ""
+    if unifork:
+        shutil.copy(unifork, tree / "bin/unifork")
+        words = ["/bin/unifork", "run", "--backend", "kvm", *unifork_args, "--"]
+        unifork_command = " ".join(words)
     for source, target in files:
         (tree / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / target.lstrip("/"))
     if script:
         _write(tree / "script", script)
     _write(tree / "init", (HERE / "init.sh").read_text(encoding="utf-8"))
-    _write(tree / "run.sh", _run_script(tests, mitos_command, script))
+    _write(tree / "run.sh", _run_script(tests, unifork_command, script))
     archive = folder / "initramfs.cpio"
     names = subprocess.run(["find", ".", "-print0"], cwd=tree, check=True, capture_output=True)
     with open(archive, "wb") as output:

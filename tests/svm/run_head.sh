@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# The beginning of the guest's /run.sh: what runs one test. After it come MITOS=COMMAND, a line
+# The beginning of the guest's /run.sh: what runs one test. After it come UNIFORK=COMMAND, a line
 # `t NAME SECONDS PROGRAM ARGUMENTS` for each test (`hostile ...` for one that must not run
 # natively), and what else is wanted.
 # shellcheck shell=sh
@@ -68,18 +68,18 @@ t() { # name, seconds, program, arguments
 	echo "BEGIN $name" >&3
 	run /r/native "$limit" "$@"
 	native=$status native_ms=$ms same=yes
-	if [ -z "$MITOS" ]; then
+	if [ -z "$UNIFORK" ]; then
 		echo "RESULT $name $(verdict_of "$limit") native=$native native_ms=$native_ms" >&3
 		data "$name" native_out /r/native/out
 		[ -s /r/native/err ] && data "$name" native_err /r/native/err
 		return
 	fi
-	run /r/mitos "$limit" $MITOS "$@"
-	cmp -s /r/native/out /r/mitos/out && [ "$native" = "$status" ] || same=no
+	run /r/unifork "$limit" $UNIFORK "$@"
+	cmp -s /r/native/out /r/unifork/out && [ "$native" = "$status" ] || same=no
 	verdict=$(verdict_of "$limit")
-	echo "RESULT $name $verdict native=$native mitos=$status native_ms=$native_ms" \
-		"mitos_ms=$ms left=$left" >&3
-	[ "$verdict" = ok ] || dump native mitos
+	echo "RESULT $name $verdict native=$native unifork=$status native_ms=$native_ms" \
+		"unifork_ms=$ms left=$left" >&3
+	[ "$verdict" = ok ] || dump native unifork
 }
 
 dump() { # the sides whose output is wanted
@@ -92,10 +92,10 @@ hostile() { # name, seconds, program, arguments: it prints BROKEN where it got t
 	name=$1 limit=$2
 	shift 2
 	echo "BEGIN $name" >&3
-	run /r/mitos "$limit" $MITOS "$@"
+	run /r/unifork "$limit" $UNIFORK "$@"
 	same=yes
-	[ "$status" = 0 ] && ! grep -q BROKEN /r/mitos/out || same=no
+	[ "$status" = 0 ] && ! grep -q BROKEN /r/unifork/out || same=no
 	verdict=$(verdict_of "$limit")
-	echo "RESULT $name $verdict mitos=$status mitos_ms=$ms left=$left" >&3
-	[ "$verdict" = ok ] || dump mitos
+	echo "RESULT $name $verdict unifork=$status unifork_ms=$ms left=$left" >&3
+	[ "$verdict" = ok ] || dump unifork
 }

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: ISC
 """Runs programs on ordinary kvm_amd: Debian's cloud kernel inside QEMU's TCG, which emulates SVM.
 
-usage: run_svm.py [--mitos build/mitos] [--script FILE] [--file HOST:GUEST]... [PROGRAM...]
+usage: run_svm.py [--unifork build/unifork] [--script FILE] [--file HOST:GUEST]... [PROGRAM...]
 
-The guest boots from an initramfs with busybox, the KVM modules, mitos and the given static
-programs. Each program runs first natively, then under `mitos run --backend kvm --`; standard output
-and exit status must be equal. Without --mitos it runs natively only. The guest reports on a second
-serial port, lines that begin with BEGIN, RESULT, DATA, OUTPUT and END; the kernel's console has the
-first. A test that takes too long is killed in the guest; if the guest itself ends or says nothing
-for longer than its test may take, that test is `lost` and another guest boots for the rest.
+The guest boots from an initramfs with busybox, the KVM modules, unifork and the given static
+programs. Each program runs first natively, then under `unifork run --backend kvm --`; standard
+output and exit status must be equal. Without --unifork it runs natively only. The guest reports on
+a second serial port, lines that begin with BEGIN, RESULT, DATA, OUTPUT and END; the kernel's
+console has the first. A test that takes too long is killed in the guest; if the guest itself ends
+or says nothing for longer than its test may take, that test is `lost` and another guest boots for
+the rest.
 
 Prints JSON lines: {"kind": "result", "name", "status": "ok"|"fail"|"timeout"|"lost"|"missing",
 ...}, and a last line {"kind": "summary"} or, if this machine cannot run the guest, {"kind":
@@ -58,8 +59,8 @@ class Test:
 @dataclass
 class Machine:
     """What is the same for every boot."""
-    mitos: Path | None = None
-    mitos_args: tuple = ()
+    unifork: Path | None = None
+    unifork_args: tuple = ()
     files: tuple = ()
     script: str | None = None
     memory_mib: int = 2048
@@ -95,10 +96,10 @@ class Boot:
 
     def events(self):
         image, modules = fetch_kernel(Path(self.machine.cache))
-        with tempfile.TemporaryDirectory(prefix="mitos-svm-") as name:
+        with tempfile.TemporaryDirectory(prefix="unifork-svm-") as name:
             folder = Path(name)
-            archive = build_initramfs(folder, modules, self.tests, self.machine.mitos,
-                                      self.machine.mitos_args, self.machine.files,
+            archive = build_initramfs(folder, modules, self.tests, self.machine.unifork,
+                                      self.machine.unifork_args, self.machine.files,
                                       self.machine.script)
             command = self.machine.command(image, archive, folder / "console")
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -212,9 +213,9 @@ def run(tests, timeout_s=600, **machine):
 def _arguments():
     parser = argparse.ArgumentParser(description="run programs on kvm_amd inside QEMU's TCG")
     parser.add_argument("programs", nargs="*", type=Path, help="static programs; names are unique")
-    parser.add_argument("--mitos", type=Path, help="the executable; without it: natively only")
-    parser.add_argument("--mitos-arg", action="append", default=[], metavar="ARG",
-                        help="another argument of mitos run, as in --mitos-arg=-v")
+    parser.add_argument("--unifork", type=Path, help="the executable; without it: natively only")
+    parser.add_argument("--unifork-arg", action="append", default=[], metavar="ARG",
+                        help="another argument of unifork run, as in --unifork-arg=-v")
     parser.add_argument("--script", type=Path, help="shell script to run after the tests")
     parser.add_argument("--file", action="append", default=[], metavar="HOST:GUEST",
                         help="copy a file into the guest")
@@ -233,8 +234,8 @@ def main():
     good = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine ends with us
     try:
-        for event in run(tests, timeout_s=arguments.timeout, mitos=arguments.mitos,
-                         mitos_args=tuple(arguments.mitos_arg),
+        for event in run(tests, timeout_s=arguments.timeout, unifork=arguments.unifork,
+                         unifork_args=tuple(arguments.unifork_arg),
                          files=tuple(tuple(pair.split(":", 1)) for pair in arguments.file),
                          script=arguments.script.read_text() if arguments.script else None,
                          memory_mib=arguments.memory, cpus=arguments.cpus,

@@ -23,7 +23,7 @@
 
 static struct family family;
 static struct member member = {.family = &family};
-static char base[] = "/tmp/mitos-volume-XXXXXX";
+static char base[] = "/tmp/unifork-volume-XXXXXX";
 
 static s64 run(s64 (*call)(struct member *m, struct hypercall_call *c), u64 tree, const char *path,
 			   u64 a2, u64 a3, const char *other)
@@ -74,7 +74,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	return chdir("/") || system("rm -rf /tmp/mitos-volume-*");
+	return chdir("/") || system("rm -rf /tmp/unifork-volume-*");
 }
 
 /* Leave the volume, in words. */

@@ -182,7 +182,7 @@ static struct trap trap_of_signal(int sig, const siginfo_t *info, greg_t *g)
 		trap = (struct trap){.vector = SYSCALL_VECTOR};
 		if (info->si_arch != AUDIT_ARCH_X86_64) {
 			/*
-			 * int 0x80: Linux would run it, mitos has no 32-bit calls; as in a VM it faults at
+			 * int 0x80: Linux would run it, unifork has no 32-bit calls; as in a VM it faults at
 			 * the instruction.
 			 */
 			trap = (struct trap){.vector = VECTOR_GP, .error = ERROR_INT80};
