@@ -48,6 +48,9 @@ KERNEL_SYSTEM = re.compile(
     r"^(std(arg|align|atomic|bool|def|int|noreturn)\.h|limits\.h|elf\.h|cpuid\.h|"
     r"(linux|asm|asm-generic)/.*|sys/queue\.h|bsd/sys/(queue|tree)\.h)$")
 
+# The one way to what <linux/stat.h> defines, whatever was included before.
+MODES = "kernel/lib/modes.h"
+
 # Only kernel/host/ leaves the machine, through an entry stub of kernel/arch/. The structures of
 # abi/hypercall.h may be used elsewhere, the numbers and the frame may not.
 HYPERCALL_FOLDERS = ("kernel/host/", "kernel/arch/")
@@ -138,6 +141,8 @@ def check_includes(path, lines, report):
         if kind == "<":
             if folder in ("kernel", "common") and not KERNEL_SYSTEM.match(target):
                 report(path, number, f"<{target}> is not for freestanding code")
+            if folder == "kernel" and target == "linux/stat.h" and name != MODES:
+                report(path, number, f"include {MODES}, which says why")
             continue
         if not target.startswith(allowed) and target not in TABLES:
             report(path, number, f'{folder}/ must not include "{target}" '

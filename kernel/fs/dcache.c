@@ -8,11 +8,11 @@
  * hypercall for the whole rest of a path answers the walk's questions about every component.
  */
 #include <asm/errno.h>
-#include <linux/stat.h>
 
 #include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
 
 #define DCACHE_BUCKETS 1024

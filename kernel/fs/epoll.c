@@ -11,7 +11,6 @@
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/fdtable.h"
@@ -19,6 +18,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"

@@ -8,12 +8,12 @@
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fs/transfer.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 

@@ -17,8 +17,6 @@
 #ifndef KERNEL_FS_INODE_H
 #define KERNEL_FS_INODE_H
 
-#include <linux/stat.h> /* before anything that makes it defer to glibc */
-
 #include <stdatomic.h>
 #include <bsd/sys/tree.h>
 
@@ -26,6 +24,7 @@
 #include "abi/kin.h"
 #include "kernel/fs/access.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/lib/modes.h"
 
 enum inode_fs { /* which file system, for EXDEV and statfs */
 	FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_VOLUME, FS_KINDS

@@ -4,11 +4,10 @@
  * /dev and /sys, which hide the host's, and /tmp if the root has none. Built once by the first
  * member; every member then attaches its private caches, which start empty.
  */
-#include <linux/stat.h>
-
 #include "kernel/fs/tty.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/tty/pty.h"
 
 /* An inode that exists for good, under a name of dir. */

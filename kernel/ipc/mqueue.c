@@ -12,12 +12,12 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/mqueue.h>
-#include <linux/stat.h>
 
 #include "kernel/fs/inode.h"
 #include "kernel/kin/claim.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"

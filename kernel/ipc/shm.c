@@ -12,11 +12,11 @@
 #include <linux/fcntl.h>
 #include <linux/ipc.h>
 #include <linux/mman.h>
-#include <linux/stat.h>
 
 #include "kernel/fs/inode.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"

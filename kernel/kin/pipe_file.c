@@ -12,7 +12,6 @@
 #include <asm/ioctls.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
@@ -21,6 +20,7 @@
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"

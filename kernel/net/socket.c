@@ -7,11 +7,11 @@
 #include <asm/siginfo.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 #include <linux/uio.h>
 
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/net/net.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
