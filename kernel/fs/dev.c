@@ -12,7 +12,7 @@
 
 #include "kernel/fs/inode.h"
 #include "kernel/fs/tty.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"

@@ -13,8 +13,8 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/fdtable.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/fdtable.h"
+#include "kernel/fd/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"

@@ -10,7 +10,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/transfer.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"

@@ -12,7 +12,7 @@
 #include <linux/poll.h>
 #include <linux/uio.h>
 
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/fs/tty.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"

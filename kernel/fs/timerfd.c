@@ -16,7 +16,7 @@
 #include <linux/timerfd.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"

@@ -7,7 +7,7 @@
 #ifndef KERNEL_FS_VFS_H
 #define KERNEL_FS_VFS_H
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 
 #define VFS_PATH_MAX 4096
 

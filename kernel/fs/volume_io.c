@@ -9,7 +9,7 @@
 #include <linux/resource.h>
 #include <linux/uio.h>
 
-#include "kernel/fs/transfer.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"

@@ -15,7 +15,7 @@
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/transfer.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"

@@ -120,7 +120,7 @@ static inline struct member_record *record_self(void)
  * not.
  */
 bool member_gone(u32 member, u32 generation);
-/* The part of waiters_bury that concerns files: kernel/fs/file.c. */
+/* The part of waiters_bury that concerns files: kernel/fd/file.c. */
 void files_bury(u32 member);
 void slabs_init(void);
 void futexes_init(void);

@@ -4,7 +4,7 @@
 
 #include <linux/mman.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 

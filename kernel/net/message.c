@@ -8,7 +8,7 @@
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/transfer.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"

@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/kin/spin.h"
 #include "kernel/lib/iov.h"
 

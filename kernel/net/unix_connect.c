@@ -6,7 +6,7 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/unix.h"
 

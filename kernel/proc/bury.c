@@ -12,7 +12,7 @@
 
 #include <asm/signal.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"

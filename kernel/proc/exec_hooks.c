@@ -7,7 +7,7 @@
 
 #include <asm/errno.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/internal.h"
 #include "kernel/time/time.h"

@@ -47,7 +47,7 @@ struct kin_proc {
 	_Atomic u32 flags;        /* KP_*, changed by atomic or/and */
 	struct kin_queue wait_queue; /* waiters in wait4 of this process as a parent */
 	struct kin_signals signals;  /* pending signals: own lock, kernel/proc/signal.h */
-	struct fdtable *fds;      /* own lock; kernel/fs/file.h */
+	struct fdtable *fds;      /* own lock; kernel/fd/file.h */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* CLOCK_MONOTONIC */
 	u64 maxrss_kib, cmaxrss_kib, vm_pages, present_pages; /* these two: of one that lives */

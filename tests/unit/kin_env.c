@@ -9,7 +9,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/arch/x86_64/paging.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/counts.h"
 #include "kernel/host/host.h"

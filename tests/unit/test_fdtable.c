@@ -19,7 +19,7 @@
 #include "kin_env.h"
 #include "kin_host.h"
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/kin/root.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"

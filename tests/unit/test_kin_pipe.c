@@ -20,7 +20,7 @@
 #include "kin_env.h"
 #include "kin_host.h"
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"

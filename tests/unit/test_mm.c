@@ -17,7 +17,7 @@
 
 #include "mm_env.h"
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 

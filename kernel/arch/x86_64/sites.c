@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "kernel/arch/x86_64/sites.h"
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
 

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/fdtable.h"
+#include "kernel/fd/fdtable.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/root.h"

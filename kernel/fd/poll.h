@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Waiting for several files: what poll, select and epoll share. */
-#ifndef KERNEL_FS_POLL_H
-#define KERNEL_FS_POLL_H
+#ifndef KERNEL_FD_POLL_H
+#define KERNEL_FD_POLL_H
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 
 #define POLL_HOST_MAX 64
 

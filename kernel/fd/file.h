@@ -4,8 +4,8 @@
  * open file description: shared by dup and fork, it holds offset and status flags. Its type selects
  * a const table of operations.
  */
-#ifndef KERNEL_FS_FILE_H
-#define KERNEL_FS_FILE_H
+#ifndef KERNEL_FD_FILE_H
+#define KERNEL_FD_FILE_H
 
 #include "kernel/kin/kin.h"
 
@@ -104,7 +104,7 @@ struct fdtable {
 	_Atomic u32 refs;
 	u32 magic;
 	struct fd_entry *entries;
-	struct fdtable *next, **prev; /* all tables: kernel/fs/fdtable.c */
+	struct fdtable *next, **prev; /* all tables: kernel/fd/fdtable.c */
 };
 struct fdtable *fdtable_create(void);
 struct fdtable *fdtable_clone(struct fdtable *t);      /* fork */
@@ -135,7 +135,7 @@ int fd_install(struct file *f, int lowest, u32 flags);
 int fd_install_at(struct file *f, int fd, u32 flags);  /* dup2: closes what was there */
 int fd_close(int fd);
 
-/* poll/select/epoll: kernel/fs/poll.c */
+/* poll/select/epoll: kernel/fd/poll.c */
 void poll_wait(struct poll_table *pt, struct kin_queue *q);
 void poll_wait_host(struct poll_table *pt, int handle, u32 events);
 

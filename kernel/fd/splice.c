@@ -14,8 +14,8 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "kernel/fd/transfer.h"
 #include "kernel/fs/inode.h"
-#include "kernel/fs/transfer.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"

@@ -8,7 +8,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/fdtable.h"
+#include "kernel/fd/fdtable.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/proc/proc.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* The application's vectors, copied once and checked, and flags of one call: kernel/fs/rw.c. */
-#ifndef KERNEL_FS_TRANSFER_H
-#define KERNEL_FS_TRANSFER_H
+/* The application's vectors, copied once and checked, and flags of one call: kernel/fd/rw.c. */
+#ifndef KERNEL_FD_TRANSFER_H
+#define KERNEL_FD_TRANSFER_H
 
 #include <stdatomic.h>
 
 #include <linux/uio.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 #include "kernel/proc/proc.h"
 
 #define IOV_INLINE 8

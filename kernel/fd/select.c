@@ -4,7 +4,7 @@
 #include <linux/eventpoll.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"

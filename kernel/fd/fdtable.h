@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* What file.c, fdtable.c and the system calls on descriptors share; nobody else includes it. */
-#ifndef KERNEL_FS_FDTABLE_H
-#define KERNEL_FS_FDTABLE_H
+#ifndef KERNEL_FD_FDTABLE_H
+#define KERNEL_FD_FDTABLE_H
 
-#include "kernel/fs/file.h"
+#include "kernel/fd/file.h"
 
 struct member_record;
 

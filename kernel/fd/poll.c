@@ -5,7 +5,7 @@
  * looks again, without registering a second time. Sleepers on queues stay registered until the
  * call ends, so nothing that happens between two looks is lost.
  */
-#include "kernel/fs/poll.h"
+#include "kernel/fd/poll.h"
 
 #include <asm/errno.h>
 #include <linux/eventpoll.h>

@@ -10,9 +10,9 @@
 #undef BLOCK_SIZE
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/fdtable.h"
+#include "kernel/fd/fdtable.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/fs/notify.h"
-#include "kernel/fs/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"

@@ -11,7 +11,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/fdtable.h"
+#include "kernel/fd/fdtable.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
