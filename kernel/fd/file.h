@@ -51,7 +51,7 @@ struct file {
 	u64 priv[4];           /* by type */
 	char *path;            /* kin string for /proc/PID/fd, or NULL */
 	u32 path_len, owner_pid;
-	struct epoll_item *epoll_items; /* interest in this file: kernel/fs/epoll.c */
+	struct epoll_item *epoll_items; /* interest in this file: kernel/event/epoll.c */
 };
 
 /* Buffers are application memory; operations use copy_in/copy_out. Results: bytes or -errno. */

@@ -13,7 +13,7 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
-#include "kernel/fs/signalfd.h"
+#include "kernel/event/signalfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/ipc/ipc.h"

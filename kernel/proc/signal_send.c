@@ -8,7 +8,7 @@
 #include <asm/siginfo.h>
 #include <linux/resource.h>
 
-#include "kernel/fs/signalfd.h"
+#include "kernel/event/signalfd.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"

@@ -12,7 +12,7 @@
 #include <linux/resource.h>
 #include <linux/wait.h>
 
-#include "kernel/fs/signalfd.h"
+#include "kernel/event/signalfd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/rusage.h"
 #include "kernel/proc/table.h"

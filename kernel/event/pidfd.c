@@ -12,8 +12,8 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/event/signalfd.h"
 #include "kernel/fs/proc.h"
-#include "kernel/fs/signalfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"

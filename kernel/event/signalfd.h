@@ -3,8 +3,8 @@
  * What tells readers and pollers of signalfd and pidfd that something happened to a process. Cheap
  * if the family has none.
  */
-#ifndef KERNEL_FS_SIGNALFD_H
-#define KERNEL_FS_SIGNALFD_H
+#ifndef KERNEL_EVENT_SIGNALFD_H
+#define KERNEL_EVENT_SIGNALFD_H
 
 struct kin_proc;
 

@@ -4,7 +4,7 @@
  * readers sleep on one of a few queues in kin, chosen by the process, which senders wake once a
  * signalfd was made in the family: a signal that is blocked wakes nobody otherwise.
  */
-#include "kernel/fs/signalfd.h"
+#include "kernel/event/signalfd.h"
 
 #include <stdatomic.h>
 
