@@ -14,10 +14,10 @@
 #include <linux/fs.h>
 
 #include "kernel/fs/mounts.h"
-#include "kernel/fs/proc.h"
 #include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
+#include "kernel/procfs/procfs.h"
 #include "kernel/syscall/syscall.h"
 
 #define RANGE_END 0x7fffffffffffffffll

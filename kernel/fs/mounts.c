@@ -7,8 +7,8 @@
 #include <linux/mount.h>
 
 #include "kernel/fs/mounts.h"
-#include "kernel/fs/proc.h"
 #include "kernel/lib/lib.h"
+#include "kernel/procfs/procfs.h"
 
 #define FIRST_ID 20
 #define FIRST_VOLUME_ID 40

@@ -8,10 +8,10 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/proc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/procfs/procfs.h"
 
 #define DYNAMIC 1024 /* positions of pids and descriptors in listings start here */
 

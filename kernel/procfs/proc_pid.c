@@ -8,11 +8,11 @@
 #include <linux/fcntl.h>
 
 #include "kernel/fs/mounts.h"
-#include "kernel/fs/proc.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/procfs/procfs.h"
 #include "kernel/tty/job.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */

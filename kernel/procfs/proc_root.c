@@ -6,10 +6,10 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/fs/proc.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
+#include "kernel/procfs/procfs.h"
 #include "kernel/time/time.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */

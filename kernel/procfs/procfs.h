@@ -4,8 +4,8 @@
  * its link. Inodes of /proc are made at lookup and freed with their last user; they hold a row of
  * the table, a pid and a number.
  */
-#ifndef KERNEL_FS_PROC_H
-#define KERNEL_FS_PROC_H
+#ifndef KERNEL_PROCFS_PROCFS_H
+#define KERNEL_PROCFS_PROCFS_H
 
 #include "kernel/fs/inode.h"
 #include "kernel/proc/proc.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The entries of /proc. Row 0 is /proc itself; rows with the name "" stand for numbers. */
-#include "kernel/fs/proc.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/lib/lib.h"
@@ -8,6 +7,7 @@
 #include "kernel/net/net.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/proc.h"
+#include "kernel/procfs/procfs.h"
 #include "kernel/tty/pty.h"
 
 #define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, NULL, 0}

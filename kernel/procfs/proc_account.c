@@ -6,10 +6,10 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/fs/proc.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/procfs/procfs.h"
 
 #define PIECE_PAGES 16
 #define OOM_ADJUST_MAX 1000
