@@ -10,12 +10,12 @@
 #include <linux/resource.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/volume/volume.h"
 
 #ifndef UTIME_NOW
 #define UTIME_NOW ((1l << 30) - 1l)

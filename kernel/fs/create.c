@@ -8,11 +8,11 @@
 #include <linux/fcntl.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/volume/volume.h"
 
 /*
  * Inserts ino (reference taken over on success) under w's last name. on_host: the host has that

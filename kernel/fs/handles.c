@@ -14,7 +14,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/volume.h"
+#include "kernel/volume/volume.h"
 
 #define HANDLES 64
 #define VOLUME_HANDLES 640

@@ -18,11 +18,11 @@
 #include <linux/uio.h>
 
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
+#include "kernel/volume/volume.h"
 
 #define CHUNK (1ull << 20) /* under one lock; an append is never split */
 #define SIZE_MAX_FILE 0x7ffffffffffff000ull

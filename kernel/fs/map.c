@@ -9,8 +9,8 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/paging.h"
-#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
+#include "kernel/volume/volume.h"
 
 static struct inode *regular(struct file *f)
 {

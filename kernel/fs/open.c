@@ -9,12 +9,12 @@
 #include <linux/openat2.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/volume/volume.h"
 
 /* Linux keeps these in the description; the rest only matters while opening. */
 #define STATUS_FLAGS                                                                             \

@@ -11,11 +11,11 @@
 #include <linux/fs.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/volume/volume.h"
 
 #define UPPER (1ull << 40)
 #define LISTING_SIZE 32768

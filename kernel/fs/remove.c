@@ -8,10 +8,10 @@
 #include <linux/fcntl.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/volume/volume.h"
 
 /*
  * Takes ino's name out of w's directory, whose lock is held. spare: a node for a whiteout, NULLed

@@ -10,10 +10,10 @@
 #include <linux/fs.h>
 
 #include "kernel/fs/notify.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/volume/volume.h"
 
 struct rename {
 	struct walk *from, *to;

@@ -10,12 +10,12 @@
 #include <linux/magic.h>
 
 #include "kernel/fs/mounts.h"
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/volume/volume.h"
 
 #define ANON_DEV 13
 #ifndef AT_EACCESS

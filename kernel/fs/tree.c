@@ -5,10 +5,10 @@
  * member; every member then attaches its private caches, which start empty.
  */
 #include "kernel/fs/tty.h"
-#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/tty/pty.h"
+#include "kernel/volume/volume.h"
 
 /* An inode that exists for good, under a name of dir. */
 static struct inode *plant(struct inode *dir, const char *name, struct inode *ino, u32 flags)

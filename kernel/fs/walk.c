@@ -12,11 +12,11 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/volume/volume.h"
 
 #define LINKS_MAX 40
 

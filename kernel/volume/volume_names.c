@@ -11,11 +11,11 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/volume.h"
 #include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/volume/volume.h"
 
 #define REQUEST_PATIENCE_NS 1000000000ull
 

@@ -10,10 +10,10 @@
 #include <linux/uio.h>
 
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/volume/volume.h"
 
 #define PIECE_MAX (8ull << 20)
 

@@ -4,8 +4,8 @@
  * stand for what the host has; here is what differs from files in kin. All calls are hypercalls, so
  * no lock of inode.h may be held.
  */
-#ifndef KERNEL_FS_VOLUME_H
-#define KERNEL_FS_VOLUME_H
+#ifndef KERNEL_VOLUME_VOLUME_H
+#define KERNEL_VOLUME_VOLUME_H
 
 #include "kernel/fs/inode.h"
 #include "kernel/host/host.h"
