@@ -4,9 +4,9 @@
  * /dev and /sys, which hide the host's, and /tmp if the root has none. Built once by the first
  * member; every member then attaches its private caches, which start empty.
  */
-#include "kernel/fs/tty.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
 #include "kernel/volume/volume.h"
 

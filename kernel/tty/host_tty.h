@@ -4,8 +4,8 @@
  * echo and window size are the host's; who may read, write and change settings is decided here,
  * by the family's own sessions and groups.
  */
-#ifndef KERNEL_FS_TTY_H
-#define KERNEL_FS_TTY_H
+#ifndef KERNEL_TTY_HOST_TTY_H
+#define KERNEL_TTY_HOST_TTY_H
 
 #include "kernel/fs/inode.h"
 

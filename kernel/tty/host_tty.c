@@ -3,7 +3,7 @@
  * The host's terminal: settings are asked of the host, who may do what is decided by
  * kernel/tty/job.c.
  */
-#include "kernel/fs/tty.h"
+#include "kernel/tty/host_tty.h"
 
 #include <asm/errno.h>
 #include <asm/ioctls.h>

@@ -13,12 +13,12 @@
 #include <linux/uio.h>
 
 #include "kernel/fd/poll.h"
-#include "kernel/fs/tty.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
+#include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
 
 #define LOOKS_MAX 1000

@@ -11,7 +11,7 @@
 #include <linux/random.h>
 
 #include "kernel/fs/inode.h"
-#include "kernel/fs/tty.h"
+#include "kernel/tty/host_tty.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
