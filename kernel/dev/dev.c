@@ -10,7 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/random.h>
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 #include "kernel/tty/host_tty.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"

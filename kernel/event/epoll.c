@@ -15,7 +15,6 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/poll.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
@@ -23,6 +22,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 #define NESTING_MAX 5
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)

@@ -11,11 +11,11 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 
 #define EFD_SEMAPHORE 1
 #define EFD_CLOEXEC O_CLOEXEC

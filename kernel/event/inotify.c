@@ -8,11 +8,11 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/notify.h"
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
+#include "kernel/vfs/walk.h"
 
 #define EVENT_MAX (sizeof(struct inotify_event) + 256)
 #define ADD_FLAGS                                                                                \

@@ -13,12 +13,12 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/event/signalfd.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 
 #define QUEUES 64
 

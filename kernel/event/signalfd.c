@@ -15,12 +15,12 @@
 #include <linux/signalfd.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/signal_internal.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 
 #define QUEUES 64
 

@@ -17,11 +17,11 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/poll.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 
 struct timerfd_state {

@@ -9,10 +9,10 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/fdtable.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 
 #define RESOURCE_NOFILE 7
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC)

@@ -17,12 +17,12 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/fdtable.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/vfs.h"
 
 #define FILE_MAGIC 0x656c6966u
 #define RECOUNT_TRIES 200

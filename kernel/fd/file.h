@@ -40,7 +40,7 @@ enum file_type {
 struct file {
 	_Atomic u32 refs;      /* descriptor-table entries, calls in progress, and file_get (kept) */
 	u16 type;
-	_Atomic u16 counted;   /* enum file_counted: in inode->writers; kernel/fs/map.c */
+	_Atomic u16 counted;   /* enum file_counted: in inode->writers; kernel/vfs/file_map.c */
 	u32 magic;
 	_Atomic u32 kept;      /* references taken by file_get */
 	_Atomic u32 flags;     /* O_ACCMODE and status flags */
@@ -78,7 +78,7 @@ struct file_ops {
 	u64 (*edges)(struct file *f);
 	bool seekable;
 };
-extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/fs/file_types.c */
+extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_types.c */
 
 struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
 /*
@@ -149,8 +149,8 @@ void inode_get(struct inode *ino);
 void inode_put(struct inode *ino);
 
 /*
- * Record locks (fcntl, flock): kernel/fs/lock.c. Dropped when a process closes any descriptor of
- * the inode, and at its death.
+ * Record locks (fcntl, flock): kernel/vfs/file_lock.c. Dropped when a process closes any
+ * descriptor of the inode, and at its death.
  */
 void locks_close(struct inode *ino, s32 pid);
 void locks_release_process(s32 pid);

@@ -12,11 +12,11 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/notify.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
 
 #define RW_MAX 0x7ffff000ul
 #define SEEK_WHENCE_MAX 4

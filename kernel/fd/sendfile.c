@@ -8,11 +8,11 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/fs/notify.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
 
 #define PIECE (256u << 10)
 #define COUNT_MAX 0x7ffff000ull

@@ -15,13 +15,13 @@
 #include <linux/mman.h>
 
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/inode.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/inode.h"
 
 #define SPLICE_FLAGS 15u   /* MOVE, NONBLOCK, MORE, GIFT */
 #define SPLICE_NONBLOCK 2u

@@ -9,11 +9,11 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
+#include "kernel/vfs/walk.h"
 
 #define DCACHE_BUCKETS 1024
 #define DCACHE_MAX 4096

@@ -8,11 +8,11 @@
 #include <asm/errno.h>
 #include <linux/ipc.h>
 
-#include "kernel/fs/inode.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/inode.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

@@ -13,7 +13,7 @@
 #include <linux/fcntl.h>
 #include <linux/mqueue.h>
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 #include "kernel/kin/claim.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"

@@ -13,13 +13,13 @@
 #include <linux/ipc.h>
 #include <linux/mman.h>
 
-#include "kernel/fs/inode.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/inode.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

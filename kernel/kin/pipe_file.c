@@ -16,7 +16,6 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/transfer.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
@@ -24,6 +23,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 #define PIPEFS_DEV 12
 

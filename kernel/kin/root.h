@@ -2,7 +2,7 @@
 /*
  * The kernel's own root in kin, on the first page after struct kin_header: the allocator's state,
  * the roots of the other parts, and one record per member for what must be cleaned up after it.
- * Only kernel/kin and kernel/fs/{file,fdtable,epoll}.c look inside.
+ * Only kernel/kin and kernel/fd and kernel/event look inside.
  *
  * A death at any instruction is the rule, not the exception. Three devices are used here:
  * - one publishing store, with everything before it harmless (a leak at most);

@@ -13,12 +13,12 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 #define USER_CS 0x33
 #define USER_SS 0x2b

@@ -9,9 +9,9 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
+#include "kernel/vfs/vfs.h"
 
 #define START_SIZE 1024 /* read at once: a #! line, or the ELF header and often all headers */
 

@@ -7,8 +7,8 @@
 #ifndef KERNEL_MM_INTERNAL_H
 #define KERNEL_MM_INTERNAL_H
 
-#include "kernel/fs/vfs.h"
 #include "kernel/mm/mm.h"
+#include "kernel/vfs/vfs.h"
 
 #define MAP_COUNT_MAX 65530          /* Linux' vm.max_map_count */
 #define STACK_GUARD (256 * PAGE_SIZE) /* kept free below a growing mapping */

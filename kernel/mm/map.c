@@ -13,11 +13,11 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 
 #define DEV_ZERO 0x105ull
 #define LOW_TOP 0x80000000ull /* MAP_32BIT */

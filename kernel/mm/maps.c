@@ -5,8 +5,8 @@
 #include <linux/mman.h>
 
 #include "kernel/fd/file.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
+#include "kernel/vfs/vfs.h"
 
 #define NAME_COLUMN 73
 

@@ -19,11 +19,11 @@
 
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/vfs.h"
 
 #define EAGER_BYTES (4ul << 20)       /* present at once, kvm, and shared memory everywhere */
 #define EAGER_FILE_BYTES (16ul << 20) /* one hypercall maps it all */

@@ -12,11 +12,11 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/vfs.h"
 
 #define SOL_SOCKET_ 1
 #define CONTROL_MAX 131072u /* net.core.optmem_max */

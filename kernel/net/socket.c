@@ -9,13 +9,13 @@
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/net/net.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 #define SOCKFS_DEV 9
 

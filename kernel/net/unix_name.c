@@ -6,11 +6,11 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/inode.h"
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/inode.h"
+#include "kernel/vfs/walk.h"
 
 #define AUTOBIND_NAMES 0x100000u
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)

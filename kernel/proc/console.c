@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which session has a terminal, and which of its process groups is in the foreground. The family's
- * first terminal is the host's (kernel/fs); signals typed on it reach the supervisor, which passes
+ * first terminal is the host's (kernel/tty); signals typed on it reach the supervisor, which passes
  * them to the foreground group (inbox.c). The others are pseudo-terminals (kernel/tty).
  */
 #include <asm/signal.h>

@@ -14,7 +14,6 @@
 #include <asm/signal.h>
 
 #include "kernel/event/signalfd.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
@@ -22,6 +21,7 @@
 #include "kernel/proc/table.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 /*
  * A process that used less CPU time than this is accounted by the TSC alone: asking the host would

@@ -17,12 +17,12 @@
 #include <linux/sched.h>
 
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/futex.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 /* ---- process record: pid, identity, what is inherited by value */
 

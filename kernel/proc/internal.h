@@ -100,7 +100,7 @@ void caps_reset(struct proc *p); /* what its user id gives */
 void caps_exec(struct proc *p);
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid); /* from these */
 
-/* ---- boot.c, init.c */
+/* ---- kernel_main.c, init.c */
 void member_live(void); /* CLONING or SPAWNING -> LIVE */
 void init_fork(void);   /* PID 1 of --init; returns in the child that runs the program */
 

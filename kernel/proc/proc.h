@@ -56,7 +56,7 @@ struct kin_proc {
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
 	u64 mappings;             /* list of objects mapped by the process, for burial: kernel/mm */
-	u64 locks;                /* record locks held: kernel/fs */
+	u64 locks;                /* record locks held: kernel/vfs */
 	struct sem_undo *sem_undo; /* kernel/ipc/sem.c */
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
@@ -81,7 +81,7 @@ enum {
 enum { WAIT_STOPPED = 1, WAIT_CONTINUED = 2 };
 
 struct mm;
-struct fs_context; /* cwd, umask: kernel/fs/vfs.h */
+struct fs_context; /* cwd, umask: kernel/vfs/vfs.h */
 struct trapframe;
 
 /* Private. */
@@ -244,7 +244,7 @@ void sched_timer(void);
 u64 sched_cpu_ns(void); /* time this member did not sleep, since its start */
 u64 proc_cpu_ns(const struct kin_proc *p); /* T: of any process; while it lives as above */
 
-/* boot.c: the first member, or a fresh monitor for a process that execs. */
+/* kernel/boot/kernel_main.c: the first member, or a fresh monitor for a process that execs. */
 _Noreturn void kernel_main(void);
 
 #endif

@@ -14,7 +14,6 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -22,6 +21,7 @@
 #include "kernel/proc/spawn.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
+#include "kernel/vfs/vfs.h"
 
 /* ---- in the old member */
 

@@ -14,11 +14,11 @@
 #include <asm/errno.h>
 #include <linux/sched.h>
 
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 struct proc *proc_create(struct kin_proc *kp)
 {

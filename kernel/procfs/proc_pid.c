@@ -7,13 +7,13 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/mounts.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/tty/job.h"
+#include "kernel/vfs/mounts.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
 

@@ -7,8 +7,8 @@
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
 
-#include "kernel/fs/inode.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/inode.h"
 
 /* Directories of /proc, the dir of their entries. P_NONE: not a directory. */
 enum proc_dir {
@@ -111,7 +111,7 @@ s64 link_net(struct text *t, const struct proc_target *p);
 /* kernel/net/unix_proc.c */
 s64 show_net_unix(struct text *t, const struct proc_target *p);
 
-/* lock.c */
+/* file_lock.c */
 s64 show_locks(struct text *t, const struct proc_target *p);
 
 /* mounts.c */

@@ -7,7 +7,7 @@
  * the lock makes that tree anew from the other. What the dead had done to the names tree, which
  * changes first, counts once the other is begun, else it never happened.
  */
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 
 #include "kernel/lib/lib.h"
 

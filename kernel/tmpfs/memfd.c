@@ -9,9 +9,9 @@
 #include <linux/memfd.h>
 #include <linux/mman.h>
 
-#include "kernel/fs/inode.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/inode.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u

@@ -7,7 +7,7 @@
 #ifndef KERNEL_TTY_HOST_TTY_H
 #define KERNEL_TTY_HOST_TTY_H
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 
 /* priv of a FILE_HOST_IO file. */
 enum { HOST_IO_HANDLE, HOST_IO_MODE, HOST_IO_TTY };

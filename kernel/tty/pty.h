@@ -20,8 +20,8 @@
 #include <asm/termbits.h>
 #include <linux/termios.h>
 
-#include "kernel/fs/inode.h"
 #include "kernel/tty/job.h"
+#include "kernel/vfs/inode.h"
 
 #define PTY_MAX 1024
 #define PTY_RING 65536u   /* each way; a power of two */

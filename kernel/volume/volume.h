@@ -7,8 +7,8 @@
 #ifndef KERNEL_VOLUME_VOLUME_H
 #define KERNEL_VOLUME_VOLUME_H
 
-#include "kernel/fs/inode.h"
 #include "kernel/host/host.h"
+#include "kernel/vfs/inode.h"
 
 /* ---- icache.c */
 /*
@@ -41,7 +41,7 @@ void volume_pass(struct inode *ino);
 /* The file is about to lose its name: if it was passed on it is kept. */
 void volume_keep(struct inode *ino);
 
-/* ---- volume.c */
+/* ---- volume_names.c */
 void volumes_init(void);
 /*
  * The host's path of dir's entry name (len 0: of dir itself) below its volume; valid until the next

@@ -11,10 +11,10 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 #define REQUEST_PATIENCE_NS 1000000000ull

@@ -10,7 +10,6 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/fd/poll.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/host/counts.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/root.h"
@@ -18,6 +17,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 #include "kin_host.h"
 
 /* Of the C library, whose headers do not mix with the kernel's. */

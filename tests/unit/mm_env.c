@@ -9,9 +9,9 @@
 #include "mm_env.h"
 
 #include "kernel/arch/x86_64/paging.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
+#include "kernel/vfs/vfs.h"
 
 #define OBJECT_PAGES 20000
 

@@ -12,8 +12,8 @@
 
 #include "kernel/arch/x86_64/sites.h"
 #include "kernel/fd/file.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/kin/claim.h"
+#include "kernel/vfs/vfs.h"
 
 #define FILES_MAX 256
 

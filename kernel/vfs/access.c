@@ -6,8 +6,8 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/fs/inode.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/inode.h"
 
 /* Before the first process exists the kernel itself acts, as root. */
 static struct kin_proc *cred(void)

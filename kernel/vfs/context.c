@@ -7,11 +7,11 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/walk.h"
 
 struct fs_context *fs_context_create(const char *cwd)
 {

@@ -2,7 +2,7 @@
 /*
  * The table of file types: each is a const table of operations in the file that knows the type.
  */
-#include "kernel/fs/vfs.h"
+#include "kernel/vfs/vfs.h"
 
 extern const struct file_ops shm_file_ops, mqueue_file_ops;
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;

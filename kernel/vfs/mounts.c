@@ -6,9 +6,9 @@
  */
 #include <linux/mount.h>
 
-#include "kernel/fs/mounts.h"
 #include "kernel/lib/lib.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/vfs/mounts.h"
 
 #define FIRST_ID 20
 #define FIRST_VOLUME_ID 40

@@ -14,17 +14,17 @@
  * their path is constant and names them on the host as well. All other directories know their
  * parent.
  */
-#ifndef KERNEL_FS_INODE_H
-#define KERNEL_FS_INODE_H
+#ifndef KERNEL_VFS_INODE_H
+#define KERNEL_VFS_INODE_H
 
 #include <stdatomic.h>
 #include <bsd/sys/tree.h>
 
 #include "kernel/arch/x86_64/arch.h"
 #include "abi/kin.h"
-#include "kernel/fs/access.h"
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/modes.h"
+#include "kernel/vfs/access.h"
+#include "kernel/vfs/vfs.h"
 
 enum inode_fs { /* which file system, for EXDEV and statfs */
 	FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_VOLUME, FS_KINDS
@@ -109,7 +109,7 @@ struct inode {
 			u32 number;
 		} proc;
 	};
-	struct record_lock *locks; /* lock.c: the table's lock protects the list */
+	struct record_lock *locks; /* file_lock.c: the table's lock protects the list */
 	_Atomic u32 lock_count;
 	_Atomic u32 watches; /* notify.c; each holds a reference */
 	struct xattr *xattrs; /* xattr.c; lock */
@@ -131,7 +131,7 @@ struct vfs_shared {
 	_Atomic u64 next_ino;
 	u64 root_dev;
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
-	struct lock_table *_Atomic lock_table; /* lock.c; NULL until the first lock */
+	struct lock_table *_Atomic lock_table; /* file_lock.c; NULL until the first lock */
 	struct watch_table *_Atomic watch_table; /* notify.c; NULL until the first watch */
 	struct kin_lock rename_lock;
 	u32 volume_count, tmp_mounted; /* the root has no /tmp: it is a file system of its own */
@@ -202,11 +202,11 @@ void dir_free(struct inode *dir);
 s64 handle_get(struct inode *ino);
 void handles_reset(void);
 
-struct walk; /* kernel/fs/walk.h */
+struct walk; /* kernel/vfs/walk.h */
 /* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
 
-/* ---- open.c, create.c, inode_io.c, copy_up.c, map.c */
+/* ---- open.c, create.c, inode_io.c, copy_up.c, file_map.c */
 /*
  * Makes an inode of mode below w's directory under its last name. 0, -EEXIST, ... *out: a
  * reference, or NULL out.
@@ -234,7 +234,7 @@ int file_set_path(struct file *f, const char *path);
 /* reads the host's names: 1 if none is visible, 0, -errno; takes dir's lock */
 s64 lower_dir_empty(struct inode *dir);
 
-/* ---- dev.c, proc.c, context.c, host_io.c */
+/* ---- dev.c, procfs.c, context.c, host_io.c */
 s64 dev_open(struct inode *ino, u32 flags, struct file **out);
 s64 random_fill(void *buf, size_t len);
 s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out);

@@ -13,11 +13,11 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/mounts.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/mounts.h"
 #include "kernel/volume/volume.h"
 
 #define RANGE_END 0x7fffffffffffffffll

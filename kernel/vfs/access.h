@@ -3,8 +3,8 @@
  * Who may do what with a file: mode bits against the ids of the process (access.c). Included by
  * inode.h.
  */
-#ifndef KERNEL_FS_ACCESS_H
-#define KERNEL_FS_ACCESS_H
+#ifndef KERNEL_VFS_ACCESS_H
+#define KERNEL_VFS_ACCESS_H
 
 #include "common/types.h"
 

@@ -12,10 +12,10 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 #define LINKS_MAX 40

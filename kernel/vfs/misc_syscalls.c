@@ -6,9 +6,9 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 static s64 check_fd(u64 fd, s64 result)

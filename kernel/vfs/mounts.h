@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* What programs are told of the family's file systems as mounts. */
-#ifndef KERNEL_FS_MOUNTS_H
-#define KERNEL_FS_MOUNTS_H
+#ifndef KERNEL_VFS_MOUNTS_H
+#define KERNEL_VFS_MOUNTS_H
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 
 u64 inode_shown_device(const struct inode *ino); /* st_dev; inode.c */
 u32 mount_id(const struct inode *ino);

@@ -4,13 +4,13 @@
  * files in a directory by the directory's path, because an open file knows its own path but not
  * its directory. Source: inotify(7) of the man pages.
  */
-#include "kernel/fs/notify.h"
+#include "kernel/vfs/notify.h"
 
 #include <asm/errno.h>
 
-#include "kernel/fs/walk.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
+#include "kernel/vfs/walk.h"
 
 #define GONE_MAX 32 /* watches that one event may end at once */
 

@@ -7,10 +7,10 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/notify.h"
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 /*

@@ -13,12 +13,12 @@
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
-#include "kernel/fs/notify.h"
-#include "kernel/fs/walk.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
+#include "kernel/vfs/walk.h"
 
 struct xattr {
 	struct xattr *next;

@@ -9,13 +9,13 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/fs/vfs.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/rusage.h"
 #include "kernel/proc/spawn.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/vfs.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -4,8 +4,8 @@
  * Inodes live in kin; the host handle of a host file is a member's own and opened on demand by
  * path.
  */
-#ifndef KERNEL_FS_VFS_H
-#define KERNEL_FS_VFS_H
+#ifndef KERNEL_VFS_VFS_H
+#define KERNEL_VFS_VFS_H
 
 #include "kernel/fd/file.h"
 

@@ -8,12 +8,12 @@
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
 
-#include "kernel/fs/notify.h"
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 /* Linux keeps these in the description; the rest only matters while opening. */

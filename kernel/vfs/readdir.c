@@ -10,11 +10,11 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#include "kernel/fs/notify.h"
-#include "kernel/fs/walk.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/notify.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 #define UPPER (1ull << 40)

@@ -4,9 +4,9 @@
  * inode leaves the table first, under its bucket's lock, because a lookup there may be taking a
  * reference (icache.c).
  */
-#include "kernel/fs/mounts.h"
-#include "kernel/fs/inode.h"
-#include "kernel/fs/notify.h"
+#include "kernel/vfs/mounts.h"
+#include "kernel/vfs/inode.h"
+#include "kernel/vfs/notify.h"
 
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"

@@ -9,12 +9,12 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 
-#include "kernel/fs/mounts.h"
-#include "kernel/fs/walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/mounts.h"
+#include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
 #define ANON_DEV 13

@@ -4,12 +4,12 @@
  * it. Without any watch in the family a call costs two loads. Called without locks in kin, after
  * the fact. mask: IN_*; IN_ISDIR is added where it belongs.
  */
-#ifndef KERNEL_FS_NOTIFY_H
-#define KERNEL_FS_NOTIFY_H
+#ifndef KERNEL_VFS_NOTIFY_H
+#define KERNEL_VFS_NOTIFY_H
 
 #include <linux/inotify.h>
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 
 struct walk;
 

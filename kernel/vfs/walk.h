@@ -3,10 +3,10 @@
  * Path resolution and what the member remembers of the host's names. A walk is private to its
  * thread: take one, resolve a path with it, look at what it found, give it back.
  */
-#ifndef KERNEL_FS_WALK_H
-#define KERNEL_FS_WALK_H
+#ifndef KERNEL_VFS_WALK_H
+#define KERNEL_VFS_WALK_H
 
-#include "kernel/fs/inode.h"
+#include "kernel/vfs/inode.h"
 
 /* ---- dcache.c: the member's private memory of the host's names */
 struct dentry {
