@@ -9,7 +9,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/fdtable.h"
-#include "kernel/kin/pipe.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/vfs.h"

@@ -139,7 +139,7 @@ int fd_close(int fd);
 void poll_wait(struct poll_table *pt, struct kin_queue *q);
 void poll_wait_host(struct poll_table *pt, int handle, u32 events);
 
-/* kernel/kin/pipe.c: a pair; [0] reads, [1] writes */
+/* kernel/pipe/pipe.c: a pair; [0] reads, [1] writes */
 int pipe_create(struct file *pair[2], u32 flags);
 /* Named FIFO: the pipe of an inode, opened with Linux's blocking rules. */
 s64 fifo_open(struct inode *ino, u32 flags, struct file **out);

@@ -15,10 +15,10 @@
 #include <linux/mman.h>
 
 #include "kernel/fd/transfer.h"
-#include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/inode.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The entries of /proc. Row 0 is /proc itself; rows with the name "" stand for numbers. */
 #include "kernel/ipc/ipc.h"
-#include "kernel/kin/pipe.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/internal.h"
 #include "kernel/net/net.h"
 #include "kernel/net/unix.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/tty/pty.h"

@@ -10,7 +10,7 @@
  *
  * Death: every single store leaves a terminal usable (bytes count once head is stored), so its
  * lock is simply inherited; the counts of masters and slaves follow from the files, as in
- * kernel/kin/pipe_file.c.
+ * kernel/pipe/pipe_file.c.
  */
 #ifndef KERNEL_TTY_PTY_H
 #define KERNEL_TTY_PTY_H

@@ -101,7 +101,7 @@ struct inode {
 		struct kin_object *object; /* regular file: NULL while it is all holes; lock */
 		struct dir dir;
 		char *link;        /* symbolic link: target, constant */
-		struct pipe *fifo; /* kernel/kin/pipe.c */
+		struct pipe *fifo; /* kernel/pipe/pipe.c */
 		struct {
 			struct inode *parent; /* reference; constant */
 			u32 entry;            /* index into proc_entries */

@@ -21,7 +21,7 @@
 #include "kin_host.h"
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/poll.h"
-#include "kernel/kin/pipe.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"

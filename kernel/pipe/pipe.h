@@ -4,8 +4,8 @@
  * lock, so that a reader and a writer of two members move data in parallel without leaving their
  * VMs.
  */
-#ifndef KERNEL_KIN_PIPE_H
-#define KERNEL_KIN_PIPE_H
+#ifndef KERNEL_PIPE_PIPE_H
+#define KERNEL_PIPE_PIPE_H
 
 #include <stdatomic.h>
 

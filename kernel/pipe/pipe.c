@@ -2,7 +2,7 @@
 /*
  * The data path of pipes. The writer copies into the ring and then stores head, the reader copies
  * out and then stores tail, in steps, so that both copy at the same time; neither leaves the VM
- * unless it must sleep or the other one does. kernel/kin/pipe_wait.c has the waiting and waking.
+ * unless it must sleep or the other one does. kernel/pipe/pipe_wait.c has the waiting and waking.
  *
  * As on Linux, a full pipe takes more once a page of it is free, for poll as well as for sleeping
  * writers; writes up to PIPE_ATOMIC are never torn.
@@ -14,10 +14,10 @@
 #include <linux/uio.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/iov.h"
 #include "kernel/lib/lib.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 
 #define STEP 16384u         /* the other side may use what was moved after this much */

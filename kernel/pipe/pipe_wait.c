@@ -18,10 +18,10 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/kin/spin.h"
 #include "kernel/lib/lib.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 

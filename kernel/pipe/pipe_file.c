@@ -16,10 +16,10 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/fd/transfer.h"
-#include "kernel/kin/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
