@@ -209,7 +209,7 @@ void object_punch(struct kin_object *o, u64 first, u64 n);
 
 /*
  * A thread ends, or its process execs: its robust list is walked; then, if the memory goes on being
- * used (shared), clear_child_tid is zeroed and its waiters are woken. (kernel/kin/futex.c)
+ * used (shared), clear_child_tid is zeroed and its waiters are woken. (kernel/futex/futex.c)
  */
 void futex_thread_exit(struct thread *t, bool shared);
 /*

@@ -17,7 +17,7 @@
 #include <linux/sched.h>
 
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/kin/futex.h"
+#include "kernel/futex/futex.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"

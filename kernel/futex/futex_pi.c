@@ -16,7 +16,7 @@
 #include <linux/futex.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/futex_internal.h"
+#include "kernel/futex/futex_internal.h"
 #include "kernel/proc/proc.h"
 
 #define CHANGES_MAX 100000

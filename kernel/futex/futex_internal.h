@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Between futex.c and futex_pi.c. */
-#ifndef KERNEL_KIN_FUTEX_INTERNAL_H
-#define KERNEL_KIN_FUTEX_INTERNAL_H
+#ifndef KERNEL_FUTEX_FUTEX_INTERNAL_H
+#define KERNEL_FUTEX_FUTEX_INTERNAL_H
 
-#include "kernel/kin/futex.h"
+#include "kernel/futex/futex.h"
 #include "kernel/kin/root.h"
 
 /* Private waiters: link is ours, queue stays NULL, key becomes 0 when woken. */

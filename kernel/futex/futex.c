@@ -12,13 +12,13 @@
  * shared memory stay locked, because their list is in private memory that is gone (a thread that
  * exits, also by a fatal signal inside, walks its list).
  */
-#include "kernel/kin/futex.h"
+#include "kernel/futex/futex.h"
 
 #include <asm/errno.h>
 #include <linux/futex.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/futex_internal.h"
+#include "kernel/futex/futex_internal.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"

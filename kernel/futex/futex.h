@@ -3,8 +3,8 @@
  * Futexes. A word in shared memory is known to all members by its address in kin; a word in
  * private memory concerns only the threads of one member and needs no lock.
  */
-#ifndef KERNEL_KIN_FUTEX_H
-#define KERNEL_KIN_FUTEX_H
+#ifndef KERNEL_FUTEX_FUTEX_H
+#define KERNEL_FUTEX_FUTEX_H
 
 #include "common/types.h"
 
