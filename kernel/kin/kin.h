@@ -175,7 +175,7 @@ static inline struct kin_member *member_self(void);
  * Blocks the current thread; other threads of the member may run. Returns 0 after any of the
  * thread's waiters was woken (or spuriously), -EINTR if interruptible and a signal is to be
  * delivered, -ETIMEDOUT. deadline: CLOCK_MONOTONIC ns or HYP_NO_DEADLINE. Never called with a kin
- * lock held. (kernel/proc/sched.c)
+ * lock held. (kernel/sched/sched.c)
  */
 int thread_sleep(u64 deadline_ns, bool interruptible);
 /* The same, and host handles are waited for: revents are filled. At most 64 handles. */

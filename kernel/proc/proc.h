@@ -135,7 +135,7 @@ struct thread {
 	u64 robust_list, robust_len;
 	u64 restart_fn;              /* restart_syscall: function and its saved arguments */
 	u64 restart_arg[4];
-	void *wait_state;            /* kernel/kin/wait.c */
+	void *wait_state;            /* kernel/sched/waiter.c */
 	u32 io_flags;                /* O_*: added by preadv2 and pwritev2 while they run */
 	u64 timer_slack_ns, timer_slack_default_ns; /* PR_SET_TIMERSLACK; inherited */
 	char comm[COMM_LEN];

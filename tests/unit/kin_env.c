@@ -285,7 +285,7 @@ u64 mm_shared_key(struct mm *mm, u64 addr)
 	return addr >= KIN_BASE && addr < KIN_END ? addr : 0;
 }
 
-/* One thread: the protocol of kernel/proc/sched.c and the monitor in one function. */
+/* One thread: the protocol of kernel/sched/sched.c and the monitor in one function. */
 int thread_sleep(u64 deadline_ns, bool interruptible)
 {
 	struct kin_member *self = member_self();
