@@ -18,7 +18,7 @@
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/vfs.h"
 

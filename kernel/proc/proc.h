@@ -9,7 +9,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/kin/kin.h"
-#include "kernel/proc/signal.h"
+#include "kernel/signal/signal.h"
 
 #define KSTACK_SIZE 0x8000
 #define PROCS_MAX 4096
@@ -46,7 +46,7 @@ struct kin_proc {
 	u32 wait_flags;           /* T: WAIT_STOPPED, WAIT_CONTINUED: something to report once */
 	_Atomic u32 flags;        /* KP_*, changed by atomic or/and */
 	struct kin_queue wait_queue; /* waiters in wait4 of this process as a parent */
-	struct kin_signals signals;  /* pending signals: own lock, kernel/proc/signal.h */
+	struct kin_signals signals;  /* pending signals: own lock, kernel/signal/signal.h */
 	struct fdtable *fds;      /* own lock; kernel/fd/file.h */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* CLOCK_MONOTONIC */

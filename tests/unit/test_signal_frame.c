@@ -19,7 +19,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 #include "tests/unit/signal_oracle.h"
 

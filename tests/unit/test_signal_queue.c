@@ -11,7 +11,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 
 #define RT SIGRTMIN
 

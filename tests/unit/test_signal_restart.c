@@ -9,7 +9,7 @@
 #include <asm/errno.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 
 enum { NR = 35, NR_RESTART = 219 };
 enum outcome { KEPT, FAILED, AGAIN, CONTINUED };

@@ -7,14 +7,14 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#undef NSIG /* the kernel's own, in kernel/proc/signal.h */
+#undef NSIG /* the kernel's own, in kernel/signal/signal.h */
 
 #include "kernel/arch/x86_64/internal.h"
 #include "kernel/kin/kin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal.h"
+#include "kernel/signal/signal.h"
 
 /* Vectors, Intel SDM volume 3, table 6-1. */
 enum {

@@ -7,7 +7,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 
 /*
  * T: a parent in the same session but another group could continue what stops: such a group is not

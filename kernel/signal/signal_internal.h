@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of signal handling share; nobody else includes it. */
-#ifndef KERNEL_PROC_SIGNAL_INTERNAL_H
-#define KERNEL_PROC_SIGNAL_INTERNAL_H
+#ifndef KERNEL_SIGNAL_SIGNAL_INTERNAL_H
+#define KERNEL_SIGNAL_SIGNAL_INTERNAL_H
 
 #include <stdatomic.h>
 
-#include "kernel/proc/signal.h"
+#include "kernel/signal/signal.h"
 
 #define HANDLER_DEFAULT 0ull
 #define HANDLER_IGNORE 1ull

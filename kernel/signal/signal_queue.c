@@ -10,7 +10,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 
 #define STANDARD_SIGNALS 0x7fffffffull
 #define barrier() __asm__ volatile("" ::: "memory") /* x86 keeps the order of stores */

@@ -16,7 +16,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 
 #define RED_ZONE 128

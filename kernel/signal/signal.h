@@ -10,8 +10,8 @@
  * before it looks at what is pending and sleeps. So either it sees the signal, or attention is
  * still set, or the sleep ends at once, or (it had just left the kernel) the kick interrupts it.
  */
-#ifndef KERNEL_PROC_SIGNAL_H
-#define KERNEL_PROC_SIGNAL_H
+#ifndef KERNEL_SIGNAL_SIGNAL_H
+#define KERNEL_SIGNAL_SIGNAL_H
 
 #include <asm/signal.h>
 

@@ -13,7 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 
 /*

@@ -9,7 +9,7 @@
 #include <asm/unistd.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/proc/signal_internal.h"
+#include "kernel/signal/signal_internal.h"
 
 static void restart(struct trapframe *frame, u64 number)
 {
