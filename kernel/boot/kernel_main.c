@@ -9,11 +9,11 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/exec/spawn.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/rusage.h"
-#include "kernel/proc/spawn.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 

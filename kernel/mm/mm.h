@@ -130,7 +130,7 @@ void *kpages_alloc(size_t npages);
 void kpages_free(void *p, size_t npages);
 
 /*
- * kernel/mm/exec.c. On success never returns; before the point of no return -errno. What a points
+ * kernel/exec/exec.c. On success never returns; before the point of no return -errno. What a points
  * to is kernel memory or kin; with npages it is from the kernel's heap and exec_args_free gives it
  * back: exec_run does so on success, its caller on failure, vfork_exec once it has its own copy and
  * will not return.

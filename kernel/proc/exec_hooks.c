@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What exec means for a process beside its memory (kernel/mm/exec.c calls these past the point of
+ * What exec means for a process beside its memory (kernel/exec/exec.c calls these past the point of
  * no return): one thread, handlers to default, descriptors marked close-on-exec closed, names.
  */
 #include <stdatomic.h>

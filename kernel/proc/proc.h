@@ -177,7 +177,7 @@ u32 proc_count(void);                /* no lock */
 s64 proc_fork(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, u32 exit_signal);
 
 /*
- * exec. kernel/mm/exec.c calls, past the point of no return, begin (other threads end), then
+ * exec. kernel/exec/exec.c calls, past the point of no return, begin (other threads end), then
  * replaces the image, then commit (signals, timers, descriptors, names, counts). A process that
  * shares its VM goes to a fresh member instead: vfork_exec, after all checks; never returns on
  * success.

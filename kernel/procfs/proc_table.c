@@ -58,7 +58,7 @@ const struct proc_entry proc_entries[] = {
 	LINE(P_SYS_KERNEL, "version", "#1 SMP unifork"),
 	LINE(P_SYS_KERNEL, "hostname", "unifork"),
 	LINE(P_SYS_KERNEL, "domainname", "(none)"),
-	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/mm/exec_random.c */
+	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/exec/exec_random.c */
 	NUMBER(P_SYS_KERNEL, "pid_max", PID_MAX),
 	NUMBER(P_SYS_KERNEL, "threads-max", PROCS_MAX),
 	NUMBER(P_SYS_KERNEL, "cap_last_cap", 40),

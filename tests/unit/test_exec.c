@@ -14,7 +14,7 @@
 
 #include "mm_env.h"
 
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 /* Fills to EXEC_HEAD_SIZE bytes as read_head does. */
 static int parse(const char *text, size_t len, const char **name, const char **argument)

@@ -4,7 +4,7 @@
  * permissions, #!, ELF headers of the program and of its dynamic linker, and whether its addresses
  * can be had here.
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>

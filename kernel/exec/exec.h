@@ -4,8 +4,8 @@
  * the old one goes (exec_image_map and on). Sources: execve(2), Linux' fs/exec.c and binfmt_elf.c
  * as documented behaviour.
  */
-#ifndef KERNEL_MM_EXEC_H
-#define KERNEL_MM_EXEC_H
+#ifndef KERNEL_EXEC_EXEC_H
+#define KERNEL_EXEC_EXEC_H
 
 #include "common/elf.h"
 #include "kernel/mm/mm.h"

@@ -5,7 +5,7 @@
  * file part is zero. brk follows the program, or lies at USER_BRK_BASE for programs at low fixed
  * addresses, where the kernel's window would end it soon.
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>

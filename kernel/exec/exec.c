@@ -5,7 +5,7 @@
  * request goes to a fresh member (vfork_exec), which runs through here again with the original path
  * and arguments.
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>

@@ -3,7 +3,7 @@
  * argv and envp between two programs: a block of kernel pages that grows by doubling, limited as on
  * Linux.
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>

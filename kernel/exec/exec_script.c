@@ -4,7 +4,7 @@
  * blanks as one argument without trailing blanks. A path that is cut off at the end of the buffer
  * is an error, a cut argument is not.
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm/errno.h>
 

@@ -8,9 +8,9 @@
  */
 #include <linux/personality.h>
 
+#include "kernel/exec/exec.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/exec.h"
 #include "kernel/mm/internal.h"
 #include "kernel/proc/proc.h"
 

@@ -14,11 +14,11 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "kernel/exec/spawn.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/internal.h"
-#include "kernel/proc/spawn.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"

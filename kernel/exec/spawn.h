@@ -4,8 +4,8 @@
  * strings, and behind them what exec keeps of the process's private side. Lies in kin pages that
  * the process owns (kin_proc.spawn).
  */
-#ifndef KERNEL_PROC_SPAWN_H
-#define KERNEL_PROC_SPAWN_H
+#ifndef KERNEL_EXEC_SPAWN_H
+#define KERNEL_EXEC_SPAWN_H
 
 #include "kernel/proc/internal.h"
 

@@ -4,7 +4,7 @@
  * strings, random bytes, platform name; then, 16-byte aligned at its lower end, argc, argv, envp
  * and the auxiliary vector. Source: System V ABI for x86-64, section 3.4.1; getauxval(3).
  */
-#include "kernel/mm/exec.h"
+#include "kernel/exec/exec.h"
 
 #include <asm/auxvec.h>
 #include <asm/errno.h>
