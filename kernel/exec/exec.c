@@ -14,7 +14,7 @@
 
 #include "kernel/arch/x86_64/redirect.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"

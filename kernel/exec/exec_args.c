@@ -9,7 +9,7 @@
 #include <asm/errno.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #define FIRST_PAGES 2
 #define ARG_BYTES_MIN (128ul << 10) /* ARG_MAX: always allowed */

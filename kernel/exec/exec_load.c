@@ -11,7 +11,7 @@
 #include <linux/mman.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 static u32 segment_prot(const struct elf_segment *s)
 {

@@ -10,7 +10,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/vfs/vfs.h"
 
 #define START_SIZE 1024 /* read at once: a #! line, or the ELF header and often all headers */

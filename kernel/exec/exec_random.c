@@ -11,7 +11,7 @@
 #include "kernel/exec/exec.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
 
 #define MIB (1ull << 20)

@@ -12,7 +12,7 @@
 #include <linux/mman.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
 
 #define STACK_ROOM (256ul << 10)  /* present below what is written here */

@@ -18,7 +18,7 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"

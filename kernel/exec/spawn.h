@@ -7,7 +7,7 @@
 #ifndef KERNEL_EXEC_SPAWN_H
 #define KERNEL_EXEC_SPAWN_H
 
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 struct inode;
 

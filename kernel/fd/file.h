@@ -7,7 +7,7 @@
 #ifndef KERNEL_FD_FILE_H
 #define KERNEL_FD_FILE_H
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 struct inode;
 struct pipe;

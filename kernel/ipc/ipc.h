@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 #define IPC_SLOTS 4096
 #define IPC_ID_SHIFT 15
@@ -84,7 +84,7 @@ s64 ipc_get(enum ipc_kind kind, const struct ipc_get *g);
 
 /*
  * A process ends, or is buried: its undo values are applied. May be done again after a death in the
- * middle. (sem.c)
+ * middle. (sysv_sem.c)
  */
 void sem_undo_exit(struct kin_proc *p);
 

@@ -3,7 +3,7 @@
 #ifndef KERNEL_KIN_CLAIM_H
 #define KERNEL_KIN_CLAIM_H
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 /*
  * The structure of size bytes at that root; made by the first who asks: zeroed, then init unless

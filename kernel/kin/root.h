@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 /* The one store that makes a change: everything before it in the program is in memory before it. */
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)

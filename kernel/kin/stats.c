@@ -6,10 +6,10 @@
 #include <stdatomic.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/host/counts.h"
-#include "kernel/kin/kin.h"
+#include "kernel/host/hypercall_counts.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/syscall/counts.h"
+#include "kernel/syscall/syscall_counts.h"
 
 _Static_assert(SYSCALL_MAX == STATS_SYSCALLS, "the ABI has room for every system call");
 _Static_assert(HYPERCALL_COUNT <= STATS_HYPERCALLS, "the ABI has room for every hypercall");

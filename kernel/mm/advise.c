@@ -4,7 +4,7 @@
  * membarrier(2). The host decides what is resident; locking makes pages present and is otherwise a
  * promise.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm/errno.h>
 #include <linux/membarrier.h>

@@ -13,9 +13,9 @@
 #include <stdatomic.h>
 
 #include "kernel/host/host.h"
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #define PIECE (64ul << 10)            /* the smallest chunk */
 #define CHUNK_SHARE 32                /* of the limit: the largest chunk */

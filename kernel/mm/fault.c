@@ -3,7 +3,7 @@
  * Page faults, of the application and of the kernel's copies; checks of application buffers for
  * hypercalls; futex keys. A fault makes a chunk present or is the signal that Linux would send.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>
@@ -11,7 +11,7 @@
 #include <asm/signal.h>
 #include <linux/mman.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 
 /* a growing mapping grows by this at least, and doubles up to STACK_STEP_MAX */

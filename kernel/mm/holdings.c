@@ -11,7 +11,7 @@
  * HELD; dropping goes the other way. The burier drops only HELD references: an UNSURE one is left
  * counted at worst (the object then lives as long as the family), never dropped twice.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm/errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* /proc/self/maps, smaps, statm and the memory lines of status. Format: proc(5). */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <linux/mman.h>
 

@@ -145,7 +145,7 @@ struct exec_args {
 };
 s64 exec_run(struct exec_args *a);
 void mm_cmdline(const struct mm *mm, u64 *start, u64 *end); /* exec_stack.c */
-/* prctl(PR_SET_MM, which, address, size, rest): prctl.c */
+/* prctl(PR_SET_MM, which, address, size, rest): prctl_mm.c */
 s64 mm_prctl(u64 which, u64 address, u64 size, u64 rest);
 void exec_args_free(struct exec_args *a);
 

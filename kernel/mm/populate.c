@@ -12,7 +12,7 @@
  * are wanted again; a little of it is zeroed here instead, so that a loop of mmap and munmap makes
  * no exits. Stale and present never overlap.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>
@@ -20,7 +20,7 @@
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/arch/x86_64/redirect.h"
 #include "kernel/host/host.h"
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/vfs/vfs.h"

@@ -4,7 +4,7 @@
  * means copying what was touched; a mapping that moved once is placed with free addresses above it,
  * so that the next growth stays in place. Shared memory moves by its page-table entries.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>

@@ -3,7 +3,7 @@
  * The tree of VMAs: insertion with merging, splitting, and the search for free places. Knows
  * nothing of pages. A change is prepared by vma_reserve, after which it cannot fail.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>

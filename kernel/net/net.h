@@ -94,7 +94,7 @@ struct net_message {
 	u64 control, control_len;
 	struct net_cred cred;
 	bool cred_known, cred_given; /* given: SCM_CREDENTIALS of the sender, checked */
-	struct file **files;         /* kin array of kept references: msg.h */
+	struct file **files;         /* kin array of kept references: message_queue.h */
 	u32 nfiles, files_cap;
 };
 

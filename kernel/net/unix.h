@@ -16,7 +16,7 @@
 #ifndef KERNEL_NET_UNIX_H
 #define KERNEL_NET_UNIX_H
 
-#include "kernel/net/msg.h"
+#include "kernel/net/message_queue.h"
 
 #define UNIX_ADDRESS_MAX 110 /* sizeof(struct sockaddr_un) */
 #define UNIX_PATH_MAX 108

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 #define PIPE_SIZE_DEFAULT 65536u
 #define PIPE_SIZE_MAX (1u << 20)        /* for the unprivileged, as /proc/sys/fs/pipe-max-size */

@@ -8,7 +8,7 @@
 #include <linux/capability.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
 #define CAPS_ALL ((2ull << CAP_LAST_CAP) - 1)

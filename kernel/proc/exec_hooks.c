@@ -9,7 +9,7 @@
 
 #include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 
 /* The caller becomes the only thread and takes over the number of the first one. */

@@ -13,7 +13,7 @@
  */
 #include <stdatomic.h>
 
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 
 static bool work_left(void)

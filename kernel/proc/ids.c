@@ -6,9 +6,9 @@
 #include <asm/errno.h>
 #include <linux/capability.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
 #define KEEP (~0u) /* (uid_t)-1: leave as it is */

@@ -12,7 +12,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
 void proc_set_comm(struct thread *t, const char *comm)

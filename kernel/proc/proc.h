@@ -8,7 +8,7 @@
 #define KERNEL_PROC_PROC_H
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/signal/signal.h"
 
 #define KSTACK_SIZE 0x8000
@@ -57,7 +57,7 @@ struct kin_proc {
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
 	u64 mappings;             /* list of objects mapped by the process, for burial: kernel/mm */
 	u64 locks;                /* record locks held: kernel/vfs */
-	struct sem_undo *sem_undo; /* kernel/ipc/sem.c */
+	struct sem_undo *sem_undo; /* kernel/ipc/sysv_sem.c */
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
 	s32 nice;
@@ -234,7 +234,7 @@ void thread_destroy(struct thread *t);
 void thread_start(struct thread *t);          /* into the run queue */
 void thread_wake(struct thread *t);
 void schedule(void);
-/* thread_sleep and thread_sleep_fds of kin.h, with every way to be ended. */
+/* thread_sleep and thread_sleep_fds of kin_core.h, with every way to be ended. */
 int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds);
 /*
  * The one place that programs the host's timer: for the earlier of timers_next() and the end of a

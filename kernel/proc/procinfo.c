@@ -6,7 +6,7 @@
  * under tree_lock; a death between two stores leaks the block.
  */
 #include "kernel/lib/lib.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 #define CMDLINE_MAX (64u << 10)
 

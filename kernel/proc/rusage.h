@@ -5,7 +5,7 @@
 
 #include <linux/resource.h>
 
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 /* T: what p and its dead children used, as wait4 reports it. */
 void rusage_of_child(struct rusage *u, const struct kin_proc *p);

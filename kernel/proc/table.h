@@ -3,7 +3,7 @@
 #ifndef KERNEL_PROC_TABLE_H
 #define KERNEL_PROC_TABLE_H
 
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 #define CHUNK_PROCS 8
 #define HASH_BUCKETS 1024

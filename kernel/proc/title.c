@@ -6,7 +6,7 @@
  */
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 #define CMDLINE_MAX (64u << 10) /* bytes; more is not shown to others */
 

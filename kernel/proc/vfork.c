@@ -16,7 +16,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 

@@ -2,7 +2,7 @@
 /* The entries of /proc. Row 0 is /proc itself; rows with the name "" stand for numbers. */
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/net/net.h"
 #include "kernel/net/unix.h"
 #include "kernel/pipe/pipe.h"

@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
 struct ioprio_round {

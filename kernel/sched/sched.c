@@ -24,7 +24,7 @@
 #include "kernel/kin/spin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 
 #define SLICE_NS 4000000ull

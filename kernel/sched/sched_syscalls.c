@@ -11,7 +11,7 @@
 
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
 #define RT_PRIO_MAX 99

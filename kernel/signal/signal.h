@@ -15,7 +15,7 @@
 
 #include <asm/signal.h>
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 #undef NSIG /* asm/signal.h counts the standard ones only */
 #define NSIG 64

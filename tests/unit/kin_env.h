@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_KIN_ENV_H
 #define TESTS_UNIT_KIN_ENV_H
 
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 
 /* Once per test program, before anything else: becomes member 0 with a process and a table. */
 void env_start(void);

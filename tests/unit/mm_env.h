@@ -8,8 +8,8 @@
 #ifndef TESTS_UNIT_MM_ENV_H
 #define TESTS_UNIT_MM_ENV_H
 
-#include "kernel/kin/kin.h"
-#include "kernel/mm/internal.h"
+#include "kernel/kin/kin_core.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
 
 #define WORLD 0x10000000ull

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/paging.h"
 
 #define HEAP_PAGES 512

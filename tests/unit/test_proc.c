@@ -29,7 +29,7 @@ static struct kin_header fake_kin;
 #undef KIN
 #define KIN (&fake_kin)
 
-#include "kernel/proc/internal.h"
+#include "kernel/proc/proc_internal.h"
 
 /* libc's headers and the kernel's contradict each other. */
 void *calloc(size_t n, size_t size);
@@ -45,7 +45,7 @@ static u32 locks_held;
 #include "kernel/proc/group.c"
 #include "kernel/proc/procinfo.c"
 #include "kernel/proc/table.c"
-#include "kernel/proc/wait.c"
+#include "kernel/proc/wait_syscalls.c"
 
 /* ---- the world around */
 

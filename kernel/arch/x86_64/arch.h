@@ -20,7 +20,7 @@ struct thread;
 
 /*
  * At PERCPU_ADDR, so that assembly reaches it with absolute addresses. Offsets of the first fields
- * are in entry.S.
+ * are in kernel_entry.S.
  */
 struct percpu {
 	u64 kstack_top;           /* 0: current thread's kernel stack, where its trapframe ends */
@@ -105,7 +105,7 @@ int clear_out(void *user_dst, size_t n);
 int user_load32(const u32 *addr, u32 *value);
 int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found);
 
-/* Called by the entry code. In kernel/arch/x86_64/trap.c. */
+/* Called by the entry code. In kernel/arch/x86_64/exceptions.c. */
 void trap_handle(struct trapframe *frame, u64 vector, u64 error, u64 cr2);
 
 /*

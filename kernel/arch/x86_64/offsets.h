@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What assembly knows of C: absolute addresses of struct percpu's fields, offsets into struct
- * trapframe and struct thread, segment selectors, masks of RFLAGS. init.c asserts that they are
- * right. Plain macros only.
+ * trapframe and struct thread, segment selectors, masks of RFLAGS. arch_init.c asserts that they
+ * are right. Plain macros only.
  */
 #ifndef KERNEL_ARCH_OFFSETS_H
 #define KERNEL_ARCH_OFFSETS_H

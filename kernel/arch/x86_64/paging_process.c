@@ -5,7 +5,7 @@
  */
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/host/host.h"
 

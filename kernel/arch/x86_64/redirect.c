@@ -18,8 +18,8 @@
  * is private memory of the member: a fork clones it, exec forgets it. Runs in the kernel with
  * interrupts masked, so nobody else of the member looks meanwhile.
  *
- * Where a file's sites are is told to the family (sites.c). Who maps the file later, or is about to
- * fork, rewrites them together: no trap for each, and two changes of protection for all.
+ * Where a file's sites are is told to the family (call_sites.c). Who maps the file later, or is
+ * about to fork, rewrites them together: no trap for each, and two changes of protection for all.
  */
 #include <linux/mman.h>
 
@@ -27,8 +27,8 @@
 #include "kernel/arch/x86_64/decode.h"
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/arch/x86_64/sites.h"
 #include "kernel/lib/lib.h"
+#include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 

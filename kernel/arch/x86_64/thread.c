@@ -3,7 +3,7 @@
  * Threads as the processor sees them: starting one, switching between them, and carrying one into
  * the clone of a VM.
  */
-#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"

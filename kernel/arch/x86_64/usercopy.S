@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The instructions that touch application memory. Each that may fault has a pair in .extable: where
- * it is, and where to go on when the address space cannot serve the address (trap.c). All follow
- * the C calling convention.
+ * it is, and where to go on when the address space cannot serve the address (exceptions.c). All
+ * follow the C calling convention.
  */
 
 	.macro MAY_FAULT fixup

@@ -6,7 +6,7 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/lib/lib.h"
 
 #define STRING_STEP 64

@@ -4,8 +4,8 @@
  * kin are the same in every member, so objects in kin point to each other directly; they never
  * point to private memory.
  */
-#ifndef KERNEL_KIN_KIN_H
-#define KERNEL_KIN_KIN_H
+#ifndef KERNEL_KIN_KIN_CORE_H
+#define KERNEL_KIN_KIN_CORE_H
 
 #include <sys/queue.h>
 

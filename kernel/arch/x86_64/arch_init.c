@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* First C code of a fresh member, and the proof that assembly and C agree on their structures. */
 #include "abi/hypercall.h"
-#include "kernel/arch/x86_64/internal.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/arch/x86_64/paging.h"
 #include "kernel/lib/lib.h"
@@ -36,7 +36,7 @@ CHECK_FRAME(FRAME_RFLAGS, rflags);
 CHECK_FRAME(FRAME_SS, ss);
 CHECK(sizeof(struct trapframe) == FRAME_SIZE);
 CHECK(offsetof(struct thread, ksp) == THREAD_KSP);
-CHECK(sizeof(struct kernel_image) == 15 * 8); /* as written in entry.S */
+CHECK(sizeof(struct kernel_image) == 15 * 8); /* as written in kernel_entry.S */
 CHECK(BOOT_TABLES == 8 && EXCEPTION_STUB_SIZE == 32 && SYSCALL_VECTOR == 0x100);
 
 /* What percpu->attention points to until there is a process. */

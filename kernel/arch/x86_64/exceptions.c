@@ -9,8 +9,8 @@
 #include <asm/signal.h>
 #undef NSIG /* the kernel's own, in kernel/signal/signal.h */
 
-#include "kernel/arch/x86_64/internal.h"
-#include "kernel/kin/kin.h"
+#include "kernel/arch/x86_64/arch_internal.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"

@@ -14,8 +14,8 @@
  * done: bytes count as read once offset is stored. So a member killed here costs at most the memory
  * of a message that it had in hands, with the references to files in it.
  */
-#ifndef KERNEL_NET_MSG_H
-#define KERNEL_NET_MSG_H
+#ifndef KERNEL_NET_MESSAGE_QUEUE_H
+#define KERNEL_NET_MESSAGE_QUEUE_H
 
 #include "kernel/net/net.h"
 

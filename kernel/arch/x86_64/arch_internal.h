@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of this folder share, C and assembly. */
-#ifndef KERNEL_ARCH_INTERNAL_H
-#define KERNEL_ARCH_INTERNAL_H
+#ifndef KERNEL_ARCH_ARCH_INTERNAL_H
+#define KERNEL_ARCH_ARCH_INTERNAL_H
 
 #include "kernel/arch/x86_64/arch.h"
 
-/* entry.S, switch.S */
+/* kernel_entry.S, switch.S */
 void stack_switch(struct thread *from, struct thread *to);
 void thread_enter_kernel(void);
 int clone_save(struct thread *self, u32 member);

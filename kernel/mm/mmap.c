@@ -5,7 +5,7 @@
  * in the kernel's window or in kin's, and memory that can be accessed lies below PRIVATE_END; above
  * it there are only PROT_NONE reservations, which are bookkeeping.
  */
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>
@@ -13,7 +13,7 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/redirect.h"
-#include "kernel/kin/kin.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"

@@ -10,9 +10,9 @@
  */
 #include <stdatomic.h>
 
-#include "kernel/arch/x86_64/sites.h"
 #include "kernel/fd/file.h"
 #include "kernel/kin/claim.h"
+#include "kernel/mm/call_sites.h"
 #include "kernel/vfs/vfs.h"
 
 #define FILES_MAX 256

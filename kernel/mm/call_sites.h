@@ -3,8 +3,8 @@
  * The family's memory of call sites, in kin: for each file, where a `syscall` was redirected. Only
  * grows; a file is known by device, inode, size and time of change.
  */
-#ifndef KERNEL_ARCH_SITES_H
-#define KERNEL_ARCH_SITES_H
+#ifndef KERNEL_MM_CALL_SITES_H
+#define KERNEL_MM_CALL_SITES_H
 
 #include "common/types.h"
 

@@ -4,15 +4,15 @@
  * the frame.
  */
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/host/counts.h"
 #include "kernel/host/host.h"
+#include "kernel/host/hypercall_counts.h"
 
 /* How often each was made since this member began; the reader copes with a fork in between. */
 u64 host_counts[HYPERCALL_COUNT];
 
 /*
- * kernel/arch/x86_64/entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for a
- * hypercall.
+ * kernel/arch/x86_64/kernel_entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for
+ * a hypercall.
  */
 void hypercall_kvm(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Queues of messages in kin: see msg.h for locks and deaths. */
-#include "kernel/net/msg.h"
+/* Queues of messages in kin: see message_queue.h for locks and deaths. */
+#include "kernel/net/message_queue.h"
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Hypercalls made by this member, by number. Private; cloned by a fork. */
-#ifndef KERNEL_HOST_COUNTS_H
-#define KERNEL_HOST_COUNTS_H
+#ifndef KERNEL_HOST_HYPERCALL_COUNTS_H
+#define KERNEL_HOST_HYPERCALL_COUNTS_H
 
 #include "abi/hypercall.h"
 

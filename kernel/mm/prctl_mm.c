@@ -12,7 +12,7 @@
 #include <asm/errno.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/mm/internal.h"
+#include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
 
 #define AUXV_WORDS 52 /* as many as Linux keeps, with AT_NULL */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Between the files of kernel/proc. T: under tree_lock. */
-#ifndef KERNEL_PROC_INTERNAL_H
-#define KERNEL_PROC_INTERNAL_H
+#ifndef KERNEL_PROC_PROC_INTERNAL_H
+#define KERNEL_PROC_PROC_INTERNAL_H
 
 #include "kernel/proc/proc.h"
 
@@ -20,7 +20,7 @@ s32 tid_alloc(void);          /* a thread's number, or -EAGAIN */
 void tid_free(s32 tid);
 void tids_bury(u32 member);   /* no lock: only the buried member wrote them */
 
-/* ---- clone.c decodes, the others act. */
+/* ---- clone_syscalls.c decodes, the others act. */
 struct clone_request {
 	u64 flags, stack, parent_tid, child_tid, tls, pidfd;
 	u32 exit_signal;
@@ -73,7 +73,7 @@ void proc_bury(u32 member); /* it died without publishing its exit */
 /* ---- stop.c */
 void stop_wait(void); /* the current process is stopped: sleeps until it is not */
 
-/* ---- wait.c */
+/* ---- wait_syscalls.c */
 /* Reaps any zombie child without blocking: pid, 0 (none dead), -ECHILD. */
 s64 wait_reap_any(u32 *wait_status);
 void proc_reap(struct kin_proc *p); /* T: accounts a zombie to its parent and frees it */
@@ -100,7 +100,7 @@ void caps_reset(struct proc *p); /* what its user id gives */
 void caps_exec(struct proc *p);
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid); /* from these */
 
-/* ---- kernel_main.c, init.c */
+/* ---- kernel_main.c, reaper.c */
 void member_live(void); /* CLONING or SPAWNING -> LIVE */
 void init_fork(void);   /* PID 1 of --init; returns in the child that runs the program */
 

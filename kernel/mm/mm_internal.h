@@ -2,10 +2,10 @@
 /*
  * Between the files of kernel/mm. Layers, each using those before it: ranges.c; vma.c (the tree)
  * with holdings.c (references in kin); populate.c (pages under VMAs, the only caller of
- * paging_ops); map.c, fault.c, remap.c, advise.c; exec*.c.
+ * paging_ops); mmap.c, fault.c, remap.c, advise.c.
  */
-#ifndef KERNEL_MM_INTERNAL_H
-#define KERNEL_MM_INTERNAL_H
+#ifndef KERNEL_MM_MM_INTERNAL_H
+#define KERNEL_MM_MM_INTERNAL_H
 
 #include "kernel/mm/mm.h"
 #include "kernel/vfs/vfs.h"
@@ -82,7 +82,7 @@ void memory_return(u64 bytes);
 u64 memory_chunk(u64 bytes);
 u64 memory_chunk_max(u64 bytes);
 
-/* map.c */
+/* mmap.c */
 int mm_unmap_range(struct mm *mm, u64 start, u64 end);     /* page-aligned, checked */
 /* A VMA boundary at addr; reserved before. */
 int vma_split_at(struct mm *mm, u64 addr);
