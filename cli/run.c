@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "monitor/core/monitor.h"
 #include "monitor/supervisor/supervisor.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,6 +41,9 @@ void help_run(void)
 		"      --pids N      how many processes and threads it may have (also --pids-limit)\n"
 		"  -v, --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
+		"      --stop-timeout S  seconds from SIGTERM until the family is ended (10; -1: never)\n"
+		"      --without LAYER   go on where the host refuses a layer of the confinement:\n"
+		"                    namespaces or landlock\n"
 		"  -h, --help        this text\n\n"
 		"The environment is PATH, HOME, and TERM if standard output is a terminal; add to it with "
 		"-e.\n");
@@ -173,11 +177,38 @@ static int parse_pids(struct run_options *o, const char *text, struct error *err
 	return 0;
 }
 
+#define STOP_TIMEOUT_MAX 1000000 /* seconds */
+
+static int parse_stop_timeout(struct run_options *o, const char *text, struct error *err)
+{
+	char *end;
+
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < -1 || n > STOP_TIMEOUT_MAX)
+		return error_set(err, 0, "--stop-timeout '%.100s' is not a number of seconds, or -1", text);
+	o->stop_timeout_s = (int)n;
+	return 0;
+}
+
+static int parse_without(struct run_options *o, const char *text, struct error *err)
+{
+	if (!strcmp(text, "namespaces"))
+		o->without |= WITHOUT_NAMESPACES;
+	else if (!strcmp(text, "landlock"))
+		o->without |= WITHOUT_LANDLOCK;
+	else
+		return error_set(err, 0, "--without '%.100s': choose namespaces or landlock", text);
+	return 0;
+}
+
 static int parse_resource(struct run_options *o, int option, const char *text, struct error *err)
 {
 	switch (option) {
 	case 'm': return parse_memory(o, text, err);
 	case 'P': return parse_pids(o, text, err);
+	case 'T': return parse_stop_timeout(o, text, err);
+	case 'W': return parse_without(o, text, err);
 	default: return volume_add(o, text, err);
 	}
 }
@@ -191,6 +222,8 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 		{"volume", required_argument, NULL, 'V'},
 		{"memory", required_argument, NULL, 'm'},  {"pids", required_argument, NULL, 'P'},
 		{"pids-limit", required_argument, NULL, 'P'},
+		{"stop-timeout", required_argument, NULL, 'T'},
+		{"without", required_argument, NULL, 'W'},
 		{"init", no_argument, NULL, 'i'},          {"verbose", no_argument, NULL, 'v'},
 		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
@@ -213,7 +246,9 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 			/* fall through */
 		case 'm':
 		case 'P':
+		case 'T':
 		case 'V':
+		case 'W':
 			if (parse_resource(o, c, optarg, err) < 0)
 				return -EXIT_USAGE;
 			break;
@@ -272,7 +307,7 @@ static int default_environment(struct environment *env, struct error *err)
 
 int verb_run(int argc, char **argv, struct error *err)
 {
-	struct run_options o = {.backend = "auto", .root = "/"};
+	struct run_options o = {.backend = "auto", .root = "/", .stop_timeout_s = 10};
 	struct environment env = {0};
 	const char *search = DEFAULT_PATH;
 	int status;

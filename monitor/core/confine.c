@@ -5,11 +5,12 @@
  * hostile guest can reach, whatever code it jumps to:
  *
  *   no_new_privs        no set-user-ID program helps (and none can be executed)
- *   root directory      --root, if started by root: a path outside of it cannot even be named.
- *                       An ordinary user would need a user namespace, and there files of others
- *                       have no owner
+ *   root directory      the supervisor's private one (private_root.c): nothing but what was
+ *                       granted; without namespaces --root, if started by root
+ *   user                started by root: an id that owns nothing, without groups
  *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would,
- *                       and to write on a volume as root would CAP_DAC_OVERRIDE and CAP_FOWNER
+ *                       and CAP_DAC_OVERRIDE to write on volumes; in a user namespace they count
+ *                       for the files that the family can name, and for nothing else
  *   RLIMIT_CORE 0       a crash writes no file
  *   Landlock            reading below the root, writing on volumes; as far as the host's version
  *                       can: no other writing, no device ioctl, no TCP, no signal to others
@@ -19,6 +20,7 @@
  * once (confinement_prepare), installed by each fresh monitor, inherited by clones.
  */
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -53,6 +55,23 @@ int confinement_prepare(struct family *f, struct error *err)
 }
 
 /*
+ * A user and a group that own nothing on the host and that the host counts nothing else for. The
+ * capabilities stay until confine_capabilities. An ordinary user's family stays that user's, with
+ * its groups: they are part of what it may read below the root directory.
+ */
+static int confine_ids(const struct family *f, struct error *err)
+{
+	u32 id = f->monitor_id;
+
+	if (!id)
+		return 0;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+		setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
+		return error_set(err, errno, "cannot give up root's user id");
+	return 0;
+}
+
+/*
  * The bounding and ambient sets first, while CAP_SETPCAP may still be there; without it
  * no_new_privs does as well.
  */
@@ -69,27 +88,32 @@ static int confine_capabilities(const struct family *f, struct error *err)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return error_set(err, errno, "cannot read the monitor's capabilities");
 	if (family_writes(f))
-		wanted |= 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
-	if (geteuid() == 0)
+		wanted |= 1u << CAP_DAC_OVERRIDE;
+	if (f->monitor_id || geteuid() == 0)
 		keep = data[0].permitted & wanted;
 	memset(data, 0, sizeof(data));
 	data[0].permitted = data[0].effective = keep;
 	if (syscall(SYS_capset, &header, data) < 0)
 		return error_set(err, errno, "cannot drop capabilities");
+	/* The supervisor takes files over from monitors (shelf.c); a change of ids forbade it. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return error_set(err, errno, "cannot let the supervisor look at its monitor");
 	return 0;
 }
 
 /*
- * Landlock guards what files hold, not their names and attributes: those are kept away by having
- * no root directory but the family's.
+ * In namespaces there is no other root directory. Without them one is made of --root, if this is
+ * root: Landlock guards what files hold, not their names and attributes.
  */
 static int confine_root(const struct family *f, struct error *err)
 {
+	if (f->namespaced)
+		return 0;
 	if (fchdir(f->root_fd) < 0)
 		return error_set(err, errno, "cannot enter the root directory");
-	if (chroot(".") == 0)
+	if (geteuid() != 0)
 		return 0;
-	return errno == EPERM ? 0 : error_set(err, errno, "cannot change to the root directory");
+	return chroot(".") < 0 ? error_set(err, errno, "cannot change to the root directory") : 0;
 }
 
 static int confine_files(const struct family *f, struct error *err)
@@ -126,7 +150,8 @@ int confine(struct family *f, struct error *err)
 		return error_set(err, errno, "cannot turn off core files");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot set no_new_privs");
-	if (confine_root(f, err) < 0 || confine_capabilities(f, err) < 0 || confine_files(f, err) < 0)
+	if (confine_root(f, err) < 0 || confine_ids(f, err) < 0 || confine_capabilities(f, err) < 0 ||
+		confine_files(f, err) < 0)
 		return -1;
 	/* A change of credentials may have cleared it. */
 	member_follow_supervisor(f);

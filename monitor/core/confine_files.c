@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The Landlock ruleset: reading below the family's root, reading and writing on its volumes,
- * nothing else. Landlock only grants, so a root that contains the host's /proc, /sys or /dev (in
- * practice `/`) is granted entry by entry without them: otherwise a guest that has taken over its
- * monitor could open the host's devices and process files. Entries that appear in `/` itself later
- * are then not readable. A volume that contains them is refused.
+ * nothing else. In namespaces it is the second layer, behind a private root directory
+ * (supervisor/private_root.c).
+ *
+ * Without them it has to leave out the host's /proc, /sys and /dev. Landlock only grants, so a root
+ * that contains them (in practice `/`) is granted entry by entry; entries that appear in `/` itself
+ * later are then not readable. A volume that contains them is refused.
  *
  * Source: Documentation/userspace-api/landlock.rst, ABI 1 to 6. Numbers newer than Debian 12's
  * headers are given here.
@@ -140,43 +142,59 @@ static int volumes_add(const struct family *f, int ruleset, int abi)
 }
 
 /*
- * A guest that runs in the monitor's process has its system calls: what keeps those that change
- * files to the volumes is Landlock, from the version on that knows all of them.
+ * A guest that runs in the monitor's process has its system calls. In a private root the mounts
+ * keep its writing to the volumes; on these Landlock, from its first version on, keeps it from
+ * making files, whose mode no filter can see (set-user-ID). Without a private root Landlock must
+ * know all calls that change a file.
  */
-static int writing_check(const struct family *f, int abi, struct error *err)
+static int landlock_check(const struct family *f, int abi, struct error *err)
 {
-	if (abi >= LANDLOCK_WRITING || !family_writes(f) || !f->backend->runs_on_host)
+	int needed = !f->backend->runs_on_host ? 0
+				 : !f->namespaced          ? LANDLOCK_WRITING
+				 : family_writes(f)        ? 1
+										   : 0;
+
+	if (abi >= needed || f->without & WITHOUT_LANDLOCK)
 		return 0;
 	return error_set(err, 0,
-					 "a volume that can be written needs Landlock of Linux 6.2 in backend %s; "
-					 "add :ro to the volume, or use --backend kvm", f->backend->name);
+					 "backend %s needs Landlock %d of the host kernel here, which has %s; use "
+					 "--backend kvm%s, or give that protection up with --without landlock",
+					 f->backend->name, needed, abi <= 0 ? "none" : "an older one",
+					 f->namespaced ? ", add :ro to the volumes" : "");
+}
+
+static int rules_add(const struct family *f, int ruleset, int abi)
+{
+	int r;
+
+	if (!f->namespaced && tree_is_mixed(f->root_fd))
+		r = entries_add(ruleset, f->root_fd);
+	else
+		r = rule_add(ruleset, f->root_fd,
+					 LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	return r == 0 ? volumes_add(f, ruleset, abi) : r;
 }
 
 int confine_ruleset(const struct family *f, struct confinement *c, struct error *err)
 {
-	int r, fd;
+	int fd, abi = -1;
 
 	c->ruleset_fd = -1;
-	c->landlock_abi =
-		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (writing_check(f, c->landlock_abi, err) < 0)
+	if (!(f->without & WITHOUT_LANDLOCK))
+		abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	c->landlock_abi = abi;
+	if (landlock_check(f, abi, err) < 0)
 		return -1;
-	if (c->landlock_abi <= 0) {
+	if (abi <= 0) {
 		if (f->verbose)
-			fprintf(stderr, "unifork: the host kernel offers no Landlock: members are confined "
-							"by seccomp and dropped capabilities alone\n");
+			fprintf(stderr, "unifork: no Landlock around the members: %s\n",
+					f->without & WITHOUT_LANDLOCK ? "--without landlock" : "the host has none");
 		return 0;
 	}
-	fd = ruleset_create(c->landlock_abi);
+	fd = ruleset_create(abi);
 	if (fd < 0)
 		return error_set(err, errno, "cannot create the Landlock rules");
-	if (tree_is_mixed(f->root_fd))
-		r = entries_add(fd, f->root_fd);
-	else
-		r = rule_add(fd, f->root_fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
-	if (r == 0)
-		r = volumes_add(f, fd, c->landlock_abi);
-	if (r < 0) {
+	if (rules_add(f, fd, abi) < 0) {
 		error_set(err, errno, "cannot add the root directory or a volume to the Landlock rules");
 		close(fd);
 		return -1;

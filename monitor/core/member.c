@@ -68,11 +68,14 @@ void member_live(struct member *m, enum member_state from)
 }
 
 /*
- * Repeated in each clone, because fork clears it. The check catches a supervisor that died
- * before: this process is then already somebody else's child.
+ * In the PID namespace of which it is init, the supervisor's death ends everything. Without: in
+ * each clone again, because fork clears it. The check catches a supervisor that died before: this
+ * process is then already somebody else's child.
  */
 void member_follow_supervisor(const struct family *f)
 {
+	if (f->namespaced)
+		return;
 	HOST_CALL(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	if (HOST_CALL(SYS_getppid) != f->supervisor_pid)
 		HOST_CALL(SYS_exit_group, MEMBER_EXIT_DIED);

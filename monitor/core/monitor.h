@@ -13,6 +13,9 @@
 #include "abi/kin.h"
 #include "monitor/core/error.h"
 
+/* Layers of the confinement that the user gives up. */
+enum without_layer { WITHOUT_NAMESPACES = 1, WITHOUT_LANDLOCK = 2 };
+
 /* What a family was granted. Made by the supervisor, inherited by every monitor. */
 struct family {
 	struct kin_header *kin;  /* mapped shared at KIN_BASE in supervisor and monitors */
@@ -29,6 +32,9 @@ struct family {
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
 	u64 image_offset;        /* of the kernel's ELF file in it */
 	int supervisor_pid;
+	u32 monitor_id;          /* user and group of the monitors, nobody else's; 0: as they are */
+	unsigned without;        /* enum without_layer */
+	bool namespaced;         /* PID namespace, private root: see supervisor/private_root.c */
 	bool verbose;
 	const struct backend_ops *backend;
 	struct confinement *confinement; /* confinement_prepare's, or NULL: made by each monitor */

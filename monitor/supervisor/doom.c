@@ -17,9 +17,10 @@
 static bool doomed(const struct supervisor *s, u32 index)
 {
 	const struct kin_member *m = &s->family.kin->members[index];
-	u32 state = m->state;
+	u32 state = KIN_READ(m->state);
 
-	return (state == MEMBER_LIVE || state == MEMBER_CLONING) && m->doomed == m->generation;
+	return (state == MEMBER_LIVE || state == MEMBER_CLONING) &&
+		   KIN_READ(m->doomed) == KIN_READ(m->generation);
 }
 
 void doom_note(struct supervisor *s, u32 index)
@@ -46,8 +47,8 @@ void doom_check(struct supervisor *s)
 		u64 due = s->doomed_ns[i];
 
 		if (due && due <= now) {
-			if (doomed(s, i) && member_is_child(s, i))
-				kill(s->family.kin->members[i].host_pid, SIGKILL);
+			if (doomed(s, i))
+				child_signal(KIN_READ(s->family.kin->members[i].host_pid), SIGKILL);
 			s->doomed_ns[i] = 0;
 		} else if (due && (!next || due < next)) {
 			next = due;

@@ -7,10 +7,14 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "monitor/core/kin_access.h"
 #include "monitor/core/monitor.h"
+#include "monitor/supervisor/link.h"
+#include "monitor/supervisor/namespaces.h"
 #include "monitor/supervisor/supervisor.h"
 
 #define ROWS_MAX 10000
+#define NS_PER_S 1000000000ull
 
 /* What --stats says of one member; taken when its monitor was reaped. */
 struct member_row {
@@ -52,12 +56,17 @@ struct usage_largest { /* the family's first process only if it has more than al
 struct supervisor {
 	struct family family;
 	const struct run_options *options;
-	int signal_fd;
+	int link_fd;     /* the front: link.h */
+	int signal_fd;   /* SIGCHLD */
+	int stats_fd;    /* --stats, opened before the host's files were left; or -1 */
+	int proc_fd;     /* O_PATH of the host's /proc, where ids are the host's; or -1 */
 	u64 start_tsc;
 	bool ended; /* PID 1's status is final */
 	int status;
+	enum link_end end;
 	struct error failure;  /* code or text set: the system failed */
-	u64 term_deadline_ns;  /* SIGTERM was passed on: the family ends by then; 0: none */
+	u64 term_first_ns;     /* SIGTERM was passed on; 0: not yet */
+	u64 term_deadline_ns;  /* the family ends by then; 0: none */
 	u64 inbox_deadline_ns; /* the steward must have emptied the inbox by then; 0: inbox empty */
 	u32 steward_tries;
 	u64 doom_deadline_ns;     /* the earliest of doomed_ns; 0: none */
@@ -73,6 +82,17 @@ struct supervisor {
 };
 
 u64 supervisor_now_ns(void);
+/* In the front's child. refused: why there are no namespaces, if so. */
+_Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
+							   const struct error *refused, int link_fd);
+
+/* message.c: "unifork: " and a line on standard error, or not if it would have to wait. */
+void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* child.c */
+int child_open(pid_t claimed);
+bool child_signal(pid_t claimed, int sig); /* false: no living child of ours */
+void namespace_kill(void); /* all processes of the family's PID namespace but this one */
 
 /* members.c */
 int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;
@@ -82,7 +102,6 @@ void members_retry_unclaimed(struct supervisor *s);
 void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
-bool member_is_child(const struct supervisor *s, u32 index);
 
 /* doom.c */
 void doom_note(struct supervisor *s, u32 index);
@@ -102,6 +121,6 @@ void limits_check(struct supervisor *s); /* does nothing before its deadline */
 void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
 				   const struct rusage *ru);
 void report_unsupported(const struct supervisor *s);
-int report_write(struct supervisor *s, const char *path, struct error *err) MUST_CHECK;
+int report_write(struct supervisor *s, struct error *err) MUST_CHECK; /* to stats_fd */
 
 #endif

@@ -49,7 +49,7 @@ static void victim_name(struct supervisor *s, pid_t pid, char *text, size_t size
 	char comm[sizeof(kin->members[0].comm) + 1] = "";
 
 	for (u32 i = 0; i < MEMBERS_MAX; i++) {
-		if (kin->members[i].host_pid != pid)
+		if (KIN_READ(kin->members[i].host_pid) != pid)
 			continue;
 		memcpy(comm, kin->members[i].comm, sizeof(comm) - 1);
 		for (char *c = comm; *c; c++)

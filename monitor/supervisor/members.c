@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The supervisor's view of the members: starting, interrupting, reaping. A host process is
- * signalled only while it is a child that this process has not reaped, so that a wrong host_pid in
- * kin (which the family can write) hits nobody else.
+ * The supervisor's view of the members: starting, interrupting, reaping. The process ids in kin are
+ * what members wrote there; child.c signals none that is not a child of ours.
  */
 #include <errno.h>
 #include <limits.h>
@@ -30,20 +29,8 @@ static bool record_used(struct supervisor *s, u32 index)
 {
 	const struct kin_member *m = &s->family.kin->members[index];
 
-	return index < MEMBERS_MAX && (m->state != MEMBER_FREE || m->generation != 0);
-}
-
-static bool is_child(pid_t pid)
-{
-	siginfo_t info = {0};
-
-	return pid > 0 && waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-		   info.si_pid == 0;
-}
-
-bool member_is_child(const struct supervisor *s, u32 index)
-{
-	return is_child(s->family.kin->members[index].host_pid);
+	return index < MEMBERS_MAX &&
+		   (KIN_READ(m->state) != MEMBER_FREE || KIN_READ(m->generation) != 0);
 }
 
 static void futex_wake_all(_Atomic u32 *word)
@@ -55,11 +42,10 @@ static void futex_wake_all(_Atomic u32 *word)
 static bool member_interrupt(struct supervisor *s, u32 index)
 {
 	struct kin_member *m = &s->family.kin->members[index];
-	pid_t pid = m->host_pid;
 
 	m->doorbell++;
 	futex_wake_all(&m->doorbell);
-	return is_child(pid) && kill(pid, MONITOR_SIGNAL) == 0;
+	return child_signal(KIN_READ(m->host_pid), MONITOR_SIGNAL);
 }
 
 /*
@@ -69,7 +55,7 @@ static bool member_interrupt(struct supervisor *s, u32 index)
 static void steward_kick(struct supervisor *s)
 {
 	for (u32 i = 0; record_used(s, i); i++) {
-		if (s->family.kin->members[i].state != MEMBER_LIVE)
+		if (KIN_READ(s->family.kin->members[i].state) != MEMBER_LIVE)
 			continue;
 		if (member_interrupt(s, i) && !s->steward_tries)
 			break;
@@ -88,10 +74,7 @@ void inbox_post_signal(struct supervisor *s, int sig, bool foreground)
 {
 	struct kin_header *kin = s->family.kin;
 
-	if (foreground)
-		kin->inbox_foreground |= 1ull << (sig - 1);
-	else
-		kin->inbox_init |= 1ull << (sig - 1);
+	kin_bits_set(foreground ? &kin->inbox_foreground : &kin->inbox_init, 1ull << (sig - 1));
 	inbox_ring(s);
 }
 
@@ -100,7 +83,7 @@ void inbox_check(struct supervisor *s)
 {
 	if (!s->inbox_deadline_ns)
 		return;
-	if (!s->family.kin->inbox_pending) {
+	if (!KIN_READ(s->family.kin->inbox_pending)) {
 		s->inbox_deadline_ns = 0;
 		return;
 	}
@@ -127,23 +110,26 @@ static void monitor_dispositions(void)
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 }
 
+static void child_begin(const struct supervisor *s)
+{
+	monitor_dispositions();
+	close(s->signal_fd);
+	close(s->link_fd);
+}
+
 int member_start(struct supervisor *s, u32 index, struct error *err)
 {
 	struct kin_member *m = &s->family.kin->members[index];
-	s32 none = 0;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return error_set(err, errno, "cannot start a monitor; raise the limit of processes");
 	if (pid == 0) {
-		monitor_dispositions();
-		close(s->signal_fd);
-		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, getpid(), false, __ATOMIC_SEQ_CST,
-									__ATOMIC_SEQ_CST);
+		child_begin(s);
+		kin_exchange(&m->host_pid, 0, getpid());
 		monitor_start(&s->family, index);
 	}
-	__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, pid, false, __ATOMIC_SEQ_CST,
-								__ATOMIC_SEQ_CST);
+	kin_exchange(&m->host_pid, 0, pid);
 	return 0;
 }
 
@@ -161,14 +147,13 @@ static void spawner_start(struct supervisor *s)
 	s->spawners++;
 	pid = fork();
 	if (pid == 0) {
-		monitor_dispositions();
-		close(s->signal_fd);
+		child_begin(s);
 		monitor_start_spawner(&s->family);
 	}
 	if (pid > 0)
 		s->spawner_pid = pid;
 	if (pid > 0 && s->family.verbose)
-		fprintf(stderr, "unifork: the spawner is process %d\n", (int)pid);
+		message("the spawner is process %d", (int)pid);
 }
 
 /* What it had taken is asked for again; the record tells whether that was served. */
@@ -180,10 +165,10 @@ static void spawner_gone(struct supervisor *s)
 
 	s->spawner_pid = 0;
 	kin->spawner_ready = 0;
-	served = __atomic_exchange_n((u64 *)&kin->spawner_serves, 0, __ATOMIC_SEQ_CST);
+	served = kin_bits_take(&kin->spawner_serves);
 	index = (u32)served - 1;
-	if (served && index < MEMBERS_MAX && kin->members[index].generation == served >> 32)
-		kin->spawn_map[index / 64] |= 1ull << (index % 64);
+	if (served && index < MEMBERS_MAX && KIN_READ(kin->members[index].generation) == served >> 32)
+		kin_map_set(kin->spawn_map, index);
 }
 
 static void spawn_requested(struct supervisor *s, u32 index)
@@ -192,13 +177,13 @@ static void spawn_requested(struct supervisor *s, u32 index)
 	struct error err;
 
 	/* A request that a burier repeats may have been served: then a process is entered. */
-	if (m->state != MEMBER_SPAWNING || m->host_pid != 0 || s->ended)
+	if (KIN_READ(m->state) != MEMBER_SPAWNING || KIN_READ(m->host_pid) != 0 || s->ended)
 		return;
 	s->spawns++;
 	if (member_start(s, index, &err) < 0) {
-		fprintf(stderr, "unifork: %s\n", err.text);
+		message("%s", err.text);
 		m->state = MEMBER_DEAD;
-		s->family.kin->inbox_dead[index / 64] |= 1ull << (index % 64);
+		kin_map_set(s->family.kin->inbox_dead, index);
 		inbox_ring(s);
 	}
 }
@@ -207,12 +192,12 @@ static void spawn_requested(struct supervisor *s, u32 index)
 static void request_answer(struct supervisor *s, u32 index)
 {
 	static struct volume_request copy;
-	u64 addr = s->family.kin->members[index].request;
+	u64 addr = KIN_READ(s->family.kin->members[index].request);
 	struct volume_request *req = (struct volume_request *)addr;
 
 	if (addr < KIN_BASE + sizeof(struct kin_header) || addr > KIN_END - sizeof(*req) || addr % 8)
 		return;
-	if (req->state != VOLUME_REQUEST_ASKED)
+	if (KIN_READ(req->state) != VOLUME_REQUEST_ASKED)
 		return;
 	memcpy(&copy, req, sizeof(copy));
 	req->result = (s32)volume_request_run(&s->family, &copy);
@@ -223,25 +208,17 @@ static void request_answer(struct supervisor *s, u32 index)
 void members_mailbox(struct supervisor *s)
 {
 	struct kin_header *kin = s->family.kin;
-	bool spawner = s->spawner_pid && kin->spawner_ready;
+	bool spawner = s->spawner_pid && KIN_READ(kin->spawner_ready);
 
 	for (u32 w = 0; w < MEMBERS_MAX / 64; w++) {
-		if (spawner && kin->spawn_map[w]) { /* its business; it may have been told already */
+		if (spawner && KIN_READ(kin->spawn_map[w])) { /* its business; it may have been told */
 			kin->spawn_word++;
 			futex_wake_all(&kin->spawn_word);
 		}
-		u64 spawn = !spawner && kin->spawn_map[w]
-						? __atomic_exchange_n((u64 *)&kin->spawn_map[w], 0, __ATOMIC_SEQ_CST)
-						: 0;
-		u64 doom = kin->doom_map[w]
-					   ? __atomic_exchange_n((u64 *)&kin->doom_map[w], 0, __ATOMIC_SEQ_CST)
-					   : 0;
-		u64 request = kin->request_map[w] ? __atomic_exchange_n((u64 *)&kin->request_map[w], 0,
-																__ATOMIC_SEQ_CST)
-										  : 0;
-		u64 kick = kin->kick_map[w]
-					   ? __atomic_exchange_n((u64 *)&kin->kick_map[w], 0, __ATOMIC_SEQ_CST)
-					   : 0;
+		u64 spawn = spawner ? 0 : kin_bits_take(&kin->spawn_map[w]);
+		u64 doom = kin_bits_take(&kin->doom_map[w]);
+		u64 request = kin_bits_take(&kin->request_map[w]);
+		u64 kick = kin_bits_take(&kin->kick_map[w]);
 
 		for (; spawn; spawn &= spawn - 1)
 			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
@@ -263,14 +240,12 @@ static void settle_unborn(struct supervisor *s, u32 parent)
 {
 	for (u32 i = 0; record_used(s, i); i++) {
 		struct kin_member *m = &s->family.kin->members[i];
-		s32 none = 0;
 
-		if (m->state != MEMBER_CLONING || m->parent != parent)
+		if (KIN_READ(m->state) != MEMBER_CLONING || KIN_READ(m->parent) != parent)
 			continue;
-		if (__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
-										__ATOMIC_SEQ_CST)) {
+		if (kin_exchange(&m->host_pid, 0, -1)) {
 			m->state = MEMBER_DEAD;
-			s->family.kin->inbox_dead[i / 64] |= 1ull << (i % 64);
+			kin_map_set(s->family.kin->inbox_dead, i);
 		}
 	}
 }
@@ -279,7 +254,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 {
 	struct kin_header *kin = s->family.kin;
 	struct kin_member *m = &kin->members[index];
-	bool expected = m->state == MEMBER_EXITING;
+	bool expected = KIN_READ(m->state) == MEMBER_EXITING;
 
 	report_member(s, index, host_status, !expected, ru);
 	m->host_pid = 0;
@@ -289,29 +264,27 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 	}
 	m->state = MEMBER_DEAD;
 	if (s->family.verbose)
-		fprintf(stderr, "unifork: member %u: its monitor died, wait status %#x\n", index,
-				(unsigned)host_status);
+		message("member %u: its monitor died, wait status %#x", index, (unsigned)host_status);
 	if (index == 0) {
 		/* PID 1 lives in record 0 from the first to the last. */
-		if (!kin->ended && !kin->fatal) {
+		if (!KIN_READ(kin->ended) && !KIN_READ(kin->fatal)) {
 			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
 			s->ended = true;
 			if (WIFSIGNALED(host_status))
-				fprintf(stderr,
-						"unifork: the family's first process was killed from outside (signal %d)\n",
+				message("the family's first process was killed from outside (signal %d)",
 						WTERMSIG(host_status));
 		}
 		return;
 	}
 	settle_unborn(s, index);
-	kin->inbox_dead[index / 64] |= 1ull << (index % 64);
+	kin_map_set(kin->inbox_dead, index);
 	inbox_ring(s);
 }
 
 static bool member_claim(struct supervisor *s, pid_t pid, int host_status, const struct rusage *ru)
 {
 	for (u32 i = 0; record_used(s, i); i++) {
-		if (s->family.kin->members[i].host_pid == pid) {
+		if (KIN_READ(s->family.kin->members[i].host_pid) == pid) {
 			member_gone(s, i, host_status, ru);
 			return true;
 		}
@@ -323,8 +296,8 @@ static bool member_claim(struct supervisor *s, pid_t pid, int host_status, const
 static bool any_unborn(struct supervisor *s)
 {
 	for (u32 i = 0; record_used(s, i); i++)
-		if (s->family.kin->members[i].state == MEMBER_CLONING &&
-			s->family.kin->members[i].host_pid == 0)
+		if (KIN_READ(s->family.kin->members[i].state) == MEMBER_CLONING &&
+			KIN_READ(s->family.kin->members[i].host_pid) == 0)
 			return true;
 	return false;
 }
@@ -361,9 +334,24 @@ void members_reap(struct supervisor *s)
 	}
 }
 
+/* The members' own, so that --stats knows them: the rest of the children is killed unseen. */
+static void members_kill(struct supervisor *s)
+{
+	for (u32 i = 0; record_used(s, i); i++) {
+		struct kin_member *m = &s->family.kin->members[i];
+
+		kin_exchange(&m->host_pid, 0, -1);
+		child_signal(KIN_READ(m->host_pid), SIGKILL);
+	}
+	child_signal(s->spawner_pid, SIGKILL);
+	/* As init of the namespace: everybody else in it, however it came to be. */
+	if (s->family.namespaced)
+		namespace_kill();
+}
+
 /*
- * Kills what is still there: by the records, then by the kernel's own list of our children, until
- * none is left.
+ * Until none is left. Where there is no PID namespace the host's list of our children is gone
+ * through again and again, because a hostile guest may be cloning itself meanwhile.
  */
 void members_end_all(struct supervisor *s)
 {
@@ -371,22 +359,16 @@ void members_end_all(struct supervisor *s)
 	int status;
 	pid_t pid;
 
-	for (u32 i = 0; record_used(s, i); i++) {
-		struct kin_member *m = &s->family.kin->members[i];
-		s32 none = 0;
-
-		__atomic_compare_exchange_n((s32 *)&m->host_pid, &none, -1, false, __ATOMIC_SEQ_CST,
-									__ATOMIC_SEQ_CST);
-		if (is_child(m->host_pid))
-			kill(m->host_pid, SIGKILL);
-	}
-	if (s->spawner_pid > 0)
-		kill(s->spawner_pid, SIGKILL);
+	members_kill(s);
 	do {
-		children_signal(SIGKILL);
+		if (!s->family.namespaced)
+			children_signal(SIGKILL);
 		pid = wait4(-1, &status, 0, &ru);
-		for (u32 i = 0; pid > 0 && record_used(s, i); i++)
-			if (s->family.kin->members[i].host_pid == pid)
-				report_member(s, i, status, s->family.kin->members[i].state != MEMBER_EXITING, &ru);
+		for (u32 i = 0; pid > 0 && record_used(s, i); i++) {
+			const struct kin_member *m = &s->family.kin->members[i];
+
+			if (KIN_READ(m->host_pid) == pid)
+				report_member(s, i, status, KIN_READ(m->state) != MEMBER_EXITING, &ru);
+		}
 	} while (pid > 0 || (pid < 0 && errno == EINTR));
 }

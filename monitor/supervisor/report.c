@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "monitor/supervisor/internal.h"
 
@@ -23,7 +24,7 @@ static const char *const hypercall_names[HYPERCALL_COUNT] = {
 
 static u64 tsc_to_us(const struct supervisor *s, u64 from, u64 to)
 {
-	u64 khz = s->family.kin->clock.tsc_khz;
+	u64 khz = KIN_READ(s->family.kin->clock.tsc_khz);
 
 	return khz && to > from ? (to - from) * 1000 / khz : 0;
 }
@@ -52,18 +53,18 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 	}
 	struct member_row *r = &s->rows[s->row_count++];
 	*r = (struct member_row){
-		.pid = m->pid,
-		.ppid = m->ppid,
+		.pid = KIN_READ(m->pid),
+		.ppid = KIN_READ(m->ppid),
 		.host_status = host_status,
 		.member = index,
-		.clone_us = tsc_to_us(s, m->clone_tsc, m->first_tsc),
-		.resumed_us = tsc_to_us(s, m->clone_tsc, m->resumed_tsc),
-		.direct = m->syscalls_direct,
-		.trapped = m->syscalls_trapped,
-		.sites = m->sites,
-		.hypercalls = m->hypercalls,
-		.faults = m->faults,
-		.interrupts = m->interrupts,
+		.clone_us = tsc_to_us(s, KIN_READ(m->clone_tsc), KIN_READ(m->first_tsc)),
+		.resumed_us = tsc_to_us(s, KIN_READ(m->clone_tsc), KIN_READ(m->resumed_tsc)),
+		.direct = KIN_READ(m->syscalls_direct),
+		.trapped = KIN_READ(m->syscalls_trapped),
+		.sites = KIN_READ(m->sites),
+		.hypercalls = KIN_READ(m->hypercalls),
+		.faults = KIN_READ(m->faults),
+		.interrupts = KIN_READ(m->interrupts),
 		.maxrss_kib = ru->ru_maxrss,
 		.unexpected = unexpected,
 		.cpu_us = (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000000ull + ru->ru_utime.tv_usec +
@@ -106,21 +107,26 @@ static const char *syscall_name(u32 nr)
 	return number;
 }
 
-/* -v: one line with every call that was answered ENOSYS, if there was one. */
+/* --verbose: one line with every call that was answered ENOSYS, if there was one. */
 void report_unsupported(const struct supervisor *s)
 {
 	const struct kin_stats *st = &s->family.kin->stats;
-	const char *before = "unifork: system calls answered ENOSYS: ";
+	char text[2048];
+	size_t at = 0;
 
 	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
-		u64 count = st->unsupported[i];
-		if (!count)
-			continue;
-		fprintf(stderr, "%s%s (%llu)", before, syscall_name(i), (unsigned long long)count);
-		before = ", ";
+		u64 count = KIN_READ(st->unsupported[i]);
+		int n = count ? snprintf(text + at, sizeof(text) - at, "%s%s (%llu)", at ? ", " : "",
+								 syscall_name(i), (unsigned long long)count)
+					  : 0;
+
+		if (n < 0 || (size_t)n >= sizeof(text) - at)
+			break;
+		at += (size_t)n;
 	}
-	if (*before == ',')
-		fputc('\n', stderr);
+	text[at] = 0;
+	if (at)
+		message("system calls answered ENOSYS: %s", text);
 }
 
 static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
@@ -130,13 +136,15 @@ static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
 	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
 		const char *name = syscall_name(i);
 
-		if (st->direct[i] || st->trapped[i] || st->first[i])
+		if (KIN_READ(st->direct[i]) || KIN_READ(st->trapped[i]) || KIN_READ(st->first[i]))
 			json_object_set_new(all, name,
-								json_pack("{s:I, s:I, s:I}", "direct", (json_int_t)st->direct[i],
-										  "trapped", (json_int_t)st->trapped[i], "first",
-										  (json_int_t)st->first[i]));
-		if (st->unsupported[i])
-			json_object_set_new(unsupported, name, json_integer((json_int_t)st->unsupported[i]));
+								json_pack("{s:I, s:I, s:I}", "direct",
+										  (json_int_t)KIN_READ(st->direct[i]), "trapped",
+										  (json_int_t)KIN_READ(st->trapped[i]), "first",
+										  (json_int_t)KIN_READ(st->first[i])));
+		if (KIN_READ(st->unsupported[i]))
+			json_object_set_new(unsupported, name,
+								json_integer((json_int_t)KIN_READ(st->unsupported[i])));
 	}
 	return all;
 }
@@ -146,9 +154,9 @@ static json_t *hypercalls_json(const struct kin_stats *st)
 	json_t *all = json_object();
 
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
-		if (st->hypercalls[i])
+		if (KIN_READ(st->hypercalls[i]))
 			json_object_set_new(all, hypercall_names[i],
-								json_integer((json_int_t)st->hypercalls[i]));
+								json_integer((json_int_t)KIN_READ(st->hypercalls[i])));
 	return all;
 }
 
@@ -167,29 +175,29 @@ static json_t *report_json(struct supervisor *s)
 			boot_us = s->rows[i].clone_us;
 	}
 	for (u32 i = 0; i < STATS_SYSCALLS; i++) {
-		direct += st->direct[i];
-		trapped += st->trapped[i];
-		first += st->first[i];
+		direct += KIN_READ(st->direct[i]);
+		trapped += KIN_READ(st->trapped[i]);
+		first += KIN_READ(st->first[i]);
 	}
 	fstat(s->family.kin_fd, &kin_stat);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
-					 "s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:i}",
-					 "backend", s->family.backend->name, "boot_us", (json_int_t)boot_us, "members",
-					 (json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)st->forks,
-					 "vforks", (json_int_t)st->vforks, "execs", (json_int_t)st->execs,
-					 "wait_status", s->status, "page_faults", (json_int_t)st->faults, "interrupts",
-					 (json_int_t)st->interrupts, "syscalls_total", "direct", direct, "trapped",
-					 trapped, "first", first, "syscalls", syscalls, "unsupported", unsupported,
-					 "hypercalls", hypercalls_json(st), "peak_kin_kib",
-					 (json_int_t)(st->kin_pages_peak * (PAGE_SIZE / 1024)), "kin_kib_at_end",
-					 (json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib,
-					 "memory_limit_kib", (json_int_t)(s->options->memory_bytes >> 10),
-					 "memory_peak_kib", (json_int_t)(s->limits.peak_bytes >> 10),
-					 "memory_kills", (int)s->limits.killed,
-					 "member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
+		"s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:i}",
+		"backend", s->family.backend->name, "boot_us", (json_int_t)boot_us, "members",
+		(json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)KIN_READ(st->forks),
+		"vforks", (json_int_t)KIN_READ(st->vforks), "execs", (json_int_t)KIN_READ(st->execs),
+		"wait_status", s->status, "page_faults", (json_int_t)KIN_READ(st->faults), "interrupts",
+		(json_int_t)KIN_READ(st->interrupts), "syscalls_total", "direct", direct, "trapped",
+		trapped, "first", first, "syscalls", syscalls, "unsupported", unsupported, "hypercalls",
+		hypercalls_json(st), "peak_kin_kib",
+		(json_int_t)(KIN_READ(st->kin_pages_peak) * (PAGE_SIZE / 1024)), "kin_kib_at_end",
+		(json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib, "memory_limit_kib",
+		(json_int_t)(s->options->memory_bytes >> 10), "memory_peak_kib",
+		(json_int_t)(s->limits.peak_bytes >> 10), "memory_kills", (int)s->limits.killed,
+		"member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
 }
 
-int report_write(struct supervisor *s, const char *path, struct error *err)
+int report_write(struct supervisor *s, struct error *err)
 {
 	json_t *root = report_json(s);
 	int failed;
@@ -197,11 +205,10 @@ int report_write(struct supervisor *s, const char *path, struct error *err)
 	if (!root)
 		return error_set(err, ENOMEM, "cannot put the statistics together");
 	errno = 0;
-	failed = json_dump_file(root, path, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	/* A pipe or a terminal has no size. */
+	failed = ftruncate(s->stats_fd, 0) < 0 && errno != EINVAL && errno != ESPIPE;
+	failed = failed || json_dumpfd(root, s->stats_fd, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0;
 	json_decref(root);
-	if (failed)
-		return error_set(err, errno,
-						 "cannot write the statistics to '%s'; give a writable path to --stats",
-						 path);
-	return 0;
+	return failed ? error_set(err, errno, "cannot write the statistics to '%s'", s->options->stats)
+				  : 0;
 }

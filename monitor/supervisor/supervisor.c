@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A family from its first to its last moment: grant, kin, first monitor, the event loop (signals,
- * mailbox, deaths), the end. The loop blocks in poll(2) without a time-out unless a deadline is
- * running: an idle family costs nothing.
+ * A family from its first to its last moment: grant, kin, private root, first monitor, the event
+ * loop (signals, mailbox, deaths), the end. The loop blocks in poll(2) without a time-out unless a
+ * deadline is running: an idle family costs nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +23,11 @@
 
 #include "monitor/supervisor/internal.h"
 
-#define TERM_PATIENCE_NS 10000000000ull
-#define UNCLAIMED_RETRY_NS 10000000ull
+#define EXIT_LOST 111 /* nobody is left who could read it */
 
-/* Signals that the supervisor takes and translates. */
-static const int taken[] = {SIGCHLD, SIGTERM,  SIGINT,  SIGQUIT, SIGHUP,
-							SIGTSTP, SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2};
+/* SIGTERMs within this time are one: timeout(1) sends it to a process and to its group. */
+#define TERM_GRACE_NS NS_PER_S
+#define UNCLAIMED_RETRY_NS 10000000ull
 
 u64 supervisor_now_ns(void)
 {
@@ -66,7 +65,7 @@ static int choose_backend(struct supervisor *s, struct error *err)
 		const char *reason = strcmp(wanted, "auto")       ? "as asked"
 							 : f->backend == &backend_kvm ? "/dev/kvm works"
 														  : why.text;
-		fprintf(stderr, "unifork: backend %s (%s)\n", f->backend->name, reason);
+		message("backend %s (%s)", f->backend->name, reason);
 	}
 	return 0;
 }
@@ -122,21 +121,24 @@ static int pack_program(struct supervisor *s, struct error *err)
 	return 0;
 }
 
+/*
+ * The user's signals come through the front. What the terminal sends to the whole process group
+ * is not for this process.
+ */
 static int take_signals(struct supervisor *s, struct error *err)
 {
+	static const int ignored[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,  SIGTSTP, SIGTTIN,
+								  SIGTTOU, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
 	sigset_t set;
 
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
-		sigaddset(&set, taken[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
 		return error_set(err, errno, "cannot block signals");
-	/* An inherited SIG_IGN would keep them from the signalfd. */
-	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
-		signal(taken[i], SIG_DFL);
 	/* Deaths only: limits.c stops the monitors and lets them go on. */
 	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	/*
 	 * For the monitors, which inherit it: a kick meant for the record's last life must not end a
 	 * fresh monitor that has no handler yet. What the kick is about is in kin, and is read then.
@@ -159,7 +161,7 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		f->volumes[i].fd = open(v->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (f->volumes[i].fd < 0)
 			return error_set(err, errno, "cannot open the volume's directory '%s'", v->host);
-		if (tree_is_mixed(f->volumes[i].fd))
+		if (!f->namespaced && tree_is_mixed(f->volumes[i].fd))
 			return error_set(err, 0,
 							 "the volume '%s' holds the host's /proc, /sys or /dev; "
 							 "share a directory that does not", v->host);
@@ -185,50 +187,115 @@ static u32 cpus_allowed(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (u32)CPU_COUNT(&set) : 0;
 }
 
-static int prepare(struct supervisor *s, struct error *err)
+/* The host ends this process with its front; the socket tells if that has happened already. */
+static int follow_front(struct supervisor *s, struct error *err)
+{
+	struct link_signal go;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return error_set(err, errno, "cannot follow the front");
+	if (recv(s->link_fd, &go, sizeof(go), 0) != sizeof(go))
+		_exit(EXIT_LOST);
+	return 0;
+}
+
+/* What is opened while the host's files can be named. */
+static int open_host(struct supervisor *s, struct error *err)
 {
 	struct family *f = &s->family;
 	const struct run_options *o = s->options;
-	struct clock_pair first = clock_pair_read();
 
-	f->verbose = o->verbose;
-	f->supervisor_pid = getpid();
+	s->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	f->root_fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (f->root_fd < 0)
 		return error_set(err, errno, "cannot open the root directory '%s'", o->root);
+	if (o->stats) {
+		s->stats_fd = open(o->stats, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+		if (s->stats_fd < 0)
+			return error_set(err, errno,
+							 "cannot write the statistics to '%s'; give a writable path to --stats",
+							 o->stats);
+	}
+	image_open(f);
+	if (geteuid() == 0)
+		f->monitor_id = namespaces_nobody();
+	return choose_backend(s, err);
+}
+
+/* A layer is missing that this backend needs: only the user can decide to do without. */
+static int check_layers(struct supervisor *s, const struct error *refused, struct error *err)
+{
+	const struct family *f = &s->family;
+
+	if (f->namespaced)
+		return 0;
+	if (f->backend->runs_on_host && !(s->options->without & WITHOUT_NAMESPACES))
+		return error_set(err, 0,
+						 "backend process needs namespaces of its own (%.200s); allow them to this "
+						 "user, or give that protection up with --without namespaces",
+						 refused->text);
+	if (f->verbose)
+		message("no namespaces around the family: %s", refused->text);
+	return 0;
+}
+
+static int prepare(struct supervisor *s, const struct error *refused, struct error *err)
+{
+	struct family *f = &s->family;
+	struct clock_pair first = clock_pair_read();
+
+	f->verbose = s->options->verbose;
+	f->supervisor_pid = getpid();
+	f->without = s->options->without;
 	f->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->notify_fd < 0)
 		return error_set(err, errno, "cannot make an eventfd");
-	image_open(f);
-	if (choose_backend(s, err) < 0 || make_kin(f, err) < 0 || pack_program(s, err) < 0 ||
-		open_volumes(s, err) < 0 || confinement_prepare(f, err) < 0)
-		return -1;
-	if (take_signals(s, err) < 0)
+	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || make_kin(f, err) < 0 ||
+		pack_program(s, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
 	f->kin->cpus = cpus_allowed();
 	clock_calibrate(&f->kin->clock, &first);
-	return 0;
+	if (f->namespaced && private_root_enter(s, err) < 0)
+		return -1;
+	if (confinement_prepare(f, err) < 0)
+		return -1;
+	return take_signals(s, err);
+}
+
+static void term_take(struct supervisor *s)
+{
+	u64 now = supervisor_now_ns();
+	int timeout_s = s->options->stop_timeout_s;
+
+	if (!s->term_first_ns) {
+		s->term_first_ns = now;
+		if (timeout_s >= 0)
+			s->term_deadline_ns = now + (u64)timeout_s * NS_PER_S;
+		inbox_post_signal(s, SIGTERM, false);
+	} else if (now - s->term_first_ns >= TERM_GRACE_NS) {
+		s->status = SIGTERM;
+		s->ended = true;
+	}
 }
 
 static void take_signal(struct supervisor *s, int sig)
 {
 	switch (sig) {
-	case SIGCHLD: return; /* reaped after every round */
-	case SIGTERM:
-		if (s->term_deadline_ns) {
-			s->status = SIGTERM;
-			s->ended = true;
-			return;
-		}
-		s->term_deadline_ns = supervisor_now_ns() + TERM_PATIENCE_NS;
-		inbox_post_signal(s, sig, false);
-		return;
+	case SIGTERM: term_take(s); return;
 	case SIGINT:
 	case SIGQUIT:
 	case SIGTSTP:
 	case SIGWINCH: inbox_post_signal(s, sig, isatty(STDIN_FILENO) || isatty(STDOUT_FILENO)); return;
 	default: inbox_post_signal(s, sig, false);
 	}
+}
+
+static void take_link(struct supervisor *s)
+{
+	struct link_signal from_front;
+
+	while (recv(s->link_fd, &from_front, sizeof(from_front), MSG_DONTWAIT) == sizeof(from_front))
+		take_signal(s, from_front.sig);
 }
 
 static u64 earlier(u64 a_ns, u64 b_ns)
@@ -258,22 +325,25 @@ static void look_at_kin(struct supervisor *s)
 {
 	struct kin_header *kin = s->family.kin;
 
-	if (kin->fatal && !s->ended) {
+	if (s->ended)
+		return;
+	if (KIN_READ(kin->fatal)) {
 		char text[sizeof(kin->fatal_text)];
 		memcpy(text, kin->fatal_text, sizeof(text));
 		text[sizeof(text) - 1] = 0;
 		text_clean(text, strlen(text));
 		error_set(&s->failure, 0, "the family cannot go on: %s", text);
 		s->ended = true;
-	} else if (kin->ended && !s->ended) {
-		s->status = kin->ended_status;
+	} else if (KIN_READ(kin->ended)) {
+		s->status = (int)KIN_READ(kin->ended_status);
 		s->ended = true;
 	}
 }
 
 static void event_loop(struct supervisor *s)
 {
-	struct pollfd fds[] = {{s->signal_fd, POLLIN, 0}, {s->family.notify_fd, POLLIN, 0}};
+	struct pollfd fds[] = {
+		{s->signal_fd, POLLIN, 0}, {s->family.notify_fd, POLLIN, 0}, {s->link_fd, POLLIN, 0}};
 	struct signalfd_siginfo info;
 	struct timespec timeout;
 	u64 count;
@@ -283,8 +353,11 @@ static void event_loop(struct supervisor *s)
 			break;
 		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) < 0)
 			count = 0; /* the bits say it all */
-		while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
-			take_signal(s, info.ssi_signo);
+		if (fds[0].revents)
+			while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+				; /* reaped after every round */
+		if (fds[2].revents)
+			take_link(s);
 		look_at_kin(s);
 		members_reap(s);
 		/* After reaping: a member may have died between setting its bit and telling us. */
@@ -301,29 +374,47 @@ static void event_loop(struct supervisor *s)
 	}
 }
 
-int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
+static int family_run(struct supervisor *s, const struct error *refused, struct error *err)
 {
-	struct supervisor s = {.options = o, .start_tsc = tsc_now(), .signal_fd = -1};
 	struct kin_member *first;
 
-	if (prepare(&s, err) < 0)
+	if (follow_front(s, err) < 0 || prepare(s, refused, err) < 0)
 		return -1;
-	first = &s.family.kin->members[0];
+	first = &s->family.kin->members[0];
 	first->state = MEMBER_SPAWNING;
 	first->generation = 1;
-	first->clone_tsc = s.start_tsc;
-	fflush(NULL);
-	if (member_start(&s, 0, err) < 0)
+	first->clone_tsc = s->start_tsc;
+	if (member_start(s, 0, err) < 0)
 		return -1;
-	s.limits.deadline_ns = supervisor_now_ns();
-	event_loop(&s);
-	members_end_all(&s);
-	*wait_status = s.status;
-	if (s.family.verbose)
-		report_unsupported(&s);
-	if (s.failure.text[0]) {
-		*err = s.failure;
+	s->limits.deadline_ns = supervisor_now_ns();
+	event_loop(s);
+	members_end_all(s);
+	if (s->family.verbose)
+		report_unsupported(s);
+	if (s->failure.text[0]) {
+		*err = s->failure;
 		return -1;
 	}
-	return o->stats ? report_write(&s, o->stats, err) : 0;
+	return s->stats_fd >= 0 ? report_write(s, err) : 0;
+}
+
+_Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
+							   const struct error *refused, int link_fd)
+{
+	static struct supervisor s;
+	struct link_result result = {0};
+
+	s = (struct supervisor){.options = o,
+							.start_tsc = tsc_now(),
+							.signal_fd = -1,
+							.stats_fd = -1,
+							.proc_fd = -1,
+							.link_fd = link_fd};
+	s.family.namespaced = namespaces != NAMESPACES_NONE;
+	result.failed = family_run(&s, refused, &result.error) < 0;
+	result.end = s.end;
+	result.status = s.status;
+	if (send(link_fd, &result, sizeof(result), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_LOST);
+	_exit(0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The supervisor is `unifork run` itself: it makes the family's kin, starts the first monitor, is
- * the parent and only reaper of all monitors, translates signals, and is the only process that may
- * interrupt a monitor.
+ * `unifork run` is two host processes. The front (front.c) is the one that the user started; the
+ * supervisor, its child and init of the family's PID namespace, makes the family's kin, starts the
+ * first monitor, is the parent and only reaper of all monitors, and translates signals.
  */
 #ifndef MONITOR_SUPERVISOR_SUPERVISOR_H
 #define MONITOR_SUPERVISOR_SUPERVISOR_H
@@ -27,6 +27,8 @@ struct run_options {
 	unsigned volume_count;
 	unsigned long long memory_bytes; /* --memory, 0: no limit */
 	unsigned tasks_max;              /* --pids, 0: no limit */
+	int stop_timeout_s;              /* --stop-timeout; -1: for ever */
+	unsigned without;                /* --without: enum without_layer of monitor.h */
 	bool init, verbose;
 	int argc, envc;
 	char **argv, **envp;

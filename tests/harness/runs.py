@@ -67,6 +67,34 @@ def wait_until_gone(mark, session=None, seconds=2.0):
         time.sleep(0.01)
 
 
+def children(pid):
+    """Its living children, oldest first; none if it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def supervisor(front):
+    """The supervisor of the `unifork run` with that id: its only child."""
+    found = children(front)
+    return found[0] if found else None
+
+
+def monitors(front):
+    """{id in the family's PID namespace: host id} of the monitors, the spawner included."""
+    found = {}
+    for pid in children(supervisor(front)):
+        try:
+            text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        except OSError:
+            continue
+        ids = next(line for line in text.splitlines() if line.startswith("NSpid:")).split()
+        found[int(ids[-1])] = pid
+    return found
+
+
 def kill_all(pids):
     for pid in pids:
         try:

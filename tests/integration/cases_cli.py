@@ -167,11 +167,44 @@ def terminated_twice(context, backend):
     family = Started(context, backend, [BUSYBOX, "sh", "-c",
                      "trap '' TERM; echo ready; while :; do busybox sleep 0.05; done"])
     require(family.line() == b"ready\n", "not ready")
+    for _ in range(3):  # within the grace period they are one
+        family.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    require(family.process.poll() is None, "ignored SIGTERMs ended the family at once")
+    time.sleep(1)
+    require(family.process.poll() is None, "a SIGTERM within the grace period ended the family")
     family.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    require(family.process.poll() is None, "one ignored SIGTERM ended the family")
+    status = family.end(5)
+    require(status == 128 + signal.SIGTERM, f"status {status}")
+
+
+def stop_timeout(context, backend):
+    """An ignored SIGTERM ends the family after --stop-timeout, and with -1 never."""
+    loop = "trap '' TERM; echo ready; while :; do busybox sleep 0.05; done"
+    family = Started(context, backend, [BUSYBOX, "sh", "-c", loop], options=["--stop-timeout", "1"])
+    require(family.line() == b"ready\n", "not ready")
+    start = time.monotonic()
     family.process.send_signal(signal.SIGTERM)
-    family.end(15)
+    status = family.end(8)
+    require(status == 128 + signal.SIGTERM and time.monotonic() - start >= 0.9,
+            f"status {status} after {time.monotonic() - start} s")
+    family = Started(context, backend, [BUSYBOX, "sh", "-c", loop],
+                     options=["--stop-timeout", "-1"])
+    require(family.line() == b"ready\n", "not ready")
+    family.process.send_signal(signal.SIGTERM)
+    time.sleep(1.5)
+    require(family.process.poll() is None, "--stop-timeout -1 ended the family")
+    family.process.send_signal(signal.SIGTERM)
+    status = family.end(5)
+    require(status == 128 + signal.SIGTERM, f"status {status}")
+
+
+def stopped_twice(context, backend):
+    """timeout(1) sends SIGTERM to its child and to the group; what the program says is not lost."""
+    for _ in range(5):
+        result = context.run(["timeout", "1", context.unifork, "run", "-b", backend, "--", "bash",
+                              "-c", "trap 'echo bye' EXIT; coproc cat; wait"], timeout=20)
+        require(result.stdout == b"bye\n" and result.status == 124, tail(result))
 
 
 def ignored(context, backend):
@@ -256,7 +289,7 @@ def family_ends(family):
 def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
-             terminated_twice, ignored, killed, terminal]
+             terminated_twice, stop_timeout, stopped_twice, ignored, killed, terminal]
 
     def bound(check, backend):
         return lambda: check(context, backend)

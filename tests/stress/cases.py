@@ -76,15 +76,17 @@ class HostFiles:
 
 def kin_look(context, family):
     look = context.build / "tests" / "stress" / "kin_look"
-    return subprocess.run([look, str(family.process.pid)], capture_output=True, text=True,
+    return subprocess.run([look, str(runs.supervisor(family.process.pid))],
+                          capture_output=True, text=True,
                           check=False, timeout=10).stdout
 
 
 def members(context, family):
     """The living members, oldest first: (host pid, pid, ppid)."""
     rows = [line.split() for line in kin_look(context, family).splitlines()]
-    return [(int(row[2]), int(row[3]), int(row[4])) for row in rows
-            if len(row) >= 5 and row[1] != "free" and int(row[2]) > 0]
+    host = runs.monitors(family.process.pid)
+    return [(host[int(row[2])], int(row[3]), int(row[4])) for row in rows
+            if len(row) >= 5 and row[1] != "free" and int(row[2]) in host]
 
 
 def give_up(family, reason, look=""):
@@ -115,14 +117,19 @@ def victims(kind, living, chance):
 
 def kill_some(context, family, kind, chance):
     """Kills; returns (host processes hit, whether PID 1 was among them)."""
-    if kind == "supervisor":
+    if kind == "front":
         family.process.kill()
+        return 1, True
+    if kind == "supervisor":
+        pid = runs.supervisor(family.process.pid)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
         return 1, True
     hit, first = 0, False
     for host_pid, pid, _ in victims(kind, members(context, family), chance):
         try:
             stat = pathlib.Path(f"/proc/{host_pid}/stat").read_text(encoding="latin-1")
-            if int(stat.rpartition(")")[2].split()[1]) != family.process.pid:
+            if int(stat.rpartition(")")[2].split()[1]) != runs.supervisor(family.process.pid):
                 continue
             os.kill(host_pid, signal.SIGKILL)
         except OSError:
@@ -161,7 +168,7 @@ def verdict(status, first, output, errors):
 
 def one_round(context, backend, chance, started, files):
     kind = chance.choice(["one"] * 3 + ["pair"] * 4 + ["several"] * 2 + ["rain"] * 3
-                         + ["supervisor"])
+                         + ["front", "supervisor"])
     load = (os.environ.get("UNIFORK_LOAD")
             or chance.choice(["pipeline"] * 2 + ["all"] * 2 + [*STORMS]))
     storm = [context.build / "tests" / "stress" / "storm", STORM_MS, files.path]
@@ -173,7 +180,7 @@ def one_round(context, backend, chance, started, files):
     try:
         ready, _, _ = select.select([family.process.stdout], [], [], SECONDS)
         require(ready, "it did not start")
-        for moment in moments if kind != "supervisor" else moments[:1]:
+        for moment in moments if kind not in ("front", "supervisor") else moments[:1]:
             time.sleep(moment)
             hit, was_first = kill_some(context, family, kind, chance)
             hits, first = hits + hit, first or was_first

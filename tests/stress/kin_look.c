@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A host program: what a running family's kin says, read from outside through the supervisor's
- * descriptor. One line `MEMBER STATE HOST_PID PID PPID NAME` for each member record in use, then
- * `pages N`, the pages of kin in use. Reads with pread, which gives kin's holes no memory.
+ * descriptor. One line `MEMBER STATE HOST_PID PID PPID NAME` for each member record in use (HOST_PID
+ * is the monitor's number in the family's PID namespace), then `pages N`, the pages of kin in use.
+ * Reads with pread, which gives kin's holes no memory.
  * @test timeout=5 members=1
  */
 #define _GNU_SOURCE
@@ -31,7 +32,7 @@ static int kin_open(const char *supervisor)
 		snprintf(path, sizeof(path), "/proc/%s/fd/%s", supervisor, entry->d_name);
 		n = readlink(path, name, sizeof(name) - 1);
 		name[n > 0 ? n : 0] = '\0';
-		if (!strncmp(name, "/memfd:unifork-kin", 16))
+		if (!strncmp(name, "/memfd:unifork-kin", 18))
 			found = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (dir)
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
 	uint64_t pages = 0;
 
 	if (fd < 0) {
-		fprintf(stderr, "usage: kin_look PID-OF-A-RUNNING-unifork-run\n");
+		fprintf(stderr, "usage: kin_look PID-OF-A-SUPERVISOR\n");
 		return 1;
 	}
 	for (int i = 0; i < MEMBERS_MAX; i++) {

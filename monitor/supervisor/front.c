@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The front is the process that the user started, in the host's namespaces: it forks the
+ * supervisor into the family's, passes signals on to it, and reports the end. It takes nothing from
+ * kin and opens nothing of the family's. When it dies, however that may be, the supervisor is
+ * killed by the host, and with it, as init of its PID namespace, everything.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/link.h"
+#include "monitor/supervisor/namespaces.h"
+
+/* How much longer than --stop-timeout the supervisor itself may take. */
+#define SUPERVISOR_PATIENCE_NS 5000000000ull
+
+/* What the user and the terminal send to `unifork run`. */
+static const int passed_on[] = {SIGTERM,  SIGINT,  SIGQUIT, SIGHUP, SIGTSTP,
+								SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2};
+
+struct front {
+	const struct run_options *options;
+	enum namespaces_kind namespaces;
+	struct error refused; /* why there are none */
+	pid_t supervisor;
+	int link_fd, signal_fd;
+	sigset_t mask_before;
+	u64 kill_ns; /* SIGTERM came: the supervisor itself is killed then; 0: none */
+};
+
+static int signals_block(struct front *f, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		sigaddset(&set, passed_on[i]);
+	if (sigprocmask(SIG_BLOCK, &set, &f->mask_before) < 0)
+		return error_set(err, errno, "cannot block signals");
+	f->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return f->signal_fd < 0 ? error_set(err, errno, "cannot make a signalfd") : 0;
+}
+
+/* After the fork: the supervisor wants to know what was ignored, as an exec passes it on. */
+static void signals_take(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		signal(passed_on[i], SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static pid_t fork_supervisor(struct front *f, struct error *err)
+{
+	pid_t pid = -1;
+
+	f->namespaces = NAMESPACES_NONE;
+	if (f->options->without & WITHOUT_NAMESPACES)
+		error_set(&f->refused, 0, "--without namespaces");
+	if (!f->refused.text[0]) {
+		pid = namespaces_fork(&f->namespaces, &f->refused);
+		if (pid >= 0)
+			return pid;
+	}
+	pid = fork();
+	if (pid < 0)
+		error_set(err, errno, "cannot start the supervisor; raise the limit of processes");
+	return pid;
+}
+
+/* Maps the ids, then lets the supervisor go on. */
+static int supervisor_release(struct front *f, struct error *err)
+{
+	struct link_signal go = {0};
+
+	if (namespaces_map(f->supervisor, f->namespaces, err) < 0)
+		return -1;
+	return send(f->link_fd, &go, sizeof(go), MSG_NOSIGNAL) == sizeof(go)
+			   ? 0
+			   : error_set(err, errno, "cannot talk to the supervisor");
+}
+
+static int supervisor_start(struct front *f, struct error *err)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return error_set(err, errno, "cannot make the supervisor's sockets");
+	fflush(NULL);
+	f->supervisor = fork_supervisor(f, err);
+	if (f->supervisor == 0) {
+		close(fds[0]);
+		close(f->signal_fd);
+		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
+		supervisor_main(f->options, f->namespaces, &f->refused, fds[1]);
+	}
+	close(fds[1]);
+	f->link_fd = fds[0];
+	if (f->supervisor < 0) {
+		close(fds[0]);
+		return -1;
+	}
+	return 0;
+}
+
+/* The supervisor reads its socket at every turn: if it is full, it does not turn any more. */
+static void signals_pass_on(struct front *f)
+{
+	struct signalfd_siginfo info;
+	int timeout_s = f->options->stop_timeout_s;
+
+	while (read(f->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		struct link_signal s = {(int)info.ssi_signo};
+
+		send(f->link_fd, &s, sizeof(s), MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (s.sig == SIGTERM && !f->kill_ns && timeout_s >= 0)
+			f->kill_ns = supervisor_now_ns() + (u64)timeout_s * NS_PER_S + SUPERVISOR_PATIENCE_NS;
+	}
+}
+
+static int patience_ms(const struct front *f)
+{
+	u64 now = supervisor_now_ns();
+
+	if (!f->kill_ns)
+		return -1;
+	return now >= f->kill_ns ? 0 : (int)MIN((f->kill_ns - now) / 1000000 + 1, 1000000000ull);
+}
+
+/* Until the supervisor has said how it ended; false: it ended without a word. */
+static bool supervisor_wait(struct front *f, struct link_result *result)
+{
+	struct pollfd fds[] = {{f->signal_fd, POLLIN, 0}, {f->link_fd, POLLIN, 0}};
+	bool said = false;
+	ssize_t n = -1;
+
+	while (n < 0) {
+		int r = poll(fds, ARRAY_SIZE(fds), patience_ms(f));
+
+		if (r < 0 && errno != EINTR)
+			break;
+		if (r == 0 && patience_ms(f) == 0)
+			kill(f->supervisor, SIGKILL); /* our own child, not reaped */
+		if (r > 0 && fds[0].revents)
+			signals_pass_on(f);
+		if (r > 0 && fds[1].revents) {
+			n = recv(f->link_fd, result, sizeof(*result), MSG_DONTWAIT);
+			said = n == sizeof(*result);
+		}
+	}
+	close(f->link_fd);
+	return said;
+}
+
+static int supervise(struct front *f, struct link_result *result, struct error *err)
+{
+	int status = 0;
+	bool said;
+
+	if (supervisor_start(f, err) < 0)
+		return -1;
+	signals_take();
+	if (supervisor_release(f, err) < 0) {
+		close(f->link_fd); /* which ends it */
+		waitpid(f->supervisor, NULL, 0);
+		f->refused = *err;
+		memset(result, 0, sizeof(*result));
+		result->end = LINK_NO_NAMESPACES;
+		result->error = *err;
+		return f->namespaces == NAMESPACES_NONE ? -1 : 0;
+	}
+	said = supervisor_wait(f, result);
+	while (waitpid(f->supervisor, &status, 0) < 0 && errno == EINTR)
+		;
+	if (said)
+		return 0;
+	return error_set(err, 0, "the supervisor was killed%s; the family ended with it",
+					 f->kill_ns ? " because it did not answer" : " from outside");
+}
+
+int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
+{
+	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1};
+	struct link_result result = {0};
+	int r = signals_block(&f, err);
+
+	if (r == 0)
+		r = supervise(&f, &result, err);
+	if (r == 0 && result.end == LINK_NO_NAMESPACES && f.namespaces != NAMESPACES_NONE) {
+		f.refused = result.error;
+		r = supervise(&f, &result, err);
+	}
+	/* From here on the user's signals end this process, which may have to wait for its terminal. */
+	if (f.signal_fd >= 0)
+		sigprocmask(SIG_SETMASK, &f.mask_before, NULL);
+	if (r < 0)
+		return -1;
+	*wait_status = result.status;
+	if (result.failed)
+		*err = result.error;
+	return result.failed ? -1 : 0;
+}
