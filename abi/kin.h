@@ -107,22 +107,45 @@ struct kin_volume {
 };
 
 /*
- * Mode, owner and times of a file on a volume are changed by the supervisor, because what confines
- * a member cannot tell a volume's files from others for these calls. One request for each member
- * record, at kin_member.request (0: none yet), for the kernel to fill and the supervisor to answer:
- * IDLE or DONE -> ASKED and the mailbox; DONE by the supervisor, which wakes the state's futex.
+ * What changes names and attributes on volumes is done by the supervisor for a member that asks:
+ * what confines a member lets it read and write files, not make them, because no filter can see the
+ * mode of a file that is made (set-user-ID), and attributes of any file that can be named. One
+ * request for each member record, at kin_member.request (0: none yet), for the kernel to fill and
+ * the supervisor to answer: IDLE or DONE -> ASKED and the mailbox; DONE by the supervisor, which
+ * wakes the state's futex. Results are 0 or -errno.
+ *
+ * Those marked + also give the member a descriptor, which it fetches with hypercall vol_receive
+ * (result 1; one member at a time, the kernel's shelf_lock). Kept are files without a name, for
+ * members that have to use them and cannot open them, while the word of kin at `word` is `value`.
  */
 enum volume_request_state { VOLUME_REQUEST_IDLE, VOLUME_REQUEST_ASKED, VOLUME_REQUEST_DONE };
-enum volume_request_kind { VOLUME_SET_MODE, VOLUME_SET_OWNER, VOLUME_SET_TIMES };
+enum volume_request_kind {
+	VOLUME_SET_MODE,  /* mode */
+	VOLUME_SET_OWNER, /* uid, gid */
+	VOLUME_SET_TIMES, /* times */
+	VOLUME_MAKE,      /* a file of type and mode, owned by uid and gid; regular: + open O_RDWR */
+	VOLUME_TMPFILE,   /* + a file without a name in the directory path; flags O_EXCL or 0 */
+	VOLUME_SYMLINK,   /* to the text `other` */
+	VOLUME_LINK,      /* other: the new name */
+	VOLUME_NAME,      /* path becomes the first name of what the member has open as handle */
+	VOLUME_UNLINK,    /* flags AT_REMOVEDIR or 0 */
+	VOLUME_RENAME,    /* to other; flags RENAME_NOREPLACE, RENAME_EXCHANGE or 0 */
+	VOLUME_KEEP,      /* handle, open for `access`, under word and value */
+	VOLUME_TAKE,      /* + what is kept under word and value, open for access at least */
+};
 struct volume_request {
 	_Atomic u32 state;
 	s32 result;
 	u32 kind, tree;
-	u32 mode, uid, gid, pad;
+	u32 mode, uid, gid, flags;
+	s32 handle;
+	u32 access; /* O_RDONLY, O_WRONLY, O_RDWR */
+	u64 word, value;
 	struct {
 		s64 sec, nsec; /* nsec also UTIME_NOW, UTIME_OMIT */
 	} times[2];
-	char path[4096]; /* below the volume, NUL-terminated; its last component is not followed */
+	char path[4096];  /* below the volume, NUL-terminated; its last component is not followed */
+	char other[4096]; /* the same, or the text of a symbolic link */
 };
 
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */

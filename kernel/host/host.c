@@ -113,9 +113,9 @@ s64 host_kin_discard(u64 kin_offset, u64 len)
 	return CALL2(HYP_kin_discard, kin_offset, len);
 }
 
-s64 host_fs_open(u32 tree, const char *path, int flags, u32 mode, struct hyp_stat *st)
+s64 host_fs_open(u32 tree, const char *path, int flags, struct hyp_stat *st)
 {
-	return CALL6(HYP_fs_open, tree, path, flags, mode, st, sizeof(*st));
+	return CALL5(HYP_fs_open, tree, path, flags, st, sizeof(*st));
 }
 
 void host_fs_close(int handle)
@@ -153,44 +153,9 @@ s64 host_fs_pread(int handle, void *buf, size_t len, u64 pos)
 	return CALL4(HYP_fs_pread, handle, buf, len, pos);
 }
 
-s64 host_vol_make(u32 tree, const char *path, u32 mode)
+s64 host_vol_receive(void)
 {
-	return CALL3(HYP_vol_make, tree, path, mode);
-}
-
-s64 host_vol_symlink(u32 tree, const char *path, const char *target)
-{
-	return CALL3(HYP_vol_symlink, tree, path, target);
-}
-
-s64 host_vol_link(u32 tree, const char *path, const char *new_path)
-{
-	return CALL3(HYP_vol_link, tree, path, new_path);
-}
-
-s64 host_vol_name(u32 tree, const char *path, int handle)
-{
-	return CALL3(HYP_vol_name, tree, path, handle);
-}
-
-s64 host_vol_keep(int handle, const _Atomic u64 *word, u64 value, u32 access)
-{
-	return CALL4(HYP_vol_keep, handle, word, value, access);
-}
-
-s64 host_vol_take(const _Atomic u64 *word, u64 value, u32 access)
-{
-	return CALL3(HYP_vol_take, word, value, access);
-}
-
-s64 host_vol_unlink(u32 tree, const char *path, u32 flags)
-{
-	return CALL3(HYP_vol_unlink, tree, path, flags);
-}
-
-s64 host_vol_rename(u32 tree, const char *path, const char *new_path, u32 flags)
-{
-	return CALL4(HYP_vol_rename, tree, path, new_path, flags);
+	return CALL0(HYP_vol_receive);
 }
 
 s64 host_vol_write(int handle, struct hyp_write *w)

@@ -8,7 +8,7 @@
  * of a volume belong to an inode: what is open in this member has its handle here and keeps it when
  * it loses its name; opened again it must be the same file. A handle whose inode is no longer in
  * use anywhere in the family is closed at the next sweep. A file that was passed on to a member
- * that did not inherit its handle is put on the family's shelf (monitor/core/shelf.c) as long as
+ * that did not inherit its handle is put on the family's shelf (monitor/supervisor/shelf.c) as long as
  * it cannot be opened by its name.
  */
 #include <asm/errno.h>
@@ -52,7 +52,7 @@ s64 handle_get(struct inode *ino)
 	while (*path == '/')
 		path++;
 	s64 handle = host_fs_open(0, *path ? path : ".",
-							  S_ISDIR(ino->mode) ? O_RDONLY | O_DIRECTORY : O_RDONLY, 0, &st);
+							  S_ISDIR(ino->mode) ? O_RDONLY | O_DIRECTORY : O_RDONLY, &st);
 	if (handle < 0)
 		return handle;
 	if (handles[victim].used)
@@ -84,15 +84,6 @@ static void drop(u32 i)
 	volume_handles[i].used = 0;
 }
 
-/* An owner that died has left the shelf as it is, or without the item that it had in hand. */
-static s64 shelf_take(const _Atomic u64 *word, u64 value, u32 access)
-{
-	kin_lock_recover(&vfs_shared()->shelf_lock, kin_recover_whole, NULL);
-	s64 handle = host_vol_take(word, value, access);
-	kin_unlock(&vfs_shared()->shelf_lock);
-	return handle;
-}
-
 /* The memory of an inode stays mapped when it is freed, and its serial number is then another. */
 void handles_sweep(void)
 {
@@ -100,7 +91,7 @@ void handles_sweep(void)
 		if (volume_handles[i].used && volume_handles[i].inode->serial != volume_handles[i].serial)
 			drop(i);
 	if (vfs_shared()->shelf_stale && atomic_exchange(&vfs_shared()->shelf_stale, 0))
-		shelf_take(NULL, 0, 0);
+		volume_ask_take(NULL, 0, 0);
 }
 
 /* Can it be had again once it is closed? What has lost its last name only from the shelf. */
@@ -169,7 +160,7 @@ static s64 handle_open(struct inode *ino, u32 access)
 
 	if (!path)
 		return -ENAMETOOLONG;
-	handle = host_fs_open(ino->volume, path, (int)access, 0, &st);
+	handle = host_fs_open(ino->volume, path, (int)access, &st);
 	if (handle >= 0 && is_of(ino, &st))
 		return handle;
 	s64 err = handle < 0 && handle != -ENOENT ? handle : -ESTALE;
@@ -177,7 +168,7 @@ static s64 handle_open(struct inode *ino, u32 access)
 		host_fs_close((int)handle);
 	if (!inode_is(ino, INODE_KEPT))
 		return err;
-	handle = shelf_take(&ino->serial, ino->serial, access);
+	handle = volume_ask_take(&ino->serial, ino->serial, access);
 	if (handle < 0)
 		return err;
 	if (!host_fs_fstat((int)handle, &st) && is_of(ino, &st))
@@ -204,7 +195,7 @@ static void keep_all(struct inode *ino)
 {
 	for (u32 i = 0; i < volume_count; i++) {
 		if (!mine(i, ino) || volume_handles[i].kept ||
-			host_vol_keep(volume_handles[i].handle, &ino->serial, ino->serial,
+			volume_ask_keep(volume_handles[i].handle, &ino->serial, ino->serial,
 						  volume_handles[i].access))
 			continue;
 		volume_handles[i].kept = true;

@@ -61,6 +61,23 @@ s64 volume_set_mode(struct inode *ino, u32 mode);
 s64 volume_set_owner(struct inode *ino, u32 uid, u32 gid);
 s64 volume_set_times(struct inode *ino, const s64 *times); /* sec, nsec twice, as utimensat */
 
+/*
+ * ---- volume_ask.c: the supervisor's work, see abi/kin.h. Paths are the host's, below the volume.
+ * 0 or -errno; make of a regular file, tmpfile and take: a handle or -errno.
+ */
+s64 volume_ask_mode(u32 tree, const char *path, u32 mode);
+s64 volume_ask_owner(u32 tree, const char *path, u32 uid, u32 gid);
+s64 volume_ask_times(u32 tree, const char *path, const s64 *times);
+s64 volume_ask_make(u32 tree, const char *path, u32 mode);
+s64 volume_ask_symlink(u32 tree, const char *path, const char *target);
+s64 volume_ask_tmpfile(u32 tree, const char *path, u32 mode, bool exclusive);
+s64 volume_ask_link(u32 tree, const char *path, const char *new_path);
+s64 volume_ask_name(u32 tree, const char *path, int handle);
+s64 volume_ask_unlink(u32 tree, const char *path, u32 flags);
+s64 volume_ask_rename(u32 tree, const char *path, const char *new_path, u32 flags);
+s64 volume_ask_keep(int handle, const _Atomic u64 *word, u64 value, u32 access);
+s64 volume_ask_take(const _Atomic u64 *word, u64 value, u32 access);
+
 /* ---- volume_io.c */
 s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 s64 volume_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);

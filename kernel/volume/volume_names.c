@@ -17,8 +17,6 @@
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
-#define REQUEST_PATIENCE_NS 1000000000ull
-
 /* From the end of buf: where the path begins, or NULL. rename_lock held. */
 static char *climb(struct inode *ino, char *buf, char *at)
 {
@@ -121,110 +119,51 @@ s64 volume_readlink(struct inode *ino, const char **target)
 	return n;
 }
 
-/* ---- attributes: through the supervisor, abi/kin.h */
+/* ---- attributes */
 
-static void request_wait(struct volume_request *req)
+/* After a change: r is its result. */
+static s64 changed(struct inode *ino, s64 r)
 {
-	u32 self = BOOT_INFO->member;
-
-	if (req->state != VOLUME_REQUEST_ASKED)
-		return;
-	KIN->request_map[self / 64] |= 1ull << (self % 64);
-	host_notify();
-	while (req->state == VOLUME_REQUEST_ASKED)
-		host_futex_wait(&req->state, VOLUME_REQUEST_ASKED, REQUEST_PATIENCE_NS);
-}
-
-static struct volume_request *request_take(void)
-{
-	struct kin_member *m = member_self();
-	struct volume_request *req = (struct volume_request *)m->request;
-
-	if (!req) {
-		req = kin_alloc(sizeof(*req));
-		__atomic_store_n(&m->request, (u64)req, __ATOMIC_RELEASE);
-	}
-	if (req)
-		request_wait(req); /* an earlier life of this record may have died over it */
-	return req;
-}
-
-static s64 request_run(struct volume_request *req, struct inode *ino)
-{
-	const char *path = volume_path(ino, NULL, 0);
-
-	if (!path)
-		return -ENAMETOOLONG;
-	strlcpy(req->path, path, sizeof(req->path));
-	req->tree = ino->volume;
-	req->state = VOLUME_REQUEST_ASKED;
-	request_wait(req);
-	if (!req->result)
+	if (!r)
 		volume_refresh(ino);
-	return req->result;
+	return r;
 }
 
 s64 volume_set_mode(struct inode *ino, u32 mode)
 {
-	struct volume_request *req = request_take();
+	const char *path = volume_path(ino, NULL, 0);
 
-	if (!req)
-		return -ENOSPC;
-	req->kind = VOLUME_SET_MODE;
-	req->mode = mode;
-	return request_run(req, ino);
+	return path ? changed(ino, volume_ask_mode(ino->volume, path, mode)) : -ENAMETOOLONG;
 }
 
 s64 volume_set_owner(struct inode *ino, u32 uid, u32 gid)
 {
-	struct volume_request *req = request_take();
+	const char *path = volume_path(ino, NULL, 0);
 
-	if (!req)
-		return -ENOSPC;
-	req->kind = VOLUME_SET_OWNER;
-	req->uid = uid;
-	req->gid = gid;
-	return request_run(req, ino);
+	return path ? changed(ino, volume_ask_owner(ino->volume, path, uid, gid)) : -ENAMETOOLONG;
 }
 
 s64 volume_set_times(struct inode *ino, const s64 *times)
 {
-	struct volume_request *req = request_take();
+	const char *path = volume_path(ino, NULL, 0);
 
-	if (!req)
-		return -ENOSPC;
-	req->kind = VOLUME_SET_TIMES;
-	for (u32 i = 0; i < 2; i++) {
-		req->times[i].sec = times[2 * i];
-		req->times[i].nsec = times[2 * i + 1];
-	}
-	return request_run(req, ino);
+	return path ? changed(ino, volume_ask_times(ino->volume, path, times)) : -ENAMETOOLONG;
 }
 
 /* ---- names */
 
-/*
- * A family that root runs may give files away: what a process with other ids makes becomes its own.
- * Others make files of the host user who runs the family, whatever their ids inside.
- */
-static void own(struct inode *dir, struct inode *ino)
-{
-	u32 gid = dir->mode & S_ISGID ? ino->gid : cred_gid();
-
-	if (KIN->host_uid == 0 && (ino->uid != cred_uid() || ino->gid != gid))
-		volume_set_owner(ino, cred_uid(), gid);
-}
-
+/* A handle if it is a regular file. */
 static s64 make(u32 tree, const char *path, u32 mode, const char *target, struct hyp_stat *st)
 {
-	s64 err;
+	s64 r = S_ISLNK(mode) ? volume_ask_symlink(tree, path, target)
+						  : volume_ask_make(tree, path, mode);
 
-	switch (mode & S_IFMT) {
-	case S_IFREG: return host_fs_open(tree, path, O_RDWR | O_CREAT | O_EXCL, mode & 07777, st);
-	case S_IFLNK: err = host_vol_symlink(tree, path, target); break;
-	default: err = host_vol_make(tree, path, mode);
-	}
-	return err ? err : host_fs_stat(tree, path, st);
+	if (r < 0)
+		return r;
+	s64 err = S_ISREG(mode) ? host_fs_fstat((int)r, st) : host_fs_stat(tree, path, st);
+	if (err && S_ISREG(mode))
+		host_fs_close((int)r);
+	return err ? err : r;
 }
 
 s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **out)
@@ -254,7 +193,6 @@ s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **o
 		inode_put(ino);
 		return err;
 	}
-	own(w->dir, ino);
 	*out = ino;
 	return 0;
 }
@@ -264,7 +202,6 @@ s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct i
 {
 	const char *path = volume_path(dir, NULL, 0);
 	u32 renames = vfs_shared()->volume_renames;
-	u32 flags = O_TMPFILE | O_RDWR | (exclusive ? O_EXCL : 0);
 	struct hyp_stat st;
 	char name[24];
 
@@ -274,16 +211,21 @@ s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct i
 		return -ENOENT;
 	if (handles_full())
 		return -ENFILE;
-	s64 handle = host_fs_open(dir->volume, path, (int)flags, mode & 07777, &st);
+	s64 handle = volume_ask_tmpfile(dir->volume, path, mode & 07777, exclusive);
 	if (handle < 0)
 		return handle;
+	s64 err = host_fs_fstat((int)handle, &st);
+	if (err) {
+		host_fs_close((int)handle);
+		return err;
+	}
 	int n = ksnprintf(name, sizeof(name), "#%lu", st.ino);
 	struct inode *ino = icache_get_volume(dir->volume, dir, name, (u32)n, &st, renames);
 	if (!ino) {
 		host_fs_close((int)handle);
 		return -ENOSPC;
 	}
-	s64 err = handle_add(ino, O_RDWR, (int)handle);
+	err = handle_add(ino, O_RDWR, (int)handle);
 	if (err)
 		inode_put(ino);
 	else
@@ -291,7 +233,7 @@ s64 volume_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct i
 	return err;
 }
 
-/* A file of O_TMPFILE gets its name, and the owner that it could not have without. */
+/* A file of O_TMPFILE gets its name. */
 static s64 name_first(struct inode *ino, struct walk *w, const char *path)
 {
 	s64 handle = handle_get_volume(ino, O_RDWR);
@@ -300,13 +242,12 @@ static s64 name_first(struct inode *ino, struct walk *w, const char *path)
 
 	if (handle < 0)
 		return handle;
-	s64 err = host_vol_name(w->dir->volume, path, (int)handle);
+	s64 err = volume_ask_name(w->dir->volume, path, (int)handle);
 	if (err)
 		return err;
 	if (!host_fs_stat(w->dir->volume, path, &st) && same_file(ino, &st))
 		inode_put(
 			icache_get_volume(w->dir->volume, w->dir, w->name, w->name_len, &st, renames));
-	own(w->dir, ino);
 	return 0;
 }
 
@@ -319,7 +260,7 @@ s64 volume_link(struct inode *ino, struct walk *w)
 		return -ENAMETOOLONG;
 	if (inode_is(ino, INODE_TMPFILE))
 		return name_first(ino, w, path);
-	s64 err = host_vol_link(ino->volume, old, path);
+	s64 err = volume_ask_link(ino->volume, old, path);
 	if (!err)
 		ino->nlink++; /* until the next look */
 	return err;
@@ -335,7 +276,7 @@ static s64 watched_open(struct inode *ino, const char *path)
 
 	if (!ino->watches || !S_ISREG(ino->mode))
 		return -1;
-	return host_fs_open(ino->volume, path, O_RDONLY, 0, &st);
+	return host_fs_open(ino->volume, path, O_RDONLY, &st);
 }
 
 /* Takes the handle of watched_open. gone: the name is; ino may be open still. */
@@ -363,7 +304,7 @@ s64 volume_unlink(struct walk *w, u32 flags)
 	if (!path)
 		return -ENAMETOOLONG;
 	s64 handle = watched_open(w->inode, path);
-	s64 err = host_vol_unlink(w->dir->volume, path, flags);
+	s64 err = volume_ask_unlink(w->dir->volume, path, flags);
 	name_lost(w->inode, !err, handle);
 	return err;
 }
@@ -399,7 +340,7 @@ s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 	s64 handle = replaced && !err ? watched_open(replaced, path) : -1;
 
 	if (!err)
-		err = host_vol_rename(from->dir->volume, old, path, flags);
+		err = volume_ask_rename(from->dir->volume, old, path, flags);
 	if (!err) {
 		rename_lock();
 		move_to(from->inode, to, &texts[0], &lens[0], &parents[0]);

@@ -95,7 +95,7 @@ static int confine_capabilities(const struct family *f, struct error *err)
 	data[0].permitted = data[0].effective = keep;
 	if (syscall(SYS_capset, &header, data) < 0)
 		return error_set(err, errno, "cannot drop capabilities");
-	/* The supervisor takes files over from monitors (shelf.c); a change of ids forbade it. */
+	/* The supervisor takes files over from monitors (shelf.c); the change of ids forbade it. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot let the supervisor look at its monitor");
 	return 0;

@@ -116,19 +116,14 @@ static int entries_add(int ruleset, int root_fd)
 	return r;
 }
 
-/* Files, directories, links, FIFOs, sockets; never devices. */
+/* Contents only: names and attributes are the supervisor's to change (volume_request.c). */
 static u64 volume_access(const struct volume *v, int abi)
 {
 	u64 access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 
 	if (v->read_only)
 		return access;
-	access |= LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-			  LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
-			  LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-			  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
-	if (abi >= 2)
-		access |= FS_REFER;
+	access |= LANDLOCK_ACCESS_FS_WRITE_FILE;
 	return abi >= 3 ? access | FS_TRUNCATE : access;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -66,16 +67,6 @@ static int add_any(struct rules_context *c, int nr)
 static int add_writing(struct rules_context *c, int nr)
 {
 	return family_writes(c->family) ? add_any(c, nr) : 0;
-}
-
-static int add_mknodat(struct rules_context *c, int nr)
-{
-	static const mode_t types[] = {S_IFIFO, S_IFSOCK};
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(types) && r == 0 && family_writes(c->family); i++)
-		r = ALLOW(c, nr, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, S_IFMT, types[i]));
-	return r;
 }
 
 static int add_read(struct rules_context *c, int nr)
@@ -186,19 +177,14 @@ static int add_dup3(struct rules_context *c, int nr)
 				 ARG_INT(2, O_CLOEXEC));
 }
 
-/* The shelf alone: one end takes, the other gives. */
+/* What the supervisor gives, and nobody else can send there. */
 static int add_recvmsg(struct rules_context *c, int nr)
 {
-	scmp_datum_t fd = (scmp_datum_t)c->family->shelf_fds[1];
+	u32 fd = (u32)c->family->gift_fds[1];
 
-	return c->family->volume_count ? ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, fd)) : 0;
-}
-
-static int add_sendmsg(struct rules_context *c, int nr)
-{
-	scmp_datum_t fd = (scmp_datum_t)c->family->shelf_fds[0];
-
-	return c->family->volume_count ? ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, fd)) : 0;
+	return c->family->volume_count
+			   ? ALLOW(c, nr, ARG_INT(0, fd), ARG_INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC))
+			   : 0;
 }
 
 static int add_getrandom(struct rules_context *c, int nr)
@@ -242,11 +228,8 @@ static const struct host_rule rules[] = {
 	{"getrandom", add_getrandom, "no flags"},
 	{"getrusage", add_getrusage, "own usage"},
 	{"ioctl", add_ioctl, "terminal settings of 0, 1 and 2; the backend's requests on its own"},
-	{"linkat", add_writing, "Landlock: within volumes"},
 	{"lseek", add_any, "position of an open descriptor"},
 	{"madvise", add_madvise, "the advices of discard and advise"},
-	{"mkdirat", add_writing, "Landlock: on volumes"},
-	{"mknodat", add_mknodat, "FIFOs and sockets; Landlock: on volumes"},
 	{"mmap", add_mmap, "executable only where the guest runs on the host; plain flags"},
 	{"mprotect", add_mprotect, "as mmap; a JIT compiler asks for write with execute"},
 	{"munmap", add_any, "gives memory back"},
@@ -257,19 +240,15 @@ static const struct host_rule rules[] = {
 	{"pwritev2", add_writing, "a file that is open for writing"},
 	{"read", add_read, "standard input, output and error"},
 	{"readlinkat", add_readlinkat, "of a descriptor"},
-	{"recvmsg", add_recvmsg, "the family's own sockets: files of a volume without a name"},
-	{"renameat2", add_writing, "Landlock: within volumes"},
+	{"recvmsg", add_recvmsg, "from the supervisor alone: files of a volume"},
 	{"restart_syscall", add_any, "the host continues a wait after a stop"},
 	{"rt_sigprocmask", add_any, "blocks own signals"},
 	{"rt_sigreturn", add_any, "returns from own signal handlers"},
 	{"sched_yield", add_any, "gives up the CPU"},
-	{"sendmsg", add_sendmsg, "as recvmsg"},
 	{"statx", add_statx, "of a descriptor"},
-	{"symlinkat", add_writing, "Landlock: on volumes"},
 	{"syncfs", add_writing, "the file system of an open file"},
 	{"timer_create", add_timer_create, "signals the own process only"},
 	{"timer_settime", add_any, "own timers"},
-	{"unlinkat", add_writing, "Landlock: on volumes"},
 	{"write", add_write, "standard input, output and error; the supervisor's eventfd"},
 };
 

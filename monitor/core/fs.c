@@ -152,42 +152,6 @@ static s64 open_once(int root, const char *path, u64 flags, struct statx *stx)
 	return r;
 }
 
-/* A new file: its directory is looked at, what is in it cannot have been there. */
-static s64 open_new(struct member *m, struct hypercall_call *call, struct statx *stx)
-{
-	const char *name;
-	s64 dir = volume_parent(m->family, call->arg[0], call->path, &name), fd, r;
-
-	if (dir < 0)
-		return dir;
-	fd = tree_resolve((int)dir, name, call->arg[2] | O_NOCTTY | O_NOFOLLOW, call->arg[3] & 07777);
-	HOST_CALL(SYS_close, dir);
-	if (fd < 0)
-		return fd;
-	r = fd_statx(fd, stx);
-	if (r < 0)
-		HOST_CALL(SYS_close, fd);
-	return r < 0 ? r : fd;
-}
-
-/* A new file without a name, in the directory that the path names. */
-static s64 open_nameless(struct member *m, struct hypercall_call *call, struct statx *stx)
-{
-	s64 dir = resolve(tree_fd(m->family, call->arg[0]), call->path, O_PATH | O_DIRECTORY), fd, r;
-
-	if (dir < 0)
-		return dir;
-	r = fd_examine(dir, stx);
-	fd = r < 0 ? r : tree_resolve((int)dir, ".", call->arg[2], call->arg[3] & 07777);
-	HOST_CALL(SYS_close, dir);
-	if (fd < 0)
-		return fd;
-	r = fd_statx(fd, stx);
-	if (r < 0)
-		HOST_CALL(SYS_close, fd);
-	return r < 0 ? r : fd;
-}
-
 static s64 open_check(const struct member *m, u64 tree, u64 flags)
 {
 	u64 access = flags & O_ACCMODE;
@@ -196,10 +160,7 @@ static s64 open_check(const struct member *m, u64 tree, u64 flags)
 		return 0;
 	if (tree == 0 || m->family->volumes[tree - 1].read_only)
 		return -EROFS;
-	flags &= ~(u64)O_ACCMODE;
-	if ((flags & ~(u64)O_EXCL) == O_TMPFILE)
-		return access == O_WRONLY || access == O_RDWR ? 0 : -EINVAL;
-	return access != O_ACCMODE && (flags == 0 || flags == (O_CREAT | O_EXCL)) ? 0 : -EINVAL;
+	return access != O_ACCMODE && flags == access ? 0 : -EINVAL;
 }
 
 static s64 time_ns(const struct statx_timestamp *t)
@@ -239,14 +200,10 @@ s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
 
 	if (r < 0)
 		return r;
-	if (flags & O_CREAT)
-		fd = open_new(m, call, &stx);
-	else if ((flags & O_TMPFILE) == O_TMPFILE)
-		fd = open_nameless(m, call, &stx);
 	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
 		fd = open_once(tree_fd(m->family, tree), call->path, flags, &stx);
 	fd = handle_admit(m, fd);
-	if (fd >= 0 && stat_store(&stx, call->arg[4], call->arg[5]) < 0) {
+	if (fd >= 0 && stat_store(&stx, call->arg[3], call->arg[4]) < 0) {
 		m->handles[fd / 64] &= ~(1ull << (fd % 64));
 		HOST_CALL(SYS_close, fd);
 		fd = -EFAULT;

@@ -69,12 +69,6 @@ s64 fd_examine(s64 fd, struct statx *stx);
 /* volume.c */
 int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
 /*
- * The directory of path's last name on a writable volume (O_PATH): a descriptor, -EROFS, or -errno.
- * path is cut there, *name becomes the rest.
- */
-s64 volume_parent(const struct family *f, u64 tree, char *path, const char **name);
-
-/*
  * clone.c: a process that was just cloned becomes the member of that record, or exits if the
  * record is not its any more.
  */

@@ -26,7 +26,8 @@ struct family {
 		int fd;              /* O_PATH of the host's directory */
 		bool read_only;
 	} volumes[VOLUMES_MAX];  /* tree 1 and up of the hypercalls */
-	int shelf_fds[2];        /* with volumes: sockets, items go in at 0 and out at 1 (shelf.c) */
+	int gift_fds[2];         /* with volumes: sockets, the supervisor's and the monitors' end */
+	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
@@ -139,8 +140,15 @@ static inline bool family_writes(const struct family *f)
 }
 /* Does the host's directory hold mounts that a guest must not see (/proc, /sys, /dev)? */
 bool tree_is_mixed(int dir_fd);
-/* Carries out what a member asks of the supervisor (abi/kin.h): 0 or -errno. req: a copy. */
-s64 volume_request_run(const struct family *f, struct volume_request *req);
+/*
+ * Carries out what a member asks of the supervisor (abi/kin.h): 0 or -errno. req: a copy. handle:
+ * what the member has open, for VOLUME_NAME. *gift: a descriptor for the member, or untouched.
+ */
+s64 volume_request_run(const struct family *f, struct volume_request *req, int handle, int *gift);
+/* What goes with a descriptor over gift_fds: for whom it is. */
+struct gift {
+	u32 index, generation;
+};
 
 /*
  * Finds the kernel in the file of this executable, so that monitors map it from there; without that

@@ -116,10 +116,10 @@ static int start_fds(struct start *s)
 		keep[n++] = f->image_fd;
 	if (f->confinement && f->confinement->ruleset_fd >= 3)
 		keep[n++] = f->confinement->ruleset_fd;
-	for (int i = 0; i < 2 && f->volume_count; i++) {
-		if (f->shelf_fds[i] < 3)
+	if (f->volume_count) {
+		if (f->gift_fds[1] < 3)
 			return error_set(&s->err, 0, "standard input, output and error must be open");
-		keep[n++] = f->shelf_fds[i];
+		keep[n++] = f->gift_fds[1];
 	}
 	for (u32 i = 0; i < f->volume_count; i++) {
 		if (f->volumes[i].fd < 3)

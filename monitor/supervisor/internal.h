@@ -53,13 +53,20 @@ struct usage_largest { /* the family's first process only if it has more than al
 	u64 bytes;
 };
 
+/* An open file without a name: shelf.c */
+#define SHELF_MAX 512
+struct shelf_item {
+	u64 word, value;
+	u32 access;
+	int fd;
+};
+
 struct supervisor {
 	struct family family;
 	const struct run_options *options;
 	int link_fd;     /* the front: link.h */
 	int signal_fd;   /* SIGCHLD */
 	int stats_fd;    /* --stats, opened before the host's files were left; or -1 */
-	int proc_fd;     /* O_PATH of the host's /proc, where ids are the host's; or -1 */
 	u64 start_tsc;
 	bool ended; /* PID 1's status is final */
 	int status;
@@ -79,6 +86,8 @@ struct supervisor {
 	u32 unclaimed_count;
 	struct limits limits;
 	struct usage usage;
+	struct shelf_item shelf[SHELF_MAX];
+	u32 shelf_count;
 };
 
 u64 supervisor_now_ns(void);
@@ -102,6 +111,10 @@ void members_retry_unclaimed(struct supervisor *s);
 void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
+
+/* shelf.c */
+int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* for a family with volumes */
+void request_answer(struct supervisor *s, u32 index);
 
 /* doom.c */
 void doom_note(struct supervisor *s, u32 index);

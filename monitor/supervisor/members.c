@@ -188,23 +188,6 @@ static void spawn_requested(struct supervisor *s, u32 index)
 	}
 }
 
-/* Kin can be written by everybody: the request must lie in it, and is copied before it is used. */
-static void request_answer(struct supervisor *s, u32 index)
-{
-	static struct volume_request copy;
-	u64 addr = KIN_READ(s->family.kin->members[index].request);
-	struct volume_request *req = (struct volume_request *)addr;
-
-	if (addr < KIN_BASE + sizeof(struct kin_header) || addr > KIN_END - sizeof(*req) || addr % 8)
-		return;
-	if (KIN_READ(req->state) != VOLUME_REQUEST_ASKED)
-		return;
-	memcpy(&copy, req, sizeof(copy));
-	req->result = (s32)volume_request_run(&s->family, &copy);
-	req->state = VOLUME_REQUEST_DONE;
-	futex_wake_all(&req->state);
-}
-
 void members_mailbox(struct supervisor *s)
 {
 	struct kin_header *kin = s->family.kin;

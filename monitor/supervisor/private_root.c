@@ -283,7 +283,7 @@ int private_root_enter(struct supervisor *s, struct error *err)
 	if (root_build(&s->family, err) < 0)
 		return -1;
 	s->end = LINK_ENDED; /* what fails from here on is not for want of rights */
-	if (covers_make(s->proc_fd, err) < 0)
+	if (covers_make(s->family.proc_fd, err) < 0)
 		return -1;
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL) < 0)
 		return error_set(err, errno, "cannot make the family's root directory read-only");

@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +19,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -170,9 +174,8 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		snprintf(shown->path, sizeof(shown->path), "%s", v->path);
 		f->volume_count = f->kin->volume_count = i + 1;
 	}
-	if (f->volume_count &&
-		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, f->shelf_fds) < 0)
-		return error_set(err, errno, "cannot make the sockets that keep open files");
+	if (f->volume_count && shelf_open(f, err) < 0)
+		return -1;
 	f->kin->host_uid = geteuid();
 	f->kin->memory_limit = s->options->memory_bytes;
 	f->kin->memory_credit = (s64)s->options->memory_bytes;
@@ -205,7 +208,7 @@ static int open_host(struct supervisor *s, struct error *err)
 	struct family *f = &s->family;
 	const struct run_options *o = s->options;
 
-	s->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	f->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	f->root_fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (f->root_fd < 0)
 		return error_set(err, errno, "cannot open the root directory '%s'", o->root);
@@ -239,6 +242,35 @@ static int check_layers(struct supervisor *s, const struct error *refused, struc
 	return 0;
 }
 
+/*
+ * What the supervisor itself needs once the family's root directory is its own: to make files for
+ * members as their owners, to end and to look at monitors, and to give monitors less. An ordinary
+ * user's has nothing to do with files that the user could not.
+ */
+static int authority_reduce(struct error *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	u32 keep = 1u << CAP_SETPCAP | 1u << CAP_SYS_PTRACE;
+
+	umask(0);
+	if (geteuid() == 0)
+		keep |= 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH |
+				1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_KILL | 1u << CAP_SETGID |
+				1u << CAP_SETUID | 1u << CAP_SYS_CHROOT;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_set(err, errno, "cannot read the supervisor's capabilities");
+	keep &= data[0].permitted;
+	/* volume_request.c changes the ids that files get, not what it may do. */
+	if (keep & 1u << CAP_SETPCAP && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+		return error_set(err, errno, "cannot keep the supervisor's capabilities");
+	memset(data, 0, sizeof(data));
+	data[0].permitted = data[0].effective = keep;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return error_set(err, errno, "cannot drop the supervisor's capabilities");
+	return 0;
+}
+
 static int prepare(struct supervisor *s, const struct error *refused, struct error *err)
 {
 	struct family *f = &s->family;
@@ -257,7 +289,7 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	clock_calibrate(&f->kin->clock, &first);
 	if (f->namespaced && private_root_enter(s, err) < 0)
 		return -1;
-	if (confinement_prepare(f, err) < 0)
+	if (authority_reduce(err) < 0 || confinement_prepare(f, err) < 0)
 		return -1;
 	return take_signals(s, err);
 }
@@ -408,7 +440,7 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.start_tsc = tsc_now(),
 							.signal_fd = -1,
 							.stats_fd = -1,
-							.proc_fd = -1,
+							.family.proc_fd = -1,
 							.link_fd = link_fd};
 	s.family.namespaced = namespaces != NAMESPACES_NONE;
 	result.failed = family_run(&s, refused, &result.error) < 0;

@@ -56,7 +56,7 @@ int main(void)
 	say("masked: %o", info.st_mode);
 	say("umask: %o", umask(0777));
 	result("chmod missing", chmod("missing", 0600));
-	result("fchmod", fchmod(file, 04711));
+	result("fchmod", fchmod(file, 0711));
 	fstat(file, &info);
 	say("mode: %o", info.st_mode);
 	int path = openat(dir, "x", O_PATH);

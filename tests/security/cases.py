@@ -59,13 +59,14 @@ def hostile_volume(context, backend):
             (outside / "file").write_text("host's own\n", encoding="utf-8")
             before = (outside / "file").stat()
             guest = context.build / "tests/security/volume"
-            result = context.in_family(backend, [guest, outside, volume],
+            result = context.in_family(backend, [guest, outside],
                                        options=["-v", f"{volume}:/v"], timeout=60)
             require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
             require(b"held" in result.stdout or backend == "kvm", tail(result))
             after = (outside / "file").stat()
             require(sorted(os.listdir(outside)) == ["empty", "file"], str(os.listdir(outside)))
             require(before == after, f"{before} became {after}")
+            require(os.listdir(volume) == ["own"], str(os.listdir(volume)))
     return check
 
 
