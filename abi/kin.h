@@ -57,14 +57,14 @@ enum member_state {
 enum doorbell_state {
 	DOORBELL_RUNNING,
 	DOORBELL_ASLEEP_FUTEX, /* hypercall wake() reaches it */
-	DOORBELL_ASLEEP_POLL,  /* waits for host handles too: only a kick reaches it */
+	DOORBELL_ASLEEP_POLL,  /* waits for host handles too: only hypercall kick reaches it */
 };
 
 struct kin_member {
 	/* one cache line that others write */
 	_Atomic u32 doorbell;       /* futex word */
 	_Atomic u32 doorbell_state; /* stored by the owner's monitor around blocking */
-	_Atomic u32 kicked;         /* set before the mailbox bit; the owner's kernel clears it */
+	_Atomic u32 kicked;         /* set before hypercall kick; the owner's kernel clears it */
 	_Atomic u32 doomed;         /* the generation that was sent SIGKILL; under tree_lock */
 	_Atomic u32 rung_by;        /* whose kernel rang last: a hint, or no index at all */
 	u32 pad0[11];

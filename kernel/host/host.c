@@ -153,6 +153,11 @@ s64 host_fs_pread(int handle, void *buf, size_t len, u64 pos)
 	return CALL4(HYP_fs_pread, handle, buf, len, pos);
 }
 
+void host_kick(u32 member)
+{
+	CALL1(HYP_kick, member);
+}
+
 s64 host_vol_receive(void)
 {
 	return CALL0(HYP_vol_receive);

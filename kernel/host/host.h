@@ -12,6 +12,7 @@ void host_log(const char *text, size_t len);
 _Noreturn void host_exit(int status);
 s64 host_clone(u32 member);
 void host_notify(void);
+void host_kick(u32 member);
 s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member);
 void host_wake(u32 member);
 s64 host_futex_wait(_Atomic u32 *word, u32 expected, u64 timeout_ns);

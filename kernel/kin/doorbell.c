@@ -8,8 +8,8 @@
  * state. If the waker reads RUNNING, the state's store comes later in the sleeper's order, so the
  * comparison behind it sees the new sequence and the sleeper does not block. If it reads
  * ASLEEP_FUTEX, the wake finds the sleeper blocked, or about to compare and to fail. ASLEEP_POLL
- * blocks in ppoll, which a futex wake does not reach: the supervisor's signal does, and ppoll's
- * mask closes the gap.
+ * blocks in ppoll, which a futex wake does not reach: a signal does (hypercall kick), and the
+ * monitor's handler closes the gap before ppoll.
  */
 #include "kernel/kin/root.h"
 
@@ -25,14 +25,10 @@ static inline bool is_self(u32 member)
 	return member == ((struct boot_info *)BOOT_INFO_ADDR)->member;
 }
 
-/* Sets the mailbox bit and tells the supervisor, unless the bit was set: then its setter does. */
-static void mailbox_kick(u32 member)
+static void kick(u32 member)
 {
-	u64 bit = 1ull << member % 64;
-
 	atomic_store(&KIN->members[member].kicked, 1);
-	if (!(atomic_fetch_or(&KIN->kick_map[member / 64], bit) & bit))
-		host_notify();
+	host_kick(member);
 }
 
 void doorbell_ring(u32 member)
@@ -50,7 +46,7 @@ void doorbell_ring(u32 member)
 	if (state == DOORBELL_ASLEEP_FUTEX)
 		host_wake(member);
 	else
-		mailbox_kick(member);
+		kick(member);
 	woken_member = member;
 	woken_tsc = rdtsc();
 }
@@ -62,8 +58,7 @@ bool doorbell_woken_since(u32 member, u64 tsc)
 
 /*
  * What the target should see is in kin already. kicked and the doorbell come first, so that a
- * target on its way to sleep or to the application looks again; two kickers at once both set the
- * same bit, and the supervisor clears it before it sends the signal.
+ * target on its way to sleep or to the application looks again.
  */
 void member_kick(u32 member)
 {
@@ -76,5 +71,5 @@ void member_kick(u32 member)
 	if (atomic_load(&m->doorbell_state) == DOORBELL_ASLEEP_FUTEX)
 		host_wake(member);
 	else
-		mailbox_kick(member);
+		kick(member);
 }

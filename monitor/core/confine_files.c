@@ -29,14 +29,16 @@
 #define FS_IOCTL_DEV (1ull << 15)
 #define LANDLOCK_WRITING 3
 #define NET_BIND_CONNECT_TCP 3ull
-#define SCOPE_UNIX_AND_SIGNAL 3ull
+#define SCOPE_UNIX 1ull
+#define SCOPE_SIGNAL 2ull
 
 /* struct landlock_ruleset_attr of ABI 6. */
 struct ruleset_attr {
 	u64 fs, net, scoped;
 };
 
-static int ruleset_create(int abi)
+/* Members of a PID namespace of their own may interrupt each other (hypercall kick). */
+static int ruleset_create(const struct family *f, int abi)
 {
 	struct ruleset_attr attr = {.fs = FS_ABI1};
 	size_t size = sizeof(attr.fs);
@@ -52,7 +54,7 @@ static int ruleset_create(int abi)
 	if (abi >= 5)
 		attr.fs |= FS_IOCTL_DEV;
 	if (abi >= 6) {
-		attr.scoped = SCOPE_UNIX_AND_SIGNAL;
+		attr.scoped = SCOPE_UNIX | (f->namespaced ? 0 : SCOPE_SIGNAL);
 		size = sizeof(attr);
 	}
 	return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
@@ -186,7 +188,7 @@ int confine_ruleset(const struct family *f, struct confinement *c, struct error 
 					f->without & WITHOUT_LANDLOCK ? "--without landlock" : "the host has none");
 		return 0;
 	}
-	fd = ruleset_create(abi);
+	fd = ruleset_create(f, abi);
 	if (fd < 0)
 		return error_set(err, errno, "cannot create the Landlock rules");
 	if (rules_add(f, fd, abi) < 0) {

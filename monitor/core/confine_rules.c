@@ -86,9 +86,23 @@ static int add_clone(struct rules_context *c, int nr)
 	return ALLOW(c, nr, SCMP_CMP(0, SCMP_CMP_EQ, CLONE_PARENT), SCMP_CMP(1, SCMP_CMP_EQ, 0));
 }
 
+/* With a PID namespace the supervisor's death needs no such care. */
+static int add_getppid(struct rules_context *c, int nr)
+{
+	return c->family->namespaced ? 0 : add_any(c, nr);
+}
+
 static int add_prctl(struct rules_context *c, int nr)
 {
-	return ALLOW(c, nr, ARG_INT(0, PR_SET_PDEATHSIG), SCMP_CMP(1, SCMP_CMP_EQ, SIGKILL));
+	return c->family->namespaced
+			   ? 0
+			   : ALLOW(c, nr, ARG_INT(0, PR_SET_PDEATHSIG), SCMP_CMP(1, SCMP_CMP_EQ, SIGKILL));
+}
+
+/* In the family's PID namespace there is nobody else, and this number only makes members look. */
+static int add_kill(struct rules_context *c, int nr)
+{
+	return c->family->namespaced ? ALLOW(c, nr, ARG_INT(1, MONITOR_SIGNAL)) : 0;
 }
 
 static scmp_datum_t prot_mask(const struct rules_context *c)
@@ -224,10 +238,11 @@ static const struct host_rule rules[] = {
 	{"futex", add_futex, "waking and waiting; no requeue, no priority inheritance"},
 	{"getdents64", add_any, "reads an open directory"},
 	{"getpid", add_any, "own id"},
-	{"getppid", add_any, "is the supervisor alive?"},
+	{"getppid", add_getppid, "without namespaces: is the supervisor alive?"},
 	{"getrandom", add_getrandom, "no flags"},
 	{"getrusage", add_getrusage, "own usage"},
 	{"ioctl", add_ioctl, "terminal settings of 0, 1 and 2; the backend's requests on its own"},
+	{"kill", add_kill, "in the family's PID namespace: the signal that interrupts a member"},
 	{"lseek", add_any, "position of an open descriptor"},
 	{"madvise", add_madvise, "the advices of discard and advise"},
 	{"mmap", add_mmap, "executable only where the guest runs on the host; plain flags"},
@@ -235,7 +250,7 @@ static const struct host_rule rules[] = {
 	{"munmap", add_any, "gives memory back"},
 	{"openat2", add_openat2, "from a directory descriptor; what is granted is Landlock's business"},
 	{"ppoll", add_any, "waits for open descriptors"},
-	{"prctl", add_prctl, "PR_SET_PDEATHSIG SIGKILL"},
+	{"prctl", add_prctl, "without namespaces: PR_SET_PDEATHSIG SIGKILL"},
 	{"pread64", add_any, "reads an open file"},
 	{"pwritev2", add_writing, "a file that is open for writing"},
 	{"read", add_read, "standard input, output and error"},

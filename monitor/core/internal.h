@@ -8,6 +8,7 @@
 
 #include "monitor/core/host_call.h"
 #include "monitor/core/interrupt.h"
+#include "monitor/core/kin_access.h"
 #include "monitor/core/monitor.h"
 
 #define HYPERCALL_BUFFER_MAX (16u << 20)

@@ -3,7 +3,7 @@
  * Waiting and waking. A doorbell is a sequence word in kin: the sleeper passes the sequence that
  * it has seen, stores that it is about to sleep, and compares again (the waker increments, then
  * reads the state), so no ring is lost. Host descriptors cannot be waited for together with a
- * futex: such a sleeper is woken by MONITOR_SIGNAL alone, which interruptible_syscall closes the
+ * futex: such a sleeper is woken by MONITOR_SIGNAL alone (hyp_kick), which interruptible_syscall closes the
  * last gap for.
  */
 #include <errno.h>
@@ -136,6 +136,24 @@ s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 s64 hyp_wake(struct member *m, struct hypercall_call *call)
 {
 	return futex_wake(&m->family->kin->members[call->arg[0]].doorbell, 1);
+}
+
+/*
+ * Only members of the family can be meant: the process id is kin's word, but in the PID namespace
+ * nobody else has one, the supervisor hears no such signal, and whoever does, takes it as a reason
+ * to look. Without the namespace the supervisor does it, which looks whom it signals.
+ */
+s64 hyp_kick(struct member *m, struct hypercall_call *call)
+{
+	struct kin_header *kin = m->family->kin;
+	u32 index = (u32)call->arg[0];
+	s32 pid = KIN_READ(kin->members[index].host_pid);
+	u64 one = 1;
+
+	if (m->family->namespaced && pid > 1 && HOST_CALL(SYS_kill, pid, MONITOR_SIGNAL) == 0)
+		return 0;
+	kin_map_set(kin->kick_map, index);
+	return HOST_CALL(SYS_write, m->family->notify_fd, &one, sizeof(one)) < 0 ? -EIO : 0;
 }
 
 s64 hyp_futex_wait(struct member *m, struct hypercall_call *call)

@@ -298,7 +298,8 @@ def spawner_killed(context, backend, started):
                 lines.append(family.line(60))
                 named = re.findall(r"the spawner is process (\d+)", log.read_text("utf-8"))
                 if named and step in (0, 2) and named[-1] not in killed:
-                    os.kill(int(named[-1]), signal.SIGKILL)
+                    host = runs.monitors(family.process.pid)
+                    os.kill(host[int(named[-1])], signal.SIGKILL)
                     killed.add(named[-1])
                 if step == 0:
                     family.process.stdin.write(b"x\n")

@@ -163,6 +163,11 @@ void host_notify(void)
 {
 }
 
+void host_kick(u32 member)
+{
+	KIN->kick_map[member / 64] |= 1ull << member % 64;
+}
+
 s64 host_kin_discard(u64 offset, u64 len)
 {
 	env_discards++;

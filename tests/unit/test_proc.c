@@ -88,6 +88,7 @@ void signals_release(struct kin_proc *p) { p->signals.pending = 0; }
 void klog(const char *fmt, ...) {}
 _Noreturn void kpanic(const char *fmt, ...) { abort(); }
 void host_notify(void) {}
+void host_kick(u32 member) {}
 _Noreturn void host_exit(int status) { abort(); }
 s64 host_usage(struct hyp_usage *u) { return -1; }
 void stats_publish(void) {}
