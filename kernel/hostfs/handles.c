@@ -8,8 +8,8 @@
  * of a volume belong to an inode: what is open in this member has its handle here and keeps it when
  * it loses its name; opened again it must be the same file. A handle whose inode is no longer in
  * use anywhere in the family is closed at the next sweep. A file that was passed on to a member
- * that did not inherit its handle is put on the family's shelf (monitor/supervisor/shelf.c) as long as
- * it cannot be opened by its name.
+ * that did not inherit its handle is put on the family's shelf (monitor/supervisor/shelf.c) as long
+ * as it cannot be opened by its name.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>

@@ -2,16 +2,16 @@
 /*
  * What the supervisor does for this member on volumes (abi/kin.h, struct volume_request): names,
  * attributes, files without a name. One request at a time for each member record; what an earlier
- * life of the record asked for is waited for first. Descriptors come through one queue for the whole
- * family, so who wants one holds shelf_lock from the request to the receipt; an owner that died has
- * left at most a descriptor behind, which the next one throws away.
+ * life of the record asked for is waited for first. Descriptors come through one queue for the
+ * whole family, so who wants one holds shelf_lock from the request to the receipt; an owner that
+ * died has left at most a descriptor behind, which the next one throws away.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/volume/volume.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc.h"
+#include "kernel/volume/volume.h"
 
 #define REQUEST_PATIENCE_NS 1000000000ull
 

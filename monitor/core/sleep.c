@@ -3,8 +3,8 @@
  * Waiting and waking. A doorbell is a sequence word in kin: the sleeper passes the sequence that
  * it has seen, stores that it is about to sleep, and compares again (the waker increments, then
  * reads the state), so no ring is lost. Host descriptors cannot be waited for together with a
- * futex: such a sleeper is woken by MONITOR_SIGNAL alone (hyp_kick), which interruptible_syscall closes the
- * last gap for.
+ * futex: such a sleeper is woken by MONITOR_SIGNAL alone (hyp_kick), which interruptible_syscall
+ * closes the last gap for.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A host program: what a running family's kin says, read from outside through the supervisor's
- * descriptor. One line `MEMBER STATE HOST_PID PID PPID NAME` for each member record in use (HOST_PID
- * is the monitor's number in the family's PID namespace), then `pages N`, the pages of kin in use.
- * Reads with pread, which gives kin's holes no memory.
+ * descriptor. One line `MEMBER STATE HOST_PID PID PPID NAME` for each member record in use
+ * (HOST_PID is the monitor's number in the family's PID namespace), then `pages N`, the pages of
+ * kin in use. Reads with pread, which gives kin's holes no memory.
  * @test timeout=5 members=1
  */
 #define _GNU_SOURCE
