@@ -131,7 +131,7 @@ static bool invariant_tsc(void)
 }
 
 /* kvm-clock and Hyper-V's page are the TSC with a factor, if it is invariant. */
-static bool clocksource_usable(void)
+bool clock_source_usable(void)
 {
 	char name[32] = "";
 	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
@@ -149,9 +149,8 @@ static bool clocksource_usable(void)
 		   (!strcmp(name, "kvm-clock") || !strcmp(name, "hyperv_clocksource_tsc_page"));
 }
 
-void clock_calibrate(struct kin_clock *c, const struct clock_pair *first)
+void clock_calibrate(struct kin_clock *c, const struct clock_pair *first, bool usable)
 {
-	bool usable = clocksource_usable();
 	u64 mult = mult_from_cpuid();
 
 	if (!mult)

@@ -151,7 +151,7 @@ static int landlock_check(const struct family *f, int abi, struct error *err)
 				 : family_writes(f)        ? 1
 										   : 0;
 
-	if (abi >= needed || f->without & WITHOUT_LANDLOCK)
+	if (needed == 0 || abi >= needed || f->without & WITHOUT_LANDLOCK)
 		return 0;
 	return error_set(err, 0,
 					 "backend %s needs Landlock %d of the host kernel here, which has %s; use "

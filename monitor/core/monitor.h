@@ -168,7 +168,8 @@ struct clock_pair {
 	u64 tsc, ns; /* CLOCK_MONOTONIC */
 };
 struct clock_pair clock_pair_read(void);
-void clock_calibrate(struct kin_clock *c, const struct clock_pair *first);
+bool clock_source_usable(void); /* is the host's clock the TSC? Reads /sys */
+void clock_calibrate(struct kin_clock *c, const struct clock_pair *first, bool usable);
 void clock_refresh(struct kin_header *kin, u32 owner);
 /* A clock as guests compute it from the record, refreshed first; other clocks are the host's. */
 u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock);

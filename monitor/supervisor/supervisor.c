@@ -275,6 +275,7 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 {
 	struct family *f = &s->family;
 	struct clock_pair first = clock_pair_read();
+	bool usable;
 
 	f->verbose = s->options->verbose;
 	f->supervisor_pid = getpid();
@@ -286,11 +287,13 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 		pack_program(s, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
 	f->kin->cpus = cpus_allowed();
-	clock_calibrate(&f->kin->clock, &first);
+	usable = clock_source_usable();
 	if (f->namespaced && private_root_enter(s, err) < 0)
 		return -1;
 	if (authority_reduce(err) < 0 || confinement_prepare(f, err) < 0)
 		return -1;
+	/* Last: the longer after the first reading, the less it has to wait for the second. */
+	clock_calibrate(&f->kin->clock, &first, usable);
 	return take_signals(s, err);
 }
 

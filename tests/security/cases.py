@@ -12,6 +12,8 @@ from harness import guests, runs
 from harness.cases import Case, require, tail
 
 BUSYBOX = "/bin/busybox"
+# Guests that have cases of their own, here and in cases_reach.py.
+SPECIAL = ("volume", "hypercalls", "monitors", "reach", "kill_any", "survivor", "landlock_abi")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -222,7 +224,7 @@ def cases(context):
     for backend in context.backends():
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
                   for guest in guests.guests("security")
-                  if guest.name not in ("volume", "hypercalls", "monitors")]
+                  if guest.name not in SPECIAL]
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))

@@ -40,7 +40,7 @@ static struct kin_header *kin_make(void)
 	assert_non_null(kin);
 	struct clock_pair first = clock_pair_read();
 
-	clock_calibrate(&kin->clock, &first);
+	clock_calibrate(&kin->clock, &first, true);
 	if (!kin->clock.usable) {
 		print_message("skipped: the host's clock source is not the TSC\n");
 		skip();
