@@ -11,7 +11,7 @@
  *   capabilities        none; if started by root, CAP_DAC_READ_SEARCH to read --root as root would,
  *                       and CAP_DAC_OVERRIDE to write on volumes; in a user namespace they count
  *                       for the files that the family can name, and for nothing else
- *   RLIMIT_CORE 0       a crash writes no file
+ *   RLIMIT_CORE 1       a crash writes no file, and starts no program of the host's core_pattern
  *   Landlock            reading below the root, writing on volumes; as far as the host's version
  *                       can: no other writing, no device ioctl, no TCP, no signal to others
  *   seccomp             the system calls of confine_rules.c, arguments checked; others kill
@@ -142,11 +142,11 @@ static int confine_syscalls(const struct family *f, struct error *err)
 
 int confine(struct family *f, struct error *err)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit core = {1, 1}; /* core(5): what a pipe would take as well is refused at 1 */
 
 	if (!f->confinement && confinement_prepare(f, err) < 0)
 		return -1;
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
+	if (setrlimit(RLIMIT_CORE, &core) < 0)
 		return error_set(err, errno, "cannot turn off core files");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot set no_new_privs");

@@ -206,7 +206,7 @@ def monitors_confined(context, backend, started):
                     problems.append(f"{pid}: no seccomp filter")
                 limits = pathlib.Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
                 core = next(line for line in limits.splitlines() if line.startswith("Max core"))
-                if core.split()[4:6] != ["0", "0"]:
+                if core.split()[4:6] != ["1", "1"]:
                     problems.append(f"{pid}: {core}")
         finally:
             family.process.kill()
