@@ -152,6 +152,8 @@ struct volume_request {
 struct kin_exec {
 	u32 argc, envc, bytes;
 	u32 init;    /* --init: PID 1 is the kernel's own reaper */
+	u32 workdir; /* --workdir: the directory must be there; else / serves as well */
+	u32 pad;
 	u64 ignored; /* signals, bit N-1 for signal N, that `unifork run` inherited as ignored */
 	char strings[]; /* path, cwd, argv..., envp... */
 };

@@ -8,7 +8,11 @@
 /* Exit statuses of unifork itself; otherwise it is the program's own. */
 enum { EXIT_USAGE = 100, EXIT_SYSTEM = 111, EXIT_CANNOT_EXEC = 126, EXIT_NOT_FOUND = 127 };
 
-/* A verb returns the exit status. A negative one: -EXIT_*, and err has the line to print. */
+/*
+ * A verb returns the exit status. A negative one: -EXIT_*, and err has the line to print. Above
+ * VERB_SIGNALED: what it ran was ended by signal N.
+ */
+#define VERB_SIGNALED 256
 struct verb {
 	const char *name, *synopsis, *summary;
 	int (*run)(int argc, char **argv, struct error *err);

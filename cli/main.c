@@ -2,8 +2,13 @@
 /*
  * unifork: dispatch of the verbs, help, and the only place that turns an error into an exit status.
  */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -22,8 +27,8 @@ static void help(void)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		printf("  unifork %-38s %s\n", verbs[i].synopsis, verbs[i].summary);
 	printf("  unifork VERB --help\n  unifork --help | --version\n\n"
-		   "Exit status: the program's own, 128+N if signal N ended it; 100 wrong usage, 111 the\n"
-		   "system failed, 126 the program cannot be executed, 127 it was not found.\n");
+		   "Exit status: the program's own, or its signal; 100 wrong usage, 111 the system\n"
+		   "failed, 126 the program cannot be executed, 127 it was not found.\n");
 }
 
 static int fail(int status, const struct error *err)
@@ -32,9 +37,43 @@ static int fail(int status, const struct error *err)
 	return status;
 }
 
+/*
+ * The program was ended by a signal, and so is this process: a shell in whose loop it runs must see
+ * that Ctrl-C ended it. Without a core file, which would be of the wrong program. What does not end
+ * a process (it was ignored or stopped) becomes the status that shells give.
+ */
+static int end_by(int sig)
+{
+	struct rlimit none = {0, 0};
+	sigset_t set;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	fflush(NULL);
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+	return 128 + sig;
+}
+
+/* A descriptor of the family's must not become 0, 1 or 2, which are the program's. */
+static void standard_open(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct error err = {0};
+
+	standard_open();
 
 	if (argc < 2) {
 		error_set(&err, 0, "no command; try 'unifork run -- PROGRAM' or 'unifork --help'");
@@ -44,7 +83,7 @@ int main(int argc, char **argv)
 		help();
 		return 0;
 	}
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("unifork %s\n", UNIFORK_VERSION);
 		return 0;
 	}
@@ -56,6 +95,8 @@ int main(int argc, char **argv)
 			return 0;
 		}
 		int status = verbs[i].run(argc - 1, argv + 1, &err);
+		if (status > VERB_SIGNALED)
+			return end_by(status - VERB_SIGNALED);
 		return status < 0 ? fail(-status, &err) : status;
 	}
 	error_set(&err, 0, "unknown command '%s'; 'unifork --help' lists the commands", argv[1]);

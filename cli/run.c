@@ -32,15 +32,17 @@ void help_run(void)
 		"  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
 		"  -w, --workdir D   working directory (default: the current one if the root is /, else "
 		"/)\n"
-		"  -i, --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
+		"      --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
 		"  -v, --volume HOSTDIR:DIR[:ro]\n"
-		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro;\n"
-		"                    -v means this if the next argument contains \":/\", else --verbose\n"
+		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro\n"
 		"  -m, --memory SIZE the family's memory, with a suffix K, M or G: above it the largest\n"
 		"                    member is killed\n"
 		"      --pids N      how many processes and threads it may have (also --pids-limit)\n"
-		"  -v, --verbose     tell on standard error how the family grows\n"
-		"  -s, --stats FILE  write counts and times as JSON when the family has ended\n"
+		"      --verbose     tell on standard error how the family grows\n"
+		"  -s, --stats FILE  write counts and times as JSON when the family has ended; - is\n"
+		"                    standard output\n"
+		"  -i, -t, --rm      accepted: standard input, the terminal and removal at the end are as\n"
+		"                    other engines' users expect, without asking\n"
 		"      --stop-timeout S  seconds from SIGTERM until the family is ended (10; -1: never)\n"
 		"      --without LAYER   go on where the host refuses a layer of the confinement:\n"
 		"                    namespaces or landlock\n"
@@ -219,35 +221,35 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 	static const struct option options[] = {
 		{"backend", required_argument, NULL, 'b'}, {"root", required_argument, NULL, 'r'},
 		{"env", required_argument, NULL, 'e'},     {"workdir", required_argument, NULL, 'w'},
-		{"volume", required_argument, NULL, 'V'},
+		{"volume", required_argument, NULL, 'v'},
 		{"memory", required_argument, NULL, 'm'},  {"pids", required_argument, NULL, 'P'},
 		{"pids-limit", required_argument, NULL, 'P'},
 		{"stop-timeout", required_argument, NULL, 'T'},
 		{"without", required_argument, NULL, 'W'},
-		{"init", no_argument, NULL, 'i'},          {"verbose", no_argument, NULL, 'v'},
+		{"init", no_argument, NULL, 'I'},          {"verbose", no_argument, NULL, 'O'},
+		{"interactive", no_argument, NULL, 'i'},   {"tty", no_argument, NULL, 't'},
+		{"rm", no_argument, NULL, 'i'},
 		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:b:r:e:w:ivs:m:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:b:r:e:w:itv:s:m:", options, NULL)) != -1) {
 		switch (c) {
 		case 'b': o->backend = optarg; break;
 		case 'r': o->root = optarg; break;
-		case 'w': o->workdir = optarg; break;
-		case 'i': o->init = true; break;
-		case 'v':
-			if (optind >= argc || argv[optind][0] == '-' || !strstr(argv[optind], ":/")) {
-				o->verbose = true;
-				break;
-			}
-			c = 'V';
-			optarg = argv[optind++];
-			/* fall through */
+		case 'w':
+			o->workdir = optarg;
+			o->workdir_given = true;
+			break;
+		case 'I': o->init = true; break;
+		case 'O': o->verbose = true; break;
+		case 'i':
+		case 't': break; /* what is a terminal is one inside, too; nothing is kept to be removed */
 		case 'm':
 		case 'P':
 		case 'T':
-		case 'V':
+		case 'v':
 		case 'W':
 			if (parse_resource(o, c, optarg, err) < 0)
 				return -EXIT_USAGE;
@@ -329,5 +331,5 @@ int verb_run(int argc, char **argv, struct error *err)
 		return status;
 	if (supervisor_run(&o, &status, err) < 0)
 		return -EXIT_SYSTEM;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? VERB_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
 }

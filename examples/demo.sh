@@ -24,7 +24,7 @@ pipeline="busybox tr -cs A-Za-z '\n' < $text | busybox tr A-Z a-z | busybox sort
     busybox uniq -c | busybox sort -k1,1nr -k2 | busybox head -n 10"
 
 echo "The ten most frequent words of $text, each stage a virtual machine:"
-if ! "$unifork" run --backend "$backend" -e PATH=/usr/bin:/bin -v --stats "$work/stats" -- \
+if ! "$unifork" run --backend "$backend" -e PATH=/usr/bin:/bin --verbose --stats "$work/stats" -- \
     "$busybox" sh -c "$pipeline" > "$work/family" 2> "$work/log"; then
     cat "$work/log" >&2
     echo "demo: the family failed" >&2

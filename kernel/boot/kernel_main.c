@@ -73,11 +73,21 @@ static const char *reason(s64 err)
 	}
 }
 
-/* On the family's standard error, as a shell would say it. */
-static void complain(const char *program, s64 err)
+#define PATH_SHOWN 240
+#define EXIT_USAGE 100 /* as the command line itself says it */
+
+/* On the family's standard error, as a shell would say it; of a long path both ends. */
+static void complain(const char *what, const char *path, s64 err)
 {
-	char line[512];
-	int n = ksnprintf(line, sizeof(line), "unifork: %s: %s\n", program, reason(err));
+	size_t len = strlen(path), half = (PATH_SHOWN - 3) / 2;
+	char line[512], text[PATH_SHOWN + 1];
+
+	strlcpy(text, path, sizeof(text));
+	if (len > PATH_SHOWN) {
+		strlcpy(text + half, "...", sizeof(text) - half);
+		strlcpy(text + half + 3, path + len - half, sizeof(text) - half - 3);
+	}
+	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, reason(err));
 
 	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1));
 }
@@ -157,10 +167,14 @@ static _Noreturn void first_program(void)
 	rlimits_default(p);
 	open_standard_io();
 	proc_set_comm(current, "unifork");
+	if (e->workdir && (err = fs_directory_check(cwd))) {
+		complain("working directory ", cwd, err);
+		proc_exit(EXIT_USAGE << 8);
+	}
 	if (e->init)
 		init_fork();
 	err = run_in_path(&a);
-	complain(a.path, err);
+	complain("", a.path, err);
 	proc_exit(err == -ENOENT ? 127 << 8 : 126 << 8);
 }
 

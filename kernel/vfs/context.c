@@ -35,6 +35,19 @@ struct fs_context *fs_context_create(const char *cwd)
 	return c;
 }
 
+s64 fs_directory_check(const char *path)
+{
+	struct walk *w = walk_new();
+	s64 err = w ? walk_path(w, AT_FDCWD, path, WALK_FOLLOW) : -ENOMEM;
+
+	if (!err && !w->found)
+		err = -ENOENT;
+	if (!err && !S_ISDIR(w->mode))
+		err = -ENOTDIR;
+	walk_free(w);
+	return err;
+}
+
 void fs_context_fork(struct fs_context *c)
 {
 	inode_get(c->cwd_inode);

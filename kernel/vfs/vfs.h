@@ -40,6 +40,7 @@ struct fs_context {
 void vfs_init(void);   /* first member: the tree in kin */
 void vfs_attach(void); /* every member: private caches */
 struct fs_context *fs_context_create(const char *cwd);
+s64 fs_directory_check(const char *path); /* 0, or -errno: it is none */
 struct fs_context *fs_context_clone(const struct fs_context *c);
 void fs_context_release(struct fs_context *c);
 /*

@@ -205,9 +205,10 @@ int report_write(struct supervisor *s, struct error *err)
 	if (!root)
 		return error_set(err, ENOMEM, "cannot put the statistics together");
 	errno = 0;
-	/* A pipe or a terminal has no size. */
-	failed = ftruncate(s->stats_fd, 0) < 0 && errno != EINVAL && errno != ESPIPE;
-	failed = failed || json_dumpfd(root, s->stats_fd, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0;
+	/* A file of its own is written anew; standard output goes on, a pipe has no size. */
+	if (strcmp(s->options->stats, "-") != 0 && ftruncate(s->stats_fd, 0) < 0)
+		errno = 0;
+	failed = json_dumpfd(root, s->stats_fd, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0;
 	json_decref(root);
 	return failed ? error_set(err, errno, "cannot write the statistics to '%s'", s->options->stats)
 				  : 0;

@@ -115,6 +115,7 @@ static int pack_program(struct supervisor *s, struct error *err)
 	e->envc = o->envc;
 	e->bytes = at;
 	e->init = o->init;
+	e->workdir = o->workdir_given;
 	/* As an exec would: nohup and the like work as on Linux. */
 	for (int sig = 1; sig <= 64; sig++) {
 		struct sigaction now;
@@ -213,7 +214,9 @@ static int open_host(struct supervisor *s, struct error *err)
 	if (f->root_fd < 0)
 		return error_set(err, errno, "cannot open the root directory '%s'", o->root);
 	if (o->stats) {
-		s->stats_fd = open(o->stats, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+		s->stats_fd = !strcmp(o->stats, "-")
+						  ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+						  : open(o->stats, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 		if (s->stats_fd < 0)
 			return error_set(err, errno,
 							 "cannot write the statistics to '%s'; give a writable path to --stats",
@@ -430,7 +433,10 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 		*err = s->failure;
 		return -1;
 	}
-	return s->stats_fd >= 0 ? report_write(s, err) : 0;
+	/* The program's status is not lost for it. */
+	if (s->stats_fd >= 0 && report_write(s, err) < 0)
+		message("%s", err->text);
+	return 0;
 }
 
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,

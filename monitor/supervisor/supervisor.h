@@ -29,7 +29,7 @@ struct run_options {
 	unsigned tasks_max;              /* --pids, 0: no limit */
 	int stop_timeout_s;              /* --stop-timeout; -1: for ever */
 	unsigned without;                /* --without: enum without_layer of monitor.h */
-	bool init, verbose;
+	bool init, verbose, workdir_given;
 	int argc, envc;
 	char **argv, **envp;
 };

@@ -2,6 +2,7 @@
 """The command line: usage, statuses, options, streams, signals from outside, the terminal."""
 
 import fcntl
+import json
 import hashlib
 import os
 import pty
@@ -79,18 +80,19 @@ def streams(context, backend):
 
 def verbose(context, backend):
     result = context.in_family(backend, [BUSYBOX, "sh", "-c", "busybox true; busybox true"],
-                               options=["-v"])
+                               options=["--verbose"])
     require(result.stdout == b"", "-v writes to standard output")
     require(backend.encode() in result.stderr, f"-v does not name the backend: {tail(result)}")
     unknown = "syscall(178, 0)"  # query_module: long gone from Linux, too
-    result = context.in_family(backend, ["/usr/bin/perl", "-e", unknown], options=["-v"])
+    result = context.in_family(backend, ["/usr/bin/perl", "-e", unknown],
+                               options=["--verbose"])
     require(b"answered ENOSYS: " in result.stderr and b"query_module (1)" in result.stderr,
             f"-v does not name a call that was answered ENOSYS: {tail(result)}")
 
 
 def automatic(context, backend):
     """auto takes one of the backends and says with -v which."""
-    result = context.in_family("auto", [BUSYBOX, "echo", "x"], options=["-v"])
+    result = context.in_family("auto", [BUSYBOX, "echo", "x"], options=["--verbose"])
     require(result.status == 0 and result.stdout == b"x\n", tail(result))
     require(b"kvm" in result.stderr or b"process" in result.stderr, tail(result))
 
@@ -207,6 +209,51 @@ def stopped_twice(context, backend):
         require(result.stdout == b"bye\n" and result.status == 124, tail(result))
 
 
+def ended_by_signal(context, backend):
+    """Who starts unifork sees the signal that ended the program, so that Ctrl-C ends a loop."""
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV):
+        context.needs(backend)
+        process = subprocess.run([context.unifork, "run", "-b", backend, "--", BUSYBOX, "sh", "-c",
+                                  f"kill -{int(sig)} $$"], timeout=20, check=False)
+        require(process.returncode == -sig, f"{sig.name}: {process.returncode}")
+
+
+def stats_to(context, backend):
+    """--stats - is standard output; a file that cannot be written is said before the run."""
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", "exit 3"], options=["--stats", "-"])
+    require(result.status == 3 and json.loads(result.stdout)["members"] == 1, tail(result))
+    result = context.in_family(backend, [BUSYBOX, "echo", "ran"],
+                               options=["--stats", "/no/such/folder/file"])
+    require(result.status == 111 and not result.stdout, tail(result))
+    one_line(result)
+    result = context.in_family(backend, [BUSYBOX, "sh", "-c", "exit 4"],
+                               options=["--stats", "/dev/full"])
+    require(result.status == 4, tail(result))
+    one_line(result)
+
+
+def working_directory(context, backend):
+    """-w names a directory that is there; of a long path the reason is not cut off."""
+    for path, reason in (("/no/such", "No such file or directory"), ("/etc/passwd", "Not a dir"),
+                         ("/" + "x" * 200 + "/" + "y" * 200, "No such file or directory")):
+        result = context.in_family(backend, [BUSYBOX, "pwd"], options=["-w", path])
+        require(result.status == 100 and not result.stdout, tail(result))
+        one_line(result)
+        require(reason.encode() in result.stderr, tail(result))
+    result = context.in_family(backend, [BUSYBOX, "pwd"], cwd="/proc/self/fd")
+    require(result.status == 0, tail(result))  # not asked for: / serves as well
+
+
+def closed_streams(context, backend):
+    """What is closed outside is /dev/null inside."""
+    context.needs(backend)
+    script = "read x; echo out; echo err >&2; readlink /proc/self/fd/0"
+    result = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-; echo $?', "sh", context.unifork, "run",
+                             "-b", backend, "--", BUSYBOX, "sh", "-c", f"{script}; exit 5"],
+                            capture_output=True, timeout=20, check=False)
+    require(result.stdout == b"5\n" and not result.stderr, f"{result}")
+
+
 def ignored(context, backend):
     """What unifork inherits as ignored, as under nohup, its program inherits, too."""
     shell = [BUSYBOX, "sh", "-c", "trap '' HUP USR1; exec \"$@\"", "sh"]
@@ -289,7 +336,8 @@ def family_ends(family):
 def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
-             terminated_twice, stop_timeout, stopped_twice, ignored, killed, terminal]
+             terminated_twice, stop_timeout, stopped_twice,
+             ended_by_signal, stats_to, working_directory, closed_streams, ignored, killed, terminal]
 
     def bound(check, backend):
         return lambda: check(context, backend)

@@ -129,10 +129,6 @@ def wrong_options(context, backend):
             require(result.status in (100, 111), f"{options}: {tail(result)}")
             lines = result.stderr.decode().strip().splitlines()
             require(len(lines) == 1 and "volume" in lines[-1], f"{options}: {lines}")
-        # -v with something else than a volume behind it is --verbose.
-        result = context.run([context.unifork, "run", "-v", BUSYBOX, "echo", "a:/b"])
-        require(result.status == 0 and result.stdout == b"a:/b\n" and
-                b"backend" in result.stderr, tail(result))
 
 
 def appenders(context, backend):

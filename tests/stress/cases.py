@@ -291,7 +291,7 @@ def spawner_killed(context, backend, started):
         with open(log, "wb") as stderr:
             family = started(context, backend, ["/bin/busybox", "sh", "-c",
                              f"{spawns}; read x; {spawns}; echo more; {spawns}; {spawns}"],
-                             options=["-v"], stdin=subprocess.PIPE, stderr=stderr)
+                             options=["--verbose"], stdin=subprocess.PIPE, stderr=stderr)
         lines, killed = [], set()
         try:
             for step in range(5):
