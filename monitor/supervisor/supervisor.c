@@ -192,15 +192,19 @@ static u32 cpus_allowed(void)
 }
 
 /* The host ends this process with its front; the socket tells if that has happened already. */
-static int follow_front(struct supervisor *s, struct error *err)
+static int follow_front(struct error *err)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? error_set(err, errno, "cannot follow the front")
+												: 0;
+}
+
+/* Until the front has mapped the ids of the namespace. */
+static void wait_for_ids(struct supervisor *s)
 {
 	struct link_signal go;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return error_set(err, errno, "cannot follow the front");
 	if (recv(s->link_fd, &go, sizeof(go), 0) != sizeof(go))
 		_exit(EXIT_LOST);
-	return 0;
 }
 
 /* What is opened while the host's files can be named. */
@@ -286,8 +290,11 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	f->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->notify_fd < 0)
 		return error_set(err, errno, "cannot make an eventfd");
-	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || make_kin(f, err) < 0 ||
-		pack_program(s, err) < 0 || open_volumes(s, err) < 0)
+	/* What needs no ids of the host comes first, while the front maps them. */
+	if (make_kin(f, err) < 0 || pack_program(s, err) < 0)
+		return -1;
+	wait_for_ids(s);
+	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
 	f->kin->cpus = cpus_allowed();
 	usable = clock_source_usable();
@@ -416,7 +423,7 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 {
 	struct kin_member *first;
 
-	if (follow_front(s, err) < 0 || prepare(s, refused, err) < 0)
+	if (follow_front(err) < 0 || prepare(s, refused, err) < 0)
 		return -1;
 	first = &s->family.kin->members[0];
 	first->state = MEMBER_SPAWNING;

@@ -336,8 +336,8 @@ def family_ends(family):
 def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
-             terminated_twice, stop_timeout, stopped_twice,
-             ended_by_signal, stats_to, working_directory, closed_streams, ignored, killed, terminal]
+             terminated_twice, stop_timeout, stopped_twice, ended_by_signal, stats_to,
+             working_directory, closed_streams, ignored, killed, terminal]
 
     def bound(check, backend):
         return lambda: check(context, backend)
