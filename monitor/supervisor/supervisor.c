@@ -191,11 +191,19 @@ static u32 cpus_allowed(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (u32)CPU_COUNT(&set) : 0;
 }
 
-/* The host ends this process with its front; the socket tells if that has happened already. */
-static int follow_front(struct error *err)
+/*
+ * The host ends this process with its front. If that died before, its end of the socket is closed,
+ * whatever may still be in the queue.
+ */
+static int follow_front(struct supervisor *s, struct error *err)
 {
-	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? error_set(err, errno, "cannot follow the front")
-												: 0;
+	struct pollfd link = {s->link_fd, 0, 0};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return error_set(err, errno, "cannot follow the front");
+	if (poll(&link, 1, 0) < 0 || link.revents & POLLHUP)
+		_exit(EXIT_LOST);
+	return 0;
 }
 
 /* Until the front has mapped the ids of the namespace. */
@@ -403,6 +411,8 @@ static void event_loop(struct supervisor *s)
 				; /* reaped after every round */
 		if (fds[2].revents)
 			take_link(s);
+		if (fds[2].revents & POLLHUP) /* the front is gone, and its signal on the way */
+			s->ended = true;
 		look_at_kin(s);
 		members_reap(s);
 		/* After reaping: a member may have died between setting its bit and telling us. */
@@ -423,7 +433,7 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 {
 	struct kin_member *first;
 
-	if (follow_front(err) < 0 || prepare(s, refused, err) < 0)
+	if (follow_front(s, err) < 0 || prepare(s, refused, err) < 0)
 		return -1;
 	first = &s->family.kin->members[0];
 	first->state = MEMBER_SPAWNING;

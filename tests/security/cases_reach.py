@@ -272,5 +272,6 @@ def cases(context):
         found.append(Case(f"security/stopped_terminal@{backend}",
                           stopped_terminal(context, backend)))
         found.append(Case(f"security/supervisor_kills@{backend}",
-                          supervisor_kills(context, backend, started, 12)))
+                          supervisor_kills(context, backend, started,
+                                           int(os.environ.get("UNIFORK_KILLS", 12)))))
     return found
