@@ -131,8 +131,12 @@ static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 	else if (now != value)
 		err = -EAGAIN;
 	/* Once: woken for no reason (a member died, who may have been about to wake us) is allowed. */
-	if (!err && !futex_woken(w, &key))
+	if (!err && !futex_woken(w, &key)) {
 		err = thread_sleep(deadline_ns, true);
+		/* Who sends a thread of its own member a signal wakes it as well: that is no wake. */
+		if (!err && signal_pending(current))
+			err = -EINTR;
+	}
 	if (!futex_dequeue(w, &key))
 		err = 0;
 	waiter_put(w);
