@@ -201,6 +201,7 @@ struct kin_header {
 	/* The end. status is a wait status. */
 	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
 	_Atomic u32 ended_status;
+	_Atomic u32 stopped;       /* PID 1 was stopped: the supervisor tells the front, and clears it */
 	_Atomic u32 fatal;         /* the family cannot go on; text says why */
 	char fatal_text[256];
 
@@ -209,6 +210,7 @@ struct kin_header {
 	struct kin_member members[MEMBERS_MAX];
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
 	u32 volume_count, host_uid; /* host_uid: who runs the family */
+	u32 job, pad;               /* unifork is a job of a shell, which can continue it */
 	u64 memory_limit;           /* --memory in bytes, 0: none; the supervisor enforces it */
 	/*
 	 * What members may make accessible before the supervisor has looked again; who finds too

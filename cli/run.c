@@ -326,6 +326,7 @@ int verb_run(int argc, char **argv, struct error *err)
 	for (int i = 0; i < env.count; i++)
 		if (!strncmp(env.list[i], "PATH=", 5))
 			search = env.list[i] + 5;
+	o.job = getpgid(getppid()) != getpgrp() && getsid(getppid()) == getsid(0);
 	status = find_program(&o, search, err);
 	if (status)
 		return status;

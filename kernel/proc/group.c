@@ -52,12 +52,23 @@ int group_signal(s32 pgid, int sig, const struct ksiginfo *info)
 }
 
 /* A parent of the same session in another group can continue p: the group has somebody. */
+/*
+ * T: has its process group somebody to continue it, in the same session but not in the group? Of
+ * PID 1 that is the shell outside.
+ */
+bool proc_has_guardian(const struct kin_proc *p)
+{
+	if (p->pid == 1)
+		return KIN->job;
+	return p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
+}
+
 static int has_guardian(struct kin_proc *p, void *arg)
 {
 	struct group *g = arg;
 
-	return p->pgid == g->pgid && p != g->without && p->state != PROC_ZOMBIE && p->parent &&
-	       p->parent->pgid != g->pgid && p->parent->sid == g->sid;
+	return p->pgid == g->pgid && p != g->without && p->state != PROC_ZOMBIE && p->sid == g->sid &&
+	       proc_has_guardian(p);
 }
 
 static int is_stopped(struct kin_proc *p, void *arg)

@@ -17,8 +17,7 @@ static int has_guardian(struct kin_proc *p, void *arg)
 {
 	struct kin_proc *me = arg;
 
-	return p->pgid == me->pgid && p->state != PROC_ZOMBIE && p->parent &&
-	       p->parent->pgid != p->pgid && p->parent->sid == p->sid;
+	return p->pgid == me->pgid && p->state != PROC_ZOMBIE && proc_has_guardian(p);
 }
 
 static bool group_is_orphaned(void)

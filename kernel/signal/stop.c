@@ -11,6 +11,7 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "kernel/host/host.h"
 #include "kernel/proc/table.h"
 
 enum { CLD_STOPPED_ = 5, CLD_CONTINUED_ = 6 };
@@ -57,6 +58,7 @@ void stop_wait(void)
 void proc_stop(int sig)
 {
 	struct kin_proc *kp = current->proc->kp;
+	bool first = false;
 
 	tree_lock();
 	if (!(kp->signals.pending & (SIGBIT(SIGKILL) | SIGBIT(SIGCONT))) && kp->state == PROC_RUNNING) {
@@ -65,7 +67,12 @@ void proc_stop(int sig)
 		proc_table->nstopped++;
 		kp->state = PROC_STOPPED;
 		proc_notify_parent(kp, CLD_STOPPED_, (u32)sig);
+		first = kp->pid == 1;
 	}
 	tree_unlock();
+	if (first) { /* the shell outside should know: its job has stopped */
+		atomic_store(&KIN->stopped, 1);
+		host_notify();
+	}
 	stop_wait();
 }

@@ -134,6 +134,16 @@ static int patience_ms(const struct front *f)
 	return now >= f->kill_ns ? 0 : (int)MIN((f->kill_ns - now) / 1000000 + 1, 1000000000ull);
 }
 
+/*
+ * Who runs this as a job sees it stopped. What comes while it is, above all the SIGCONT that ends
+ * the stop, is in the signalfd afterwards.
+ */
+static void job_stop(struct front *f)
+{
+	f->kill_ns = 0;
+	raise(SIGSTOP);
+}
+
 /* Until the supervisor has said how it ended; false: it ended without a word. */
 static bool supervisor_wait(struct front *f, struct link_result *result)
 {
@@ -153,6 +163,11 @@ static bool supervisor_wait(struct front *f, struct link_result *result)
 		if (r > 0 && fds[1].revents) {
 			n = recv(f->link_fd, result, sizeof(*result), MSG_DONTWAIT);
 			said = n == sizeof(*result);
+			if (said && result->end == LINK_STOPPED) {
+				job_stop(f);
+				said = false;
+				n = -1;
+			}
 		}
 	}
 	close(f->link_fd);

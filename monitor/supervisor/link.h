@@ -15,10 +15,11 @@ struct link_signal {
 	int sig;
 };
 
-/* Supervisor to front, once, when nothing of the family is left. */
+/* Supervisor to front; the last one comes when nothing of the family is left. */
 enum link_end {
 	LINK_ENDED,          /* status is PID 1's wait status; error if text is set */
 	LINK_NO_NAMESPACES,  /* nothing has run: error says what the host refuses */
+	LINK_STOPPED,        /* not the end: PID 1 was stopped, and so should the front be */
 };
 struct link_result {
 	enum link_end end;

@@ -178,6 +178,7 @@ static int open_volumes(struct supervisor *s, struct error *err)
 	if (f->volume_count && shelf_open(f, err) < 0)
 		return -1;
 	f->kin->host_uid = geteuid();
+	f->kin->job = s->options->job;
 	f->kin->memory_limit = s->options->memory_bytes;
 	f->kin->memory_credit = (s64)s->options->memory_bytes;
 	f->kin->tasks_limit = s->options->tasks_max;
@@ -331,6 +332,11 @@ static void term_take(struct supervisor *s)
 	}
 }
 
+static bool on_terminal(void)
+{
+	return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
+}
+
 static void take_signal(struct supervisor *s, int sig)
 {
 	switch (sig) {
@@ -338,7 +344,8 @@ static void take_signal(struct supervisor *s, int sig)
 	case SIGINT:
 	case SIGQUIT:
 	case SIGTSTP:
-	case SIGWINCH: inbox_post_signal(s, sig, isatty(STDIN_FILENO) || isatty(STDOUT_FILENO)); return;
+	case SIGCONT:
+	case SIGWINCH: inbox_post_signal(s, sig, on_terminal()); return;
 	default: inbox_post_signal(s, sig, false);
 	}
 }
@@ -380,6 +387,13 @@ static void look_at_kin(struct supervisor *s)
 
 	if (s->ended)
 		return;
+	if (KIN_READ(kin->stopped)) {
+		struct link_result stopped = {.end = LINK_STOPPED};
+
+		KIN_WRITE(kin->stopped, 0);
+		if (on_terminal()) /* else nobody waits for a job to stop */
+			send(s->link_fd, &stopped, sizeof(stopped), MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
 	if (KIN_READ(kin->fatal)) {
 		char text[sizeof(kin->fatal_text)];
 		memcpy(text, kin->fatal_text, sizeof(text));

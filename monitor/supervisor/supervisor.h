@@ -30,6 +30,7 @@ struct run_options {
 	int stop_timeout_s;              /* --stop-timeout; -1: for ever */
 	unsigned without;                /* --without: enum without_layer of monitor.h */
 	bool init, verbose, workdir_given;
+	bool job; /* a shell can stop and continue it */
 	int argc, envc;
 	char **argv, **envp;
 };

@@ -333,11 +333,49 @@ def family_ends(family):
         return False
 
 
+def job(context, backend):
+    """A job of a shell: Ctrl-Z stops it, fg goes on with it, Ctrl-C ends it; a loop, too."""
+    context.needs(backend)
+    mark = runs.new_mark()
+    pid, outer = pty.fork()
+    if pid == 0:
+        os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"],
+                   {**runs.environment(mark), "PS1": "$ ", "TERM": "dumb"})
+    family = (f"{context.unifork} run -b {backend} -- {BUSYBOX} sh -c 'while :; do busybox sleep "
+              "0.1; n=$((n+1)); echo ti''ck$n; done'")
+    try:
+        os.write(outer, family.encode() + b"\n")
+        for _ in range(3):
+            read_until(outer, b"tick")
+            os.write(outer, b"\x1a")
+            read_until(outer, b"Stopped")
+            os.write(outer, b"jobs; echo sta''te:$?\n")
+            require(b"tick" not in read_until(outer, b"state:0").split(b"Stopped", 1)[-1],
+                    "the family goes on")
+            os.write(outer, b"fg\n")
+        read_until(outer, b"tick")
+        os.write(outer, b"\x03")
+        os.write(outer, b"echo sta''tus:$?\n")
+        read_until(outer, b"status:130")
+        os.write(outer, b"while :; do " + family.encode() + b"; done\n")
+        read_until(outer, b"tick2")
+        os.write(outer, b"\x03")
+        os.write(outer, b"echo lo''op:$?\n")
+        read_until(outer, b"loop:130")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(outer)
+    left = runs.wait_until_gone(mark)
+    require(not left, f"left over: {left}")
+
+
 def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
              terminated_twice, stop_timeout, stopped_twice, ended_by_signal, stats_to,
-             working_directory, closed_streams, ignored, killed, terminal]
+             working_directory, closed_streams, ignored, killed,
+             terminal, job]
 
     def bound(check, backend):
         return lambda: check(context, backend)
