@@ -169,7 +169,6 @@ void tree_lock(void);
 void tree_unlock(void);
 struct kin_proc *proc_find(s32 pid); /* T; NULL if none; zombies are found */
 void proc_end_stop(struct kin_proc *p, int sig); /* T; sig: SIGCONT or SIGKILL; if it is stopped */
-bool proc_has_guardian(const struct kin_proc *p); /* T; somebody outside its group to continue it */
 /* T. Calls fn for every process that is not FREE or EMBRYO until it returns non-zero. */
 int proc_foreach(int (*fn)(struct kin_proc *p, void *arg), void *arg);
 u32 proc_count(void);                /* no lock */

@@ -40,4 +40,7 @@ struct proc_table {
 
 extern struct proc_table *proc_table;
 
+/* T: somebody in its session, but outside its group, could continue it (group.c). */
+bool proc_has_guardian(const struct kin_proc *p);
+
 #endif

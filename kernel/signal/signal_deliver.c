@@ -6,7 +6,7 @@
 #include <asm/siginfo.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
+#include "kernel/proc/table.h"
 #include "kernel/signal/signal_internal.h"
 
 /*
