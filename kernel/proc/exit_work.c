@@ -23,17 +23,19 @@ static bool work_left(void)
 
 void exit_work(struct trapframe *frame)
 {
+	bool expired = false;
+
 	do {
 		struct proc *p = current->proc;
-		u64 next;
 
 		*(volatile u32 *)&PERCPU->irq_pending = 0;
 		atomic_store(&p->kp->attention, 0);
 		if (inbox_waiting())
 			inbox_run();
-		next = timers_next();
-		if (next != HYP_NO_DEADLINE && next <= time_mono_ns())
+		if (sched_timers_due()) {
 			timers_run();
+			expired = true;
+		}
 		if (sched_others())
 			sched_poll();
 		if (thread_must_exit(current))
@@ -44,5 +46,5 @@ void exit_work(struct trapframe *frame)
 		if (sched_wanted())
 			schedule();
 	} while (work_left());
-	sched_timer();
+	sched_timer(expired);
 }

@@ -240,7 +240,7 @@ int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *
  * The one place that programs the host's timer: for the earlier of timers_next() and the end of a
  * slice. Part of exit_work; call it if a timer was armed without setting attention.
  */
-void sched_timer(void);
+void sched_timer(bool expired);
 u64 sched_cpu_ns(void); /* time this member did not sleep, since its start */
 u64 proc_cpu_ns(const struct kin_proc *p); /* T: of any process; while it lives as above */
 

@@ -93,6 +93,7 @@ _Noreturn void sched_leave(struct proc *dead); /* current is gone; its process, 
 bool sched_others(void);       /* another thread of the member exists */
 bool sched_runnable(void);     /* one could run now */
 bool sched_wanted(void);       /* and should: the slice is over */
+bool sched_timers_due(void);   /* a timer may be served now, on the way out */
 void sched_poll(void);         /* blocked threads that may go on become runnable */
 
 /* ---- caps.c */

@@ -31,6 +31,7 @@
 #define IDLE_FDS 256
 #define TIMER_SLACK_NS 50000 /* of the first thread; without effect */
 #define SPARES 2
+#define QUIET_EXITS 4 /* an interrupt with all that it entails costs about as much */
 #define LOOKS 64 /* at the processor time of a member that falls asleep and wakes meanwhile */
 
 TAILQ_HEAD(thread_queue, thread);
@@ -47,6 +48,8 @@ static struct {
 	u64 timer_ns;                 /* what the host timer is armed for */
 	u32 irq_count;                /* percpu->irq_count when that was decided */
 	u64 now_floor_ns;             /* the host said that this time has come */
+	u64 quiet_until_ns;           /* no timer is served before, except in idle */
+	u64 exit_ns;                  /* what a way out to the monitor and back costs, at best */
 	u64 start_tsc, slept_tsc;
 } sched = {
 	.runnable = TAILQ_HEAD_INITIALIZER(sched.runnable),
@@ -553,12 +556,39 @@ static bool wakers_possible(void)
 }
 
 /*
+ * The host's timer interrupts at that time. How long this takes is what is known of the price of
+ * an exit; the least of late counts, because often another process of the host was in between.
+ */
+static void timer_arm_host(u64 want_ns)
+{
+	u64 begin = rdtsc(), took;
+
+	host_timer(want_ns);
+	sched.timer_ns = want_ns;
+	took = tsc_ns(rdtsc() - begin);
+	sched.exit_ns = sched.exit_ns ? MIN(took, sched.exit_ns + sched.exit_ns / 8 + 1) : took;
+}
+
+/*
+ * Interval timers can be shorter than what it costs to serve them; on a KVM without hardware
+ * support that is 0.1 ms. The application has to get on nevertheless: after one was served it gets
+ * about as much time as that took. What expires meanwhile is served then (signals merge, POSIX
+ * timers count overruns).
+ */
+bool sched_timers_due(void)
+{
+	u64 next = timers_next();
+
+	return next != HYP_NO_DEADLINE && MAX(next, sched.quiet_until_ns) <= time_mono_ns();
+}
+
+/*
  * A deadline that moved further away is left armed: one interrupt too many costs as much as turning
  * it off, and is seldom needed. Any interrupt may have been the timer's, whichever code it met, and
  * none is lost: only after one is the timer armed again. The host's clock may be ahead of the
  * calibrated TSC; then what fired is not due yet here and is armed again.
  */
-void sched_timer(void)
+void sched_timer(bool expired)
 {
 	u32 irq_count = *(volatile u32 *)&PERCPU->irq_count;
 	u64 want = timers_next();
@@ -574,10 +604,11 @@ void sched_timer(void)
 	if (irq_count != sched.irq_count)
 		sched.timer_ns = HYP_NO_DEADLINE;
 	sched.irq_count = irq_count;
-	if (want < sched.timer_ns) {
-		host_timer(want);
-		sched.timer_ns = want;
-	}
+	if (expired)
+		sched.quiet_until_ns = now_ns() + QUIET_EXITS * sched.exit_ns;
+	want = MAX(want, sched.quiet_until_ns);
+	if (want < sched.timer_ns)
+		timer_arm_host(want);
 }
 
 /*
@@ -600,6 +631,7 @@ void sched_fork_child(void)
 	}
 	sched.slice_end_ns = 0;
 	sched.timer_ns = HYP_NO_DEADLINE;
+	sched.quiet_until_ns = 0;
 	sched.start_tsc = rdtsc();
 	sched.slept_tsc = 0;
 	publish_running();
