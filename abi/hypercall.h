@@ -77,6 +77,13 @@ struct hyp_write {
 	} piece[HYP_WRITE_PIECES];
 };
 
+/*
+ * May io_read and io_write wait? -EINTR: one would have to wait (longer) and an interrupt came;
+ * -EAGAIN: it would have to and may not.
+ */
+enum hyp_io { HYP_IO_NOWAIT, HYP_IO_WAIT };
+#define HYP_IO_READY 4096 /* bytes that a handle takes without waiting if it is ready for writing */
+
 enum hyp_sync { HYP_SYNC_FILE, HYP_SYNC_DATA, HYP_SYNC_FS };
 
 /* usage() fills this: CPU time of the member's host process and its memory. */
@@ -85,6 +92,7 @@ struct hyp_usage {
 };
 
 #define HYP_NO_DEADLINE (~0ull)
+#define HYP_LOOK 0 /* a deadline of sleep: which handles are ready now, whatever else came */
 #define HYP_NO_MEMBER (~0ull)
 
 #endif

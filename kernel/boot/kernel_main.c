@@ -89,7 +89,7 @@ static void complain(const char *what, const char *path, s64 err)
 	}
 	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, reason(err));
 
-	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1));
+	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1), HYP_IO_WAIT);
 }
 
 static const char *environment_get(const struct exec_args *a, const char *name)

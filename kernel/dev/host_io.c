@@ -2,8 +2,10 @@
 /*
  * The family's standard input, output and error: host handles 0, 1 and 2 as files. Reading waits
  * in the kernel's own sleep first, so that other threads run and signals arrive; the host's read
- * then does not block. Writing may block in the monitor, which an interrupt ends. Application
- * memory is passed to the monitor where it lies (mm_host_span).
+ * then does not block. Writing is tried first and may block in the monitor, until an interrupt
+ * comes; the rest of the wait is the kernel's own sleep, too. What need not wait is not
+ * interrupted: the monitor sees to that. Application memory is passed to the monitor where it lies
+ * (mm_host_span).
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -21,9 +23,7 @@
 #include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
 
-#define LOOKS_MAX 1000
 #define GATHER 65536
-#define NONBLOCK_WRITE 4096 /* what a pipe that is ready for writing takes without blocking */
 
 static int handle_of(struct file *f)
 {
@@ -35,30 +35,21 @@ static bool is_regular(struct file *f)
 	return S_ISREG(f->priv[HOST_IO_MODE]);
 }
 
-/*
- * What is ready now, without waiting. A look that something else disturbed (the doorbell, a kick)
- * has no result and is repeated.
- */
+/* What is ready now, without waiting. */
 static u32 ready(struct file *f, u32 events)
 {
 	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
-	s64 n = 0;
 
-	for (u32 i = 0; i < LOOKS_MAX && (n == 0 || n == -EINTR); i++)
-		n = host_sleep(member_self()->doorbell, 0, &p, 1, HYP_NO_MEMBER);
-	return n > 0 ? (u16)p.revents : 0;
+	return host_sleep(0, HYP_LOOK, &p, 1, HYP_NO_MEMBER) > 0 ? (u16)p.revents : 0;
 }
 
-/* Sleeps until the handle is readable. 0, -EAGAIN, -ERESTARTSYS, -ETIMEDOUT. */
-static s64 wait_readable(struct file *f, u64 timeout_ns)
+/* Sleeps until the handle is ready. 0, -ERESTARTSYS, -ETIMEDOUT. */
+static s64 wait_ready(struct file *f, u32 events, u64 deadline_ns)
 {
-	struct hyp_pollfd p = {.handle = handle_of(f), .events = POLLIN};
-	u64 deadline = timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_mono_ns() + timeout_ns;
+	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
 
-	if (f->flags & O_NONBLOCK)
-		return ready(f, POLLIN) ? 0 : -EAGAIN;
 	for (;;) {
-		int err = thread_sleep_fds(deadline, true, &p, 1);
+		int err = thread_sleep_fds(deadline_ns, true, &p, 1);
 		if (err < 0)
 			return err == -EINTR ? -ERESTARTSYS : err;
 		if (p.revents)
@@ -66,12 +57,9 @@ static s64 wait_readable(struct file *f, u64 timeout_ns)
 	}
 }
 
-/* The monitor's call was interrupted: by a signal for us, or to look at something else first. */
-static bool signal_came(void)
+static enum hyp_io may_wait(struct file *f)
 {
-	if (inbox_waiting())
-		inbox_run();
-	return signal_pending(current);
+	return f->flags & O_NONBLOCK && !is_regular(f) ? HYP_IO_NOWAIT : HYP_IO_WAIT;
 }
 
 static s64 read_regular(struct file *f, u64 buf, size_t len)
@@ -83,7 +71,7 @@ static s64 read_regular(struct file *f, u64 buf, size_t len)
 		u64 n = mm_host_span(current->proc->mm, buf + done, len - done, true, &host);
 		if (!n)
 			return done ? (s64)done : -EFAULT;
-		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20));
+		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20), HYP_IO_WAIT);
 		if (got == -EINTR)
 			continue;
 		if (got < 0)
@@ -96,16 +84,21 @@ static s64 read_regular(struct file *f, u64 buf, size_t len)
 }
 
 /*
- * The host's call may be given up for a signal before it began. What need not wait is not
- * interrupted, as on Linux: then it is made again.
+ * Before a read: 0 when there is something, or nothing will come; -ERESTARTSYS, -ETIMEDOUT. A
+ * signal that is there already does not matter to what need not wait.
  */
-static bool interrupted(struct file *f, u32 events)
+static s64 wait_readable(struct file *f, u64 timeout_ns)
 {
-	return signal_came() && !is_regular(f) && !(ready(f, events) & (events | POLLERR | POLLHUP));
+	u64 deadline = timeout_ns == HYP_NO_DEADLINE ? timeout_ns : time_mono_ns() + timeout_ns;
+	s64 err = wait_ready(f, POLLIN, deadline);
+
+	return err == -ERESTARTSYS && ready(f, POLLIN) ? 0 : err;
 }
 
 static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 {
+	enum hyp_io wait = may_wait(f);
+
 	if (!len)
 		return 0;
 	if (is_regular(f))
@@ -118,43 +111,42 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 				return err;
 			timeout = tty_read_timeout(handle_of(f));
 		}
-		s64 err = wait_readable(f, timeout);
-		if (err && (err != -ERESTARTSYS || !ready(f, POLLIN)))
+		s64 err = wait == HYP_IO_WAIT ? wait_readable(f, timeout) : 0;
+		if (err)
 			return err == -ETIMEDOUT ? 0 : err;
 		u64 n = mm_host_span(current->proc->mm, (u64)buf, len, true, &host);
 		if (!n)
 			return -EFAULT;
-		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20));
+		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20), wait);
+		if (got == -EAGAIN && wait == HYP_IO_NOWAIT)
+			return timeout ? -EAGAIN : 0;
 		if (got != -EINTR && got != -EAGAIN)
 			return got;
-		if (interrupted(f, POLLIN))
-			return -ERESTARTSYS;
 	}
 }
 
-/* One piece. Bytes, or -errno; -ERESTARTSYS when a signal came before anything was written. */
+/*
+ * One piece. Bytes, or -errno; -ERESTARTSYS when it had to wait and a signal came before anything
+ * was written.
+ */
 static s64 write_piece(struct file *f, const void *host, size_t n)
 {
+	enum hyp_io wait = may_wait(f);
+
 	for (;;) {
-		s64 got = host_io_write(handle_of(f), host, n);
+		s64 got = host_io_write(handle_of(f), host, n, wait);
 		if (got == -EPIPE)
 			signal_send_thread(current, SIGPIPE, NULL);
-		if (got == -EAGAIN && !(f->flags & O_NONBLOCK)) {
-			struct hyp_pollfd p = {.handle = handle_of(f), .events = POLLOUT};
-			if (thread_sleep_fds(HYP_NO_DEADLINE, true, &p, 1) == -EINTR)
-				return -ERESTARTSYS;
-			continue;
-		}
-		if (got != -EINTR)
+		if (got != -EINTR && (got != -EAGAIN || wait == HYP_IO_NOWAIT))
 			return got;
-		if (interrupted(f, POLLOUT))
-			return -ERESTARTSYS;
+		s64 err = wait_ready(f, POLLOUT, HYP_NO_DEADLINE);
+		if (err)
+			return err;
 	}
 }
 
 static s64 host_io_write_op(struct file *f, const void *buf, size_t len, s64 *pos)
 {
-	bool nonblock = (f->flags & O_NONBLOCK) && !is_regular(f);
 	size_t done = 0;
 
 	if (f->priv[HOST_IO_TTY]) {
@@ -167,10 +159,7 @@ static s64 host_io_write_op(struct file *f, const void *buf, size_t len, s64 *po
 		u64 n = mm_host_span(current->proc->mm, (u64)buf + done, len - done, false, &host);
 		if (!n)
 			return done ? (s64)done : -EFAULT;
-		if (nonblock && !(ready(f, POLLOUT) & (POLLOUT | POLLERR)))
-			return done ? (s64)done : -EAGAIN;
-		n = MIN(n, nonblock ? NONBLOCK_WRITE : 8ull << 20);
-		s64 got = write_piece(f, (const void *)host, n);
+		s64 got = write_piece(f, (const void *)host, MIN(n, 8ull << 20));
 		if (got < 0)
 			return done ? (s64)done : got;
 		done += (size_t)got;

@@ -193,14 +193,14 @@ s64 host_vol_statfs(u32 tree, void *buf, size_t len)
 	return CALL3(HYP_vol_statfs, tree, buf, len);
 }
 
-s64 host_io_read(int handle, void *buf, size_t len)
+s64 host_io_read(int handle, void *buf, size_t len, enum hyp_io wait)
 {
-	return CALL3(HYP_io_read, handle, buf, len);
+	return CALL4(HYP_io_read, handle, buf, len, wait);
 }
 
-s64 host_io_write(int handle, const void *buf, size_t len)
+s64 host_io_write(int handle, const void *buf, size_t len, enum hyp_io wait)
 {
-	return CALL3(HYP_io_write, handle, buf, len);
+	return CALL4(HYP_io_write, handle, buf, len, wait);
 }
 
 s64 host_io_seek(int handle, s64 offset, int whence)

@@ -332,12 +332,10 @@ static u64 blocked_deadline(void)
 	return deadline;
 }
 
-/* Without blocking: is any ready? The deadline has passed long ago. */
+/* Without blocking: is any ready? */
 static bool look_at_fds(struct hyp_pollfd *fds, u32 nfds)
 {
-	u32 seen = atomic_load(&member_self()->doorbell);
-
-	return nfds && host_sleep(seen, 1, fds, nfds, HYP_NO_MEMBER) > 0;
+	return nfds && host_sleep(0, HYP_LOOK, fds, nfds, HYP_NO_MEMBER) > 0;
 }
 
 /*

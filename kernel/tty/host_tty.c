@@ -16,6 +16,8 @@
 #include "kernel/time/time.h"
 #include "kernel/tty/job.h"
 
+#define DRAIN_LOOK_NS 1000000ull
+
 bool tty_is(int handle)
 {
 	struct termios t;
@@ -90,8 +92,12 @@ s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 		else if (requests[i].in && copy_in(buf, (const void *)arg, requests[i].size))
 			return -EFAULT;
 		s64 n = host_io_ioctl(handle, cmd, buf, requests[i].size);
-		if (n == -EINTR)
-			return -ERESTARTSYS;
+		/* Output is left: the other threads run for a while. */
+		while (n == -EINTR) {
+			if (thread_sleep(time_mono_ns() + DRAIN_LOOK_NS, true) == -EINTR)
+				return -ERESTARTSYS;
+			n = host_io_ioctl(handle, cmd, buf, requests[i].size);
+		}
 		if (n >= 0 && !requests[i].in && copy_out((void *)arg, buf, requests[i].size))
 			return -EFAULT;
 		return n;

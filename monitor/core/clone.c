@@ -37,6 +37,7 @@ void clone_become(struct member *m, u32 index, u32 generation)
 	m->index = index;
 	m->generation = generation;
 	m->timer_id = 0;
+	m->timer_ns = 0;
 	m->interrupted = 0;
 	memset(m->counts, 0, sizeof(m->counts));
 	boot->member = index;

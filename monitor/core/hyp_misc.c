@@ -54,7 +54,16 @@ s64 hyp_notify(struct member *m, struct hypercall_call *call)
 
 s64 hyp_random(struct member *m, struct hypercall_call *call)
 {
-	return HOST_CALL(SYS_getrandom, call->arg[0], call->arg[1], 0);
+	u64 done = 0;
+
+	/* A signal makes the host stop early. */
+	while (done < call->arg[1]) {
+		s64 r = HOST_CALL(SYS_getrandom, call->arg[0] + done, call->arg[1] - done, 0);
+		if (r < 0)
+			return r;
+		done += (u64)r;
+	}
+	return (s64)done;
 }
 
 s64 hyp_clock(struct member *m, struct hypercall_call *call)

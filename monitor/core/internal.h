@@ -67,6 +67,12 @@ s64 tree_resolve(int dirfd, const char *path, u64 flags, u64 mode);
 struct statx;
 s64 fd_examine(s64 fd, struct statx *stx);
 
+/*
+ * sleep.c: MONITOR_SIGNAL comes by then. The guest's own timer may so come too early, never too
+ * late.
+ */
+void timer_bound(struct member *m, u64 deadline_ns);
+
 /* volume.c */
 int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
 /*

@@ -94,6 +94,7 @@ struct member {
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
 	u64 timer_id;             /* 0: none yet, else the host's id + 1 */
+	u64 timer_ns;             /* what it was set to last */
 	/*
 	 * Set by MONITOR_SIGNAL's handler, which must also call interruptible_fix
 	 * (monitor/core/interrupt.h): a blocking hypercall returns -EINTR while it is set. The

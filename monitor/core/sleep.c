@@ -73,12 +73,22 @@ static s64 poll_sleep(struct member *m, struct pollfd *fds, u32 n, u64 deadline_
 	struct timespec ts = {0};
 
 	if (deadline_ns != HYP_NO_DEADLINE) {
-		/* 0 and 1: only look. */
-		u64 now = deadline_ns > 1 ? host_clock_ns(CLOCK_MONOTONIC) : deadline_ns;
+		u64 now = host_clock_ns(CLOCK_MONOTONIC);
 		ts = timespec_of(deadline_ns > now ? deadline_ns - now : 0);
 	}
 	s64 r = interruptible_syscall(&m->interrupted, SYS_ppoll, (u64)fds, n,
 								  deadline_ns == HYP_NO_DEADLINE ? 0 : (u64)&ts, 0, 0, 0);
+	return r == 0 ? -ETIMEDOUT : r;
+}
+
+/* Which handles are ready at this moment: no wait, so neither the doorbell nor a signal ends it. */
+static s64 look_fds(u64 addr, u32 n, struct pollfd *fds)
+{
+	struct timespec ts = {0};
+	s64 r = HOST_CALL(SYS_ppoll, fds, n, &ts, NULL, 0);
+
+	if (r > 0 && poll_store(addr, n, fds) < 0)
+		return -EFAULT;
 	return r == 0 ? -ETIMEDOUT : r;
 }
 
@@ -90,6 +100,8 @@ static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 
 
 	if (r < 0)
 		return r;
+	if (deadline_ns == HYP_LOOK)
+		return look_fds(addr, n, fds);
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_POLL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
 		r = poll_sleep(m, fds, n, deadline_ns);
@@ -184,18 +196,30 @@ static s64 timer_make(struct member *m)
 	return r;
 }
 
-s64 hyp_timer(struct member *m, struct hypercall_call *call)
+static s64 timer_set(struct member *m, u64 deadline_ns)
 {
-	struct itimerspec spec = {.it_value = timespec_of(call->arg[0])};
+	struct itimerspec spec = {.it_value = timespec_of(deadline_ns)};
 
+	m->timer_ns = deadline_ns;
 	if (m->timer_id == 0) {
-		if (call->arg[0] == 0)
+		if (deadline_ns == 0)
 			return 0;
 		s64 r = timer_make(m);
 		if (r < 0)
 			return r;
 	}
 	return HOST_CALL(SYS_timer_settime, m->timer_id - 1, TIMER_ABSTIME, &spec, NULL);
+}
+
+s64 hyp_timer(struct member *m, struct hypercall_call *call)
+{
+	return timer_set(m, call->arg[0]);
+}
+
+void timer_bound(struct member *m, u64 deadline_ns)
+{
+	if (m->timer_ns <= host_clock_ns(CLOCK_MONOTONIC) || m->timer_ns > deadline_ns)
+		timer_set(m, deadline_ns);
 }
 
 s64 hyp_yield(struct member *m, struct hypercall_call *call)

@@ -18,6 +18,7 @@ struct tty_ioctl {
 	u32 request;
 	u32 size;
 	enum tty_kind kind;
+	bool waits; /* until output is out */
 };
 
 extern const struct tty_ioctl tty_ioctls[]; /* ended by size 0 */

@@ -163,16 +163,18 @@ def _feed(stream, data):
 def run(command, timeout, stdin=b"", cwd="/", env=None, linger=2.0):
     """Runs a command to its end, at most `timeout` seconds, and cleans up after it.
 
-    What it started may outlive it by `linger` seconds; anything later is a problem.
+    stdin is the bytes to read, or a descriptor. What the command started may outlive it by `linger`
+    seconds; anything later is a problem.
     """
     mark = new_mark()
     began = time.monotonic()
+    feed = stdin if isinstance(stdin, int) else subprocess.PIPE if stdin else subprocess.DEVNULL
     process = subprocess.Popen(
-        [str(word) for word in command], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        [str(word) for word in command], stdin=feed,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, start_new_session=True,
         env=environment(mark, env), umask=0o022)
     out, err = (_Collector(stream, process.pid) for stream in (process.stdout, process.stderr))
-    if stdin:
+    if feed == subprocess.PIPE:
         threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
     problem = None
     try:

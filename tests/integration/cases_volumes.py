@@ -16,7 +16,8 @@ BUSYBOX = "/bin/busybox"
 ON_VOLUME = ("files_at", "files_basic", "files_dirs", "files_held", "files_links", "files_locks",
              "files_owner", "files_random", "files_shared_map", "files_shared_offset",
              "files_passed", "files_tmpfile", "inotify", "memory_file", "exec_busy", "exec_errors",
-             "exec_script", "pipe_fifo", "signal_fault", "sync_mutex", "unix_stream")
+             "exec_script", "pipe_fifo", "signal_calls", "signal_fault", "sync_mutex",
+             "unix_stream")
 
 
 class Folder:

@@ -17,7 +17,7 @@
 #include "monitor/core/internal.h"
 #include "monitor/core/tty_ioctls.h"
 
-const struct tty_ioctl tty_ioctls[] = {{0x5401, 36, TTY_OUT}, {0, 0, TTY_VALUE}};
+const struct tty_ioctl tty_ioctls[] = {{0x5401, 36, TTY_OUT, false}, {0, 0, TTY_VALUE, false}};
 
 #define HYPERCALL(name, kinds, host, why) [HYP_##name] = {#name, kinds, host, why, NULL},
 const struct hypercall_info hypercall_table[HYPERCALL_COUNT] = {
