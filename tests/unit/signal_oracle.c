@@ -6,9 +6,14 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
+#include "monitor/backend/process/xsave.h"
 #include "tests/unit/signal_oracle.h"
+
+#define ARCH_GET_XCOMP_PERM 0x1022
 
 static struct frame_facts facts;
 
@@ -42,4 +47,15 @@ const struct frame_facts *oracle_frame(void)
 	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
 	return &facts;
+}
+
+uint64_t oracle_usable(void)
+{
+	uint32_t low, high;
+	uint64_t permitted = 0;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	if (syscall(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, &permitted) < 0)
+		permitted = 0;
+	return xsave_usable((uint64_t)high << 32 | low, permitted);
 }

@@ -17,4 +17,10 @@ struct frame_facts {
 /* Raises a signal on the host and looks. */
 const struct frame_facts *oracle_frame(void);
 
+/*
+ * The components of the processor's state that this process may use. The tiles of AMX are in XCR0
+ * on a processor that has them, but not in the frames of a process that has not asked for them.
+ */
+uint64_t oracle_usable(void);
+
 #endif

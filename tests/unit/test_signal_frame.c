@@ -2,7 +2,7 @@
 /*
  * The frame under a handler: its layout against the host's own, registers there and back, the
  * alternate stack, and contexts that a program has damaged. Runs the kernel's FPU code on the
- * host's FPU.
+ * host's FPU; the sizes of other processors are simulated.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +22,7 @@
 #include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 #include "tests/unit/signal_oracle.h"
+#include "tests/unit/xsave_models.h"
 
 void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
 
@@ -73,24 +74,37 @@ struct seen {
 	struct ksiginfo info;
 };
 
+static void processor_set(u64 mask, u32 size)
+{
+	BOOT_INFO->xsave_mask = mask;
+	BOOT_INFO->xsave_size = size;
+}
+
+static void processor_this(void)
+{
+	struct xsave_component components[XSAVE_COMPONENTS] = { { 0 } };
+	u64 mask = oracle_usable();
+	u32 c, d;
+
+	for (u32 i = 2; i < XSAVE_COMPONENTS; i++)
+		__cpuid_count(0xd, i, components[i].size, components[i].offset, c, d);
+	processor_set(mask, xsave_size(mask, components));
+}
+
 static int map_low(void **state)
 {
-	u32 a, b, c, d;
-
 	(void)state;
 	if (mmap((void *)KERNEL_BASE, 0x10000, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)KERNEL_BASE)
 		return -1;
-	__cpuid_count(0xd, 0, a, b, c, d);
-	BOOT_INFO->xsave_size = b;
-	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	BOOT_INFO->xsave_mask = (u64)d << 32 | a;
-	return b > sizeof(xsave) ? -1 : 0;
+	processor_this();
+	return BOOT_INFO->xsave_size > sizeof(xsave) ? -1 : 0;
 }
 
 static int set_up(void **state)
 {
 	(void)state;
+	processor_this();
 	thread = (struct thread){ .xsave = xsave, .proc = &process,
 		.kstack_top = (u64)kstack + sizeof(kstack) };
 	process.kp = &kin_process;
@@ -274,6 +288,62 @@ static void test_alternate_stack(void **state)
 	assert_int_equal(signal_frame_push(f, SIGUSR1, &info, &on_stack), -EFAULT);
 }
 
+/* On an alternate stack of exactly the size that programs are told, and one that is too small. */
+static void model_altstack(u32 missing)
+{
+	struct signal_action on_stack = action;
+	struct trapframe *f = thread_frame(&thread);
+	u64 size = signal_frame_size() - missing;
+
+	on_stack.flags |= SA_ONSTACK;
+	assert_true(size <= sizeof(alt_stack));
+	thread.sig.alt_sp = (u64)alt_stack;
+	thread.sig.alt_size = size;
+	thread.sig.alt_flags = 0;
+	if (missing) {
+		assert_int_equal(signal_frame_push(f, SIGUSR1, &info, &on_stack), -EFAULT);
+		return;
+	}
+	push(&on_stack);
+	assert_in_range(f->rsp, (u64)alt_stack, (u64)alt_stack + size);
+}
+
+/*
+ * Frames of other processors' sizes. XSAVE leaves out what this processor lacks, so that what is
+ * not here counts as being in its initial state.
+ */
+static void test_models(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(xsave_models); i++) {
+		const struct xsave_model *m = &xsave_models[i];
+		const struct _fpx_sw_bytes *software;
+		u32 magic2;
+
+		set_up(state);
+		processor_set(m->usable, m->size);
+		u64 rsp = thread_frame(&thread)->rsp;
+		struct seen *s = push(&action);
+		const u8 *fp = (const u8 *)s->uc.uc_mcontext.fpstate;
+		software = (const void *)(fp + 464);
+		assert_int_equal((u64)fp % 64, 0);
+		assert_true((u64)fp + m->size + 4 <= rsp - 128);
+		assert_int_equal(software->magic1, FP_XSTATE_MAGIC1);
+		assert_int_equal(software->xfeatures, m->usable);
+		assert_int_equal(software->xstate_size, m->size);
+		assert_int_equal(software->extended_size, m->size + FP_XSTATE_MAGIC2_SIZE);
+		memcpy(&magic2, fp + m->size, sizeof(magic2));
+		assert_int_equal(magic2, FP_XSTATE_MAGIC2);
+		thread_frame(&thread)->rsp += 8;
+		sys_rt_sigreturn();
+		assert_false(segv_forced);
+		assert_int_equal(thread_frame(&thread)->rsp, rsp);
+		model_altstack(0);
+		set_up(state);
+		processor_set(m->usable, m->size);
+		model_altstack(512);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fpu_kept, set_up),
 		cmocka_unit_test_setup(test_damaged, set_up),
 		cmocka_unit_test_setup(test_alternate_stack, set_up),
+		cmocka_unit_test_setup(test_models, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, map_low, NULL);

@@ -18,14 +18,14 @@
 #include <unistd.h>
 
 #include "monitor/backend/process/process.h"
+#include "monitor/backend/process/xsave.h"
 #include "monitor/core/internal.h"
 
 #define HWCAP2_FSGSBASE_BIT 2
 #define CPUID1_ECX_OSXSAVE (1u << 27)
 #define XSAVE_FEATURE_OPT 1u
 #define XSAVE_FEATURE_XSAVEC 2u
-#define XCR0_AMX (3ull << 17) /* needs a permission per process that is not asked for */
-#define XSAVE_LEGACY_SIZE 576
+#define ARCH_GET_XCOMP_PERM 0x1022
 #define SA_RESTORER_FLAG 0x04000000
 
 extern const char __executable_start[], etext[];
@@ -55,23 +55,24 @@ static u64 xcr0_read(void)
 	return (u64)hi << 32 | lo;
 }
 
-/*
- * Standard format: legacy area and header, then each component at its own offset (Intel SDM
- * volume 1, 13.4).
- */
-static u32 xsave_size(u64 mask)
+static u64 xcr0_usable(void)
 {
-	u32 size = XSAVE_LEGACY_SIZE;
+	u64 permitted = 0;
 
-	for (u32 i = 2; i < 63; i++) {
-		u32 bytes, offset, c, d;
+	if (HOST_CALL(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, &permitted) < 0)
+		permitted = 0;
+	return xsave_usable(xcr0_read(), permitted);
+}
 
-		if (!(mask >> i & 1))
-			continue;
-		__cpuid_count(0xd, i, bytes, offset, c, d);
-		size = MAX(size, bytes + offset);
-	}
-	return size;
+static u32 area_size(u64 mask)
+{
+	struct xsave_component components[XSAVE_COMPONENTS] = {{0}};
+	u32 c, d;
+
+	for (u32 i = 2; i < XSAVE_COMPONENTS; i++)
+		if (mask >> i & 1)
+			__cpuid_count(0xd, i, components[i].size, components[i].offset, c, d);
+	return xsave_size(mask, components);
 }
 
 static void boot_processor(struct boot_info *boot)
@@ -79,8 +80,8 @@ static void boot_processor(struct boot_info *boot)
 	u32 a, b, c, d;
 
 	__cpuid_count(0xd, 1, a, b, c, d);
-	boot->xsave_mask = xcr0_read() & ~XCR0_AMX;
-	boot->xsave_size = xsave_size(boot->xsave_mask);
+	boot->xsave_mask = xcr0_usable();
+	boot->xsave_size = area_size(boot->xsave_mask);
 	if (a & XSAVE_FEATURE_OPT)
 		boot->flags |= BOOT_XSAVEOPT;
 	if (a & XSAVE_FEATURE_XSAVEC)

@@ -25,8 +25,8 @@
 #define PROCESS_XSAVEC 2
 
 /*
- * Bytes for the application's FPU state while the monitor runs; AMX tiles are not offered to
- * applications.
+ * Bytes for the application's FPU state while the monitor runs: all that a process may use without
+ * asking (xsave.h); AMX's tiles, 8 KiB, are not among it.
  */
 #define PROCESS_XSAVE_SIZE 4096
 
