@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The guest tests on ordinary kvm_amd, emulated by QEMU: the short selection, or with --svm all,
-and the hostile guests as well: there ring 0 is the processor's own.
+and the hostile guests as well: there ring 0 is the processor's own. With --svm also a selection on
+the process backend, as root and as an ordinary user, because the emulated machine's Linux is the
+one that Debian's users have.
 
 The short selection runs on one processor, which is the fastest; all run on two, because members
 race only where they really run at the same time.
@@ -30,54 +32,96 @@ def load():
 
 
 class Machine:
-    """One boot for all cases: the first case that asks starts it, the others read its results."""
+    """One boot for several cases: the first that asks starts it, the others read its results.
 
-    def __init__(self, context, chosen, seconds, cpus):
-        self.context, self.chosen, self.seconds, self.cpus = context, chosen, seconds, cpus
+    Cases are svm/NAME, with the names of the tests that `tests` returns for a run_svm module.
+    """
+
+    def __init__(self, context, tests, seconds, cpus):
+        self.context, self.seconds, self.cpus = context, seconds, cpus
+        self.run_svm = load()
+        self.tests = tests(self)
         self.lock = threading.Lock()
         self.results, self.unavailable = None, None
 
-    def limit_s(self, guest):
-        return int(max(LIMIT_MIN_S, guest.timeout * SLOWER) * self.context.scale)
+    def limit_s(self, seconds):
+        return int(max(LIMIT_MIN_S, seconds * SLOWER) * self.context.scale)
+
+    def of_guest(self, guest, name=None, **more):
+        kind = "hostile" if guest.folder == "security" else "t"
+        return self.run_svm.Test(name or guest.name, guest.binary(self.context.build),
+                                 more.pop("args", list(guest.args)), self.limit_s(guest.timeout),
+                                 kind, **more)
+
+    def of_script(self, name, **more):
+        return self.run_svm.Test(name, HERE / more.pop("file"), [], self.limit_s(20), "script",
+                                 **more)
 
     def boot(self):
-        run_svm = load()
-        tests = [run_svm.Test(guest.name, guest.binary(self.context.build), list(guest.args),
-                              self.limit_s(guest), guest.folder == "security")
-                 for guest in self.chosen
-                 if guest.binary(self.context.build).exists()
-                 and f"svm/{guest.name}" in self.context.selected]
+        tests = [test for test in self.tests if test.path.exists()
+                 and f"svm/{test.name}" in self.context.selected]
         self.results = {}
         try:
-            for event in run_svm.run(tests, unifork=self.context.unifork, cpus=self.cpus,
-                                     timeout_s=self.seconds):
+            for event in self.run_svm.run(tests, unifork=self.context.unifork, cpus=self.cpus,
+                                          timeout_s=self.seconds):
                 if event["kind"] == "result":
                     self.results[event["name"]] = event
-        except run_svm.Unavailable as reason:
+        except self.run_svm.Unavailable as reason:
             self.unavailable = str(reason)
 
-    def check_of(self, guest):
+    def check_of(self, test):
         def check():
             if not self.context.unifork.exists():
                 raise Failed("build/unifork does not exist")
+            if not test.path.exists():
+                raise Failed(f"{test.path} was not built")
             with self.lock:
                 if self.results is None:
                     self.boot()
             if self.unavailable:
                 raise Skipped(f"svm: {self.unavailable}")
-            event = self.results.get(guest.name, {"status": "missing"})
+            event = self.results.get(test.name, {"status": "missing"})
             if event["status"] != "ok":
                 raise Failed("\n".join(f"{key}: {value}" for key, value in event.items()
                                        if key != "kind"))
         return check
 
+    def cases(self):
+        return [Case(f"svm/{test.name}", self.check_of(test)) for test in self.tests]
+
+
+def everything():
+    return [guest for folder in ("guest", "security") for guest in guests.guests(folder)]
+
+
+def short(guest):
+    return "svm" in guest.words and guest.name == guest.source.stem
+
+
+def on_kvm(machine):
+    return [machine.of_guest(guest) for guest in everything() if short(guest)]
+
+
+def all_on_kvm(machine):
+    return [machine.of_guest(guest) for guest in everything()
+            if not guest.words & {"slow", "nosvm"}]
+
+
+def elsewhere(machine):
+    """The machine itself, the process backend there, and the ordinary user on both backends."""
+    found = [machine.of_script(f"machine/{user}", file="machine.sh", user=user)
+             for user in ("root", "user")]
+    for backend, user in (("process", "root"), ("process", "user"), ("kvm", "user")):
+        found += [machine.of_guest(guest, f"{backend}/{user}/{guest.name}", backend=backend,
+                                   user=user)
+                  for guest in everything() if short(guest) and "root" not in guest.words]
+    return found
+
 
 def cases(context):
     if context.wanted == ["native"] or not (HERE / "run_svm.py").exists():
         return []
-    whole = context.group == "svm"
-    chosen = [guest for folder in ("guest", "security") for guest in guests.guests(folder)
-              if (not guest.words & {"slow", "nosvm"} if whole else
-                  ("svm" in guest.words and guest.name == guest.source.stem))]
-    machine = Machine(context, chosen, 3400 if whole else 300, 2 if whole else 1)
-    return [Case(f"svm/{guest.name}", machine.check_of(guest)) for guest in chosen]
+    if context.group != "svm":
+        return Machine(context, on_kvm, 300, 1).cases()
+    return (Machine(context, all_on_kvm, 3400, 2).cases()
+            + Machine(context, elsewhere, 1200, 2).cases())

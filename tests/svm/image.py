@@ -86,13 +86,23 @@ def _write(path, text):
     path.chmod(0o755)
 
 
-def _run_script(tests, unifork_command, script):
+def _line(test, unifork):
+    """The line of run.sh that runs a test, with its options in the line before."""
+    program = f"/t/{Path(test.path).name}"
+    if test.kind == "script":
+        words = ["script", test.name, test.limit_s, test.user]
+    else:
+        words = [test.kind, test.name, test.limit_s, test.backend if unifork else "native",
+                 test.user]
+    options = shlex.quote(" ".join(map(str, test.options)))
+    return f"OPTIONS={options}\n" + " ".join(shlex.quote(str(word))
+                                             for word in [*words, program, *test.args])
+
+
+def _run_script(tests, unifork, unifork_args, script):
     lines = [(HERE / "run_head.sh").read_text(encoding="utf-8"),
-             f"UNIFORK={shlex.quote(unifork_command)}"]
-    for test in tests:
-        words = [test.name, str(test.limit_s), f"/t/{test.name}", *map(str, test.args)]
-        words.insert(0, "hostile" if test.hostile else "t")
-        lines.append(" ".join(map(shlex.quote, words)))
+             f"UNIFORK_OPTIONS={shlex.quote(' '.join(unifork_args))}"]
+    lines += [_line(test, unifork) for test in tests]
     if script:
         lines.append("sh /script 2>&1 </dev/null 3>&- | report >&3")
     return "\n".join(lines) + "\n"
@@ -110,20 +120,22 @@ def build_initramfs(folder, modules, tests, unifork=None, unifork_args=(), files
     for module in modules:
         shutil.copy(module, tree / "m")
     _write(tree / "m/order", "\n".join(MODULES) + "\n")
+    sources = {}
     for test in tests:
-        shutil.copy(test.path, tree / "t" / test.name)
-    unifork_command = ""
+        path = Path(test.path)
+        if sources.setdefault(path.name, path) != path:
+            raise ValueError(f"two programs called {path.name}: {path} and {sources[path.name]}")
+        if not (tree / "t" / path.name).exists():
+            shutil.copy(path, tree / "t" / path.name)
     if unifork:
         shutil.copy(unifork, tree / "bin/unifork")
-        words = ["/bin/unifork", "run", "--backend", "kvm", *unifork_args, "--"]
-        unifork_command = " ".join(words)
     for source, target in files:
         (tree / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / target.lstrip("/"))
     if script:
         _write(tree / "script", script)
     _write(tree / "init", (HERE / "init.sh").read_text(encoding="utf-8"))
-    _write(tree / "run.sh", _run_script(tests, unifork_command, script))
+    _write(tree / "run.sh", _run_script(tests, unifork, unifork_args, script))
     archive = folder / "initramfs.cpio"
     names = subprocess.run(["find", ".", "-print0"], cwd=tree, check=True, capture_output=True)
     with open(archive, "wb") as output:

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Runs programs on ordinary kvm_amd: Debian's cloud kernel inside QEMU's TCG, which emulates SVM.
+"""Runs programs in an emulated Debian: its cloud kernel inside QEMU's TCG, which emulates SVM, so
+that there is an ordinary kvm_amd; and its Landlock, cgroups and namespaces are what users have.
 
 usage: run_svm.py [--unifork build/unifork] [--script FILE] [--file HOST:GUEST]... [PROGRAM...]
 
 The guest boots from an initramfs with busybox, the KVM modules, unifork and the given static
-programs. Each program runs first natively, then under `unifork run --backend kvm --`; standard
-output and exit status must be equal. Without --unifork it runs natively only. The guest reports on
+programs. Each program runs first natively, then under `unifork run --backend kvm --` (or process),
+as root or as an ordinary user; standard output and exit status must be equal. Without --unifork it
+runs natively only. The guest reports on
 a second serial port, lines that begin with BEGIN, RESULT, DATA, OUTPUT and END; the kernel's
 console has the first. A test that takes too long is killed in the guest; if the guest itself ends
 or says nothing for longer than its test may take, that test is `lost` and another guest boots for
@@ -47,13 +49,22 @@ SLACK_S = 45
 
 @dataclass
 class Test:
-    """One program. Its path is on this machine; in the guest it is /t/NAME. A hostile one is never
-    run natively; it must end with status 0 and not print BROKEN."""
+    """One program. Its path is on this machine; in the guest it is /t/ with the same last name.
+
+    kind "t": natively and in a family, outputs and statuses are equal. "hostile": only in a family;
+    it must end with status 0, not print BROKEN, and leave every file of the guest as it was but
+    those in /srv/volume. "script": a shell script that runs /bin/unifork itself as it likes and
+    ends with status 0 without printing BROKEN. user: "root" or "user", who has a home, a cgroup of
+    his own and a part of /srv/host (init.sh, run_head.sh). options: unifork's.
+    """
     name: str
     path: Path
     args: list = field(default_factory=list)
     limit_s: int = 60
-    hostile: bool = False
+    kind: str = "t"
+    backend: str = "kvm"
+    user: str = "root"
+    options: tuple = ()
 
 
 @dataclass
@@ -76,10 +87,12 @@ class Machine:
         # its own: while another processor loads x87 state, it may lose a change of the first
         # one's virtual machine flags, because it clears IGNNE in the same word without a lock
         # (cpu_clear_ignne); the guest then runs on without nested paging, or the host with it.
-        # The TSC is the emulator's and reliable, but only real processors say so.
+        # The TSC is the emulator's and reliable, but only real processors say so. Without SMAP:
+        # until QEMU 9.1 an iret that stays in user mode, as unifork's kernel makes them, reads its
+        # stack as the supervisor, and where SMAP forbids that Linux meets a fault of its own.
         words = f"console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable {self.kernel_args}"
         return [qemu, "-nodefaults", "-no-user-config", "-machine", "q35",
-                "-accel", "tcg,thread=single", "-cpu", "max", "-smp", str(self.cpus),
+                "-accel", "tcg,thread=single", "-cpu", "max,-smap", "-smp", str(self.cpus),
                 "-m", str(self.memory_mib), "-display", "none", "-no-reboot",
                 "-serial", f"file:{console}", "-serial", "stdio",
                 "-kernel", str(image), "-initrd", str(archive), "-append", words.strip()]
@@ -223,6 +236,8 @@ def _arguments():
     parser.add_argument("--timeout", type=int, default=600, help="seconds for everything")
     parser.add_argument("--memory", type=int, default=2048, help="MiB")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--backend", choices=("kvm", "process"), default="kvm")
+    parser.add_argument("--user", choices=("root", "user"), default="root")
     parser.add_argument("--kernel-args", default="", help="more for the kernel's command line")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where the kernel is unpacked")
     return parser.parse_args()
@@ -230,7 +245,8 @@ def _arguments():
 
 def main():
     arguments = _arguments()
-    tests = [Test(path.name, path, limit_s=arguments.limit) for path in arguments.programs]
+    tests = [Test(path.name, path, limit_s=arguments.limit, backend=arguments.backend,
+                  user=arguments.user) for path in arguments.programs]
     good = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine ends with us
     try:
