@@ -118,10 +118,28 @@ def elsewhere(machine):
     return found
 
 
+def security(machine):
+    """Nothing that a guest does changes a file of its host, whoever started it: on a Linux whose
+    Landlock does not know O_TRUNC, and where the host's own permissions would allow it."""
+    named = {guest.name: guest for guest in guests.guests("security")}
+    files = [f"/srv/host/{owner}/{mode}" for owner in ("root", "user") for mode in (600, 644, 666)]
+    how = {"calls": {}, "instructions": {}, "memory": {},
+           "reach": {"args": files},
+           "reach.volume": {"args": files, "options": ("-v", "/srv/volume:/v")},
+           "reach.outside": {"args": [f"={path}" for path in files], "options": ("--root", "/t"),
+                             "program": "/reach"},
+           "volume": {"args": ["/srv/host/user"], "options": ("-v", "/srv/volume:/v")}}
+    return [machine.of_guest(named[name.partition(".")[0]], f"security/{backend}/{user}/{name}",
+                             backend=backend, user=user, **more)
+            for backend in ("process", "kvm") for user in ("root", "user")
+            for name, more in how.items()]
+
+
 def cases(context):
     if context.wanted == ["native"] or not (HERE / "run_svm.py").exists():
         return []
     if context.group != "svm":
         return Machine(context, on_kvm, 300, 1).cases()
     return (Machine(context, all_on_kvm, 3400, 2).cases()
-            + Machine(context, elsewhere, 1200, 2).cases())
+            + Machine(context, elsewhere, 1200, 2).cases()
+            + Machine(context, security, 1200, 2).cases())

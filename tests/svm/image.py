@@ -88,7 +88,7 @@ def _write(path, text):
 
 def _line(test, unifork):
     """The line of run.sh that runs a test, with its options in the line before."""
-    program = f"/t/{Path(test.path).name}"
+    program = test.program or f"/t/{Path(test.path).name}"
     if test.kind == "script":
         words = ["script", test.name, test.limit_s, test.user]
     else:

@@ -55,7 +55,8 @@ class Test:
     it must end with status 0, not print BROKEN, and leave every file of the guest as it was but
     those in /srv/volume. "script": a shell script that runs /bin/unifork itself as it likes and
     ends with status 0 without printing BROKEN. user: "root" or "user", who has a home, a cgroup of
-    his own and a part of /srv/host (init.sh, run_head.sh). options: unifork's.
+    his own and a part of /srv/host (init.sh, run_head.sh). options: unifork's. program: what it is
+    called in the family, if not the same.
     """
     name: str
     path: Path
@@ -65,6 +66,7 @@ class Test:
     backend: str = "kvm"
     user: str = "root"
     options: tuple = ()
+    program: str | None = None
 
 
 @dataclass
