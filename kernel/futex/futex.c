@@ -130,12 +130,16 @@ static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 		err = -EFAULT;
 	else if (now != value)
 		err = -EAGAIN;
-	/* Once: woken for no reason (a member died, who may have been about to wake us) is allowed. */
-	if (!err && !futex_woken(w, &key)) {
+	/*
+	 * Other things than wakes end a sleep: who sends a thread of its own member a signal wakes it
+	 * as well, and so does a death. Who died may have changed the word and not come to waking.
+	 */
+	while (!err && now == value && !futex_woken(w, &key)) {
 		err = thread_sleep(deadline_ns, true);
-		/* Who sends a thread of its own member a signal wakes it as well: that is no wake. */
 		if (!err && signal_pending(current))
 			err = -EINTR;
+		else if (!err && user_load32((u32 *)addr, &now))
+			err = -EFAULT;
 	}
 	if (!futex_dequeue(w, &key))
 		err = 0;

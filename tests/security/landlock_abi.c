@@ -3,7 +3,7 @@
  * A host program: landlock_abi ABI COMMAND... runs the command so that the host's Landlock says it
  * is of that version (0: there is none). What a ruleset does not handle is not restricted, so a
  * newer host then acts as an older one. By a seccomp filter whose listener answers for the host.
- * @test timeout=5 members=1
+ * @test timeout=5 members=1 nosvm
  */
 #define _GNU_SOURCE
 #include <errno.h>
