@@ -7,7 +7,7 @@ BUILD ?= build
 PYTHON ?= python3
 
 PACKAGES := build-essential meson ninja-build pkg-config python3 \
-	libseccomp-dev libjansson-dev libbsd-dev libcmocka-dev \
+	libjansson-dev libbsd-dev libcmocka-dev \
 	busybox-static bash-static musl-tools gawk \
 	qemu-system-x86 cpio
 
@@ -57,10 +57,12 @@ format:
 check:
 	$(PYTHON) tools/check.py
 	$(PYTHON) tools/gen_syscalls_md.py --check
+	$(PYTHON) tools/gen_security_md.py --check
 
 .PHONY: docs
 docs:
 	$(PYTHON) tools/gen_syscalls_md.py
+	$(PYTHON) tools/gen_security_md.py
 
 .PHONY: install
 install: build

@@ -8,7 +8,7 @@
  * What the parent keeps and what the child gets:
  *   private memory   copy-on-write by the host        kin              shared
  *   host handles     inherited, same numbers          file positions   private (fs_getdents)
- *   timer            parent's; the child makes its own counts          child starts from 0
+ *   timer            parent's; the child has none  counts           child starts from 0
  *   confinement      inherited, cannot be undone      signal handlers  inherited
  */
 #include <errno.h>
@@ -36,7 +36,6 @@ void clone_become(struct member *m, u32 index, u32 generation)
 		HOST_CALL(SYS_exit_group, MEMBER_EXIT_DIED);
 	m->index = index;
 	m->generation = generation;
-	m->timer_id = 0;
 	m->timer_ns = 0;
 	m->interrupted = 0;
 	memset(m->counts, 0, sizeof(m->counts));

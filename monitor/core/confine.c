@@ -14,7 +14,7 @@
  *   RLIMIT_CORE 1       a crash writes no file, and starts no program of the host's core_pattern
  *   Landlock            reading below the root, writing on volumes; as far as the host's version
  *                       can: no other writing, no device ioctl, no TCP, no signal to others
- *   seccomp             the system calls of confine_rules.c, arguments checked; others kill
+ *   seccomp             the system calls of host_calls.def, arguments checked; others kill
  *
  * The Landlock ruleset and the seccomp program are the same for all monitors of a family: made
  * once (confinement_prepare), installed by each fresh monitor, inherited by clones.
@@ -24,7 +24,6 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +48,6 @@ int confinement_prepare(struct family *f, struct error *err)
 		return -1;
 	}
 	f->confinement = c;
-	/* libseccomp's work leaves half a megabyte behind, which every fork of a monitor would copy. */
-	malloc_trim(0);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
+#include "monitor/core/host_constants.h"
 #include "monitor/core/internal.h"
 
 #define RESOLVE_TRIES 8
@@ -69,29 +70,26 @@ bool fs_magic_refused(u64 magic)
 	return false;
 }
 
-s64 tree_resolve(int dirfd, const char *path, u64 flags, u64 mode)
+s64 tree_resolve(int dirfd, const char *path, u64 flags)
 {
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.mode = mode,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	s64 fd = -EAGAIN;
+	const struct open_how *how = host_how_find(flags);
+	s64 fd = how ? -EAGAIN : -EINVAL;
 
 	/* EAGAIN: `..` raced with a rename or mount somewhere on the host. */
 	for (int i = 0; i < RESOLVE_TRIES && fd == -EAGAIN; i++)
-		fd = HOST_CALL(SYS_openat2, dirfd, path[0] ? path : ".", &how, sizeof(how));
+		fd = HOST_CALL(SYS_openat2, dirfd, path[0] ? path : ".", how, sizeof(*how));
 	return fd;
 }
 
 static s64 resolve(int dirfd, const char *path, u64 flags)
 {
-	return tree_resolve(dirfd, path, flags, 0);
+	return tree_resolve(dirfd, path, flags);
 }
 
 static s64 fd_statx(s64 fd, struct statx *stx)
 {
-	return HOST_CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, stx);
+	return HOST_CALL(SYS_statx, fd, &host_no_path, AT_EMPTY_PATH,
+					 STATX_BASIC_STATS | STATX_BTIME, stx);
 }
 
 s64 fd_examine(s64 fd, struct statx *stx)
@@ -245,7 +243,7 @@ static s64 lookup_step(s64 *dir, char **path, struct statx *stx)
 	char *name = *path + strspn(*path, "/"), *end = name + strcspn(name, "/"), saved = *end;
 
 	*end = 0;
-	s64 fd = tree_resolve((int)*dir, name, O_PATH | O_NOFOLLOW, 0);
+	s64 fd = tree_resolve((int)*dir, name, O_PATH | O_NOFOLLOW);
 	*end = saved;
 	*path = end + strspn(end, "/");
 	if (fd < 0)
@@ -300,8 +298,9 @@ s64 hyp_fs_readlink(struct member *m, struct hypercall_call *call)
 		return fd;
 	s64 r = fd_examine(fd, &stx);
 	if (r == 0)
-		r = S_ISLNK(stx.stx_mode) ? HOST_CALL(SYS_readlinkat, fd, "", call->arg[2], call->arg[3])
-								  : -EINVAL;
+		r = S_ISLNK(stx.stx_mode)
+				? HOST_CALL(SYS_readlinkat, fd, &host_no_path, call->arg[2], call->arg[3])
+				: -EINVAL;
 	HOST_CALL(SYS_close, fd);
 	return r;
 }
@@ -316,7 +315,7 @@ static s64 directory_unshare(struct member *m, u64 handle)
 	u64 bit = 1ull << (handle % 64);
 	s64 fd, r;
 
-	if (handle <= 2 || !(m->shared[handle / 64] & bit))
+	if (!(m->shared[handle / 64] & bit))
 		return 0;
 	fd = resolve((int)handle, ".", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
@@ -332,7 +331,7 @@ static s64 directory_unshare(struct member *m, u64 handle)
 s64 hyp_fs_getdents(struct member *m, struct hypercall_call *call)
 {
 	u64 handle = call->arg[0];
-	s64 r = directory_unshare(m, handle);
+	s64 r = handle <= 2 ? -EBADF : directory_unshare(m, handle);
 
 	if (r == 0)
 		r = HOST_CALL(SYS_lseek, handle, call->arg[3], SEEK_SET);
@@ -343,5 +342,7 @@ s64 hyp_fs_getdents(struct member *m, struct hypercall_call *call)
 
 s64 hyp_fs_pread(struct member *m, struct hypercall_call *call)
 {
+	if (call->arg[0] <= 2)
+		return -EBADF;
 	return HOST_CALL(SYS_pread64, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
 }

@@ -127,6 +127,8 @@ s64 hyp_io_seek(struct member *m, struct hypercall_call *call)
 {
 	if (!handle_standard(call->arg[0]))
 		return -EBADF;
+	if (call->arg[2] > SEEK_HOLE)
+		return -EINVAL;
 	return HOST_CALL(SYS_lseek, call->arg[0], call->arg[1], call->arg[2]);
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "monitor/core/internal.h"
 
@@ -39,6 +40,8 @@ s64 hyp_map_file(struct member *m, struct hypercall_call *call)
 {
 	u64 offset = call->arg[4], flags = call->arg[5];
 
+	if (call->arg[3] <= STDERR_FILENO)
+		return -EBADF;
 	if (!prot_valid(call->arg[2]) || (offset & (PAGE_SIZE - 1)) ||
 		offset > INT64_MAX - call->arg[1] || (flags != MAP_PRIVATE && flags != MAP_SHARED))
 		return -EINVAL;

@@ -60,9 +60,9 @@ void handles_mark_shared(struct member *m); /* around a clone: both sides use th
 bool fs_magic_refused(u64 magic);           /* a pseudo file system of the host */
 /*
  * Resolves path below dirfd without leaving it and without following a symbolic link: a
- * descriptor or -errno. mode: for O_CREAT.
+ * descriptor or -errno. flags: as host_constants.c lists them.
  */
-s64 tree_resolve(int dirfd, const char *path, u64 flags, u64 mode);
+s64 tree_resolve(int dirfd, const char *path, u64 flags);
 /* Fills stx from an O_PATH descriptor; -EACCES inside a pseudo file system of the host. */
 struct statx;
 s64 fd_examine(s64 fd, struct statx *stx);

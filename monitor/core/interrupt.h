@@ -4,7 +4,8 @@
  * functions here are inline because the process backend's handlers run with the application's FS:
  * no TLS, no stack protector, no libc.
  *
- * interruptible_syscall: a host call that MONITOR_SIGNAL always ends, even if the signal arrives
+ * interruptible_syscall: a host call that an interrupt (MONITOR_SIGNAL, TIMER_SIGNAL) always ends,
+ * even if the signal arrives
  * between the check of *flag and the `syscall` instruction: the handler sets the flag, then moves
  * RIP to the way out. guarded_copy: memcpy where either side may fault; the handler of SIGSEGV
  * and SIGBUS moves RIP behind it.
@@ -24,7 +25,7 @@ size_t guarded_copy(void *dst, const void *src, size_t n);
 extern const char interruptible_begin[], interruptible_end[], interruptible_cancel[];
 extern const char guarded_copy_insn[], guarded_copy_fixup[];
 
-/* In MONITOR_SIGNAL's handler, after the flag was set. */
+/* In the interrupts' handler, after the flag was set. */
 static inline void interruptible_fix(ucontext_t *uc)
 {
 	greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];

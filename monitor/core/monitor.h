@@ -30,6 +30,7 @@ struct family {
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
+	int vm_fd, vcpu_fd;      /* kvm: the numbers that these have in every monitor */
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
 	u64 image_offset;        /* of the kernel's ELF file in it */
 	int supervisor_pid;
@@ -45,13 +46,22 @@ struct member;
 struct confinement;
 
 #define HANDLES_MAX 1024
+/* kvm: where a monitor maps its vCPU's page, above all that a guest's memory can be at. */
+#define VCPU_RUN_ADDR (1ull << 39)
+#define VCPU_RUN_SIZE_MAX (64u << 10)
 #define MONITOR_STACK_SIZE (256u << 10)
+
+/* A request that a confined monitor may make, and the descriptor it is for. */
+struct backend_ioctl {
+	u32 request;
+	enum { IOCTL_ON_KVM, IOCTL_ON_VM, IOCTL_ON_VCPU } on;
+};
 
 /* A backend carries members. One const struct each: backend_kvm, backend_process. */
 struct backend_ops {
 	const char *name;
 	enum backend_kind kind;
-	const unsigned long *ioctls; /* requests that its allowlist contains, ended by 0; or NULL */
+	const struct backend_ioctl *ioctls; /* what its allowlist contains, ended by 0; or NULL */
 	bool runs_on_host;           /* the guest's `syscall` instructions reach the host: trap them */
 	/* Can it work here? Opens what it needs into the family (kvm_fd). Cheap. */
 	int (*probe)(struct family *f, struct error *err) MUST_CHECK;
@@ -93,10 +103,9 @@ struct member {
 	u64 counts[HYPERCALL_COUNT];   /* of this process; the kernel publishes its own */
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
-	u64 timer_id;             /* 0: none yet, else the host's id + 1 */
-	u64 timer_ns;             /* what it was set to last */
+	u64 timer_ns;             /* what the timer was set to last */
 	/*
-	 * Set by MONITOR_SIGNAL's handler, which must also call interruptible_fix
+	 * Set by the interrupts' handler, which must also call interruptible_fix
 	 * (monitor/core/interrupt.h): a blocking hypercall returns -EINTR while it is set. The
 	 * backend clears it when it has passed the interrupt on.
 	 */
@@ -104,9 +113,11 @@ struct member {
 };
 
 /*
- * The signal that interrupts a member: sent by the supervisor (kick) and by the member's own timer.
+ * The signals that interrupt a member: the supervisor's (a kick), and that of the member's own
+ * timer (hyp_timer).
  */
-#define MONITOR_SIGNAL (SIGRTMIN + 2)
+#define MONITOR_SIGNAL 36 /* SIGRTMIN + 2; libc has 32 and 33 for itself */
+#define TIMER_SIGNAL SIGALRM
 
 /*
  * In a forked child of the supervisor. index: a record in state SPAWNING or CLONING with host_pid

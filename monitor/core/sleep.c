@@ -3,14 +3,14 @@
  * Waiting and waking. A doorbell is a sequence word in kin: the sleeper passes the sequence that
  * it has seen, stores that it is about to sleep, and compares again (the waker increments, then
  * reads the state), so no ring is lost. Host descriptors cannot be waited for together with a
- * futex: such a sleeper is woken by MONITOR_SIGNAL alone (hyp_kick), which interruptible_syscall
- * closes the last gap for.
+ * futex: such a sleeper is woken by an interrupt alone (MONITOR_SIGNAL of hyp_kick, or its timer),
+ * which interruptible_syscall closes the last gap for.
  */
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <signal.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "monitor/core/internal.h"
@@ -29,7 +29,7 @@ static s64 futex_wake(_Atomic u32 *word, u64 n)
 	return HOST_CALL(SYS_futex, word, FUTEX_WAKE, MIN(n, (u64)INT_MAX));
 }
 
-/* Until the word differs from seen, the deadline (CLOCK_MONOTONIC), or MONITOR_SIGNAL. */
+/* Until the word differs from seen, the deadline (CLOCK_MONOTONIC), or an interrupt. */
 static s64 futex_sleep(struct member *m, _Atomic u32 *word, u32 seen, u64 deadline_ns)
 {
 	struct timespec ts = timespec_of(deadline_ns);
@@ -184,31 +184,50 @@ s64 hyp_futex_wake(struct member *m, struct hypercall_call *call)
 	return futex_wake((_Atomic u32 *)call->arg[0], call->arg[1]);
 }
 
-/* Made at first use in each monitor: POSIX timers are not inherited by a clone. */
-static s64 timer_make(struct member *m)
-{
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = MONITOR_SIGNAL};
-	int id = 0;
-	s64 r = HOST_CALL(SYS_timer_create, CLOCK_MONOTONIC, &event, &id);
+/*
+ * The host's ITIMER_REAL is used because it costs nothing that processes share: POSIX timers and
+ * their queued signals count against a limit of the host's user (RLIMIT_SIGPENDING), so one family
+ * could take them from another. It takes a time from now on, in microseconds. That is rounded up,
+ * so that the guest, which looks at its own clock, does not find the timer early; a deadline that
+ * has passed is one microsecond away. If this process stood still between looking at the clock and
+ * arming the timer, that is late by as long: then it is armed again.
+ *
+ * No wake-up is lost: the timer is armed before the guest goes on, its signal is not blocked then,
+ * and what it does is what a kick does (interrupts are remembered wherever they meet the monitor,
+ * see interrupt.h); should it come while it is still being armed, it comes once more. It is one
+ * shot. A clone starts without it: fork clears interval timers (fork(2)).
+ */
+#define NS_PER_US 1000ull
+#define TIMER_STALLED_TICKS (1u << 20)
+#define TIMER_TRIES 4
+#define TIMER_MAX_US (1ull << 50)
 
-	if (r == 0)
-		m->timer_id = (u64)id + 1;
-	return r;
+static struct itimerval timer_value(u64 deadline_ns)
+{
+	u64 now = host_clock_ns(CLOCK_MONOTONIC);
+	u64 left_us = deadline_ns > now ? (deadline_ns - now - 1) / NS_PER_US + 1 : 1;
+
+	left_us = MIN(left_us, TIMER_MAX_US);
+	return (struct itimerval){.it_value = {.tv_sec = (time_t)(left_us / 1000000),
+										   .tv_usec = (suseconds_t)(left_us % 1000000)}};
 }
 
 static s64 timer_set(struct member *m, u64 deadline_ns)
 {
-	struct itimerspec spec = {.it_value = timespec_of(deadline_ns)};
+	struct itimerval value = {0};
+	u64 begin;
+	s64 r;
 
 	m->timer_ns = deadline_ns;
-	if (m->timer_id == 0) {
-		if (deadline_ns == 0)
-			return 0;
-		s64 r = timer_make(m);
-		if (r < 0)
-			return r;
+	for (int i = 0; i < TIMER_TRIES; i++) {
+		begin = host_rdtsc();
+		if (deadline_ns)
+			value = timer_value(deadline_ns);
+		r = HOST_CALL(SYS_setitimer, ITIMER_REAL, &value, NULL);
+		if (r < 0 || !deadline_ns || host_rdtsc() - begin < TIMER_STALLED_TICKS)
+			break;
 	}
-	return HOST_CALL(SYS_timer_settime, m->timer_id - 1, TIMER_ABSTIME, &spec, NULL);
+	return r;
 }
 
 s64 hyp_timer(struct member *m, struct hypercall_call *call)

@@ -59,6 +59,7 @@ static int start_signals(struct start *s)
 
 	sigemptyset(&mask);
 	sigaddset(&mask, MONITOR_SIGNAL);
+	sigaddset(&mask, TIMER_SIGNAL);
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0 || sigaction(SIGSEGV, &sa, NULL) < 0 ||

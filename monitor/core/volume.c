@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "monitor/core/host_constants.h"
 #include "monitor/core/internal.h"
 
 #ifndef RWF_APPEND

@@ -64,7 +64,7 @@ static s64 place_open(const struct family *f, u32 tree, char *path, struct place
 		*slash = 0;
 	if (!*p->name || is_dots(p->name))
 		return -EINVAL;
-	fd = tree_resolve(tree_fd(f, tree), slash ? path : ".", O_PATH | O_DIRECTORY, 0);
+	fd = tree_resolve(tree_fd(f, tree), slash ? path : ".", O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	r = fd_examine(fd, &stx);
@@ -153,7 +153,7 @@ static s64 make_nameless(const struct family *f, struct volume_request *req, int
 
 	if (req->mode & SET_IDS)
 		return -EPERM;
-	fd = tree_resolve(tree_fd(f, req->tree), req->path, O_PATH | O_DIRECTORY, 0);
+	fd = tree_resolve(tree_fd(f, req->tree), req->path, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	r = fd_examine(fd, &stx);
@@ -248,7 +248,7 @@ static s64 attribute_set(const struct family *f, const struct volume_request *re
 {
 	struct timespec times[2];
 	struct statx stx;
-	s64 fd = tree_resolve(tree_fd(f, req->tree), req->path, O_PATH | O_NOFOLLOW, 0), r;
+	s64 fd = tree_resolve(tree_fd(f, req->tree), req->path, O_PATH | O_NOFOLLOW), r;
 
 	if (fd < 0)
 		return fd;

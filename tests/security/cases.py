@@ -13,7 +13,8 @@ from harness.cases import Case, require, tail
 
 BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
-SPECIAL = ("volume", "hypercalls", "monitors", "reach", "kill_any", "survivor", "landlock_abi")
+SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "reach", "kill_any",
+           "survivor", "landlock_abi")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -69,6 +70,57 @@ def hostile_volume(context, backend):
             require(sorted(os.listdir(outside)) == ["empty", "file"], str(os.listdir(outside)))
             require(before == after, f"{before} became {after}")
             require(os.listdir(volume) == ["own"], str(os.listdir(volume)))
+    return check
+
+
+def hostile_arguments(context, backend):
+    """A guest makes its monitor's host calls with arguments of its own."""
+    def check():
+        with tempfile.TemporaryDirectory(prefix="unifork-host-", dir="/var/tmp") as folder:
+            fifo = pathlib.Path(folder, "fifo")
+            os.mkfifo(fifo)
+            # Held open for both, so that the secret waits for the first reader.
+            end = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+            try:
+                os.write(end, b"for a service of the host")
+                result = context.in_family(backend, [context.build / "tests/security/filter", fifo],
+                                           timeout=120)
+                require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
+                require(b"held" in result.stdout or backend == "kvm", tail(result))
+                require(os.read(end, 99) == b"for a service of the host", "it was read")
+            finally:
+                os.close(end)
+    return check
+
+
+def processor(context, backend):
+    """What CPUID shows to a guest, but for bits that the KVM here adds to what it is told."""
+    program = context.build / "tests/security/processor"
+
+    def check():
+        context.needs(backend)
+        added = []
+        if backend == "kvm":
+            asked = context.run([program, "--added"])
+            require(asked.status == 0, tail(asked))
+            added = asked.stdout.decode().split()
+        result = context.in_family(backend, [program, *added])
+        require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
+    return check
+
+
+def timers_unshared(context, backend):
+    """A family's timers need nothing that other processes of the host's user could use up."""
+    guest = next(guest for guest in guests.guests("guest") if guest.name == "signal_busy")
+
+    def check():
+        context.needs(backend)
+        program = guest.binary(context.build)
+        native = context.oracle([program], guest.timeout)
+        result = context.run(["prlimit", "--sigpending=0:0", context.unifork, "run", "--backend",
+                              backend, "--", program], guest.timeout)
+        require(result.problem is None, f"{result.problem}\n{tail(result)}")
+        require((result.stdout, result.status) == (native.stdout, native.status), tail(result))
     return check
 
 
@@ -225,6 +277,9 @@ def cases(context):
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
                   for guest in guests.guests("security")
                   if guest.name not in SPECIAL]
+        found.append(Case(f"security/processor@{backend}", processor(context, backend)))
+        found.append(Case(f"security/filter@{backend}", hostile_arguments(context, backend)))
+        found.append(Case(f"security/timers_unshared@{backend}", timers_unshared(context, backend)))
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))

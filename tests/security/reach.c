@@ -8,16 +8,21 @@
  * @test timeout=60 members=60 nosvm
  */
 #include "gadget.h"
-#include <linux/openat2.h>
 #include <linux/stat.h>
 
 #define FDS 64
 
+static const struct boot_info *const boot = (const struct boot_info *)BOOT_INFO_ADDR;
+
+#define FILE_FLAGS (O_NOCTTY | O_NONBLOCK | O_NOFOLLOW)
+
+/* With the monitor's own structure where it has one with these flags: others end the caller. */
 static long host_open(int dir, const char *name, long flags)
 {
-	struct open_how how = {.flags = (unsigned long)flags, .mode = flags & O_CREAT ? 04755 : 0};
+	struct open_how own = {.flags = (unsigned long)flags, .mode = flags & O_CREAT ? 04755 : 0};
+	const struct open_how *how = monitor_how(boot, (uint64_t)flags, 0);
 
-	return host(SYS_openat2, dir, (long)name, (long)&how, sizeof(how), 0);
+	return host(SYS_openat2, dir, (long)name, (long)(how ? how : &own), sizeof(own), 0);
 }
 
 struct target {
@@ -45,13 +50,13 @@ static int reading(void *arg)
 {
 	const struct target *t = arg;
 
-	return (!t->readable && opens(t, "", O_RDONLY)) ||
+	return (!t->readable && opens(t, "", O_RDONLY | FILE_FLAGS)) ||
 		   (t->hidden && opens(t, "", O_PATH | O_NOFOLLOW));
 }
 
 static int writing(void *arg)
 {
-	return opens(arg, "", O_WRONLY) || opens(arg, "", O_RDWR) ||
+	return opens(arg, "", O_WRONLY | FILE_FLAGS) || opens(arg, "", O_RDWR | FILE_FLAGS) ||
 		   opens(arg, "", O_WRONLY | O_APPEND);
 }
 
@@ -74,10 +79,13 @@ static int mapping(void *arg)
 		char name[600];
 
 		snprintf(name, sizeof(name), "/root%s", t->path);
-		fd = host_open(dir, name, O_RDONLY);
+		fd = host_open(dir, name, O_RDONLY | FILE_FLAGS);
+		if (fd < 0)
+			fd = host_open(dir, t->path, O_RDONLY | FILE_FLAGS);
 		if (fd < 0)
 			continue;
-		long p = host(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+		long p = host(SYS_mmap, 0x30000000, 4096, PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd);
 		if (p > 0)
 			return 1;
 	}
@@ -96,15 +104,13 @@ static int pseudo(void *unused)
 
 	for (int fd = 3; fd < FDS; fd++)
 		for (size_t i = 0; i < COUNT(names); i++)
-			if (host_open(fd, names[i], O_PATH) >= 0)
+			if (host_open(fd, names[i], O_PATH | O_NOFOLLOW) >= 0)
 				return 1;
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;
-
 	if (boot->backend != BACKEND_PROCESS) {
 		say("the monitor is in another address space");
 		return finish();

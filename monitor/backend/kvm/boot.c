@@ -33,16 +33,6 @@ enum { BOOT_PML4, BOOT_PDPT, BOOT_PD, BOOT_PT, BOOT_KIN_PD = 7 };
 #define CR4_VALUE 0x50620ull    /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PAE */
 #define EFER_VALUE 0xd01ull     /* NXE LMA LME SCE */
 
-/*
- * x87, SSE, AVX, AVX-512. Not: bounds registers, protection keys, AMX (needs permission per
- * process).
- */
-#define XCR0_WANTED 0xe7ull
-#define XSAVE_LEGACY_SIZE 576
-#define CPUID7_EBX_FSGSBASE 1u
-#define CPUID7_ECX_PKU (3u << 3)
-#define CPUID_PHYSICAL_BITS_MIN 39
-
 static u64 *boot_table(const struct kvm_state *s, int i)
 {
 	return (u64 *)(s->image.boot_tables + (u64)i * PAGE_SIZE);
@@ -153,56 +143,6 @@ static void build_sregs(struct kvm_state *s)
 	r->efer = EFER_VALUE;
 }
 
-static struct kvm_cpuid_entry2 *cpuid_find(struct kvm_state *s, u32 leaf, u32 sub)
-{
-	for (u32 i = 0; i < s->cpuid.head.nent; i++)
-		if (s->cpuid.entries[i].function == leaf && s->cpuid.entries[i].index == sub)
-			return &s->cpuid.entries[i];
-	return NULL;
-}
-
-/* Standard format: legacy area and header, then each component at its own offset. */
-static u32 xsave_size(struct kvm_state *s)
-{
-	u32 size = XSAVE_LEGACY_SIZE;
-
-	for (u32 i = 2; i < 63; i++) {
-		struct kvm_cpuid_entry2 *e = s->xcr0 >> i & 1 ? cpuid_find(s, 0xd, i) : NULL;
-
-		if (e && e->eax + e->ebx > size)
-			size = e->eax + e->ebx;
-	}
-	return size;
-}
-
-/*
- * The host's processor as far as KVM can offer it. FSGSBASE some do not list though the guest has
- * it; probe asked the host.
- */
-static int choose_cpuid(struct member *m, struct error *err)
-{
-	struct kvm_state *s = kvm_state(m);
-	struct kvm_cpuid_entry2 *e;
-
-	s->cpuid.head.nent = CPUID_ENTRIES;
-	if (ioctl(m->family->kvm_fd, KVM_GET_SUPPORTED_CPUID, &s->cpuid.head) < 0)
-		return error_set(err, errno, "KVM does not tell its processor features");
-	e = cpuid_find(s, 0x80000008, 0);
-	if (e && (e->eax & 0xff) < CPUID_PHYSICAL_BITS_MIN)
-		return error_set(err, 0, "the processor's physical addresses have %u bits, kvm needs %d; "
-				 "use --backend process", e->eax & 0xff, CPUID_PHYSICAL_BITS_MIN);
-	e = cpuid_find(s, 7, 0);
-	if (!e)
-		return error_set(err, 0, "the processor is too old for kvm; use --backend process");
-	e->ebx |= CPUID7_EBX_FSGSBASE;
-	e->ecx &= ~CPUID7_ECX_PKU;
-	e = cpuid_find(s, 0xd, 0);
-	if (!e || (e->eax & 3) != 3)
-		return error_set(err, 0, "KVM offers no XSAVE; use --backend process");
-	s->xcr0 = (e->eax | (u64)e->edx << 32) & XCR0_WANTED;
-	return 0;
-}
-
 int kvm_boot(struct member *m, struct error *err)
 {
 	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
@@ -219,11 +159,13 @@ int kvm_boot(struct member *m, struct error *err)
 		return error_set(err, errno, "KVM does not tell the size of a vCPU");
 	s->run_size = (size_t)size;
 	s->slots_max = (u32)ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
-	if (choose_cpuid(m, err) < 0)
+	s->msr_filter = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_X86_MSR_FILTER) > 0;
+	s->enforce_cpuid = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ENFORCE_PV_FEATURE_CPUID) > 0;
+	if (cpuid_choose(m, err) < 0)
 		return -1;
 	boot->flags |= BOOT_FSGSBASE;
 	boot->xsave_mask = s->xcr0;
-	boot->xsave_size = xsave_size(s);
+	boot->xsave_size = cpuid_xsave_size(s);
 	build_page_tables(s);
 	build_descriptors(s);
 	build_sregs(s);

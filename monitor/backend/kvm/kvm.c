@@ -10,19 +10,22 @@
 
 #define HWCAP2_FSGSBASE_BIT 2
 
-const unsigned long kvm_ioctls[] = {
-	KVM_RUN,                    /* enter the guest */
-	KVM_GET_REGS,               /* where an interrupt found it */
-	KVM_SET_REGS,               /* send it to the kernel's trap entry; a clone's start */
-	KVM_SET_USER_MEMORY_REGION, /* hypercall populate; a clone's slots */
-	KVM_CREATE_VM,              /* from here on: a clone's VM */
-	KVM_CREATE_VCPU,
-	KVM_SET_CPUID2,
-	KVM_SET_XCRS,
-	KVM_SET_SREGS,
-	KVM_SET_MSRS,
-	KVM_SET_DEVICE_ATTR,        /* TSC offset */
-	0,
+static const struct backend_ioctl kvm_ioctls[] = {
+	{KVM_RUN, IOCTL_ON_VCPU},                   /* enter the guest */
+	{KVM_GET_REGS, IOCTL_ON_VCPU},              /* where an interrupt found it */
+	{KVM_SET_REGS, IOCTL_ON_VCPU},              /* send it to the kernel's trap entry */
+	{KVM_SET_USER_MEMORY_REGION, IOCTL_ON_VM},  /* hypercall populate; a clone's slots */
+	/* From here on: a clone's VM. */
+	{KVM_CREATE_VM, IOCTL_ON_KVM},
+	{KVM_CREATE_VCPU, IOCTL_ON_VM},
+	{KVM_X86_SET_MSR_FILTER, IOCTL_ON_VM},
+	{KVM_SET_CPUID2, IOCTL_ON_VCPU},
+	{KVM_ENABLE_CAP, IOCTL_ON_VCPU},            /* paravirtual features only as CPUID has them */
+	{KVM_SET_XCRS, IOCTL_ON_VCPU},
+	{KVM_SET_SREGS, IOCTL_ON_VCPU},
+	{KVM_SET_MSRS, IOCTL_ON_VCPU},
+	{KVM_SET_DEVICE_ATTR, IOCTL_ON_VCPU},       /* TSC offset */
+	{0, IOCTL_ON_KVM},
 };
 
 struct required {
@@ -53,6 +56,20 @@ static int probe_fd(int fd, struct error *err)
 	return 0;
 }
 
+/*
+ * Two numbers that no other descriptor of the family will have: each monitor's VM and vCPU get
+ * them, so that its seccomp program knows them by number (vcpu.c). These two themselves stay with
+ * the supervisor.
+ */
+static int reserve_numbers(struct family *f, struct error *err)
+{
+	f->vm_fd = fcntl(f->kvm_fd, F_DUPFD_CLOEXEC, f->kvm_fd);
+	f->vcpu_fd = fcntl(f->kvm_fd, F_DUPFD_CLOEXEC, f->kvm_fd);
+	if (f->vm_fd < 0 || f->vcpu_fd < 0)
+		return error_set(err, errno, "cannot reserve descriptors; raise the limit of open files");
+	return 0;
+}
+
 static int kvm_probe(struct family *f, struct error *err)
 {
 	int fd;
@@ -68,7 +85,7 @@ static int kvm_probe(struct family *f, struct error *err)
 		return -1;
 	}
 	f->kvm_fd = fd;
-	return 0;
+	return reserve_numbers(f, err);
 }
 
 const struct backend_ops backend_kvm = {

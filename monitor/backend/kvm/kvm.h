@@ -5,6 +5,7 @@
  * copies it; what the child must make anew is the VM around it.
  *
  *	boot.c   page and descriptor tables, boot_info; what a member's VM and its clones share
+ *	cpuid.c  what the guest sees of the processor
  *	vcpu.c   a VM and its vCPU, fresh or for a clone
  *	slots.c  memory slots, in chunks of SLOT_CHUNK
  *	memory.c the hypercalls that change what lies behind the slots
@@ -42,13 +43,14 @@ struct kvm_cpuid_table {
 
 /* Private to the monitor process; a clone inherits a copy and replaces the VM. */
 struct kvm_state {
-	int vm_fd, vcpu_fd;
+	int vm_fd, vcpu_fd;               /* the family's numbers for them, or -1 */
 	struct kvm_run *volatile run;     /* NULL while there is no vCPU; the signal handler looks */
 	size_t run_size;
 	struct kernel_image image;        /* a copy: the guest can overwrite the original */
 	struct kvm_sregs sregs;           /* of a vCPU's first instruction */
 	bool sregs_known;                 /* also what a new vCPU brings along */
 	u64 xcr0;
+	bool msr_filter, enforce_cpuid;   /* KVM can */
 	struct kvm_cpuid_table cpuid;
 	u32 slot_count, slots_max;        /* of this VM */
 	u32 chunk_count;
@@ -61,8 +63,9 @@ static inline struct kvm_state *kvm_state(struct member *m)
 	return m->backend_state;
 }
 
-/* What the allowlist lets a running monitor ask of KVM, with the reasons. */
-extern const unsigned long kvm_ioctls[];
+/* What the guest sees of the processor, cpuid.c. */
+int cpuid_choose(struct member *m, struct error *err) MUST_CHECK;
+u32 cpuid_xsave_size(const struct kvm_state *s);
 
 int kvm_boot(struct member *m, struct error *err) MUST_CHECK;
 int kvm_create(struct member *m, bool clone, struct error *err) MUST_CHECK;

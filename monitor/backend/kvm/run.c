@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running the vCPU. What leaves it: a hypercall (`out` to HYPERCALL_PORT), MONITOR_SIGNAL, or an
+ * Running the vCPU. What leaves it: a hypercall (`out` to HYPERCALL_PORT), an interrupt, or an
  * end.
  *
  * Interrupts are not injected as vectors: that would need ring-0 code and a stack that a second
@@ -48,8 +48,8 @@ int interrupt_install(struct member *m, struct error *err)
 
 	handler_member = m;
 	sigfillset(&sa.sa_mask);
-	if (sigaction(MONITOR_SIGNAL, &sa, NULL) < 0)
-		return error_set(err, errno, "cannot set the handler of signal %d", MONITOR_SIGNAL);
+	if (sigaction(MONITOR_SIGNAL, &sa, NULL) < 0 || sigaction(TIMER_SIGNAL, &sa, NULL) < 0)
+		return error_set(err, errno, "cannot set the handlers of the interrupts");
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * from constant registers (see arch_clone in kernel/).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,6 +48,39 @@ static int set_msrs(const struct kvm_state *s, struct error *err)
 }
 
 /*
+ * No model-specific register is the guest's to read or write: the kernel's stubs use none, and what
+ * is in ring 0 of a hostile guest meets as little of KVM as can be. KVM itself, and the stores
+ * through KVM_SET_MSRS, are not meant. One range, which denies like the default, because KVM wants
+ * one with that default (KVM_X86_SET_MSR_FILTER).
+ */
+static int deny_msrs(const struct kvm_state *s, struct error *err)
+{
+	u8 none[8] = {0};
+	struct kvm_msr_filter filter = {
+		.flags = KVM_MSR_FILTER_DEFAULT_DENY,
+		.ranges[0] = {
+			.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+			.nmsrs = 1,
+			.bitmap = none,
+		},
+	};
+
+	if (s->msr_filter && ioctl(s->vm_fd, KVM_X86_SET_MSR_FILTER, &filter) < 0)
+		return error_set(err, errno, "KVM refuses to deny model-specific registers");
+	return 0;
+}
+
+/* Paravirtual registers and hypercalls exist only as far as CPUID says: not at all. */
+static int enforce_cpuid(const struct kvm_state *s, struct error *err)
+{
+	struct kvm_enable_cap cap = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
+
+	if (s->enforce_cpuid && ioctl(s->vcpu_fd, KVM_ENABLE_CAP, &cap) < 0)
+		return error_set(err, errno, "KVM refuses to keep to its paravirtual features");
+	return 0;
+}
+
+/*
  * The guest's TSC is the host's: all members then share one clock, and a clone continues its
  * parent's. A KVM without the attribute (before Linux 5.16) is told the value, and takes it as a
  * wish to be in step.
@@ -70,15 +104,27 @@ static int set_tsc(const struct kvm_state *s, struct error *err)
 	return 0;
 }
 
+/* A new descriptor gets the number that the seccomp program knows it by: that, or -1. */
+static int renumber(int fd, int number)
+{
+	if (fd < 0 || fd == number)
+		return fd;
+	if (dup3(fd, number, O_CLOEXEC) < 0)
+		number = -1;
+	close(fd);
+	return number;
+}
+
 static int create_vcpu(struct member *m, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
 	struct kvm_run *run;
 
-	s->vcpu_fd = ioctl(s->vm_fd, KVM_CREATE_VCPU, 0);
+	s->vcpu_fd = renumber(ioctl(s->vm_fd, KVM_CREATE_VCPU, 0), m->family->vcpu_fd);
 	if (s->vcpu_fd < 0)
 		return error_set(err, errno, "cannot create a virtual processor");
-	run = mmap(NULL, s->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->vcpu_fd, 0);
+	run = mmap((void *)VCPU_RUN_ADDR, s->run_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			   s->vcpu_fd, 0);
 	if (run == MAP_FAILED)
 		return error_set(err, errno, "cannot map a virtual processor");
 	s->run = run;
@@ -107,6 +153,8 @@ static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 	}
 	if (ioctl(s->vcpu_fd, KVM_SET_CPUID2, &s->cpuid.head) < 0)
 		return error_set(err, errno, "KVM refuses its own processor features");
+	if (enforce_cpuid(s, err) < 0)
+		return -1;
 	if (ioctl(s->vcpu_fd, KVM_SET_SREGS, &s->sregs) < 0)
 		return error_set(err, errno, "KVM refuses 64-bit mode with FSGSBASE and XSAVE");
 	if (ioctl(s->vcpu_fd, KVM_SET_XCRS, &xcrs) < 0)
@@ -121,16 +169,18 @@ static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 int kvm_create(struct member *m, bool clone, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
+	int fd;
 
 	s->slot_count = 0;
 	do
-		s->vm_fd = ioctl(m->family->kvm_fd, KVM_CREATE_VM, 0);
-	while (s->vm_fd < 0 && errno == EINTR);
+		fd = ioctl(m->family->kvm_fd, KVM_CREATE_VM, 0);
+	while (fd < 0 && errno == EINTR);
+	s->vm_fd = renumber(fd, m->family->vm_fd);
 	if (s->vm_fd < 0)
 		return error_set(err, errno, "cannot create a virtual machine%s",
 				 errno == EBUSY ? "; another hypervisor is loaded, try --backend process" :
 						  "; free memory or try --backend process");
-	if (slots_create(s, err) < 0 || create_vcpu(m, err) < 0)
+	if (deny_msrs(s, err) < 0 || slots_create(s, err) < 0 || create_vcpu(m, err) < 0)
 		return -1;
 	return set_registers(s, clone, err);
 }

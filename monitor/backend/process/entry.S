@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Crossings between the guest's kernel and the monitor in one host process. MONITOR_SIGNAL may
+ * Crossings between the guest's kernel and the monitor in one host process. An interrupt may
  * arrive at any instruction here: its handler needs neither FS nor this stack, and only sets
  * flags.
  */

@@ -122,19 +122,20 @@ static int boot_window(struct error *err)
 static int boot_signals(struct error *err)
 {
 	static const int faults[] = {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-	int signals[ARRAY_SIZE(faults) + 1];
+	int signals[ARRAY_SIZE(faults) + 2];
 	stack_t alternate = {.ss_sp = (void *)ALTSTACK_ADDR, .ss_size = ALTSTACK_SIZE};
 	struct host_sigaction sa = {
 		.handler = process_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER_FLAG,
 		.restorer = process_restorer,
-		.mask = 1ull << (MONITOR_SIGNAL - 1),
+		.mask = 1ull << (MONITOR_SIGNAL - 1) | 1ull << (TIMER_SIGNAL - 1),
 	};
 
 	if (sigaltstack(&alternate, NULL) < 0)
 		return error_set(err, errno, "cannot set the alternate signal stack");
 	memcpy(signals, faults, sizeof(faults));
 	signals[ARRAY_SIZE(faults)] = MONITOR_SIGNAL;
+	signals[ARRAY_SIZE(faults) + 1] = TIMER_SIGNAL;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (HOST_CALL(SYS_rt_sigaction, signals[i], &sa, NULL, sizeof(sa.mask)) < 0)
 			return error_set(err, 0, "cannot set the handler of signal %d", signals[i]);

@@ -5,7 +5,7 @@
  * interrupted context so that the return from the signal enters the guest's kernel, and is done:
  * nothing stays on the alternate stack when a thread switch happens.
  *
- * While it runs only MONITOR_SIGNAL is blocked; the interrupted mask, which sigreturn restores,
+ * While it runs only the interrupts are blocked; the interrupted mask, which sigreturn restores,
  * is always empty.
  */
 #include <linux/audit.h>
@@ -199,7 +199,7 @@ void process_signal(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 
-	if (sig == process_anchor.interrupt_signal) {
+	if (sig == process_anchor.interrupt_signal || sig == TIMER_SIGNAL) {
 		interrupt_deliver(uc);
 		return;
 	}
