@@ -37,7 +37,8 @@ void help_run(void)
 		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro\n"
 		"  -m, --memory SIZE the family's memory, with a suffix K, M or G: above it the largest\n"
 		"                    member is killed\n"
-		"      --pids N      how many processes and threads it may have (also --pids-limit)\n"
+		"      --pids N      how many processes and threads it may have (also --pids-limit;\n"
+		"                    default 2048; 0 or -1: no limit but that of 4096 processes)\n"
 		"      --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended; - is\n"
 		"                    standard output\n"
@@ -146,6 +147,7 @@ static int find_program(struct run_options *o, const char *search, struct error 
 }
 
 #define MEMORY_MIN (16ull << 20)
+#define TASKS_DEFAULT 2048 /* Podman's; a family has at most MEMBERS_MAX monitors, dying ones too */
 
 /* SIZE: a number and K, M, G or nothing. */
 static int parse_memory(struct run_options *o, const char *text, struct error *err)
@@ -172,10 +174,12 @@ static int parse_pids(struct run_options *o, const char *text, struct error *err
 	char *end;
 
 	errno = 0;
-	unsigned long n = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text < '0' || *text > '9' || n < 1 || n > 1u << 22)
-		return error_set(err, 0, "--pids '%.100s' is not a number of processes from 1 on", text);
-	o->tasks_max = (unsigned)n;
+	long n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < -1 || n > 1 << 22 || isspace((unsigned char)*text))
+		return error_set(err, 0, "--pids '%.100s' is not a number of processes (0, -1: no limit)",
+						 text);
+	o->tasks_max = n > 0 ? (unsigned)n : 0;
+	o->tasks_asked = true;
 	return 0;
 }
 
@@ -309,7 +313,8 @@ static int default_environment(struct environment *env, struct error *err)
 
 int verb_run(int argc, char **argv, struct error *err)
 {
-	struct run_options o = {.backend = "auto", .root = "/", .stop_timeout_s = 10};
+	struct run_options o = {.backend = "auto", .root = "/", .stop_timeout_s = 10,
+							 .tasks_max = TASKS_DEFAULT};
 	struct environment env = {0};
 	const char *search = DEFAULT_PATH;
 	int status;

@@ -8,7 +8,7 @@
 /* ---- table.c. alloc, tid_alloc and tid_free take the lock themselves. */
 void proc_table_init(void);   /* first member */
 void proc_table_attach(void); /* fresh member */
-bool tasks_full(void); /* --pids; tree_lock is held */
+bool tasks_full(void); /* --pids, for each new task; tree_lock is held */
 struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_publish(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */

@@ -289,15 +289,25 @@ static int add_tasks(struct kin_proc *p, void *sum)
 	return 0;
 }
 
-/* As for Linux's pids controller zombies count, and threads. */
+/*
+ * As for Linux's pids controller zombies count, and threads. They are summed up only when as many
+ * were made as were free at the last sum: before that there cannot be too many, whoever died since.
+ */
 bool tasks_full(void)
 {
-	u32 sum = 0;
+	u32 sum = 0, limit = KIN->tasks_limit;
 
-	if (!KIN->tasks_limit)
+	if (!limit)
 		return false;
+	if (proc_table->tasks_free) {
+		proc_table->tasks_free--;
+		return false;
+	}
 	proc_foreach_slot(add_tasks, &sum);
-	return sum >= KIN->tasks_limit;
+	if (sum >= limit)
+		return true;
+	proc_table->tasks_free = limit - sum - 1;
+	return false;
 }
 
 struct kin_proc *kin_proc_alloc(void)

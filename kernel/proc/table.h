@@ -24,6 +24,7 @@ struct proc_table {
 	s32 next_pid;
 	u32 wrapped;                    /* PID_MAX was reached once: numbers may be in use */
 	u32 nslots;
+	u32 tasks_free; /* so many more may be made before tasks are summed up again (tasks_full) */
 	struct kin_proc_list free, hash[HASH_BUCKETS];
 	/* slots, CHUNK_PROCS at a time, never given back */
 	struct kin_proc *chunk[PROCS_MAX / CHUNK_PROCS];

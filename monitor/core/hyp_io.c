@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/core/host_constants.h"
 #include "monitor/core/internal.h"
 #include "monitor/core/tty_ioctls.h"
 
@@ -90,7 +91,7 @@ static bool fd_is_regular(u64 fd)
 {
 	struct statx stx;
 
-	return HOST_CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) == 0 &&
+	return HOST_CALL(SYS_statx, fd, &host_no_path, AT_EMPTY_PATH, STATX_TYPE, &stx) == 0 &&
 		   S_ISREG(stx.stx_mode);
 }
 

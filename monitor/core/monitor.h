@@ -16,6 +16,19 @@
 /* Layers of the confinement that the user gives up. */
 enum without_layer { WITHOUT_NAMESPACES = 1, WITHOUT_LANDLOCK = 2 };
 
+/*
+ * What the host keeps for monitors and shows nobody: they say it themselves, where no guest can
+ * write (kvm; in the process backend it means nothing). One row for each member record, and the
+ * spawner's. A row is its owner's until the supervisor has reaped that process.
+ */
+struct ledger {
+	_Atomic u32 used; /* rows: none from here on has ever had an owner */
+	struct ledger_row {
+		_Atomic s32 owner; /* process id; 0: free */
+		_Atomic u64 slot_bytes;
+	} rows[MEMBERS_MAX + 1];
+};
+
 /* What a family was granted. Made by the supervisor, inherited by every monitor. */
 struct family {
 	struct kin_header *kin;  /* mapped shared at KIN_BASE in supervisor and monitors */
@@ -38,6 +51,8 @@ struct family {
 	unsigned without;        /* enum without_layer */
 	bool namespaced;         /* PID namespace, private root: see supervisor/private_root.c */
 	bool verbose;
+	u64 memory_limit;        /* --memory, where no guest can write it; 0: none */
+	struct ledger *ledger;   /* shared by all monitors; NULL: nobody counts */
 	const struct backend_ops *backend;
 	struct confinement *confinement; /* confinement_prepare's, or NULL: made by each monitor */
 };

@@ -30,6 +30,7 @@ struct front {
 	const struct run_options *options;
 	enum namespaces_kind namespaces;
 	struct error refused; /* why there are none */
+	struct cgroup cgroup;
 	pid_t supervisor;
 	int link_fd, signal_fd;
 	sigset_t mask_before;
@@ -99,7 +100,7 @@ static int supervisor_start(struct front *f, struct error *err)
 		close(fds[0]);
 		close(f->signal_fd);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
-		supervisor_main(f->options, f->namespaces, &f->refused, fds[1]);
+		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, fds[1]);
 	}
 	close(fds[1]);
 	f->link_fd = fds[0];
@@ -206,12 +207,14 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 	struct link_result result = {0};
 	int r = signals_block(&f, err);
 
+	limits_cgroup_make(&f.cgroup, o);
 	if (r == 0)
 		r = supervise(&f, &result, err);
 	if (r == 0 && result.end == LINK_NO_NAMESPACES && f.namespaces != NAMESPACES_NONE) {
 		f.refused = result.error;
 		r = supervise(&f, &result, err);
 	}
+	cgroup_remove(&f.cgroup);
 	/* From here on the user's signals end this process, which may have to wait for its terminal. */
 	if (f.signal_fd >= 0)
 		sigprocmask(SIG_SETMASK, &f.mask_before, NULL);

@@ -9,6 +9,7 @@
 
 #include "monitor/core/kin_access.h"
 #include "monitor/core/monitor.h"
+#include "monitor/supervisor/cgroup.h"
 #include "monitor/supervisor/link.h"
 #include "monitor/supervisor/namespaces.h"
 #include "monitor/supervisor/supervisor.h"
@@ -29,27 +30,46 @@ struct member_row {
 };
 
 /* --memory and --pids: limits.c */
+#define VICTIMS_MAX 16 /* of one look */
 struct limits {
-	u64 deadline_ns; /* of the next look */
-	u64 rested_ns;   /* nobody is stopped again before */
-	u64 last_bytes;  /* what the last look gave */
-	u64 peak_bytes;  /* the most memory that was seen */
+	struct cgroup cgroup;
+	bool counts;      /* the monitors' memory can be counted here */
+	bool host_bounds; /* the number of monitors, for this family alone */
+	u64 kill_bytes;   /* the supervisor kills above this, before the host would */
+	u64 deadline_ns;  /* of the next look at memory or monitors; 0: none */
+	u64 memory_ns, monitors_ns; /* the next look at each is not before */
+	u64 rested_ns;    /* nobody is stopped again before */
+	u64 last_bytes;   /* what the last look gave */
+	u64 peak_bytes;   /* the most memory that was seen */
 	u64 buried_by_ns; /* the last victim */
+	u64 over_since_ns; /* killing does not help; 0: it is not too much */
+	pid_t victims[VICTIMS_MAX]; /* killed here and not reaped yet; 0 */
+	u32 victim_next;
+	u64 oom_kills;    /* by the host, as far as they were told */
 	u32 killed;
+	bool death_told;  /* the last death that was reaped was a limit's */
 };
 
-/* The monitors at the last exact look, in the order of the host's list: usage.c */
+/* A monitor at a look: usage.c */
+struct usage_counters {
+	u64 faults, resident_bytes; /* while these stay, so does the next line */
+	u64 swap_bytes, table_bytes;
+	u64 object_bytes;           /* mappings and open files */
+	u64 counted_ns, ran_ns;     /* when they were counted, and how long it had run then */
+};
+/* In the order of the host's list, which is that of their birth. */
 struct usage_row {
-	pid_t pid;
-	u64 faults, resident_bytes;
+	pid_t pid, own_pid;     /* in the host's /proc; as this process sees it */
+	bool exact;             /* is it in exact_bytes? Then it was `then`. */
+	struct usage_counters now, then;
 };
 struct usage {
 	u64 exact_bytes, exact_kin_bytes;
-	struct usage_row *rows;
-	u32 row_count, row_room;
+	struct usage_row *rows, *next; /* next: while a look is taken */
+	u32 row_count, row_room, next_count, next_room;
 };
 struct usage_largest { /* the family's first process only if it has more than all others */
-	pid_t pid; /* 0: nobody has anything */
+	pid_t pid; /* as this process sees it; 0: nobody has anything */
 	u64 bytes;
 };
 
@@ -67,6 +87,7 @@ struct supervisor {
 	int link_fd;     /* the front: link.h */
 	int signal_fd;   /* SIGCHLD */
 	int stats_fd;    /* --stats, opened before the host's files were left; or -1 */
+	bool user_namespace; /* of the family's own */
 	u64 start_tsc;
 	bool ended; /* PID 1's status is final */
 	int status;
@@ -93,7 +114,8 @@ struct supervisor {
 u64 supervisor_now_ns(void);
 /* In the front's child. refused: why there are no namespaces, if so. */
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
-							   const struct error *refused, int link_fd);
+							   const struct error *refused, const struct cgroup *cgroup,
+							   int link_fd);
 
 /* message.c: "unifork: " and a line on standard error, or not if it would have to wait. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -120,15 +142,33 @@ void request_answer(struct supervisor *s, u32 index);
 void doom_note(struct supervisor *s, u32 index);
 void doom_check(struct supervisor *s);
 
-/* usage.c: bytes of the family's memory, at most and exactly */
-u64 usage_bound(struct supervisor *s, u32 *monitors);
-u64 usage_exact(struct supervisor *s, struct usage_largest *largest);
-FILE *children_open(void); /* the host's list of our children: process ids in text */
-void children_signal(int sig);
+/* host_proc.c: our children as the host lists them; ids and directories are of its /proc */
+FILE *children_open(const struct supervisor *s); /* process ids in text; NULL: no such list */
+bool proc_read(int dir, const char *name, char *text, size_t size); /* text of one read */
+void children_signal(const struct supervisor *s, int sig);
+/* Do more than so many live? *count: how many there are. */
+bool children_exceed(const struct supervisor *s, u64 most, u32 *count);
 
-/* limits.c */
-bool limits_set(const struct supervisor *s);
+/* usage.c: bytes of the family's memory, at most and exactly */
+u64 usage_bound(struct supervisor *s);
+u64 usage_exact(struct supervisor *s, struct usage_largest *largest);
+/* Can monitors be counted here, and their memory? why: what is missing. */
+bool usage_possible(const struct supervisor *s, bool memory, const char **why);
+
+/* limits.c: the family's control group, made by the process that the user started */
+void limits_cgroup_make(struct cgroup *cg, const struct run_options *o);
+/*
+ * Then, in the order in which it is called: before the first monitor; in each fresh monitor, as
+ * its first act; from the event loop; for each monitor that was reaped, while its record names it;
+ * before all are killed.
+ */
+int limits_begin(struct supervisor *s, struct error *err) MUST_CHECK;
+void limits_enter(const struct supervisor *s); /* ends the process if it cannot */
 void limits_check(struct supervisor *s); /* does nothing before its deadline */
+void limits_reaped(struct supervisor *s, pid_t pid, int host_status, const struct rusage *ru);
+void limits_end(const struct supervisor *s);
+struct json_t;
+void limits_report(const struct supervisor *s, struct json_t *root);
 
 /* report.c */
 void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,

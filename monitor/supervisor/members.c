@@ -113,6 +113,7 @@ static void monitor_dispositions(void)
 static void child_begin(const struct supervisor *s)
 {
 	monitor_dispositions();
+	limits_enter(s);
 	close(s->signal_fd);
 	close(s->link_fd);
 }
@@ -253,7 +254,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 		if (!KIN_READ(kin->ended) && !KIN_READ(kin->fatal)) {
 			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
 			s->ended = true;
-			if (WIFSIGNALED(host_status))
+			if (WIFSIGNALED(host_status) && !s->limits.death_told)
 				message("the family's first process was killed from outside (signal %d)",
 						WTERMSIG(host_status));
 		}
@@ -309,6 +310,7 @@ void members_reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0) {
+		limits_reaped(s, pid, status, &ru);
 		if (pid == s->spawner_pid)
 			spawner_gone(s);
 		else if (!member_claim(s, pid, status, &ru) &&
@@ -342,10 +344,11 @@ void members_end_all(struct supervisor *s)
 	int status;
 	pid_t pid;
 
+	limits_end(s);
 	members_kill(s);
 	do {
 		if (!s->family.namespaced)
-			children_signal(SIGKILL);
+			children_signal(s, SIGKILL);
 		pid = wait4(-1, &status, 0, &ru);
 		for (u32 i = 0; pid > 0 && record_used(s, i); i++) {
 			const struct kin_member *m = &s->family.kin->members[i];

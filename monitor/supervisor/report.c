@@ -204,6 +204,7 @@ int report_write(struct supervisor *s, struct error *err)
 
 	if (!root)
 		return error_set(err, ENOMEM, "cannot put the statistics together");
+	limits_report(s, root);
 	errno = 0;
 	/* A file of its own is written anew; standard output goes on, a pipe has no size. */
 	if (strcmp(s->options->stats, "-") != 0 && ftruncate(s->stats_fd, 0) < 0)

@@ -305,6 +305,8 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	wait_for_ids(s);
 	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
+	if (limits_begin(s, err) < 0)
+		return -1;
 	f->kin->cpus = cpus_allowed();
 	usable = clock_source_usable();
 	if (f->namespaced && private_root_enter(s, err) < 0)
@@ -370,8 +372,7 @@ static struct timespec *next_timeout(const struct supervisor *s, struct timespec
 
 	deadline = earlier(deadline, s->inbox_deadline_ns);
 	deadline = earlier(deadline, s->doom_deadline_ns);
-	if (limits_set(s))
-		deadline = earlier(deadline, s->limits.deadline_ns);
+	deadline = earlier(deadline, s->limits.deadline_ns);
 	if (s->unclaimed_count)
 		deadline = earlier(deadline, now + UNCLAIMED_RETRY_NS);
 	if (!deadline)
@@ -455,7 +456,6 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 	first->clone_tsc = s->start_tsc;
 	if (member_start(s, 0, err) < 0)
 		return -1;
-	s->limits.deadline_ns = supervisor_now_ns();
 	event_loop(s);
 	members_end_all(s);
 	if (s->family.verbose)
@@ -471,7 +471,8 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 }
 
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
-							   const struct error *refused, int link_fd)
+							   const struct error *refused, const struct cgroup *cgroup,
+							   int link_fd)
 {
 	static struct supervisor s;
 	struct link_result result = {0};
@@ -483,6 +484,8 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.family.proc_fd = -1,
 							.link_fd = link_fd};
 	s.family.namespaced = namespaces != NAMESPACES_NONE;
+	s.user_namespace = namespaces == NAMESPACES_USER;
+	s.limits.cgroup = *cgroup;
 	result.failed = family_run(&s, refused, &result.error) < 0;
 	result.end = s.end;
 	result.status = s.status;

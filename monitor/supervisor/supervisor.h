@@ -29,6 +29,7 @@ struct run_options {
 	unsigned tasks_max;              /* --pids, 0: no limit */
 	int stop_timeout_s;              /* --stop-timeout; -1: for ever */
 	unsigned without;                /* --without: enum without_layer of monitor.h */
+	bool tasks_asked;                /* tasks_max is not the default */
 	bool init, verbose, workdir_given;
 	bool job; /* a shell can stop and continue it */
 	int argc, envc;

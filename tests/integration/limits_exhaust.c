@@ -12,6 +12,8 @@
 #define FILES_MAX 5000
 #define PIPES_MAX 4000
 #define THREADS_MAX 500
+#define PIDS_MAX 2600
+#define CREW 400
 #define SHARED_MAX (512 * MIB)
 #define CHILDREN 6
 #define CHILD_BYTES (40 * MIB)
@@ -129,6 +131,49 @@ static int memory(void)
 	return 0;
 }
 
+/* Adds threads, which cost little; tells how many tasks that makes, and whether it got them all. */
+static void crew(int to)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+	int made = 1;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, PIECE);
+	while (made < CREW && pthread_create(&thread, &small, wait_for_ever, NULL) == 0)
+		made++;
+	if (write(to, &made, sizeof(made)) != sizeof(made))
+		_exit(1);
+	wait_for_ever(NULL);
+}
+
+/* The first task more than there may be is refused. This process and its parent are two. */
+static int pids(void)
+{
+	int fd[2], sum = 2, made = CREW;
+
+	if (pipe(fd) < 0)
+		return 1;
+	while (made == CREW && sum < PIDS_MAX) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			break;
+		if (pid == 0)
+			crew(fd[1]);
+		if (read(fd[0], &made, sizeof(made)) != sizeof(made))
+			return 2;
+		sum += made;
+	}
+	if (sum >= PIDS_MAX)
+		say("pids: no end");
+	else
+		say("pids: %d limit", sum);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -137,6 +182,7 @@ static const struct {
 			 {"threads", threads},
 			 {"shared_write", shared_write},
 			 {"shared_store", shared_store},
+			 {"pids", pids},
 			 {"memory", memory}};
 
 static void after(void)
@@ -166,8 +212,10 @@ int main(int argc, char **argv)
 		pid_t pid = fork_or_die();
 		int status;
 
-		if (pid == 0)
+		if (pid == 0) {
+			setpgid(0, 0);
 			_exit(modes[i].run());
+		}
 		if (waitpid(pid, &status, 0) != pid)
 			die("waitpid");
 		if (WIFSIGNALED(status))

@@ -53,6 +53,8 @@ struct kvm_state {
 	bool msr_filter, enforce_cpuid;   /* KVM can */
 	struct kvm_cpuid_table cpuid;
 	u32 slot_count, slots_max;        /* of this VM */
+	u64 slot_bytes, slot_bytes_max;   /* that the host keeps for its slots */
+	struct ledger_row *ledger;        /* where they are noted, or NULL */
 	u32 chunk_count;
 	u64 chunks[CHUNKS / 64];          /* chunks that have a slot, or will have in a clone */
 	u64 file_granules[PRIVATE_END / HUGE_SIZE / 64]; /* 2 MiB that a file may be mapped in */
@@ -71,6 +73,8 @@ int kvm_boot(struct member *m, struct error *err) MUST_CHECK;
 int kvm_create(struct member *m, bool clone, struct error *err) MUST_CHECK;
 void kvm_clone_child(struct member *m);
 
+/* Before the first slot of a VM: where its records are charged. */
+int slots_charge(struct member *m, struct error *err) MUST_CHECK;
 /* All chunks of the state in as few slots as is sensible. For a VM that has none yet. */
 int slots_create(struct kvm_state *s, struct error *err) MUST_CHECK;
 /* Notes chunks [from, to) without making a slot. */

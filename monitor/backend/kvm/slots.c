@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "monitor/backend/kvm/kvm.h"
 
@@ -18,6 +20,14 @@
  * otherwise more so).
  */
 #define GAP_MAX 2
+
+/*
+ * With shadow page tables the host keeps 8 bytes for each page, and always 4 for each large one. A
+ * quarter of --memory is the most for one VM: more is refused before it is there, and the
+ * supervisor adds up what all have.
+ */
+#define RECORD_SHARE (PAGE_SIZE / 8)
+#define LIMIT_SHARE 4
 
 static bool chunk_has(const struct kvm_state *s, u64 c)
 {
@@ -32,9 +42,40 @@ void slots_note(struct kvm_state *s, u64 from, u64 to)
 	}
 }
 
+int slots_charge(struct member *m, struct error *err)
+{
+	struct kvm_state *s = kvm_state(m);
+	struct ledger *l = m->family->ledger;
+	s32 none = 0, pid = (s32)getpid();
+	u32 used;
+
+	s->slot_bytes = 0;
+	s->slot_bytes_max = l ? m->family->memory_limit / LIMIT_SHARE : ~0ull;
+	s->ledger = NULL;
+	if (!l)
+		return 0;
+	used = l->used;
+	while (used <= m->index && !atomic_compare_exchange_weak(&l->used, &used, m->index + 1))
+		;
+	/* A guest that names one record for two clones. */
+	if (!atomic_compare_exchange_strong(&l->rows[m->index].owner, &none, pid) && none != pid)
+		return error_set(err, 0, "its record has a monitor already");
+	s->ledger = &l->rows[m->index];
+	s->ledger->slot_bytes = 0;
+	return 0;
+}
+
+static void slot_bytes_set(struct kvm_state *s, u64 bytes)
+{
+	s->slot_bytes = bytes;
+	if (s->ledger)
+		s->ledger->slot_bytes = bytes;
+}
+
 /* One slot for chunks [from, to). 0 or -errno. */
 static int slot_add(struct kvm_state *s, u64 from, u64 to)
 {
+	u64 bytes = (to - from) * SLOT_CHUNK / RECORD_SHARE, before = s->slot_bytes;
 	u64 start = MAX(from * SLOT_CHUNK, (u64)PRIVATE_BASE);
 	struct kvm_userspace_memory_region region = {
 		.slot = s->slot_count,
@@ -43,10 +84,15 @@ static int slot_add(struct kvm_state *s, u64 from, u64 to)
 		.userspace_addr = start,
 	};
 
-	if (s->slot_count >= s->slots_max)
+	if (s->slot_count >= s->slots_max || before + bytes > s->slot_bytes_max)
 		return -ENOSPC;
-	if (ioctl(s->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		return -errno;
+	slot_bytes_set(s, before + bytes);
+	if (ioctl(s->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
+		int e = errno;
+
+		slot_bytes_set(s, before);
+		return -e;
+	}
 	s->slot_count++;
 	return 0;
 }

@@ -180,7 +180,8 @@ int kvm_create(struct member *m, bool clone, struct error *err)
 		return error_set(err, errno, "cannot create a virtual machine%s",
 				 errno == EBUSY ? "; another hypervisor is loaded, try --backend process" :
 						  "; free memory or try --backend process");
-	if (deny_msrs(s, err) < 0 || slots_create(s, err) < 0 || create_vcpu(m, err) < 0)
+	if (slots_charge(m, err) < 0 || deny_msrs(s, err) < 0 || slots_create(s, err) < 0 ||
+		create_vcpu(m, err) < 0)
 		return -1;
 	return set_registers(s, clone, err);
 }

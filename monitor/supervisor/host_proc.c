@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The supervisor's children as the host lists them, in the order of their birth: all monitors and
+ * nobody else, however they came to be. Process ids here are those of the host's /proc, which need
+ * not be the supervisor's; a child that is listed is not reaped before this process, the only one
+ * that could, gets to it, so its entry stays its own.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "monitor/supervisor/internal.h"
+
+FILE *children_open(const struct supervisor *s)
+{
+	int fd = openat(s->family.proc_fd, "thread-self/children", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!f && fd >= 0)
+		close(fd);
+	return f;
+}
+
+bool proc_read(int dir, const char *name, char *text, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
+void children_signal(const struct supervisor *s, int sig)
+{
+	FILE *f = children_open(s);
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1) {
+		char name[16];
+		int dir;
+
+		snprintf(name, sizeof(name), "%d", pid);
+		dir = openat(s->family.proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			continue;
+		syscall(SYS_pidfd_send_signal, dir, sig, NULL, 0);
+		close(dir);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* One that is being taken down has no memory any more, and none that is dead has. */
+static bool child_lives(const struct supervisor *s, int pid)
+{
+	char name[24], text[128];
+
+	snprintf(name, sizeof(name), "%d/statm", pid);
+	return proc_read(s->family.proc_fd, name, text, sizeof(text)) && strtoull(text, NULL, 10) != 0;
+}
+
+bool children_exceed(const struct supervisor *s, u64 most, u32 *count)
+{
+	int pid;
+
+	for (int look = 0; look < 2; look++) {
+		FILE *f = children_open(s);
+
+		*count = 0;
+		while (f && fscanf(f, "%d", &pid) == 1)
+			*count += look == 0 || child_lives(s, pid);
+		if (f)
+			fclose(f);
+		if (*count <= most)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: ISC
+"""Guests that take more than --memory and --pids allow, past their kernels: refused, killed, or the
+family is ended, and one line says so. Each with the host's cgroups, where one can be made, and
+without: then the supervisor counts. limits.c says what is taken.
+"""
+
+import signal
+import subprocess
+import time
+
+from harness import runs
+from harness.cases import Case, Skipped, require, tail
+from harness.cgroups import Group, command, need_cgroup
+
+MIB = 1 << 20
+# Above the limit: what is taken between two looks of a supervisor that may have to wait for its
+# turn. What is wrong is wrong by hundreds.
+SLACK = 64 * MIB
+TOO_MANY = b"monitors, more than --pids allows; it was ended"
+# An honest family's monitors are at most twice as many as its tasks, and a few that are dying.
+MONITORS_ABOVE = 80
+
+
+def one_line(result):
+    lines = [line for line in result.stderr.splitlines() if line.startswith(b"unifork: ")]
+    require(len(lines) == 1, f"not one message but {len(lines)}\n{tail(result)}")
+
+
+def memory(context, backend, by, what, amount, limit):
+    """The one that takes it is refused or killed, and the host gave no more than the limit."""
+    def check():
+        context.needs(backend)
+        if by == "cgroup":
+            need_cgroup(context, backend)
+        program = [context.build / "tests/security/limits", what, amount]
+        meter = Group("memory")
+        try:
+            result = context.run(command(context, backend, by, ["-m", f"{limit}M"], program,
+                                         [meter]), timeout=60)
+            peak = meter.read("memory.max_usage_in_bytes")
+        finally:
+            meter.remove()
+        require(not result.problem, f"{result.problem}\n{tail(result)}")
+        require(b"BROKEN" not in result.stdout, tail(result))
+        require(peak < limit * MIB + SLACK, f"{peak >> 20} MiB were given\n{tail(result)}")
+        if b"was killed: out of memory" in result.stderr:
+            one_line(result)
+        else:
+            require(b"refused" in result.stdout or f"{what}: killed".encode() in result.stdout,
+                    tail(result))
+        # The host may have chosen the family's first process.
+        require(b"the family goes on" in result.stdout or result.status == 137, tail(result))
+        require(b"from outside" not in result.stderr, tail(result))
+    return check
+
+
+def members(context, backend, by):
+    """A guest that has freed its kernel of --pids is refused, or its family is ended."""
+    def check():
+        context.needs(backend)
+        if by == "cgroup":
+            need_cgroup(context, backend)
+        program = [context.build / "tests/security/limits", "members", "150"]
+        result = context.run(command(context, backend, by, ["--pids", "8"], program), timeout=60)
+        require(not result.problem, f"{result.problem}\n{tail(result)}")
+        require(b"BROKEN" not in result.stdout, tail(result))
+        if b"refused" not in result.stdout:
+            require(result.status == 111 and TOO_MANY in result.stderr, tail(result))
+            one_line(result)
+    return check
+
+
+def watch(process, group, seconds):
+    """The most tasks that were in the group until the process had ended; None: it has not."""
+    most, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        most = max(most, group.read("pids.current"))
+        if process.poll() is not None:
+            return most
+        time.sleep(0.01)
+    return None
+
+
+def bomb(context, by, options, monitors):
+    """Clones that clone: few at any time, an end soon, and nobody is left."""
+    def check():
+        context.needs("process")
+        if by == "cgroup":
+            need_cgroup(context, "process")
+        guard = Group("pids", limit=monitors + 400)
+        if not guard.path:
+            raise Skipped("no cgroup of version 1 that would keep a bomb from the host")
+        program = [context.build / "tests/security/limits", "bomb", "1"]
+        words = command(context, "process", by, options, program, [guard])
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=runs.environment(), start_new_session=True)
+        try:
+            most = watch(process, guard, 12 * context.scale)
+            if most is None and not options:
+                # Nothing was asked for: it is bounded, and ends when the user says so.
+                most = guard.read("pids.current")
+                process.send_signal(signal.SIGKILL)
+                require(watch(process, guard, 10 * context.scale) is not None, "it cannot be ended")
+            require(most is not None, f"it goes on: {guard.read('pids.current')} tasks")
+            require(most <= monitors, f"{most} tasks")
+            out, err = process.communicate(timeout=20)
+            for _ in range(100):
+                if not guard.read("pids.current"):
+                    break
+                time.sleep(0.02)
+            require(guard.read("pids.current") == 0, f"{guard.read('pids.current')} are left")
+            require(not options or (process.returncode == 111 and err.count(b"\n") == 1 and
+                                    TOO_MANY in err), f"{process.returncode}: {out} {err}")
+        finally:
+            guard.kill()
+            process.kill()
+            process.wait()
+            guard.remove()
+    return check
+
+
+def cases(context):
+    taken = [("shared", 1024, 64, ["process"]), ("tables", 100, 64, ["process", "kvm"]),
+             ("mappings", 30000, 16, ["process"]), ("files", 3000, 64, ["process"])]
+    found = []
+    for by in ("cgroup", "counting"):
+        for backend in context.backends():
+            found += [Case(f"security/limits_{what}_{by}@{backend}",
+                           memory(context, backend, by, what, amount, limit))
+                      for what, amount, limit, backends in taken if backend in backends]
+            found.append(Case(f"security/limits_members_{by}@{backend}",
+                              members(context, backend, by)))
+        if "process" in context.backends():
+            found.append(Case(f"security/limits_bomb_{by}@process",
+                              bomb(context, by, ["--pids", "8"], 8 + MONITORS_ABOVE),
+                              exclusive=True))
+    if "process" in context.backends():
+        found.append(Case("security/limits_bomb_default@process",
+                          bomb(context, "counting", [], 4096 + MONITORS_ABOVE), exclusive=True))
+    return found

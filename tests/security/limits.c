@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a guest can take of the host past its kernel, which keeps to the limits by itself. The first
+ * argument says what, the second how much of it. A child tries, so that the family can go on if
+ * that one is killed; a process that is neither refused nor killed is told from the outside by
+ * "BROKEN" after a while. Bounded, should nobody stop it: all of it ends by itself.
+ *
+ *   shared MIB      process: shared memory that is not kin's
+ *   tables GIB      process: page tables of pages that were only read; kvm: records of memory slots
+ *   mappings COUNT  process: the host's records of mappings, in two processes
+ *   files COUNT     process: open files
+ *   members COUNT   processes, where the guest has taken the limit out of its kernel's memory
+ *   bomb            process: clones that clone, without end
+ * @test timeout=60 members=200 nosvm
+ */
+#include "gadget.h"
+
+#include "abi/kin.h"
+
+#define NOTICED_BY_MS 6000
+#define BOMB_S 15
+
+static const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;
+
+static long host_map(size_t size, int prot, int flags)
+{
+	register long r10 __asm__("r10") = flags | MAP_ANONYMOUS | MAP_NORESERVE;
+	register long r8 __asm__("r8") = -1;
+	register long r9 __asm__("r9") = 0;
+	long ret = SYS_mmap;
+
+	__asm__ volatile("call *%[gadget]"
+					 : "+a"(ret)
+					 : [gadget] "r"(gadget), "D"(0), "S"(size), "d"(prot), "r"(r10), "r"(r8),
+					   "r"(r9)
+					 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static long populate(u64 addr, u64 bytes)
+{
+	volatile struct hypercall_frame *frame = (void *)HYPERCALL_ADDR;
+
+	frame->number = HYP_populate;
+	frame->arg[0] = addr;
+	frame->arg[1] = bytes;
+	frame->ret = 0;
+	__asm__ volatile("out %%al, %0" : : "i"(HYPERCALL_PORT) : "memory");
+	return (long)frame->ret;
+}
+
+static int shared(long mib)
+{
+	long p = host_map((size_t)mib * MIB, PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	if (p < 0 && p > -4096)
+		return 0;
+	for (long at = 0; at < mib * MIB; at += 4096)
+		((volatile char *)p)[at] = 1;
+	return 1;
+}
+
+static int tables(long gib)
+{
+	if (boot->backend == BACKEND_KVM)
+		return populate(0x80000000, (u64)gib << 30) == 0;
+	long p = host_map((size_t)gib << 30, PROT_READ, MAP_PRIVATE), sum = 0;
+
+	if (p < 0 && p > -4096)
+		return 0;
+	for (long at = 0; at < gib << 30; at += 2 * MIB)
+		sum += ((volatile char *)p)[at];
+	return sum == 0;
+}
+
+static int mappings(long count)
+{
+	long p = host_map((size_t)count * 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE), made = 0;
+
+	if (p < 0 && p > -4096)
+		return 0;
+	for (long i = 0; i < count; i++)
+		made += host(SYS_mprotect, p + i * 8192, 4096, PROT_READ, 0, 0) == 0;
+	return made == count && host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) >= 0;
+}
+
+/* The family's root directory is among the first descriptors. */
+static int files(long count)
+{
+	struct {
+		u64 flags, mode, resolve;
+	} how = {O_RDONLY | O_DIRECTORY, 0, 0};
+	long made = 0;
+
+	for (int dir = 3; dir < 40 && !made; dir++)
+		for (long i = 0; i < count; i++)
+			made += host(SYS_openat2, dir, (long)".", (long)&how, sizeof(how), 0) >= 0;
+	return made == count;
+}
+
+static int members(long count)
+{
+	int made = 0;
+
+	((struct kin_header *)KIN_BASE)->tasks_limit = 0;
+	for (long i = 0; i < count; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			pause_ms(2 * NOTICED_BY_MS);
+			_exit(0);
+		}
+		made += pid > 0;
+	}
+	return made == count;
+}
+
+/* Their alarm, and everybody's, is the host's clock. */
+static int bomb(UNUSED long count)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += BOMB_S;
+	do {
+		if (host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) < 0)
+			host(SYS_sched_yield, 0, 0, 0, 0, 0);
+		host(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
+	} while (now.tv_sec < end.tv_sec);
+	host(SYS_exit_group, 1, 0, 0, 0, 0);
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(long);
+	bool native; /* with the monitor's own instructions */
+} modes[] = {{"shared", shared, true},     {"tables", tables, false}, {"files", files, true},
+			 {"mappings", mappings, true}, {"members", members, false}, {"bomb", bomb, true}};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < COUNT(modes); i++) {
+		int status = 0;
+
+		if (strcmp(argv[1], modes[i].name))
+			continue;
+		if (boot->backend == BACKEND_PROCESS ? !gadget_find(boot) : modes[i].native)
+			return 1;
+		pid_t pid = fork_or_die();
+		if (pid == 0) {
+			if (modes[i].run(atol(argv[2])) == 0) {
+				say("refused");
+				_exit(0);
+			}
+			say("got it all");
+			pause_ms(NOTICED_BY_MS);
+			say("BROKEN: nobody minds");
+			_exit(1);
+		}
+		if (waitpid(pid, &status, 0) < 0)
+			die("waitpid");
+		say("%s: %s", argv[1], status_text(status));
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		bool forks = pid > 0 && waitpid(pid, &status, 0) == pid;
+		say("the family %s", forks ? "goes on" : "cannot fork");
+		return 0;
+	}
+	return 1;
+}
