@@ -31,4 +31,6 @@ struct boot_info {
 	u64 start_tsc;      /* TSC when the monitor began */
 };
 
+#define BOOT_INFO ((struct boot_info *)BOOT_INFO_ADDR)
+
 #endif

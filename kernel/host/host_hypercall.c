@@ -3,12 +3,13 @@
  * Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in
  * the frame.
  */
-#include "kernel/arch/x86_64/arch.h"
+#include "abi/boot.h"
+#include "abi/layout.h"
 #include "kernel/host/host.h"
 #include "kernel/host/hypercall_counts.h"
 
 /* How often each was made since this member began; the reader copes with a fork in between. */
-u64 host_counts[HYPERCALL_COUNT];
+u64 host_counts[HYPERCALL_COUNT], host_calls;
 
 /*
  * kernel/arch/x86_64/kernel_entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for
@@ -25,7 +26,7 @@ s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, 
 	volatile struct hypercall_frame *f = (struct hypercall_frame *)HYPERCALL_ADDR;
 
 	host_counts[nr]++;
-	PERCPU->hypercalls++;
+	host_calls++;
 	f->number = nr;
 	f->ret = 0;
 	f->arg[0] = a0;

@@ -8,11 +8,15 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/host/hypercall_counts.h"
 #include "kernel/kin/kin_core.h"
+#include "kernel/kin/syscall_counts.h"
 #include "kernel/lib/lib.h"
-#include "kernel/syscall/syscall_counts.h"
 
 _Static_assert(SYSCALL_MAX == STATS_SYSCALLS, "the ABI has room for every system call");
 _Static_assert(HYPERCALL_COUNT <= STATS_HYPERCALLS, "the ABI has room for every hypercall");
+
+u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
+u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
+bool syscall_unsupported_any;
 
 static void publish_calls(_Atomic u64 *sums, u32 *counts)
 {
@@ -54,7 +58,7 @@ void stats_publish(void)
 	self->syscalls_direct += percpu_take(&PERCPU->syscalls_direct);
 	self->syscalls_trapped += percpu_take(&PERCPU->syscalls_trapped);
 	self->sites += percpu_take(&PERCPU->sites);
-	self->hypercalls += percpu_take(&PERCPU->hypercalls);
+	self->hypercalls += percpu_take(&host_calls);
 	self->faults += faults;
 	self->interrupts += interrupts;
 }
@@ -64,5 +68,5 @@ void stats_fork_child(void)
 {
 	memset(host_counts, 0, sizeof(host_counts));
 	PERCPU->syscalls_direct = PERCPU->syscalls_trapped = PERCPU->sites = 0;
-	PERCPU->hypercalls = PERCPU->faults = PERCPU->interrupts = 0;
+	PERCPU->faults = PERCPU->interrupts = host_calls = 0;
 }

@@ -25,7 +25,10 @@ size_t strlcat(char *dst, const char *src, size_t size);
 int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int ksnprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* One line to the monitor's log: shown with -v (hypercall log). */
+/*
+ * kernel/host/panic.c, which can leave the machine. klog: one line to the monitor's log, shown with
+ * -v (hypercall log).
+ */
 void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* This member cannot go on: hypercall panic with the reason. */
 _Noreturn void kpanic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -12,6 +12,7 @@
 #include <bsd/sys/tree.h>
 
 #include "kernel/arch/x86_64/arch.h"
+#include "kernel/lib/heap.h"
 #include "kernel/mm/ranges.h"
 
 struct file;
@@ -117,17 +118,6 @@ struct mm_counts {
 	u64 size, resident, shared, text, data, stack, locked;
 };
 void mm_count(struct mm *mm, struct mm_counts *counts);
-
-/*
- * Kernel heap: private memory. Zeroed; kmalloc is 16-byte aligned, powers of two from 64 to 512 by
- * 64. NULL: none left.
- */
-void *kmalloc(size_t size);
-void kfree(void *p);
-/* The same for the member's first process, thread and address space: packed densely. */
-void *kmalloc_hot(size_t size);
-void *kpages_alloc(size_t npages);
-void kpages_free(void *p, size_t npages);
 
 /*
  * kernel/exec/exec.c. On success never returns; before the point of no return -errno. What a points

@@ -14,7 +14,7 @@
 
 #include "kernel/fd/file.h"
 #include "kernel/kin/spin.h"
-#include "kernel/lib/iov.h"
+#include "kernel/fd/iov.h"
 
 #define NET_ADDRESS_MAX 128        /* sizeof(struct sockaddr_storage) */
 #define NET_SOMAXCONN 4096u

@@ -15,7 +15,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/kin/root.h"
-#include "kernel/lib/iov.h"
+#include "kernel/fd/iov.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
 #include "kernel/proc/proc.h"

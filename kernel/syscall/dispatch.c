@@ -8,12 +8,8 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/arch/x86_64/redirect.h"
+#include "kernel/kin/syscall_counts.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/syscall/syscall_counts.h"
-
-u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
-u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
-bool syscall_unsupported_any;
 
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 

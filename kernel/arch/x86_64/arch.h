@@ -32,11 +32,10 @@ struct percpu {
 	u64 scratch[11];          /* 40: entry paths only */
 	u64 host_fsbase;          /* 128: process backend */
 	u64 pad[15];
-	u64 syscalls_direct, syscalls_trapped, sites, hypercalls, faults, interrupts; /* 256: counts */
+	u64 syscalls_direct, syscalls_trapped, sites, faults, interrupts; /* 256: counts */
 };
 
 #define PERCPU ((struct percpu *)PERCPU_ADDR)
-#define BOOT_INFO ((struct boot_info *)BOOT_INFO_ADDR)
 #define current (PERCPU->current)
 
 /* Page-fault error code bits, as the processor gives them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copies between a vector of application memory and the kernel's. */
-#include "kernel/lib/iov.h"
+#include "kernel/fd/iov.h"
 
 #include <linux/uio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Where in a vector of application memory a transfer stands. The vector itself is kernel memory. */
-#ifndef KERNEL_LIB_IOV_H
-#define KERNEL_LIB_IOV_H
+#ifndef KERNEL_FD_IOV_H
+#define KERNEL_FD_IOV_H
 
 #include "common/types.h"
 

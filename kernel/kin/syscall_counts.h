@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What dispatch counted since this member began, by system-call number. */
-#ifndef KERNEL_SYSCALL_SYSCALL_COUNTS_H
-#define KERNEL_SYSCALL_SYSCALL_COUNTS_H
+#ifndef KERNEL_KIN_SYSCALL_COUNTS_H
+#define KERNEL_KIN_SYSCALL_COUNTS_H
 
 #include "kernel/syscall/syscall.h"
 

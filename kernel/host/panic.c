@@ -5,8 +5,8 @@
  */
 #include <stdatomic.h>
 
+#include "abi/boot.h"
 #include "abi/kin.h"
-#include "kernel/arch/x86_64/arch.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The kernel heap: private memory. Zeroed; kmalloc is 16-byte aligned, powers of two from 64 to 512
+ * by 64. NULL: none left. Page tables come from here, too, so it is declared below everything that
+ * makes it work (kernel/mm/heap.c, kernel/mm/pages.c).
+ */
+#ifndef KERNEL_LIB_HEAP_H
+#define KERNEL_LIB_HEAP_H
+
+#include "common/types.h"
+
+void *kmalloc(size_t size);
+void kfree(void *p);
+/* The same for the member's first process, thread and address space: packed densely. */
+void *kmalloc_hot(size_t size);
+void *kpages_alloc(size_t npages);
+void kpages_free(void *p, size_t npages);
+
+#endif
