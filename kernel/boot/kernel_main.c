@@ -9,11 +9,13 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/exec/spawn.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/rusage.h"
+#include "kernel/signal/signal_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 
@@ -251,7 +253,7 @@ _Noreturn void kernel_main(void)
 			init();
 	}
 	/* context_switch saves the boot thread, too: it never runs again, but needs a place. */
-	boot_thread.xsave = (void *)ALIGN_UP((u64)kmalloc(BOOT_INFO->xsave_size + 64ul), 64);
+	boot_thread.arch.xsave = (void *)ALIGN_UP((u64)kmalloc(BOOT_INFO->xsave_size + 64ul), 64);
 	member_self()->first_tsc = rdtsc();
 	if (first) {
 		make_first_process();

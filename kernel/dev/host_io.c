@@ -18,10 +18,13 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/tty/host_tty.h"
+#include "kernel/tty/job.h"
 #include "kernel/tty/pty.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define GATHER 65536
 

@@ -12,15 +12,16 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/poll.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 

@@ -9,12 +9,12 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
 #define EFD_SEMAPHORE 1

@@ -9,8 +9,8 @@
 #include <linux/fcntl.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/walk.h"
 

@@ -11,13 +11,13 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/event/event_hooks.h"
 #include "kernel/event/signalfd.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/procfs/procfs.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
 #define QUEUES 64
@@ -154,7 +154,6 @@ s64 sys_pidfd_open(u64 upid, u64 flags)
 s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
 {
 	struct ksiginfo given;
-	struct proc_view view;
 	struct file *f;
 	bool there;
 	s64 pid;
@@ -164,16 +163,16 @@ s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
 	f = fd_get((int)fd);
 	if (!f)
 		return -EBADF;
+	tree_lock();
 	if (f->type == FILE_PIDFD) {
-		tree_lock();
 		there = pidfd_proc(f) != NULL;
-		tree_unlock();
 		pid = (s64)f->priv[PIDFD_PID];
 	} else {
 		/* A directory /proc/PID will do. */
 		pid = f->inode ? proc_dir_pid(f->inode) : 0;
-		there = pid && proc_view((s32)pid, &view);
+		there = pid && proc_find((s32)pid);
 	}
+	tree_unlock();
 	file_put(f);
 	if (!pid)
 		return -EBADF;

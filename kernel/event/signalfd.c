@@ -5,6 +5,8 @@
  * signalfd was made in the family: a signal that is blocked wakes nobody otherwise.
  */
 #include "kernel/event/signalfd.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 #include <stdatomic.h>
 
@@ -14,11 +16,9 @@
 #include <linux/fcntl.h>
 #include <linux/signalfd.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/vfs.h"
 

@@ -15,14 +15,13 @@
 #include <linux/time.h>
 #include <linux/timerfd.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/poll.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
-
 
 struct timerfd_state {
 	u64 expiry_ns, interval_ns; /* CLOCK_MONOTONIC; expiry 0: disarmed */

@@ -6,13 +6,14 @@
  * and arguments.
  */
 #include "kernel/exec/exec.h"
+#include "kernel/signal/signal_hooks.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
@@ -118,8 +119,8 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	exec_image_close(image);
 	arg_block_free(args);
 	exec_args_free(a);
-	fpu_reset(current->xsave);
-	fpu_restore(current->xsave);
+	fpu_reset(current->arch.xsave);
+	fpu_restore(current->arch.xsave);
 	fsbase_set(0);
 	gsbase_set(0);
 	arch_return_to_user(&frame);

@@ -5,6 +5,7 @@
  * and the auxiliary vector. Source: System V ABI for x86-64, section 3.4.1; getauxval(3).
  */
 #include "kernel/exec/exec.h"
+#include "kernel/signal/signal_delivery.h"
 
 #include <asm/auxvec.h>
 #include <asm/errno.h>

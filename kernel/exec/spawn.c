@@ -19,6 +19,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/signal/signal_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"

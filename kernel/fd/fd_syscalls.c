@@ -7,12 +7,11 @@
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
-#include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/vfs/vfs.h"
+#include "kernel/task/thread.h"
 
 #define RESOURCE_NOFILE 7
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC)

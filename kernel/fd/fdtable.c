@@ -10,11 +10,12 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 
 #define TABLE_MAGIC 0x73646674u
 #define FIRST_SIZE 32

@@ -27,7 +27,4 @@ void fd_range(u32 first, u32 last, bool cloexec);
 /* A private copy of a shared table, for close_range's CLOSE_RANGE_UNSHARE. */
 int fd_unshare(void);
 
-/* ---- epoll.c */
-void epoll_file_gone(struct file *f);
-
 #endif

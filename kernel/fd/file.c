@@ -14,15 +14,17 @@
  * cannot go away, so fd_get counts nothing and remembers the loan privately.
  */
 #include <stdatomic.h>
+#include <linux/fcntl.h>
+#include <asm/errno.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
-#include "kernel/vfs/vfs.h"
+#include "kernel/task/thread.h"
 
 #define FILE_MAGIC 0x656c6966u
 #define RECOUNT_TRIES 200
@@ -205,6 +207,23 @@ void file_hold(struct file *f)
 	atomic_fetch_add(&f->refs, 1);
 	hold_add(f);
 	ref_end();
+}
+
+/* ---- for kernel/mm */
+
+u32 file_open_flags(const struct file *f)
+{
+	return f->type == FILE_PATH ? O_PATH : f->flags;
+}
+
+const char *file_shown_path(const struct file *f)
+{
+	return f->path;
+}
+
+s64 file_describe(struct file *f, struct kstat *st)
+{
+	return file_ops[f->type]->stat ? file_ops[f->type]->stat(f, st) : -ENOSYS;
 }
 
 /*

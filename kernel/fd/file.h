@@ -8,11 +8,10 @@
 #define KERNEL_FD_FILE_H
 
 #include "kernel/kin/kin_core.h"
+#include "kernel/mm/mm_hooks.h"
 
-struct inode;
 struct pipe;
 struct hyp_stat;
-struct kstat;
 struct poll_table;
 
 enum file_type {
@@ -82,13 +81,10 @@ extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_ty
 
 struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
 /*
- * One more reference. file_get: kept, by somebody whose own record in kin is dropped at burial (a
- * mapping). file_hold: for the time of this call, or until fd_install takes it over; burial drops
- * it.
+ * One more reference, for the time of this call or until fd_install takes it over; burial drops it.
+ * fd_get, file_get, file_put: kernel/mm/mm_hooks.h.
  */
-void file_get(struct file *f);
 void file_hold(struct file *f);
-void file_put(struct file *f);
 #define ANON_INODE_DEV 13
 s64 anon_stat(struct file *f, struct kstat *st);
 
@@ -121,12 +117,6 @@ void fdtable_release(struct fdtable *t);
 /* The same, and *slot becomes NULL such that no death can release the table twice. */
 void fdtable_drop(struct fdtable **slot);
 void fdtable_close_on_exec(struct fdtable *t);
-/*
- * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
- * file_put before the call ends (in a process with one thread it is only borrowed from the table);
- * to keep the file take file_get as well, to hand it to fd_install file_hold.
- */
-struct file *fd_get(int fd);
 /* Of any process (the caller holds tree_lock for t's sake): a counted reference. */
 struct file *fdtable_get(struct fdtable *t, int fd);
 int fdtable_next(struct fdtable *t, int fd);           /* first open descriptor >= fd, or -1 */
@@ -138,24 +128,5 @@ int fd_close(int fd);
 /* poll/select/epoll: kernel/fd/poll.c */
 void poll_wait(struct poll_table *pt, struct kin_queue *q);
 void poll_wait_host(struct poll_table *pt, int handle, u32 events);
-
-/* kernel/pipe/pipe.c: a pair; [0] reads, [1] writes */
-int pipe_create(struct file *pair[2], u32 flags);
-/* Named FIFO: the pipe of an inode, opened with Linux's blocking rules. */
-s64 fifo_open(struct inode *ino, u32 flags, struct file **out);
-/* Written by FS: where an inode keeps its FIFO's pipe (NULL at first), and its references. */
-struct pipe **inode_fifo_slot(struct inode *ino);
-void inode_get(struct inode *ino);
-void inode_put(struct inode *ino);
-
-/*
- * Record locks (fcntl, flock): kernel/vfs/file_lock.c. Dropped when a process closes any
- * descriptor of the inode, and at its death.
- */
-void locks_close(struct inode *ino, s32 pid);
-void locks_release_process(s32 pid);
-s64 lock_fcntl(struct file *f, u32 cmd, u64 arg); /* F_SETLK and its kin */
-void locks_release_inode(struct inode *ino);
-void locks_release_file(struct file *f);
 
 #endif

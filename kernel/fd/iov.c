@@ -4,7 +4,7 @@
 
 #include <linux/uio.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 
 static void skip_empty(struct iov_cursor *c)
 {

@@ -6,16 +6,16 @@
  * call ends, so nothing that happens between two looks is lost.
  */
 #include "kernel/fd/poll.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/poll.h>
 #include <linux/time.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
 

@@ -7,16 +7,17 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 #undef BLOCK_SIZE
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/vfs/notify.h"
+#include "kernel/task/thread.h"
 
 #define RW_MAX 0x7ffff000ul
 #define SEEK_WHENCE_MAX 4

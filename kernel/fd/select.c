@@ -3,12 +3,12 @@
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/poll.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 
 #define SETS 3
 #define FD_WORD 64

@@ -8,7 +8,7 @@
 #include <linux/uio.h>
 
 #include "kernel/fd/file.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 
 #define IOV_INLINE 8
 

@@ -13,15 +13,16 @@
  * exits, also by a fatal signal inside, walks its list).
  */
 #include "kernel/futex/futex.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/futex.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
 

@@ -15,9 +15,10 @@
 #include <asm/errno.h>
 #include <linux/futex.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/futex/futex_internal.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 #define CHANGES_MAX 100000
 

@@ -14,7 +14,9 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/volume/volume.h"
+#include "kernel/host/host.h"
+#include "kernel/hostfs/hostfs.h"
+#include "kernel/hostfs/hostfs_hooks.h"
 
 #define HANDLES 64
 #define VOLUME_HANDLES 640

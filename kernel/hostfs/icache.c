@@ -10,7 +10,8 @@
  * owner leaves the chains whole but for the back pointers, which are made anew; its references
  * are lost, and an inode whose count it had brought to 0 is found again.
  */
-#include "kernel/volume/volume.h"
+#include "kernel/hostfs/hostfs.h"
+#include "kernel/hostfs/hostfs_hooks.h"
 
 #include "kernel/lib/lib.h"
 

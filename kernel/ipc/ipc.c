@@ -4,13 +4,13 @@
  * calls.
  */
 #include "kernel/ipc/ipc.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/ipc.h>
 
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
 

@@ -13,14 +13,14 @@
 #include <linux/fcntl.h>
 #include <linux/mqueue.h>
 
-#include "kernel/vfs/inode.h"
-#include "kernel/kin/claim.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/inode.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define NAME_LEN_MAX 255

@@ -7,11 +7,11 @@
 #include <linux/ipc.h>
 #include <linux/msg.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

@@ -9,9 +9,10 @@
  * bitmaps are whole and at most the pages in its hands are lost until the family ends; the counts
  * are recomputed when the lock is recovered.
  */
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/kin/root.h"
 
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 

@@ -13,7 +13,7 @@
  */
 #include "kernel/kin/root.h"
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/host/host.h"
 
 /* Private: whom this member woke last, and when. A hint for those who consider to spin for it. */

@@ -68,12 +68,6 @@ static inline u64 memory_total(void)
 	return limit ? limit : 8ull << 30;
 }
 /*
- * A fault at addr (kernel's or application's): true if it lies in kin below the high-water mark and
- * is mapped now. Takes no lock.
- */
-bool kin_fault(u64 addr);
-
-/*
  * A lock in kin. The word holds the owner's member index and generation, so that a lock whose
  * owner died is noticed: then the family ends with one message, unless recover was given and
  * returns true (the structure is whole again). Short sections only: no hypercall but the lock's

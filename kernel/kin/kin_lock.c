@@ -12,7 +12,7 @@
  */
 #include "kernel/kin/root.h"
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 

@@ -7,7 +7,7 @@
  */
 #include "kernel/kin/spin.h"
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 

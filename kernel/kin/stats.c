@@ -5,7 +5,7 @@
  */
 #include <stdatomic.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/host/hypercall_counts.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/kin/syscall_counts.h"

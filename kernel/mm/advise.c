@@ -5,15 +5,15 @@
  * promise.
  */
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/membarrier.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 
 #define FREE_MIN (1ul << 20) /* MADV_FREE of less is not worth telling the host */

@@ -1,21 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Keeps the family's known call sites. A site is noted by the member that redirected it, and used
- * by those that map the same file later (redirect.c), which compare the bytes again: a wrong or
- * damaged note costs time and nothing else.
+ * by those that map the same file later (the architecture's redirect.c compares the bytes again): a
+ * wrong or damaged note costs time and nothing else.
  *
  * The files are a hash table with open addressing: a file is entered with one store when it is
  * filled in, a site with the store of its count. So readers take no lock, and every single store
  * leaves the whole in order; the lock is between writers.
  */
 #include <stdatomic.h>
+#include <linux/mman.h>
 
-#include "kernel/fd/file.h"
+#include "kernel/arch/arch_hooks.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/kin/claim.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/mm/call_sites.h"
-#include "kernel/vfs/vfs.h"
+#include "kernel/mm/mm_hooks.h"
+#include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #define FILES_MAX 256
+#define FILE_SITES_MAX 120
+
+struct known_site {
+	u64 offset; /* in the file: of what follows the `syscall` */
+	u32 nr;     /* the number that it loads */
+	u32 reserved;
+};
+
+struct site_file {
+	u64 dev, ino, size;
+	s64 mtime_ns;
+	_Atomic u32 count; /* sites below are complete */
+	struct known_site site[FILE_SITES_MAX];
+};
 
 struct known_sites {
 	struct kin_lock lock; /* of those who add; innermost */
@@ -31,7 +50,7 @@ static bool is_file(const struct site_file *s, const struct kstat *st)
 
 static bool key_of(struct file *f, struct kstat *st)
 {
-	return file_ops[f->type]->stat && file_ops[f->type]->stat(f, st) == 0;
+	return file_describe(f, st) == 0;
 }
 
 /* The slot of the file, or the free one where it would go; NULL: the table is full. */
@@ -47,7 +66,8 @@ static struct site_file *_Atomic *slot_of(struct known_sites *k, const struct ks
 	return NULL;
 }
 
-const struct site_file *sites_of(struct file *f)
+/* NULL: nothing is known. */
+static const struct site_file *sites_of(struct file *f)
 {
 	struct known_sites *k = kin_root_get(ROOT_SITES);
 	struct site_file *_Atomic *slot;
@@ -59,7 +79,8 @@ const struct site_file *sites_of(struct file *f)
 	return slot ? atomic_load(slot) : NULL;
 }
 
-u32 sites_total(void)
+/* How many were ever noted. */
+static u32 sites_total(void)
 {
 	struct known_sites *k = kin_root_get(ROOT_SITES);
 
@@ -80,7 +101,7 @@ static bool site_add(struct site_file *s, u64 offset, u32 nr)
 	return true;
 }
 
-void sites_note(struct file *f, u64 offset, u32 nr)
+static void sites_note(struct file *f, u64 offset, u32 nr)
 {
 	struct known_sites *k = kin_root_claim(ROOT_SITES, sizeof(*k), NULL);
 	struct site_file *fresh, *_Atomic *slot;
@@ -110,4 +131,81 @@ void sites_note(struct file *f, u64 offset, u32 nr)
 	kin_unlock(&k->lock);
 	if (fresh)
 		kin_free(fresh, sizeof(*fresh));
+}
+
+static bool is_text(const struct vma *v)
+{
+	return !(v->flags & VMA_SHARED) &&
+		   (v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) == (PROT_READ | PROT_EXEC);
+}
+
+/* Where a noted site lies in v; 0: not there, or not present. */
+static u64 site_rip(struct mm *mm, struct vma *v, const struct known_site *k)
+{
+	u64 rip = v->start + (k->offset - v->offset), s, e;
+
+	if (k->offset < v->offset + REDIRECT_BEFORE ||
+		k->offset - v->offset > v->end - v->start - REDIRECT_AFTER ||
+		ranges_next_gap(&mm->present, rip - REDIRECT_BEFORE, rip + REDIRECT_AFTER, &s, &e))
+		return 0;
+	return rip;
+}
+
+void sites_redirect(struct mm *mm, struct vma *v)
+{
+	static struct known_call calls[FILE_SITES_MAX];
+	const struct site_file *f = v->file && !v->object && is_text(v) ? sites_of(v->file) : NULL;
+	u32 count = f ? MIN(f->count, (u32)FILE_SITES_MAX) : 0, n = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		u64 rip = site_rip(mm, v, &f->site[i]);
+
+		if (rip)
+			calls[n++] = (struct known_call){.rip = rip, .nr = f->site[i].nr};
+	}
+	if (n)
+		redirect_known(v->start, v->end, calls, n);
+}
+
+bool sites_behind(void)
+{
+	static u32 caught_up; /* with so many of the family's sites */
+	u32 total = sites_total();
+
+	if (caught_up == total)
+		return false;
+	caught_up = total;
+	return true;
+}
+
+/* ---- for the architecture */
+
+bool text_mapped(u64 addr, u64 len)
+{
+	struct vma *v = mm_find(current->proc->mm, addr);
+
+	return v && addr + len <= v->end && is_text(v);
+}
+
+/*
+ * Another thread of the member that stopped inside the bytes to be displaced would go on in the
+ * middle of the jump.
+ */
+bool text_thread_inside(u64 from, u64 to)
+{
+	struct thread *t;
+
+	LIST_FOREACH (t, &current->proc->threads, sibling) {
+		if (t != current && thread_frame(t)->rip >= from && thread_frame(t)->rip < to)
+			return true;
+	}
+	return false;
+}
+
+void text_site_found(u64 rip, u32 nr)
+{
+	struct vma *v = mm_find(current->proc->mm, rip - 2);
+
+	if (v && v->file && !v->object)
+		sites_note(v->file, v->offset + (rip - v->start), nr);
 }

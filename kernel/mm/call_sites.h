@@ -8,25 +8,12 @@
 
 #include "common/types.h"
 
-#define FILE_SITES_MAX 120
+struct mm;
+struct vma;
 
-struct file;
-
-struct known_site {
-	u64 offset; /* in the file: of what follows the `syscall` */
-	u32 nr;     /* the number that it loads */
-	u32 reserved;
-};
-
-struct site_file {
-	u64 dev, ino, size;
-	s64 mtime_ns;
-	_Atomic u32 count; /* sites below are complete */
-	struct known_site site[FILE_SITES_MAX];
-};
-
-void sites_note(struct file *f, u64 offset, u32 nr);
-const struct site_file *sites_of(struct file *f); /* NULL: nothing is known */
-u32 sites_total(void);                            /* how many were ever noted */
+/* Rewrites the sites that the family knows in v, if v is a private mapping of a file's text. */
+void sites_redirect(struct mm *mm, struct vma *v);
+/* True if others have found sites since the last call. */
+bool sites_behind(void);
 
 #endif

@@ -3,7 +3,9 @@
  * Page faults, of the application and of the kernel's copies; checks of application buffers for
  * hypercalls; futex keys. A fault makes a chunk present or is the signal that Linux would send.
  */
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>
@@ -134,6 +136,14 @@ static u64 span_length(struct mm *mm, u64 addr, u64 len, bool write, bool privat
 			break;
 	}
 	return at - addr;
+}
+
+int application_fault(u64 addr, u64 error, int *code)
+{
+	*code = SEGV_MAPERR;
+	if (!current || !current->proc)
+		return SIGSEGV;
+	return mm_fault(current->proc->mm, addr, error, code);
 }
 
 u64 mm_accessible(struct mm *mm, u64 addr, u64 len, bool write)

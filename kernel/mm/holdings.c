@@ -12,12 +12,11 @@
  * counted at worst (the object then lives as long as the family), never dropped twice.
  */
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 
-#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 
 enum { UNSURE, HELD };
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* /proc/self/maps, smaps, statm and the memory lines of status. Format: proc(5). */
+#include "kernel/kin/kin_core.h"
 #include "kernel/mm/mm_internal.h"
 
 #include <linux/mman.h>
 
-#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vfs/vfs.h"
 
 #define NAME_COLUMN 73
 
@@ -47,15 +46,13 @@ static const char spaces[] = "                                                  
 
 static void print_name(struct text *t, const struct vma *v, int column)
 {
-	const char *name = vma_name(v);
+	const char *path = v->file ? file_shown_path(v->file) : NULL;
+	const char *name = path ? path : vma_name(v);
 
-	if (!name && !(v->file && v->file->path))
+	if (!name)
 		return;
 	text_add(t, spaces, column < NAME_COLUMN ? (size_t)(NAME_COLUMN - column) : 1);
-	if (v->file && v->file->path)
-		text_add(t, v->file->path, strlen(v->file->path));
-	else
-		text_add(t, name, strlen(name));
+	text_add(t, name, strlen(name));
 }
 
 /* The table of redirected calls: the kernel's. */
@@ -70,7 +67,7 @@ static void print_vma(struct text *t, const struct vma *v)
 	char line[128];
 	int n;
 
-	if (v->file && file_ops[v->file->type]->stat && file_ops[v->file->type]->stat(v->file, &st))
+	if (v->file && file_describe(v->file, &st))
 		st = (struct kstat){0};
 	n = ksnprintf(line, sizeof(line), "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
 		(unsigned long long)v->start, (unsigned long long)v->end, v->prot & PROT_READ ? 'r' : '-',

@@ -11,7 +11,7 @@
 
 #include <bsd/sys/tree.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/heap.h"
 #include "kernel/mm/ranges.h"
 

@@ -8,7 +8,7 @@
 #define KERNEL_MM_MM_INTERNAL_H
 
 #include "kernel/mm/mm.h"
-#include "kernel/vfs/vfs.h"
+#include "kernel/mm/mm_hooks.h"
 
 #define MAP_COUNT_MAX 65530          /* Linux' vm.max_map_count */
 #define STACK_GUARD (256 * PAGE_SIZE) /* kept free below a growing mapping */

@@ -5,21 +5,20 @@
  * in the kernel's window or in kin's, and memory that can be accessed lies below PRIVATE_END; above
  * it there are only PROT_NONE reservations, which are bookkeeping.
  */
+#include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm-generic/resource.h>
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/vfs/vfs.h"
 
-#define DEV_ZERO 0x105ull
 #define LOW_TOP 0x80000000ull /* MAP_32BIT */
 
 struct mm *mm_create(void)
@@ -175,26 +174,16 @@ static s64 address_choose(struct mm *mm, u64 hint, u64 len, bool accessible, u32
 	return addr ? (s64)addr : -ENOMEM;
 }
 
-/* A mapping of /dev/zero is anonymous memory. */
-static bool file_is_zero(struct file *f)
-{
-	struct kstat st;
-
-	if (f->type != FILE_DEV || !file_ops[f->type]->stat || file_ops[f->type]->stat(f, &st))
-		return false;
-	return (st.mode & MODE_TYPE) == MODE_CHAR && st.rdev == DEV_ZERO;
-}
-
 static s64 check_file(struct file *f, u32 prot, u32 flags)
 {
-	u32 mode = f->flags & O_ACCMODE;
+	u32 open_flags = file_open_flags(f), mode = open_flags & O_ACCMODE;
 	u32 type = flags & MAP_TYPE;
 
 	if (type == MAP_SHARED_VALIDATE && flags & MAP_SYNC)
 		return -EOPNOTSUPP;
 	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
-	if (f->type == FILE_PATH)
+	if (open_flags & O_PATH)
 		return -EBADF;
 	if (type != MAP_PRIVATE && prot & PROT_WRITE && mode != O_RDWR)
 		return -EACCES;
@@ -235,6 +224,7 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 	bool shared = model->flags & VMA_SHARED;
 
 	if (f) {
+		bool both = (file_open_flags(f) & O_ACCMODE) == O_RDWR;
 		s64 sealed = shared ? seals_allow_map(f, model->prot & PROT_WRITE) : 1;
 		if (sealed < 0)
 			return sealed;
@@ -242,9 +232,9 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 			model->flags |= VMA_NOWRITE;
 		if (shared)
 			model->object = file_shared_object(f);
-		if (shared && !model->object && !file_maps_host(f) && (f->flags & O_ACCMODE) == O_RDWR)
+		if (shared && !model->object && !file_maps_host(f) && both)
 			return -ENODEV;
-		if (shared && (f->flags & O_ACCMODE) != O_RDWR)
+		if (shared && !both)
 			model->flags |= VMA_NOWRITE;
 	} else if (shared) {
 		model->object = object_create(len / PAGE_SIZE);
@@ -373,7 +363,7 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 offset)
 	else
 		ret = mm_map(mm, addr, len, (u32)prot, (u32)flags, f, f ? offset : 0);
 	if (f && ret >= 0 && prot & PROT_EXEC)
-		redirect_known(mm, mm_find(mm, (u64)ret));
+		sites_redirect(mm, mm_find(mm, (u64)ret));
 	if (f)
 		file_put(f);
 	return ret;

@@ -12,18 +12,18 @@
  * are wanted again; a little of it is zeroed here instead, so that a loop of mmap and munmap makes
  * no exits. Stale and present never overlap.
  */
+#include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/paging.h"
-#include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/vfs/vfs.h"
 
 #define EAGER_BYTES (4ul << 20)       /* present at once, kvm, and shared memory everywhere */
 #define EAGER_FILE_BYTES (16ul << 20) /* one hypercall maps it all */
@@ -70,10 +70,11 @@ u64 vma_backed_end(const struct vma *v)
 	struct kstat st;
 	u64 size;
 
-	if (!v->file || !file_ops[v->file->type]->stat)
+	if (!v->file)
 		return v->end;
-	if (file_ops[v->file->type]->stat(v->file, &st))
-		return v->start;
+	s64 err = file_describe(v->file, &st);
+	if (err)
+		return err == -ENOSYS ? v->end : v->start;
 	size = ALIGN_UP(st.size, PAGE_SIZE);
 	if (v->offset >= size)
 		return v->start;
@@ -387,7 +388,7 @@ void mm_redirect_known(struct mm *mm)
 {
 	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v))
 		if (v->file && v->prot & PROT_EXEC)
-			redirect_known(mm, v);
+			sites_redirect(mm, v);
 }
 
 void pages_drop_all(struct mm *mm)

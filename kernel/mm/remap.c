@@ -5,12 +5,12 @@
  * so that the next growth stays in place. Shared memory moves by its page-table entries.
  */
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
 
 #define HEADROOM_FROM (1ul << 20)  /* mappings of this size get room to grow when they move */

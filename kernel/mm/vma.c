@@ -4,12 +4,12 @@
  * nothing of pages. A change is prepared by vma_reserve, after which it cannot fail.
  */
 #include "kernel/mm/mm_internal.h"
+#include "kernel/task/thread.h"
 
 #include <asm/errno.h>
 #include <linux/mman.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 
 static int vma_cmp(const struct vma *a, const struct vma *b)
 {

@@ -2,7 +2,7 @@
 /* Queues of messages in kin: see message_queue.h for locks and deaths. */
 #include "kernel/net/message_queue.h"
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 
 #define SMALL_MAX 2000u /* larger objects are whole pages, and these need not be cleared */

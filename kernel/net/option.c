@@ -5,7 +5,7 @@
 #include <asm/errno.h>
 #include <asm/socket.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/net.h"
 #include "kernel/syscall/syscall.h"

@@ -11,11 +11,11 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
 #define SOL_SOCKET_ 1

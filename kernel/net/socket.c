@@ -12,8 +12,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/net/net.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 

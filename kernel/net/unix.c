@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* AF_UNIX: the life of sockets and connections, readiness, and the family's table of operations. */
 #include "kernel/net/unix.h"
+#include "kernel/vfs/vfs.h"
 
 #include <asm/errno.h>
 #include <asm/ioctls.h>
@@ -8,7 +9,7 @@
 #include <linux/eventpoll.h>
 #include <linux/sockios.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 

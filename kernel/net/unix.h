@@ -133,4 +133,9 @@ void msg_attach(struct msg *msg, struct net_message *m);
  */
 void msg_detach(struct msg *msg, struct net_message *m, bool stays);
 
+/* ---- unix_proc.c: /proc/net/unix */
+struct text;
+struct proc_target;
+s64 show_net_unix(struct text *t, const struct proc_target *p);
+
 #endif

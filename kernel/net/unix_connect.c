@@ -9,6 +9,7 @@
 #include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/unix.h"
+#include "kernel/vfs/vfs.h"
 
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

@@ -9,6 +9,7 @@
 #include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/unix.h"
+#include "kernel/vfs/vfs.h"
 
 #define OVERHEAD 32u /* Linux keeps this much of the buffer for itself */
 

@@ -8,7 +8,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/net/unix.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 #include "kernel/vfs/walk.h"
 

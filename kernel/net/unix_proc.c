@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* /proc/net/unix: the family's AF_UNIX sockets. Format: unix_seq_show in Linux. */
 #include "kernel/net/unix.h"
-#include "kernel/procfs/procfs.h"
+#include "kernel/lib/text.h"
 
 #define SO_ACCEPTCON_FLAG 0x10000u /* the flag of a socket that listens */
 enum { UNCONNECTED = 1, CONNECTED = 3 }; /* SS_* */

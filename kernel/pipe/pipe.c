@@ -13,12 +13,12 @@
 #include <linux/eventpoll.h>
 #include <linux/uio.h>
 
-#include "kernel/arch/x86_64/arch.h"
-#include "kernel/kin/root.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/iov.h"
+#include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 
 #define STEP 16384u         /* the other side may use what was moved after this much */
 #define WRITER_LOOKS 300    /* at a writer in the middle of a copy: a few microseconds */

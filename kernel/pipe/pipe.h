@@ -101,7 +101,8 @@ void pipe_wake_readers(struct pipe *p, bool stops);
 /* After tail was stored. */
 void pipe_wake_writers(struct pipe *p);
 
-/* F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF if f is no pipe. */
-s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
+/* ---- pipe_file.c. pipe_fcntl: kernel/fd/fd_hooks.h; fifo_open: kernel/vfs/vfs_hooks.h. */
+/* A pair; [0] reads, [1] writes. */
+int pipe_create(struct file *pair[2], u32 flags);
 
 #endif

@@ -14,16 +14,18 @@
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define PIPEFS_DEV 12
 

@@ -22,7 +22,7 @@
 #include "kernel/kin/spin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
 /* A stream fills half a ring much faster, and nobody notices a delay of this length. */

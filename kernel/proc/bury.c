@@ -16,7 +16,9 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/table.h"
+#include "kernel/proc/proc_internal.h"
+#include "kernel/task/table.h"
+#include "kernel/vfs/vfs.h"
 
 struct search {
 	u32 member, generation;

@@ -7,7 +7,7 @@
 #include <asm/errno.h>
 #include <linux/capability.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 

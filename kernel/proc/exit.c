@@ -18,9 +18,12 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/table.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/table.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
+#include "kernel/tty/job.h"
 #include "kernel/vfs/vfs.h"
 
 /*

@@ -13,7 +13,10 @@
  */
 #include <stdatomic.h>
 
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/signal/signal_delivery.h"
 #include "kernel/time/time.h"
 
 static bool work_left(void)

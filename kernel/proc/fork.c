@@ -16,10 +16,11 @@
 #include <asm/errno.h>
 #include <linux/sched.h>
 
-#include "kernel/arch/x86_64/redirect.h"
 #include "kernel/futex/futex.h"
 #include "kernel/lib/lib.h"
+#include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm.h"
+#include "kernel/proc/proc.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
@@ -179,7 +180,7 @@ static void memory_commit(struct fork *f)
 
 static int sites_prepare(struct fork *f)
 {
-	if (redirect_behind())
+	if (sites_behind())
 		mm_redirect_known(current->proc->mm);
 	return 0;
 }

@@ -13,7 +13,9 @@
 #include <asm/signal.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/table.h"
+#include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/task/table.h"
 
 bool inbox_waiting(void)
 {

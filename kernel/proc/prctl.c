@@ -15,18 +15,6 @@
 #include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 
-void proc_set_comm(struct thread *t, const char *comm)
-{
-	struct kin_proc *kp = t->proc->kp;
-
-	strlcpy(t->comm, comm, sizeof(t->comm));
-	if (t->tid != kp->pid)
-		return;
-	strlcpy(kp->comm, comm, sizeof(kp->comm));
-	if (member_self()->proc == (u64)kp)
-		memcpy(member_self()->comm, kp->comm, sizeof(member_self()->comm));
-}
-
 static s64 set_name(u64 addr)
 {
 	char name[COMM_LEN] = {0};

@@ -10,7 +10,6 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc_internal.h"
-#include "kernel/signal/signal_internal.h"
 
 /* Reaps every zombie; ends the family with the program's status once that is among them. */
 static void reap_all(s32 program)

@@ -17,6 +17,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 
@@ -72,9 +74,9 @@ static struct thread *clone_thread(struct proc *p, const struct clone_request *r
 		t->sig.alt_sp = t->sig.alt_size = 0;
 		t->sig.alt_flags = 0;
 	}
-	fpu_save(t->xsave);
-	t->fsbase = r->flags & CLONE_SETTLS ? r->tls : fsbase_get();
-	t->gsbase = gsbase_get();
+	fpu_save(t->arch.xsave);
+	t->arch.fsbase = r->flags & CLONE_SETTLS ? r->tls : fsbase_get();
+	t->arch.gsbase = gsbase_get();
 	if (r->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = r->child_tid;
 	if (r->flags & CLONE_CHILD_SETTID)

@@ -14,9 +14,10 @@
 
 #include "kernel/event/signalfd.h"
 #include "kernel/lib/lib.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/proc/rusage.h"
-#include "kernel/proc/table.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/table.h"
 
 #define WAIT_COMMON (WNOHANG | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE)
 

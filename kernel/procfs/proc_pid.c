@@ -10,8 +10,9 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/thread.h"
+#include "kernel/time/time_hooks.h"
 #include "kernel/tty/job.h"
 #include "kernel/vfs/mounts.h"
 

@@ -8,9 +8,10 @@
 
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/time/time_hooks.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
 

@@ -6,9 +6,10 @@
 #include "kernel/net/net.h"
 #include "kernel/net/unix.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/thread.h"
 #include "kernel/tty/pty.h"
+#include "kernel/vfs/mounts.h"
 
 #define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, NULL, 0}
 #define FILE(in, name, mode, show) {in, P_NONE, name, S_IFREG | (mode), show, NULL, NULL, 0}

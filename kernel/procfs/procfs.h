@@ -7,7 +7,8 @@
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
 
-#include "kernel/proc/proc.h"
+#include "kernel/lib/text.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 
 /* Directories of /proc, the dir of their entries. P_NONE: not a directory. */
@@ -34,16 +35,6 @@ enum proc_dir {
 };
 
 #define KERNEL_RELEASE "6.1.0-unifork"
-
-/* Text under construction: kernel heap pages, grows. */
-struct text {
-	char *buf;
-	size_t len, cap;
-	bool failed;
-};
-void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void text_bytes(struct text *t, const void *p, size_t n);
-void text_free(struct text *t);
 
 /*
  * What is shown: a process (0: none), of it a thread (0: the whole) and, for fd and fdinfo, a
@@ -78,7 +69,6 @@ struct proc_view {
 	struct proc_io io;
 	char comm[16];
 };
-s32 proc_dir_pid(const struct inode *ino); /* of the process whose directory this is; else 0 */
 bool proc_view(s32 pid, struct proc_view *v);
 bool proc_is_self(s32 pid);              /* its memory can be looked at from here */
 /*
@@ -107,17 +97,6 @@ s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);
 s64 link_mounts(struct text *t, const struct proc_target *p);
 s64 link_net(struct text *t, const struct proc_target *p);
-
-/* kernel/net/unix_proc.c */
-s64 show_net_unix(struct text *t, const struct proc_target *p);
-
-/* file_lock.c */
-s64 show_locks(struct text *t, const struct proc_target *p);
-
-/* mounts.c */
-s64 show_mounts(struct text *t, const struct proc_target *p);
-s64 show_mountinfo(struct text *t, const struct proc_target *p);
-s64 show_mountstats(struct text *t, const struct proc_target *p);
 
 /* proc_pid.c */
 s64 show_pid_stat(struct text *t, const struct proc_target *p);

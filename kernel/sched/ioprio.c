@@ -8,8 +8,8 @@
 #include <linux/sched.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 
 struct ioprio_round {
 	u32 which;

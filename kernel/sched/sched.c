@@ -22,10 +22,14 @@
 
 #include "kernel/host/host.h"
 #include "kernel/kin/spin.h"
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/time/time_hooks.h"
 
 #define SLICE_NS 4000000ull
 #define IDLE_FDS 256
@@ -148,10 +152,10 @@ struct thread *thread_create(struct proc *p)
 		return NULL;
 	}
 	t->kstack = kstack;
-	t->kstack_top = (u64)kstack + KSTACK_SIZE;
+	t->arch.kstack_top = (u64)kstack + KSTACK_SIZE;
 	t->xsave_block = xsave;
-	t->xsave = (void *)ALIGN_UP((u64)xsave, 64);
-	fpu_reset(t->xsave);
+	t->arch.xsave = (void *)ALIGN_UP((u64)xsave, 64);
+	fpu_reset(t->arch.xsave);
 	t->proc = p;
 	t->state = THREAD_RUNNABLE;
 	t->deadline_ns = HYP_NO_DEADLINE;

@@ -11,8 +11,9 @@
 
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 
 #define RT_PRIO_MAX 99
 #define NICE_MIN (-20)

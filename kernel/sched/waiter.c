@@ -5,11 +5,11 @@
  * they are its parent's.
  */
 #include "kernel/kin/root.h"
+#include "kernel/task/thread.h"
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 
 /* Private. */
 static struct kin_waiter *pool; /* free waiters of this member, linked by link.tqe_next */

@@ -5,9 +5,12 @@
  */
 #include <asm/siginfo.h>
 
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/table.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/signal/signal_hooks.h"
+#include "kernel/task/table.h"
+#include "kernel/task/thread.h"
 
 /*
  * T: a parent in the same session but another group could continue what stops: such a group is not

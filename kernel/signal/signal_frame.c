@@ -15,9 +15,9 @@
 #include <asm/ucontext.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/signal/signal_delivery.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 
 #define RED_ZONE 128
 #define FLAGS_HANDLER_CLEARS 0x10500ull /* RF DF TF */
@@ -122,7 +122,7 @@ static void fill_legacy(u8 *area)
 
 static int fpu_push(u64 fpstate)
 {
-	u8 *area = current->xsave;
+	u8 *area = current->arch.xsave;
 	u32 size = BOOT_INFO->xsave_size, magic2 = FP_XSTATE_MAGIC2;
 	struct _fpx_sw_bytes software = {
 		.magic1 = FP_XSTATE_MAGIC1,
@@ -142,8 +142,8 @@ static int fpu_push(u64 fpstate)
 
 static void fpu_fresh(void)
 {
-	fpu_reset(current->xsave);
-	fpu_restore(current->xsave);
+	fpu_reset(current->arch.xsave);
+	fpu_restore(current->arch.xsave);
 }
 
 /*
@@ -166,7 +166,7 @@ static u32 extended_size(u64 fpstate, const struct _fpx_sw_bytes *software)
 
 static int fpu_pop(u64 fpstate)
 {
-	u8 *area = current->xsave;
+	u8 *area = current->arch.xsave;
 	u64 *present = (u64 *)(area + XSTATE_BV);
 	struct _fpx_sw_bytes software;
 	u32 size;

@@ -8,8 +8,9 @@
 #include <asm/errno.h>
 #include <asm/unistd.h>
 
-#include "kernel/arch/x86_64/arch.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/arch/arch.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/task/thread.h"
 
 static void restart(struct trapframe *frame, u64 number)
 {

@@ -5,9 +5,9 @@
 #include <linux/time.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/signal/signal_delivery.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
 /* What Linux keeps of sa_flags; programs probe for flags by setting them and looking. */

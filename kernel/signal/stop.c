@@ -12,7 +12,11 @@
 #include <asm/signal.h>
 
 #include "kernel/host/host.h"
-#include "kernel/proc/table.h"
+#include "kernel/sched/sched.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/signal/signal_hooks.h"
+#include "kernel/task/table.h"
+#include "kernel/task/task_hooks.h"
 
 enum { CLD_STOPPED_ = 5, CLD_CONTINUED_ = 6 };
 

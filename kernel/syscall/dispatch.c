@@ -6,8 +6,8 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/arch/x86_64/arch.h"
-#include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/kin/syscall_counts.h"
 #include "kernel/syscall/syscall.h"
 

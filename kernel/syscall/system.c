@@ -3,7 +3,7 @@
 #include <asm/errno.h>
 #include <linux/utsname.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 

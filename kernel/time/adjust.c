@@ -7,7 +7,7 @@
 #include <linux/time.h>
 #include <linux/timex.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/time/time.h"
 

@@ -9,10 +9,11 @@
 
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/clock_read.h"
 #include "kernel/time/time.h"
+#include "kernel/time/time_hooks.h"
 
 #define HIDE_NS 1000000ull            /* steps back that a renewed record may cause, hidden */
 #define COARSE_RES_NS 4000000ull      /* a tick of Linux at 250 Hz */

@@ -3,10 +3,10 @@
 #include <asm/errno.h>
 #include <linux/time.h>
 
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 

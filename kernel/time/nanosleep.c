@@ -8,8 +8,8 @@
 #include <linux/time.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
 /* 0 or -EINTR. Not before the deadline by the clock that the application reads. */

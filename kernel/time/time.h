@@ -29,7 +29,6 @@ int time_timeout_in(u64 user, u64 *deadline_ns);
 /* now + ns, saturating below HYP_NO_DEADLINE */
 u64 time_deadline(u64 now_ns, u64 ns);
 
-struct ksiginfo;
 struct proc;
 struct timers;
 /*
@@ -47,10 +46,7 @@ void timers_run(void);
 void timers_fork_child(struct proc *p);   /* timers are not inherited */
 void timers_exec(struct proc *p);         /* itimers stay, POSIX timers go */
 void timers_release(struct proc *p);
-/* A SI_TIMER signal leaves the queue: fills in the overruns and starts the next period. */
-void timers_signal_taken(struct proc *p, struct ksiginfo *info);
-
-void timers_signals_discarded(struct proc *p, u64 set);
+/* timers_signal_taken, timers_signals_discarded: kernel/task/task_hooks.h. */
 
 /* vDSO: copies the image to VDSO_ADDR; returns the address for AT_SYSINFO_EHDR. */
 u64 vdso_map(void);

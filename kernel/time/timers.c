@@ -11,9 +11,9 @@
 #include <linux/time.h>
 
 #include "kernel/host/host.h"
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 

@@ -9,7 +9,9 @@
 #include <linux/memfd.h>
 #include <linux/mman.h>
 
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/lib/lib.h"
+#include "kernel/mm/mm_hooks.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/inode.h"
 

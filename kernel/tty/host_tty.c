@@ -3,6 +3,7 @@
  * The host's terminal: settings are asked of the host, who may do what is decided by
  * kernel/tty/job.c.
  */
+#include "kernel/task/thread.h"
 #include "kernel/tty/host_tty.h"
 
 #include <asm/errno.h>
@@ -12,7 +13,6 @@
 
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 #include "kernel/tty/job.h"
 

@@ -7,7 +7,7 @@
 #ifndef KERNEL_TTY_JOB_H
 #define KERNEL_TTY_JOB_H
 
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 
 /*
  * Before reading, writing (only if TOSTOP is set) and changing settings: 0, -EIO, or -ERESTARTSYS
@@ -23,6 +23,7 @@ s64 job_acquire(struct console *c, bool steal);
  * pseudo-terminal, which is nobody's controlling terminal but may ask for its slave's.
  */
 s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg);
+struct console *console_of_session(s32 sid); /* NULL: it has none */
 /* Its number for /proc/PID/stat. */
 u64 console_rdev(const struct console *c);
 

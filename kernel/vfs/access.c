@@ -6,7 +6,7 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 
 /* Before the first process exists the kernel itself acts, as root. */

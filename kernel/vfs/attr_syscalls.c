@@ -10,8 +10,8 @@
 #include <linux/resource.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/walk.h"

@@ -13,10 +13,11 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/procfs/procfs.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/mounts.h"
 #include "kernel/volume/volume.h"
 

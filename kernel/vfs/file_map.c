@@ -8,9 +8,11 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/lib/lib.h"
 #include "kernel/volume/volume.h"
+
+#define DEV_ZERO 0x105ull
 
 static struct inode *regular(struct file *f)
 {
@@ -132,6 +134,13 @@ struct kin_object *file_shared_object(struct file *f)
 		object_get(o);
 	kin_unlock(&ino->lock);
 	return o;
+}
+
+bool file_is_zero(struct file *f)
+{
+	struct kstat st;
+
+	return f->type == FILE_DEV && !file_describe(f, &st) && S_ISCHR(st.mode) && st.rdev == DEV_ZERO;
 }
 
 bool file_mappable(struct file *f)

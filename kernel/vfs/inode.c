@@ -4,12 +4,12 @@
  * inode leaves the table first, under its bucket's lock, because a lookup there may be taking a
  * reference (icache.c).
  */
-#include "kernel/vfs/mounts.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
+#include "kernel/vfs/mounts.h"
 #include "kernel/vfs/notify.h"
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/time/time.h"
 
 /* Device numbers of the kernel's own file systems; the root's is the host's. */

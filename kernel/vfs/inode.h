@@ -20,7 +20,7 @@
 #include <stdatomic.h>
 #include <bsd/sys/tree.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "abi/kin.h"
 #include "kernel/lib/modes.h"
 #include "kernel/vfs/access.h"

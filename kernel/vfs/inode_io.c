@@ -20,7 +20,7 @@
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/volume/volume.h"
 

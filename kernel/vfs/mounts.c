@@ -7,7 +7,7 @@
 #include <linux/mount.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/procfs/procfs.h"
+#include "kernel/lib/text.h"
 #include "kernel/vfs/mounts.h"
 
 #define FIRST_ID 20

@@ -5,8 +5,17 @@
 
 #include "kernel/vfs/inode.h"
 
+struct text;
+struct proc_target;
+
 u64 inode_shown_device(const struct inode *ino); /* st_dev; inode.c */
 u32 mount_id(const struct inode *ino);
 u32 mount_flags(enum inode_fs fs, u32 volume); /* f_flags of statfs; volume 0: none */
+
+/* Files of /proc: mounts.c, and locks: file_lock.c. 0 or -errno. */
+s64 show_mounts(struct text *t, const struct proc_target *p);
+s64 show_mountinfo(struct text *t, const struct proc_target *p);
+s64 show_mountstats(struct text *t, const struct proc_target *p);
+s64 show_locks(struct text *t, const struct proc_target *p);
 
 #endif

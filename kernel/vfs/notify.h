@@ -9,12 +9,12 @@
 
 #include <linux/inotify.h>
 
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/vfs/inode.h"
 
 struct walk;
 
-/* To the file itself, and to the directory in which it was opened. */
-void notify_file(struct file *f, u32 mask);
+/* notify_file, to the file and the directory in which it was opened: fd_hooks.h. */
 /* The same for what a path names; path is absolute. */
 void notify_path(struct inode *ino, const char *path, u32 mask);
 /* To the file itself. */

@@ -10,9 +10,10 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 

@@ -18,16 +18,11 @@
 extern const struct file_ops inode_file_ops, dir_file_ops, dev_file_ops, proc_file_ops;
 extern const struct file_ops host_io_file_ops, opath_file_ops;
 
+/* Where an inode keeps its FIFO's pipe (NULL at first). */
+struct pipe **inode_fifo_slot(struct inode *ino);
 void inode_get(struct inode *ino);
 void inode_put(struct inode *ino); /* NULL is allowed */
 void xattrs_free(struct inode *ino); /* with the inode */
-
-struct kstat {
-	u64 dev, ino, rdev, size, blocks, blksize;
-	u32 mode, nlink, uid, gid;
-	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
-	bool read_only; /* it lies where nothing can be changed */
-};
 
 /* Private per process, cloned by fork. cwd is absolute and normalised. */
 struct fs_context {
@@ -62,43 +57,25 @@ void files_pass(struct fdtable *t); /* all that stay open at an exec */
 /* The family's standard descriptors 0, 1, 2 as FILE_HOST_IO files. */
 struct file *host_io_file(int handle);
 
-/* fcntl F_SETLK, F_SETLKW, F_GETLK and the F_OFD_ ones; arg is the application's struct flock. */
-s64 lock_fcntl(struct file *f, u32 cmd, u64 arg);
-/* fcntl F_ADD_SEALS, F_GET_SEALS: -EINVAL unless f is a memfd (or in /dev/shm). */
-s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);
+/*
+ * Locks (fcntl, flock): file_lock.c. Dropped when a process closes any descriptor of the inode, and
+ * at its death. The rest: kernel/fd/fd_hooks.h.
+ */
+void locks_release_process(s32 pid);
+void locks_release_inode(struct inode *ino);
+void locks_release_file(struct file *f);
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20
 #endif
 /* How many of len bytes at pos may be written; with the inode's lock. */
 u64 seals_allow_write(const struct inode *ino, u64 pos, u64 len);
-/* May it be mapped shared? 1: yes; 0: but never become writable; -EPERM. */
-s64 seals_allow_map(const struct file *f, bool writes);
 
-/* For exec and mmap. Sizes in bytes; results bytes or -errno. */
+/* For exec; for mmap: kernel/mm/mm_hooks.h. Sizes in bytes; results bytes or -errno. */
 s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos);
 /* 0, -EACCES: regular file with an x bit for the caller */
 s64 file_may_exec(struct file *f);
 /* Nobody may open it for writing until file_allow_write or the file's end. 0 or -ETXTBSY. */
 s64 file_deny_write(struct file *f);
 void file_allow_write(struct file *f);
-/*
- * Map file pages privately at [va, +len) (host file: shared with the host's page cache; tmpfs:
- * copied).
- */
-s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset);
-/*
- * The object behind a file in kin: a reference. NULL: a file of the host, not written so far (its
- * pages are the host's).
- */
-struct kin_object *file_shared_object(struct file *f);
-bool file_mappable(struct file *f);
-/*
- * A volume's file: a shared mapping of it is the host's. Its pages at va; the key of a futex in it;
- * what was stored in it goes to the disk.
- */
-bool file_maps_host(struct file *f);
-s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset);
-u64 file_shared_key(struct file *f, u64 offset);
-s64 file_sync_data(struct file *f);
 
 #endif

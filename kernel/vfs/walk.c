@@ -14,7 +14,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 

@@ -8,46 +8,11 @@
 #define KERNEL_VOLUME_VOLUME_H
 
 #include "kernel/host/host.h"
-#include "kernel/vfs/inode.h"
-
-/* ---- icache.c */
-/*
- * On a volume: parent and name are where it was seen (NULL: the volume's root), renames the count
- * before the host was asked.
- */
-struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *name, u32 len,
-								const struct hyp_stat *st, u32 renames);
-void inode_attributes_set(struct inode *ino, const struct hyp_stat *st);
-
-/* ---- handles.c */
-/* For access (O_RDONLY, O_WRONLY, O_RDWR). -ESTALE: the file has no name any more. */
-s64 handle_get_volume(struct inode *ino, u32 access);
-/* One that is open already, whatever it is open for, or -1. */
-int handle_find(struct inode *ino);
-/*
- * The table takes the handle over; -ENFILE (and the handle is closed) if all it has are files that
- * have lost their names, which it must not close. handles_full asks before something is made.
- */
-int handle_add(struct inode *ino, u32 access, int handle);
-bool handles_full(void);
-/* Closes those of inodes that nobody in the family uses any more. */
-void handles_sweep(void);
-
-/*
- * A member that has nothing of this file open gets a descriptor of it: from now on the file is kept
- * for the others when it loses its name, or at once if it has none.
- */
-void volume_pass(struct inode *ino);
-/* The file is about to lose its name: if it was passed on it is kept. */
-void volume_keep(struct inode *ino);
+#include "kernel/hostfs/hostfs.h"
 
 /* ---- volume_names.c */
 void volumes_init(void);
-/*
- * The host's path of dir's entry name (len 0: of dir itself) below its volume; valid until the next
- * call, alternately in two buffers. NULL: too long.
- */
-const char *volume_path(struct inode *dir, const char *name, u32 len);
+/* volume_path: kernel/hostfs/hostfs_hooks.h. */
 s64 volume_lookup(struct walk *w, const char *name, u32 n, const char *rest);
 void volume_refresh(struct inode *ino); /* asks the host for the attributes */
 s64 volume_readlink(struct inode *ino, const char **target);

@@ -12,7 +12,7 @@
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/volume/volume.h"
 
 #define PIECE_MAX (8ull << 20)

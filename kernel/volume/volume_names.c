@@ -11,9 +11,10 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/hostfs/hostfs_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 

@@ -7,15 +7,15 @@
 
 #include <asm/errno.h>
 
-#include "kernel/arch/x86_64/arch.h"
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/paging.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/host/hypercall_counts.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 #include "kin_host.h"

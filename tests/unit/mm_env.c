@@ -6,9 +6,10 @@
 #include <string.h>
 #include <linux/mman.h>
 
+#include "kernel/mm/call_sites.h"
 #include "mm_env.h"
 
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vfs/vfs.h"
@@ -129,14 +130,26 @@ u32 env_objects(void)
 }
 
 /* ---- files: priv[0] size, priv[1] object or 0, priv[2] a number of its own */
-static s64 fake_stat(struct file *f, struct kstat *st)
+s64 file_describe(struct file *f, struct kstat *st)
 {
 	*st = (struct kstat){.size = f->priv[0], .mode = MODE_REGULAR | 0755, .ino = f->priv[2]};
 	return 0;
 }
 
-static const struct file_ops fake_ops = {.name = "fake", .stat = fake_stat};
-const struct file_ops *const file_ops[FILE_TYPES] = {[FILE_INODE] = &fake_ops};
+u32 file_open_flags(const struct file *f)
+{
+	return f->flags;
+}
+
+const char *file_shown_path(const struct file *f)
+{
+	return f->path;
+}
+
+bool file_is_zero(struct file *f)
+{
+	return false;
+}
 
 struct file *env_file(u64 size, u32 open_flags, bool in_kin)
 {
@@ -337,7 +350,7 @@ void redirect_range_gone(u64 addr, u64 len)
 {
 }
 
-void redirect_known(struct mm *mm, struct vma *v)
+void sites_redirect(struct mm *mm, struct vma *v)
 {
 }
 

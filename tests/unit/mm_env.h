@@ -10,7 +10,7 @@
 
 #include "kernel/kin/kin_core.h"
 #include "kernel/mm/mm_internal.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/task_hooks.h"
 
 #define WORLD 0x10000000ull
 #define WORLD_PAGES 16384ull /* 64 MiB */

@@ -18,10 +18,10 @@
 
 #include "kin_env.h"
 #include "kin_host.h"
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/file.h"
 #include "kernel/kin/root.h"
-#include "kernel/proc/proc.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/syscall/syscall.h"
 
 static void lowest_free_descriptor(void **state)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "kin_env.h"
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/kin/root.h"
 
 #define SLOTS 400

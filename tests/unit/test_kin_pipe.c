@@ -19,12 +19,13 @@
 
 #include "kin_env.h"
 #include "kin_host.h"
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/fd/poll.h"
 #include "kernel/pipe/pipe.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define KILLED 9
 

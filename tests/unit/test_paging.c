@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 
 #include "kernel/arch/x86_64/arch_internal.h"
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 
 #define HEAP_PAGES 512
 #define AREA_PAGES 2048u

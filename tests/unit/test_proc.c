@@ -40,11 +40,11 @@ _Noreturn void abort(void);
 static kin_recover_fn lock_recover;
 static u32 locks_held;
 
-#include "kernel/proc/console.c"
+#include "kernel/task/console.c"
 #include "kernel/proc/exit.c"
-#include "kernel/proc/group.c"
-#include "kernel/proc/procinfo.c"
-#include "kernel/proc/table.c"
+#include "kernel/task/group.c"
+#include "kernel/task/procinfo.c"
+#include "kernel/task/table.c"
 #include "kernel/proc/wait_syscalls.c"
 
 /* ---- the world around */
@@ -108,6 +108,17 @@ void thread_wake(struct thread *t) {}
 u64 sched_cpu_ns(void) { return 1000; }
 _Noreturn void sched_leave(struct proc *dead) { abort(); }
 void rusage_of_child(struct rusage *u, const struct kin_proc *p) {}
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src);
+
+	if (size) {
+		memcpy(dst, src, MIN(n + 1, size));
+		dst[size - 1] = '\0';
+	}
+	return n;
+}
+
 int copy_out(void *to, const void *from, size_t n) { memcpy(to, from, n); return 0; }
 
 struct console *console_of_session(s32 sid)

@@ -18,8 +18,9 @@
 #include <linux/mman.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/task/signal_queue.h"
 #include "kernel/syscall/syscall.h"
 #include "tests/unit/signal_oracle.h"
 #include "tests/unit/xsave_models.h"
@@ -105,8 +106,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	processor_this();
-	thread = (struct thread){ .xsave = xsave, .proc = &process,
-		.kstack_top = (u64)kstack + sizeof(kstack) };
+	thread = (struct thread){ .arch.xsave = xsave, .proc = &process,
+		.arch.kstack_top = (u64)kstack + sizeof(kstack) };
 	process.kp = &kin_process;
 	current = &thread;
 	segv_forced = memory_gone = false;

@@ -11,7 +11,8 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
-#include "kernel/signal/signal_internal.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/task/signal_queue.h"
 
 #define RT SIGRTMIN
 

@@ -8,8 +8,9 @@
 
 #include <asm/errno.h>
 
-#include "kernel/arch/x86_64/arch.h"
-#include "kernel/signal/signal_internal.h"
+#include "kernel/arch/arch.h"
+#include "kernel/signal/signal_delivery.h"
+#include "kernel/task/signal_queue.h"
 
 enum { NR = 35, NR_RESTART = 219 };
 enum outcome { KEPT, FAILED, AGAIN, CONTINUED };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* First C code of a fresh member, and the proof that assembly and C agree on their structures. */
 #include "abi/hypercall.h"
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/offsets.h"
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 
 #define CHECK(c) _Static_assert(c, #c)
 #define CHECK_CPU(name, field) CHECK(name == PERCPU_ADDR + offsetof(struct percpu, field))
@@ -35,7 +35,7 @@ CHECK_FRAME(FRAME_RIP, rip);
 CHECK_FRAME(FRAME_RFLAGS, rflags);
 CHECK_FRAME(FRAME_SS, ss);
 CHECK(sizeof(struct trapframe) == FRAME_SIZE);
-CHECK(offsetof(struct thread, ksp) == THREAD_KSP);
+CHECK(offsetof(struct arch_thread, ksp) == THREAD_KSP);
 CHECK(sizeof(struct kernel_image) == 15 * 8); /* as written in kernel_entry.S */
 CHECK(BOOT_TABLES == 8 && EXCEPTION_STUB_SIZE == 32 && SYSCALL_VECTOR == 0x100);
 

@@ -3,12 +3,12 @@
 #ifndef KERNEL_ARCH_ARCH_INTERNAL_H
 #define KERNEL_ARCH_ARCH_INTERNAL_H
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 
 /* kernel_entry.S, switch.S */
-void stack_switch(struct thread *from, struct thread *to);
+void stack_switch(struct arch_thread *from, struct arch_thread *to);
 void thread_enter_kernel(void);
-int clone_save(struct thread *self, u32 member);
+int clone_save(struct arch_thread *self, u32 member);
 _Noreturn void frame_resume(struct trapframe *frame);
 extern char tlb_flush_return[];
 void tlb_flush_kvm(void); /* clobbers RAX only */
@@ -23,8 +23,8 @@ void arch_exit_bad_rip(struct trapframe *frame);
 _Noreturn void trap_in_stub(u64 vector, u64 rip, u64 error, u64 cr2, u64 rsp);
 
 /* thread.c: FPU and bases of t to and from the registers. */
-void thread_load_registers(struct thread *t);
-void thread_save_registers(struct thread *t);
+void thread_load_registers(struct arch_thread *t);
+void thread_save_registers(struct arch_thread *t);
 
 /* usercopy.S: bytes not copied; a fault that nobody can serve ends the copy. */
 size_t user_copy(void *dst, const void *src, size_t n);

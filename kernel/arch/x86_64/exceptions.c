@@ -7,14 +7,10 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#undef NSIG /* the kernel's own, in kernel/signal/signal.h */
 
+#include "kernel/arch/arch_hooks.h"
 #include "kernel/arch/x86_64/arch_internal.h"
-#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal.h"
 
 /* Vectors, Intel SDM volume 3, table 6-1. */
 enum {
@@ -76,8 +72,8 @@ static void trap_kernel(struct trapframe *f, u64 vector, u64 error, u64 cr2)
 		/* Kin that another member's allocator took into use. */
 		if (!(error & (FAULT_PRESENT | TRAP_ERROR_BUS)) && kin_fault(cr2))
 			return;
-		if (!(error & TRAP_ERROR_BUS) && current && current->proc && user_range_ok(cr2, 1) &&
-		    mm_fault(current->proc->mm, cr2, error, &code) == 0)
+		if (!(error & TRAP_ERROR_BUS) && user_range_ok(cr2, 1) &&
+		    application_fault(cr2, error, &code) == 0)
 			return;
 	}
 	/* #GP and #SS: a non-canonical address from the application. */
@@ -146,7 +142,7 @@ static void fault_page(u64 error, u64 cr2)
 		signal_fault(SIGBUS, BUS_ADRERR, cr2);
 		return;
 	}
-	sig = user_range_ok(cr2, 1) ? mm_fault(current->proc->mm, cr2, error, &code) : SIGSEGV;
+	sig = user_range_ok(cr2, 1) ? application_fault(cr2, error, &code) : SIGSEGV;
 	if (sig)
 		signal_fault(sig, code, cr2);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Which of the two implementations stands behind struct paging_ops. */
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/x86_64/arch_internal.h"
 
 const struct paging_ops *paging;

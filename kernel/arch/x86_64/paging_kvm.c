@@ -17,11 +17,11 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
+#include "kernel/arch/paging.h"
 #include "kernel/arch/x86_64/arch_internal.h"
-#include "kernel/arch/x86_64/paging.h"
 #include "kernel/host/host.h"
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
 
 #define PTE_P 0x1ull
 #define PTE_W 0x2ull

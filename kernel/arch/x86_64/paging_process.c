@@ -6,7 +6,7 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/x86_64/arch_internal.h"
-#include "kernel/arch/x86_64/paging.h"
+#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)

@@ -23,14 +23,12 @@
  */
 #include <linux/mman.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch/arch.h"
 #include "kernel/arch/x86_64/decode.h"
-#include "kernel/arch/x86_64/paging.h"
-#include "kernel/arch/x86_64/redirect.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/redirect.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/call_sites.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
+#include "kernel/arch/arch_hooks.h"
 
 #define SITES_MAX (CALL_TABLE_SIZE / 8)
 #define BUCKETS 1024
@@ -38,7 +36,7 @@
 #define TAIL_SIZE 32
 #define FOLLOW_WANTED 5 /* bytes: with the `syscall` as many as the jump has */
 #define TAILS_MAX (SITE_TAILS_SIZE / TAIL_SIZE)
-#define BEFORE 64  /* bytes looked at before the site */
+#define BEFORE REDIRECT_BEFORE
 #define AROUND 160 /* bytes searched for branches on either side */
 
 enum site_state { SITE_FREE, SITE_TRAPS, SITE_DIRECT };
@@ -62,7 +60,6 @@ static s16 free_list; /* index + 1 */
 static bool first_execution;
 static bool text_open; /* redirect_known has made the text writable */
 static bool table_known, table_mapped;
-static u32 caught_up;  /* with so many of the family's sites */
 
 extern char syscall_direct_entry[];
 
@@ -145,33 +142,11 @@ static bool branch_enters(u64 base, u64 end, u64 from, u64 to)
 	return false;
 }
 
-/*
- * Another thread of the member that stopped inside the bytes to be displaced would go on in the
- * middle of the jump.
- */
-static bool thread_inside(u64 from, u64 to)
-{
-	struct thread *t;
-
-	LIST_FOREACH (t, &current->proc->threads, sibling) {
-		if (t != current && thread_frame(t)->rip >= from && thread_frame(t)->rip < to)
-			return true;
-	}
-	return false;
-}
-
-static bool is_text(const struct vma *v)
-{
-	return !(v->flags & VMA_SHARED) &&
-		   (v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) == (PROT_READ | PROT_EXEC);
-}
-
 static bool text_write(u64 addr, const u8 *bytes, u64 len)
 {
-	struct vma *v = mm_find(current->proc->mm, addr);
 	u64 page = ALIGN_DOWN(addr, PAGE_SIZE), span = ALIGN_UP(addr + len, PAGE_SIZE) - page;
 
-	if (!v || addr + len > v->end || addr >= PRIVATE_END || !is_text(v))
+	if (addr >= PRIVATE_END || !text_mapped(addr, len))
 		return false;
 	if (text_open) {
 		memcpy((void *)addr, bytes, len);
@@ -180,7 +155,7 @@ static bool text_write(u64 addr, const u8 *bytes, u64 len)
 	if (paging->protect(page, span, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return false;
 	memcpy((void *)addr, bytes, len);
-	paging->protect(page, span, v->prot);
+	paging->protect(page, span, PROT_READ | PROT_EXEC);
 	return true;
 }
 
@@ -273,7 +248,7 @@ static bool redirect_displaced(struct site *s, const struct window *w, bool know
 	lead = follow >= FOLLOW_WANTED ? 0 : lead_length(b);
 	at = s->rip - 2 - lead;
 	back = s->rip + follow;
-	if (back - at < sizeof(jump) || thread_inside(at + 1, back) ||
+	if (back - at < sizeof(jump) || text_thread_inside(at + 1, back) ||
 		(!known && ((lead && !is_boundary(w->bytes, w->base, w->size, at)) ||
 					branch_enters(at - AROUND, back + AROUND, at + 1, back))))
 		return false;
@@ -303,15 +278,6 @@ static bool window_read(struct window *w, u64 rip)
 	return w->size >= BEFORE;
 }
 
-/* For the others: see redirect_known. */
-static void site_tell(u64 rip, u64 nr)
-{
-	struct vma *v = mm_find(current->proc->mm, rip - 2);
-
-	if (v && v->file && !v->object)
-		sites_note(v->file, v->offset + (rip - v->start), (u32)nr);
-}
-
 void redirect_site(u64 rip)
 {
 	u64 nr = thread_frame(current)->orig_rax;
@@ -330,19 +296,8 @@ void redirect_site(u64 rip)
 		return;
 	if (redirect_mov(s, &w, nr, false) || redirect_displaced(s, &w, false)) {
 		s->state = SITE_DIRECT;
-		site_tell(rip, nr);
+		text_site_found(rip, (u32)nr);
 	}
-}
-
-/* Where a noted site lies in v; 0: not there, not present, or seen already. */
-static u64 known_rip(struct mm *mm, struct vma *v, const struct known_site *k)
-{
-	u64 rip = v->start + (k->offset - v->offset), from = rip - BEFORE, to = rip + 8, s, e;
-
-	if (k->offset < v->offset + BEFORE || k->offset - v->offset > v->end - v->start - 8 ||
-		ranges_next_gap(&mm->present, from, to, &s, &e) || site_find(rip))
-		return 0;
-	return rip;
 }
 
 static void known_rewrite(u64 rip, u64 nr)
@@ -358,48 +313,33 @@ static void known_rewrite(u64 rip, u64 nr)
 		redirect_range_gone(rip - 2, 1); /* as if never seen */
 }
 
-void redirect_known(struct mm *mm, struct vma *v)
+void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 count)
 {
-	const struct site_file *f = v->file && !v->object && is_text(v) ? sites_of(v->file) : NULL;
-	u32 count = f ? MIN(f->count, (u32)FILE_SITES_MAX) : 0;
-	u64 low = ~0ul, high = 0, rip;
+	u64 low = ~0ul, high = 0;
 
 	if (!table_mapped)
 		return;
 	for (u32 i = 0; i < count; i++) {
-		rip = known_rip(mm, v, &f->site[i]);
-		if (rip) {
-			low = MIN(low, ALIGN_DOWN(rip - 7, PAGE_SIZE));
-			high = MAX(high, ALIGN_UP(rip + 6, PAGE_SIZE));
+		if (!site_find(calls[i].rip)) {
+			low = MIN(low, ALIGN_DOWN(calls[i].rip - 7, PAGE_SIZE));
+			high = MAX(high, ALIGN_UP(calls[i].rip + 6, PAGE_SIZE));
 		}
 	}
 	if (!high)
 		return;
 	/* The host splits a mapping that changes in part. */
 	if (BOOT_INFO->backend == BACKEND_PROCESS) {
-		low = v->start;
-		high = v->end;
+		low = start;
+		high = end;
 	}
 	if (paging->protect(low, high - low, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return;
 	text_open = true;
-	for (u32 i = 0; i < count; i++) {
-		rip = known_rip(mm, v, &f->site[i]);
-		if (rip)
-			known_rewrite(rip, f->site[i].nr);
-	}
+	for (u32 i = 0; i < count; i++)
+		if (!site_find(calls[i].rip))
+			known_rewrite(calls[i].rip, calls[i].nr);
 	text_open = false;
-	paging->protect(low, high - low, (int)v->prot);
-}
-
-bool redirect_behind(void)
-{
-	u32 total = sites_total();
-
-	if (caught_up == total)
-		return false;
-	caught_up = total;
-	return true;
+	paging->protect(low, high - low, PROT_READ | PROT_EXEC);
 }
 
 void redirect_table(bool wanted)

@@ -7,21 +7,25 @@
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 
 /* What stack_switch pops, from low to high addresses. */
 struct switch_frame {
 	u64 r15, r14, r13, r12, rbx, rbp, rip;
 };
 
-void thread_save_registers(struct thread *t)
+static struct arch_thread *part(struct thread *t)
+{
+	return (struct arch_thread *)t;
+}
+
+void thread_save_registers(struct arch_thread *t)
 {
 	fpu_save(t->xsave);
 	t->fsbase = fsbase_get();
 	t->gsbase = gsbase_get();
 }
 
-void thread_load_registers(struct thread *t)
+void thread_load_registers(struct arch_thread *t)
 {
 	fpu_restore(t->xsave);
 	fsbase_set(t->fsbase);
@@ -38,7 +42,7 @@ void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
 		.r12 = (u64)arg,
 		.rip = (u64)thread_enter_kernel,
 	};
-	t->ksp = (u64)s;
+	part(t)->ksp = (u64)s;
 }
 
 /*
@@ -53,18 +57,16 @@ void context_switch(struct thread *next)
 	if (prev == next)
 		return;
 	if (prev)
-		thread_save_registers(prev);
+		thread_save_registers(part(prev));
 	current = next;
-	PERCPU->kstack_top = next->kstack_top;
-	if (next->proc && next->proc->kp)
-		PERCPU->attention = &next->proc->kp->attention;
-	thread_load_registers(next);
-	stack_switch(prev, next);
+	PERCPU->kstack_top = part(next)->kstack_top;
+	thread_load_registers(part(next));
+	stack_switch(part(prev), part(next));
 }
 
 int arch_clone(u32 member)
 {
-	struct thread *t = current;
+	struct arch_thread *t = part(current);
 
 	thread_save_registers(t);
 	return clone_save(t, member);
@@ -78,7 +80,7 @@ int arch_clone_parent(u32 member)
 /* The clone's registers are constants: take the thread's from memory. Translations start empty. */
 void arch_clone_child(void)
 {
-	thread_load_registers(current);
+	thread_load_registers(part(current));
 	PERCPU->irq_pending = 1;
 }
 

@@ -9,11 +9,11 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
-#include "kernel/time/time.h"
+#include "kernel/task/signal_queue.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 /*
  * Signals that a sender may never drop or post quietly: they act on a process that blocks or

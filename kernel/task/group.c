@@ -8,8 +8,9 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
-#include "kernel/proc/table.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/table.h"
+#include "kernel/task/thread.h"
 
 struct group {
 	s32 pgid, sid;

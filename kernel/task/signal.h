@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signals. Pending signals of a process live in kin so that any member can post; the target acts:
- * it drops what it ignores, stops, dies or runs a handler on its way out of the kernel. Sources:
- * signal(7), sigaction(2), sigqueue(3), sigaltstack(2).
+ * Signals: sending and what is pending; how it is delivered: kernel/signal. Pending signals of a
+ * process live in kin so that any member can post; the target acts: it drops what it ignores,
+ * stops, dies or runs a handler on its way out of the kernel. Sources: signal(7), sigaction(2),
+ * sigqueue(3), sigaltstack(2).
  *
  * Why none is lost. A sender makes the signal pending, then stores attention, then rings the
  * doorbell, then kicks. The target clears attention before it looks at what is pending; it looks at
@@ -10,8 +11,8 @@
  * before it looks at what is pending and sleeps. So either it sees the signal, or attention is
  * still set, or the sleep ends at once, or (it had just left the kernel) the kick interrupts it.
  */
-#ifndef KERNEL_SIGNAL_SIGNAL_H
-#define KERNEL_SIGNAL_SIGNAL_H
+#ifndef KERNEL_TASK_SIGNAL_H
+#define KERNEL_TASK_SIGNAL_H
 
 #include <asm/signal.h>
 
@@ -72,6 +73,9 @@ struct kin_signals {
 	struct signal_queue queue;
 };
 
+#define HANDLER_DEFAULT 0ull
+#define HANDLER_IGNORE 1ull
+
 struct signal_action {
 	u64 handler, flags, restorer;
 	sigset mask;
@@ -117,10 +121,6 @@ void signal_notify(struct kin_proc *target, int sig);
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info);
 /* The same, telling more: 1 posted, 0 dropped or pending already, -EAGAIN. */
 int signal_post_thread(struct thread *t, int sig, const struct ksiginfo *info);
-/* A fault of the current thread: delivered at once, and kills if blocked or ignored. */
-void signal_fault(int sig, int code, u64 addr);
-/* Before signal_fault, by the trap handler: what sigcontext shows of the exception. */
-void signal_trap_context(u64 vector, u64 error, u64 cr2);
 /* Fills info as kill(2) by the current process. */
 struct ksiginfo signal_info_user(int sig, int code);
 
@@ -129,10 +129,6 @@ struct ksiginfo signal_info_user(int sig, int code);
  * so that a system call that gives up with -EINTR or -ERESTART* passes through signal_deliver.
  */
 bool signal_pending(struct thread *t);
-/*
- * Exit work: deliver what is pending, restart or fail the interrupted call. May not return (death).
- */
-void signal_deliver(struct trapframe *frame);
 /* Pending in process or thread, blocked or not. */
 sigset signal_pending_set(struct thread *t);
 /* Ignored, explicitly or by default. */
@@ -160,7 +156,16 @@ void signal_exec(struct thread *t);
 void signals_release(struct kin_proc *p);
 /* A thread that ends: free its queued nodes. */
 void signal_thread_release(struct thread *t);
-/* Bytes of the largest frame: AT_MINSIGSTKSZ. */
-u64 signal_frame_size(void);
+/* Takes the first pending signal of want off t's or its process's queue; 0: none. */
+int signal_take(struct thread *t, sigset want, struct ksiginfo *info);
+/*
+ * Publishes to senders what the process ignores and blocks. After every change of mask or actions.
+ */
+void signal_publish(struct proc *p);
+/* Discards pending signals of set in the process and all its threads. */
+void signal_discard(struct proc *p, sigset set);
+/* What a sender asked to discard of the threads' own signals (struct kin_signals, flush). */
+void signal_apply_flush(struct proc *p);
+void signal_action_set(struct proc *p, int sig, const struct signal_action *a);
 
 #endif

@@ -19,8 +19,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 
 #define SPLICE_FLAGS 15u   /* MOVE, NONBLOCK, MORE, GIFT */

@@ -14,6 +14,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
+#include "kernel/task/thread.h"
+#include "kernel/vfs/vfs.h"
 
 #define AUXV_WORDS 52 /* as many as Linux keeps, with AT_NULL */
 #define NO_FILE (~0u)

@@ -6,7 +6,7 @@
  */
 #include <asm/signal.h>
 
-#include "kernel/proc/table.h"
+#include "kernel/task/table.h"
 
 struct console *console_get(void)
 {

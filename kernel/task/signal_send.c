@@ -8,13 +8,13 @@
 #include <asm/siginfo.h>
 #include <linux/resource.h>
 
-#include "kernel/event/signalfd.h"
 #include "kernel/host/host.h"
+#include "kernel/lib/heap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
-#include "kernel/signal/signal_internal.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/signal_queue.h"
+#include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 /*
  * Real-time signals that may wait in one queue. The sender's limit stands for the target's, which

@@ -10,8 +10,8 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
-#include "kernel/proc/proc.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/thread.h"
 #include "kernel/vfs/notify.h"
 
 #define PIECE (256u << 10)

@@ -6,7 +6,7 @@
  * under tree_lock; a death between two stores leaks the block.
  */
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc_internal.h"
+#include "kernel/task/thread.h"
 
 #define CMDLINE_MAX (64u << 10)
 
@@ -110,4 +110,16 @@ size_t proc_info_get(struct kin_proc *p, enum proc_info_item item, char *buf, si
 	}
 	tree_unlock();
 	return len;
+}
+
+void proc_set_comm(struct thread *t, const char *comm)
+{
+	struct kin_proc *kp = t->proc->kp;
+
+	strlcpy(t->comm, comm, sizeof(t->comm));
+	if (t->tid != kp->pid)
+		return;
+	strlcpy(kp->comm, comm, sizeof(kp->comm));
+	if (member_self()->proc == (u64)kp)
+		memcpy(member_self()->comm, kp->comm, sizeof(member_self()->comm));
 }

@@ -10,7 +10,8 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
-#include "kernel/signal/signal_internal.h"
+#include "kernel/task/signal_queue.h"
+#include "kernel/task/thread.h"
 
 #define STANDARD_SIGNALS 0x7fffffffull
 #define barrier() __asm__ volatile("" ::: "memory") /* x86 keeps the order of stores */

@@ -11,13 +11,18 @@
 
 /* redirect_site, redirect_range_gone: arch.h. */
 
-struct mm;
-struct vma;
+#define REDIRECT_BEFORE 64 /* bytes that are looked at before a site, and some after it: */
+#define REDIRECT_AFTER 8
 
-/* Rewrites the sites that the family knows in v, if v is a private mapping of a file's text. */
-void redirect_known(struct mm *mm, struct vma *v);
-/* True if others have found sites since the last call. */
-bool redirect_behind(void);
+struct known_call {
+	u64 rip; /* after the `syscall` */
+	u32 nr;  /* the number that it loads */
+};
+/*
+ * Rewrites sites that the family knows in the text mapped at [start, end). What is looked at of
+ * each is present and lies there.
+ */
+void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 count);
 
 /*
  * exec: may the call table have its place in the new address space? Without it, or if there is no

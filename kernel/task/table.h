@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The process table itself. Only for kernel/proc/. */
-#ifndef KERNEL_PROC_TABLE_H
-#define KERNEL_PROC_TABLE_H
+/* The process table itself. Only for kernel/task/, kernel/proc/ and kernel/signal/stop.c. */
+#ifndef KERNEL_TASK_TABLE_H
+#define KERNEL_TASK_TABLE_H
 
-#include "kernel/proc/proc_internal.h"
+#include "kernel/task/process.h"
 
 #define CHUNK_PROCS 8
 #define HASH_BUCKETS 1024

@@ -14,7 +14,7 @@
 #include <asm/errno.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/proc/table.h"
+#include "kernel/task/table.h"
 
 struct proc_table *proc_table;
 

@@ -16,7 +16,23 @@
 #include "abi/image.h" /* struct trapframe */
 #include "abi/layout.h"
 
+/*
+ * What the processor keeps of a thread; struct thread begins with it (kernel/task/thread.h). All
+ * but the stack is valid while the thread does not run.
+ */
+struct arch_thread {
+	u64 ksp;           /* saved kernel stack pointer */
+	u64 kstack_top;
+	void *xsave;       /* 64-byte aligned */
+	u64 fsbase, gsbase;
+};
 struct thread;
+
+/* The application's registers, while the thread is in the kernel. */
+static inline struct trapframe *thread_frame(struct thread *t)
+{
+	return (struct trapframe *)((struct arch_thread *)t)->kstack_top - 1;
+}
 
 /*
  * At PERCPU_ADDR, so that assembly reaches it with absolute addresses. Offsets of the first fields
@@ -53,7 +69,7 @@ _Noreturn void arch_return_to_user(struct trapframe *frame);
 void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg);
 /*
  * Saves FPU, FS, GS and kernel context of the current thread, loads next's. Sets percpu->current
- * and kstack_top.
+ * and kstack_top; attention is the caller's.
  */
 void context_switch(struct thread *next);
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* What event descriptors ask of rooms above them. */
+#ifndef KERNEL_EVENT_EVENT_HOOKS_H
+#define KERNEL_EVENT_EVENT_HOOKS_H
+
+#include "common/types.h"
+
+struct inode;
+
+/* kernel/procfs/procfs.c: of the process whose directory in /proc this is; else 0. */
+s32 proc_dir_pid(const struct inode *ino);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* What descriptors and their system calls ask of rooms above them. struct inode is opaque here. */
+#ifndef KERNEL_FD_FD_HOOKS_H
+#define KERNEL_FD_FD_HOOKS_H
+
+#include "common/types.h"
+
+struct file;
+struct inode;
+
+/* kernel/vfs/file_lock.c: fcntl F_SETLK, F_SETLKW, F_GETLK and the F_OFD_ ones. */
+s64 lock_fcntl(struct file *f, u32 cmd, u64 arg);
+/* The same: a process closes a descriptor of the inode, and loses its locks on it. */
+void locks_close(struct inode *ino, s32 pid);
+
+/* kernel/vfs/notify.c: IN_*, to the file itself, and to the directory in which it was opened. */
+void notify_file(struct file *f, u32 mask);
+
+/* kernel/tmpfs/memfd.c: F_ADD_SEALS, F_GET_SEALS: -EINVAL unless a memfd (or in /dev/shm). */
+s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);
+
+/* kernel/pipe/pipe_file.c: F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF if f is no pipe. */
+s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
+
+/* kernel/event/epoll.c: the last reference to f goes, and there is interest in it. */
+void epoll_file_gone(struct file *f);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the address space asks of files, which lie above it: references, attributes, and their
+ * pages. struct file is opaque here.
+ */
+#ifndef KERNEL_MM_MM_HOOKS_H
+#define KERNEL_MM_MM_HOOKS_H
+
+#include "kernel/lib/kstat.h"
+
+struct file;
+struct inode;
+struct kin_object;
+
+/* ---- kernel/fd/fdtable.c, file.c */
+/*
+ * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
+ * file_put before the call ends (in a process with one thread it is only borrowed from the table);
+ * to keep the file take file_get as well, to hand it to fd_install file_hold.
+ */
+struct file *fd_get(int fd);
+/*
+ * One more reference, kept by somebody whose own record in kin is dropped at burial (a mapping).
+ */
+void file_get(struct file *f);
+void file_put(struct file *f);
+u32 file_open_flags(const struct file *f);      /* O_*; O_PATH: not open for anything */
+const char *file_shown_path(const struct file *f); /* NULL: none */
+s64 file_describe(struct file *f, struct kstat *st); /* 0 or -errno; -ENOSYS: it has none */
+
+/* ---- kernel/vfs/file_map.c */
+bool file_mappable(struct file *f);
+bool file_is_zero(struct file *f); /* /dev/zero: a mapping of it is anonymous memory */
+/*
+ * Map file pages privately at [va, +len) (host file: shared with the host's page cache; tmpfs:
+ * copied).
+ */
+s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset);
+/*
+ * The object behind a file in kin: a reference. NULL: a file of the host, not written so far (its
+ * pages are the host's).
+ */
+struct kin_object *file_shared_object(struct file *f);
+/*
+ * A volume's file: a shared mapping of it is the host's. Its pages at va; the key of a futex in it;
+ * what was stored in it goes to the disk.
+ */
+bool file_maps_host(struct file *f);
+s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset);
+u64 file_shared_key(struct file *f, u64 offset);
+s64 file_sync_data(struct file *f);
+
+/* kernel/tmpfs/memfd.c: may it be mapped shared? 1: yes; 0: but never become writable; -EPERM. */
+s64 seals_allow_map(const struct file *f, bool writes);
+
+#endif

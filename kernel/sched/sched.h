@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The scheduler of a member: which of its threads runs, and how one sleeps (thread_sleep is in
+ * kin_core.h, for everybody).
+ */
+#ifndef KERNEL_SCHED_SCHED_H
+#define KERNEL_SCHED_SCHED_H
+
+#include "kernel/task/thread.h"
+
+struct thread *thread_create(struct proc *p); /* not runnable yet */
+void thread_destroy(struct thread *t);
+void thread_start(struct thread *t);          /* into the run queue */
+void schedule(void);
+/* thread_sleep and thread_sleep_fds of kin_core.h, with every way to be ended. */
+int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds);
+/*
+ * The one place that programs the host's timer: for the earlier of timers_next() and the end of a
+ * slice. Part of exit_work; call it if a timer was armed without setting attention.
+ */
+void sched_timer(bool expired);
+u64 sched_cpu_ns(void); /* time this member did not sleep, since its start */
+
+/* For fork, exec, exit and the start. */
+void sched_init(void);
+void sched_first_thread(void); /* first thing in the main thread */
+void sched_fork_child(void);   /* only current is left */
+int thread_start_user(struct thread *t, const struct trapframe *frame); /* 0 or -ENOMEM */
+_Noreturn void sched_leave(struct proc *dead); /* current is gone; its process, too, unless NULL */
+bool sched_others(void);       /* another thread of the member exists */
+bool sched_runnable(void);     /* one could run now */
+bool sched_wanted(void);       /* and should: the slice is over */
+bool sched_timers_due(void);   /* a timer may be served now, on the way out */
+void sched_poll(void);         /* blocked threads that may go on become runnable */
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* What the scheduler asks of kernel/proc above it. */
+#ifndef KERNEL_SCHED_SCHED_HOOKS_H
+#define KERNEL_SCHED_SCHED_HOOKS_H
+
+#include "kernel/task/process.h"
+
+/*
+ * kernel/proc/inbox.c: what the supervisor wants done. Part of exit_work and of sleeping; for those
+ * who were interrupted in a blocking hypercall. Never sleeps.
+ */
+bool inbox_waiting(void);
+void inbox_run(void);
+
+/* kernel/proc/vfork.c: the last thread of p has left its stack. */
+void proc_destroy(struct proc *p);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* What kernel/task asks of rooms above it. Each is defined in the file that is named. */
+#ifndef KERNEL_TASK_TASK_HOOKS_H
+#define KERNEL_TASK_TASK_HOOKS_H
+
+#include "kernel/task/thread.h"
+
+/* kernel/sched/sched.c: t leaves its sleep and looks again. */
+void thread_wake(struct thread *t);
+
+/* kernel/event/signalfd.c: something is pending: whoever waits for it in a signalfd looks. */
+void signalfd_wake(const struct kin_proc *target);
+
+/* kernel/signal/stop.c. T; sig: SIGCONT or SIGKILL; if it is stopped */
+void proc_end_stop(struct kin_proc *p, int sig);
+
+/*
+ * kernel/time/posix_timer.c: a timer's signal leaves the queue: fills in the overruns and starts
+ * the next period. Or such signals are discarded.
+ */
+void timers_signal_taken(struct proc *p, struct ksiginfo *info);
+void timers_signals_discarded(struct proc *p, u64 set);
+
+#endif

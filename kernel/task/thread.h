@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Threads, private to the member: one runs, the others wait in the member's run queue or sleep
+ * (kernel/sched).
+ */
+#ifndef KERNEL_TASK_THREAD_H
+#define KERNEL_TASK_THREAD_H
+
+#include "kernel/arch/arch.h"
+#include "kernel/task/process.h"
+
+#define KSTACK_SIZE 0x8000
+
+enum thread_state { THREAD_RUNNABLE, THREAD_BLOCKED, THREAD_DEAD };
+
+/* What ends a sleep besides a wake-up. */
+enum sleep_mode {
+	SLEEP_UNINTERRUPTIBLE,
+	SLEEP_INTERRUPTIBLE, /* a signal to deliver */
+	SLEEP_KILLABLE,      /* SIGKILL, or the process is leaving */
+	SLEEP_STOPPED,       /* SIGCONT or SIGKILL pending, blocked or not */
+	SLEEP_ANY_SIGNAL,    /* any pending signal of the process: the kernel's own PID 1 */
+};
+
+struct thread {
+	struct arch_thread arch;     /* first */
+	void *kstack;
+	struct proc *proc;
+	s32 tid;
+	enum thread_state state;
+	LIST_ENTRY(thread) sibling;  /* of the process */
+	TAILQ_ENTRY(thread) run;     /* run queue of the member, or its list of blocked threads */
+	u64 deadline_ns;
+	struct thread_signals sig;   /* mask, alternate stack, thread-directed pending signals */
+	u64 clear_child_tid;
+	u64 robust_list, robust_len;
+	u64 restart_fn;              /* restart_syscall: function and its saved arguments */
+	u64 restart_arg[4];
+	void *wait_state;            /* kernel/sched/waiter.c */
+	u32 io_flags;                /* O_*: added by preadv2 and pwritev2 while they run */
+	u64 timer_slack_ns, timer_slack_default_ns; /* PR_SET_TIMERSLACK; inherited */
+	char comm[COMM_LEN];
+	/* the rest is kernel/proc's */
+	enum sleep_mode sleep_mode;
+	s32 sleep_result;
+	u32 sleep_nfds, wake_pending; /* wake_pending: thread_wake came while it was not asleep */
+	struct hyp_pollfd *sleep_fds;
+	struct trapframe *start;     /* first switch-in goes to the application with these; heap */
+	u64 set_child_tid;           /* and stores its tid here first */
+	struct proc *vfork_child;    /* it is suspended until this one execs or exits */
+	void *xsave_block;           /* what arch.xsave lies in */
+};
+_Static_assert(offsetof(struct thread, arch) == 0, "arch.h finds its part at the start");
+
+/* The process ends, or another of its threads execs. */
+static inline bool thread_must_exit(const struct thread *t)
+{
+	return t->proc->group_exit || (t->proc->exec_thread && t->proc->exec_thread != t);
+}
+
+void proc_set_comm(struct thread *t, const char *comm); /* kin_proc, thread, member */
+
+#endif
