@@ -58,11 +58,13 @@ check:
 	$(PYTHON) tools/check.py
 	$(PYTHON) tools/gen_syscalls_md.py --check
 	$(PYTHON) tools/gen_security_md.py --check
+	$(PYTHON) tools/layers.py --check
 
 .PHONY: docs
 docs:
 	$(PYTHON) tools/gen_syscalls_md.py
 	$(PYTHON) tools/gen_security_md.py
+	$(PYTHON) tools/layers.py
 
 .PHONY: install
 install: build

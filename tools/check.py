@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Checks the rules of size, licence lines and include directions; prints file:line messages.
+"""Checks the rules of size, licence lines, names, layers and include directions, and who may signal
+processes and read kin on the host side; prints file:line messages.
 
 usage: check.py [FILE...]     (without files: everything that git tracks or would track)
 
@@ -13,6 +14,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import layers
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +51,51 @@ KERNEL_SYSTEM = re.compile(
     r"^(std(arg|align|atomic|bool|def|int|noreturn)\.h|limits\.h|elf\.h|cpuid\.h|"
     r"(linux|asm|asm-generic)/.*|sys/queue\.h|bsd/sys/(queue|tree)\.h)$")
 
+# Includes that go up in kernel/ all the same (tools/layers.py has the order), each with its reason.
+# An exception that is no longer needed is a mistake, too.
+NO_TABLE_YET = "names and inodes call volumes by name until file systems are tables of operations"
+LAYER_EXCEPTIONS = {
+    (f"kernel/vfs/{name}.c", "kernel/volume/volume.h"): NO_TABLE_YET
+    for name in ("attr_syscalls", "create", "file_lock", "file_map", "inode_io", "misc_syscalls",
+                 "open", "readdir", "remove", "rename", "stat_syscalls", "walk")
+}
+
+# File names are unique over these folders, except for these, each with its reason.
+NAMED_ONCE = ("abi/", "common/", "kernel/", "monitor/", "cli/")
+NAMED_SUFFIXES = {".c", ".h", ".S", ".def", ".ld"}
+NAMES_TWICE = {
+    "internal.h": "monitor/core and monitor/supervisor: to be renamed",
+    "memory.c": "monitor/core and monitor/backend/kvm: to be renamed",
+    "run.c": "cli's verb, and monitor/backend/kvm: to be renamed",
+    "volume.c": "cli's option, and monitor/core: to be renamed",
+}
+
+# The architecture's own headers: what others may know of it lies in kernel/arch.
+ARCH_PRIVATE = "kernel/arch/x86_64/"
+
+# Who on the host side may signal a process.
+SIGNALLING = re.compile(r"\b(?:t?g?kill|tkill|killpg|sigqueue|pidfd_send_signal)\s*\(|"
+                        r"\bSYS_(?:t?g?kill|tkill|pidfd_send_signal|rt_t?g?sigqueueinfo)\b")
+SIGNALLERS = {
+    "monitor/supervisor/child.c": "children of the supervisor, which are checked to be that",
+    "monitor/supervisor/front.c": "its own child, the supervisor",
+    "monitor/core/sleep.c": "a kick, in a PID namespace where there is nobody but the family",
+    "monitor/supervisor/limits.c": "to be rewritten: children only, through child.c",
+    "monitor/supervisor/usage.c": "to be rewritten: children only, through child.c",
+}
+
+# monitor/supervisor reads fields of kin once, through KIN_READ (monitor/core/kin_access.h).
+KIN_READERS = "monitor/supervisor/"
+KIN_READ_EXCEPTIONS = {
+    "monitor/supervisor/limits.c": "to be rewritten",
+    "monitor/supervisor/usage.c": "to be rewritten",
+}
+KIN_POINTER = re.compile(r"\bstruct kin_(?:header|member)\s*\*\s*(\w+)")
+KIN_ACCESS = r"(?:\w+(?:->|\.))*(?:%s)->\w+(?:\[[^\]]*\]|(?:->|\.)\w+)*"
+# memcpy copies an array once into a local, too.
+KIN_TAKES = re.compile(r"^(?:KIN_READ|KIN_WRITE|kin_\w+|memcpy|sizeof|ARRAY_SIZE|__typeof__)$")
+KIN_ASSIGNED = re.compile(r"\s*(?:=(?!=)|[-+|&^]=|\+\+|--)")
+
 # The one way to what <linux/stat.h> defines, whatever was included before.
 MODES = "kernel/lib/modes.h"
 
@@ -56,6 +104,9 @@ MODES = "kernel/lib/modes.h"
 HYPERCALL_FOLDERS = ("kernel/host/", "kernel/arch/")
 HYPERCALL_USE = re.compile(r'\bHYP_[a-z]|\bHYPERCALL_(PORT|ADDR)\b|abi/hypercalls\.def|'
                            r'"[^"]*\b(out[bwl]?\s+%|vmcall|vmmcall)')
+
+
+exceptions_used = set()
 
 
 class Report:
@@ -124,6 +175,100 @@ def allowed_folders(name):
     return None
 
 
+def check_layer(name, number, target, report):
+    if target.startswith(ARCH_PRIVATE) and not name.startswith(("kernel/arch/", "tests/")):
+        report(name, number, f'"{target}" is private to the architecture; see kernel/arch/')
+    if not layers.goes_up(name, target):
+        return
+    if (name, target) in LAYER_EXCEPTIONS:
+        exceptions_used.add((name, target))
+        return
+    report(name, number, f'kernel/{layers.room_of(name)} must not include "{target}", which is not '
+                         f"below it (docs/adr/0006; order: tools/layers.py)")
+
+
+def check_rooms(report):
+    for path in sorted({layers.room_of(layers.relative(p)) for p in layers.sources()} - {None}):
+        if path not in layers.LEVEL:
+            report(f"kernel/{path}", 1, "this room has no place in the order: tools/layers.py")
+
+
+def check_hooks(report):
+    """A function of NAME_hooks.h is defined in a room above."""
+    for header, functions in layers.hooks().items():
+        for function, room in functions.items():
+            if room is None:
+                report(header, 1, f"{function} is defined nowhere")
+            elif layers.LEVEL[room] <= layers.LEVEL[layers.room_of(header)]:
+                report(header, 1, f"{function} is no hook: kernel/{room} is not above")
+
+
+def check_names(names, report):
+    places = {}
+    for name in names:
+        path = Path(name)
+        if name.startswith(NAMED_ONCE) and path.suffix in NAMED_SUFFIXES:
+            places.setdefault(path.name, []).append(name)
+    for base, found in sorted(places.items()):
+        if len(found) > 1 and base not in NAMES_TWICE:
+            report(found[1], 1, f"{found[0]} has the same name")
+    for base in NAMES_TWICE:
+        if len(places.get(base, [])) < 2:
+            report("tools/check.py", 1, f"{base} is unique: take it off NAMES_TWICE")
+
+
+def blanked(text):
+    """Without comments and strings, every character in its place."""
+    return re.sub(r'/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)\'',
+                  lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.DOTALL)
+
+
+def check_signalling(name, text, report):
+    if not name.startswith("monitor/") or name in SIGNALLERS:
+        return
+    for match in SIGNALLING.finditer(text):
+        report(name, text.count("\n", 0, match.start()) + 1,
+               f"{match.group().rstrip('( ')}: tools/check.py lists who may signal processes")
+
+
+def calls_around(text, position):
+    """Names of the functions in whose arguments the position lies, to the statement's start."""
+    depth = 0
+    for at in range(position - 1, -1, -1):
+        c = text[at]
+        if c in ";{}":
+            return
+        if c == ")":
+            depth += 1
+        elif c == "(" and depth:
+            depth -= 1
+        elif c == "(":
+            match = re.search(r"(\w+)\s*$", text[:at])
+            if match:
+                yield match.group(1)
+
+
+def check_kin_reads(name, text, report):
+    """
+    A plain read of kin: not under KIN_READ, KIN_WRITE or a kin_*() helper, not under & or a cast to
+    a pointer, not what is assigned to. Pointers are known by their declarations in the file, and
+    `kin` as a field.
+    """
+    if not (name.startswith(KIN_READERS) and name.endswith(".c")) or name in KIN_READ_EXCEPTIONS:
+        return
+    pointers = set(KIN_POINTER.findall(text)) | {"kin"}
+    for match in re.finditer(KIN_ACCESS % "|".join(sorted(pointers)), text):
+        before = text[:match.start()].rstrip()
+        if (before.endswith("&") and not before.endswith("&&")) or before.endswith("*)"):
+            continue
+        if KIN_ASSIGNED.match(text, match.end()):
+            continue
+        if any(KIN_TAKES.match(call) for call in calls_around(text, match.start())):
+            continue
+        report(name, text.count("\n", 0, match.start()) + 1,
+               f"{match.group()} is read without KIN_READ: a member may change it meanwhile")
+
+
 def check_includes(path, lines, report):
     name = path.as_posix()
     allowed = allowed_folders(name)
@@ -144,6 +289,7 @@ def check_includes(path, lines, report):
             if folder == "kernel" and target == "linux/stat.h" and name != MODES:
                 report(path, number, f"include {MODES}, which says why")
             continue
+        check_layer(name, number, target, report)
         if not target.startswith(allowed) and target not in TABLES:
             report(path, number, f'{folder}/ must not include "{target}" '
                                  f"(allowed: {' '.join(allowed)})")
@@ -167,6 +313,10 @@ def check_file(path, report, sizes):
         sizes += [(path, number, name, length) for number, name, length in functions(lines)]
     if path.suffix in (".c", ".h", ".S", ".def"):
         check_includes(path, lines, report)
+    if path.suffix in (".c", ".h"):
+        text = blanked("\n".join(lines))
+        check_signalling(path.as_posix(), text, report)
+        check_kin_reads(path.as_posix(), text, report)
 
 
 def check_functions(sizes, report):
@@ -181,12 +331,19 @@ def check_functions(sizes, report):
 
 
 def main():
-    names = [os.path.relpath(os.path.abspath(a), ROOT) for a in sys.argv[1:]] or source_files()
+    given = [os.path.relpath(os.path.abspath(a), ROOT) for a in sys.argv[1:]]
+    names = given or source_files()
     report = Report()
     sizes = []
     for name in names:
         check_file(Path(name), report, sizes)
     check_functions(sizes, report)
+    if not given:
+        check_names(names, report)
+        check_rooms(report)
+        check_hooks(report)
+        for exception in LAYER_EXCEPTIONS.keys() - exceptions_used:
+            report("tools/check.py", 1, f"{exception} is no longer needed: LAYER_EXCEPTIONS")
     print(f"check: {len(names)} files, {len(sizes)} functions, {report.count} violations")
     return 1 if report.count else 0
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Sockets. A socket is an open file description of type FILE_SOCKET whose priv[0] is a struct
- * socket in kin. What the system calls have in common is in socket.c, message.c and option.c; what
- * a family does is one table of operations (net_families).
+ * socket in kin. What the system calls have in common is in socket.c, socket_message.c and
+ * option.c; what a family does is one table of operations (net_families).
  *
  * AF_UNIX lives in kin altogether (unix.h). AF_INET, AF_INET6 and AF_NETLINK have no row yet:
  * EAFNOSUPPORT.
@@ -161,7 +161,7 @@ u64 net_deadline(u64 timeout_ns, bool nonblock);
 /* SIGPIPE to the caller, unless MSG_NOSIGNAL: -EPIPE. */
 s64 net_broken(u32 flags);
 
-/* ---- message.c */
+/* ---- socket_message.c */
 s64 socket_sendv(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 s64 socket_receivev(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 /* An address to or from the application. */

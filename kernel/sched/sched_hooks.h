@@ -3,7 +3,7 @@
 #ifndef KERNEL_SCHED_SCHED_HOOKS_H
 #define KERNEL_SCHED_SCHED_HOOKS_H
 
-#include "kernel/task/process.h"
+#include "kernel/task/task.h"
 
 /*
  * kernel/proc/inbox.c: what the supervisor wants done. Part of exit_work and of sleeping; for those

@@ -3,7 +3,7 @@
 #ifndef KERNEL_SIGNAL_SIGNAL_HOOKS_H
 #define KERNEL_SIGNAL_SIGNAL_HOOKS_H
 
-#include "kernel/task/process.h"
+#include "kernel/task/task.h"
 
 /* kernel/proc/exit.c: the whole process ends. */
 _Noreturn void proc_exit(u32 wait_status);

@@ -3,7 +3,7 @@
 #ifndef KERNEL_TASK_TABLE_H
 #define KERNEL_TASK_TABLE_H
 
-#include "kernel/task/process.h"
+#include "kernel/task/task.h"
 
 #define CHUNK_PROCS 8
 #define HASH_BUCKETS 1024

@@ -7,7 +7,7 @@
 #define KERNEL_TASK_THREAD_H
 
 #include "kernel/arch/arch.h"
-#include "kernel/task/process.h"
+#include "kernel/task/task.h"
 
 #define KSTACK_SIZE 0x8000
 

@@ -40,8 +40,7 @@ s64 volume_ask_link(u32 tree, const char *path, const char *new_path);
 s64 volume_ask_name(u32 tree, const char *path, int handle);
 s64 volume_ask_unlink(u32 tree, const char *path, u32 flags);
 s64 volume_ask_rename(u32 tree, const char *path, const char *new_path, u32 flags);
-s64 volume_ask_keep(int handle, const _Atomic u64 *word, u64 value, u32 access);
-s64 volume_ask_take(const _Atomic u64 *word, u64 value, u32 access);
+/* volume_ask_keep, volume_ask_take: hostfs_hooks.h. */
 
 /* ---- volume_io.c */
 s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos);

@@ -9,8 +9,9 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/arch/arch.h"
+#include "kernel/hostfs/hostfs_hooks.h"
 #include "kernel/lib/lib.h"
-#include "kernel/proc/proc.h"
 #include "kernel/volume/volume.h"
 
 #define REQUEST_PATIENCE_NS 1000000000ull

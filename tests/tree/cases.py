@@ -21,4 +21,5 @@ def tool(*command):
 def cases(_context):
     return [Case("tree/layout", tool("tools/check.py")),
             Case("tree/syscalls.md", tool("tools/gen_syscalls_md.py", "--check")),
-            Case("tree/security.md", tool("tools/gen_security_md.py", "--check"))]
+            Case("tree/security.md", tool("tools/gen_security_md.py", "--check")),
+            Case("tree/layers", tool("tools/layers.py", "--check"))]

@@ -5,8 +5,8 @@
  * (fork, exec, exit, wait) is far above: kernel/proc. During vfork a member holds two processes:
  * everything per process hangs off current->proc. T: under tree_lock.
  */
-#ifndef KERNEL_TASK_PROCESS_H
-#define KERNEL_TASK_PROCESS_H
+#ifndef KERNEL_TASK_TASK_H
+#define KERNEL_TASK_TASK_H
 
 #include "kernel/task/signal.h"
 
