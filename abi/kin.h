@@ -18,7 +18,7 @@
 /*
  * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
  * seqlock: odd while written. usable is 0 where the host's clock source is not the TSC: then
- * hypercall clock. A reader that finds the record older than CLOCK_MAX_AGE_MS, or odd for more
+ * hypercall clock. A reader that finds the calibration older than CLOCK_MAX_AGE_MS, or odd for more
  * than a moment (its writer may have died), asks hypercall clock, which also repairs it.
  */
 #define CLOCK_MAX_AGE_MS 1000

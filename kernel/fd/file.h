@@ -110,7 +110,7 @@ struct fdtable *fdtable_clone(struct fdtable *t);      /* fork */
  */
 int fdtable_clone_to(struct fdtable **slot, struct fdtable *t);
 /*
- * Exit, burial: closes all; record locks of pid go first. May be called again after a death in
+ * Exit, burial: closes all; file locks of pid go first. May be called again after a death in
  * it.
  */
 void fdtable_release(struct fdtable *t);

@@ -135,7 +135,7 @@ s64 sys_semget(u64 key, u64 nsems, u64 flags)
 	return ipc_get(IPC_SEM, &g);
 }
 
-/* Under the lock: records of processes stay, and say that their array is gone. */
+/* Under the lock: undos of processes stay, and say that their array is gone. */
 static void sem_remove(struct ipc_table *t, struct sem_array *a)
 {
 	for (struct sem_undo *u = a->undos; u; u = u->next_of_array)
@@ -265,7 +265,7 @@ static void count_waiting(struct sem_call *c, struct sem_array *a, s32 by)
 		a->waiting[op->sem_num + (op->sem_op ? 0 : a->nsems)] += (u32)by;
 }
 
-/* One try. size: of the array, for an undo record. */
+/* One try. size: of the array, for an undo. */
 static s64 sem_try(struct sem_call *c, bool wait, u32 *size)
 {
 	struct sem_array *a;
@@ -291,7 +291,7 @@ static s64 sem_try(struct sem_call *c, bool wait, u32 *size)
 	return err;
 }
 
-/* The undo record that may be needed, before the lock is taken. */
+/* The undo that may be needed, before the lock is taken. */
 static s64 undo_prepare(struct sem_call *c)
 {
 	struct sem_array *a;

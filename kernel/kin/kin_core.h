@@ -91,7 +91,7 @@ u32 kin_locks_held(void);
 bool kin_lock_orphaned(struct kin_lock *l);
 
 /*
- * Wait queues. A waiter record lives in kin and belongs to one thread of one member.
+ * Wait queues. A waiter lives in kin and belongs to one thread of one member.
  *
  *	struct kin_waiter *w = waiter_get();    never fails
  *	queue_add(&q, w);                          from now on a wake is remembered
@@ -140,7 +140,7 @@ void waiters_bury(u32 member, u32 generation);
 bool waiters_woken(struct thread *t);
 /* In the clone, for every thread it inherited: forget the waiters, they are the parent's. */
 void waiters_fork_child(struct thread *t);
-/* thread_destroy: its private records here. */
+/* thread_destroy: its private lists here. */
 void thread_kin_release(struct thread *t);
 
 /* Doorbells. Rings are remembered: a member that is not asleep sees the new sequence first. */

@@ -57,7 +57,7 @@ struct mm {
 	u32 vma_count, lock_future;
 	u32 membarrier;            /* registered commands */
 	u32 refs;                  /* processes: 2 and more during vfork */
-	/* of them, the one whose record in kin lists the references; NULL at first */
+	/* of them, the one whose holdings in kin are the references; NULL at first */
 	struct kin_proc *owner;
 	u64 busy_start, busy_end;  /* being mapped: a fault there is an older translation's */
 	u32 busy_faults;
@@ -98,7 +98,7 @@ void mm_fork_abort(struct mm *mm, struct kin_proc *child);
 void mm_fork_child(struct mm *mm);
 /*
  * Exit: drops shared mappings with the last reference; private memory goes with the VM. Burial:
- * from kin's record.
+ * from kin's holdings.
  */
 void mm_release(struct mm *mm);
 void mappings_bury(struct kin_proc *p);

@@ -20,7 +20,7 @@ struct kin_object;
  */
 struct file *fd_get(int fd);
 /*
- * One more reference, kept by somebody whose own record in kin is dropped at burial (a mapping).
+ * One more reference, kept by somebody whose own holding in kin is dropped at burial (a mapping).
  */
 void file_get(struct file *f);
 void file_put(struct file *f);

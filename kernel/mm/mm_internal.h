@@ -41,8 +41,8 @@ u64 vma_gap(struct mm *mm, u64 len, u64 align, u64 bottom, u64 top);
 u64 mm_rlimit(u32 which);
 
 /*
- * holdings.c: one record in kin for each file or object that a process has mapped, with a count
- * that only the owner uses. take: the caller's reference passes to the record (or is dropped, if
+ * holdings.c: one holding in kin for each file or object that a process has mapped, with a count
+ * that only the owner uses. take: the caller's reference passes to it (or is dropped, if
  * there is one). -ENOMEM: dropped as well.
  */
 int holding_take(void *thing, bool is_file);

@@ -4,7 +4,7 @@
  * table; the last row makes it a zombie. Only then the member says EXITING and leaves: the host's
  * teardown of the VM is nobody's wait.
  *
- * A member killed at any instruction of this leaves a record that burial can finish: KP_EXITING
+ * A member killed at any instruction of this leaves what burial can finish: KP_EXITING
  * with the status is stored first, each row is written so that doing it again does no harm, and the
  * process names its member until it is a whole zombie.
  */
@@ -103,7 +103,7 @@ static const struct {
 	{"announcement: status and usage", announce},
 	{"suspended parent of a vfork", vfork_release_parent},
 	{"timers", timers_release},
-	{"record locks", end_locks},
+	{"file locks", end_locks},
 	{"semaphores to undo", end_semaphores},
 	{"descriptors", end_descriptors},
 	{"current directory", end_directory},

@@ -7,7 +7,7 @@
  *
  * The child is in the process table, RUNNING, before the clone, so that kill and wait find it right
  * after fork returned. Until it is published it belongs to the parent's member; from then on to the
- * member record that it will run in. So at every instruction a death of the parent leaves a record
+ * member record that it will run in. So at every instruction a death of the parent leaves something
  * whose burial gives back what the child was to hold: the supervisor declares a CLONING record dead
  * whose parent has died before the clone.
  */
@@ -25,9 +25,9 @@
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 
-/* ---- process record: pid, identity, what is inherited by value */
+/* ---- the process in kin: pid, identity, what is inherited by value */
 
-struct kin_proc *fork_record(const struct clone_request *r)
+struct kin_proc *fork_process(const struct clone_request *r)
 {
 	struct kin_proc *parent = current->proc->kp;
 	struct kin_proc *kp = kin_proc_alloc();
@@ -56,13 +56,13 @@ struct kin_proc *fork_record(const struct clone_request *r)
 	return kp;
 }
 
-static int record_prepare(struct fork *f)
+static int process_prepare(struct fork *f)
 {
-	f->kp = fork_record(f->request);
+	f->kp = fork_process(f->request);
 	return f->kp ? 0 : -EAGAIN;
 }
 
-static void record_abort(struct fork *f)
+static void process_abort(struct fork *f)
 {
 	tree_lock();
 	kin_proc_free(f->kp);
@@ -70,7 +70,7 @@ static void record_abort(struct fork *f)
 }
 
 /* First in the child: until kin_attach has run, nothing may take a lock or memory in kin. */
-static void record_commit(struct fork *f)
+static void process_commit(struct fork *f)
 {
 	struct proc *p = current->proc;
 
@@ -309,7 +309,7 @@ static const struct participant {
 	void (*commit)(struct fork *f);
 	void (*abort)(struct fork *f);
 } participants[] = {
-	{"process record", record_prepare, record_commit, record_abort},
+	{"process", process_prepare, process_commit, process_abort},
 	{"member record", member_prepare, member_commit, member_abort},
 	{"threads", NULL, threads_commit, NULL},
 	{"descriptors", descriptors_prepare, NULL, descriptors_abort},

@@ -20,7 +20,7 @@ struct fork {
 
 /* ---- fork.c */
 s64 fork_vm(const struct clone_request *r);
-struct kin_proc *fork_record(const struct clone_request *r); /* NULL: EAGAIN */
+struct kin_proc *fork_process(const struct clone_request *r); /* NULL: EAGAIN */
 int fork_descriptors(struct kin_proc *kp, u64 flags);
 void fork_descriptors_abort(struct kin_proc *kp);
 void fork_publish(struct kin_proc *kp, u64 flags, u32 member); /* takes tree_lock */

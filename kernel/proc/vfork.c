@@ -219,7 +219,7 @@ bool member_lost(struct proc *p)
 s64 fork_share_vm(const struct clone_request *r)
 {
 	u32 self = (u32)(member_self() - KIN->members);
-	struct kin_proc *kp = fork_record(r);
+	struct kin_proc *kp = fork_process(r);
 	struct proc *p = NULL;
 	struct thread *t = NULL;
 	s32 pid;

@@ -96,7 +96,7 @@ void signal_deliver(struct trapframe *frame)
 
 /*
  * Thread-directed and forced: a fault that is blocked or ignored cannot be put off, so its action
- * becomes the default, which kills. The record of an earlier one that is still pending is replaced.
+ * becomes the default, which kills. What an earlier one that is still pending says is replaced.
  */
 static void force(int sig, const struct ksiginfo *info)
 {

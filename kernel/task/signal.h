@@ -49,8 +49,8 @@ struct signal_node {
 	struct ksiginfo info;
 };
 /*
- * What belongs to the bits of a pending set: one record per standard signal, a list of real-time
- * signals in order of arrival. Setting the pending bit publishes a record; linking publishes a
+ * What belongs to the bits of a pending set: one ksiginfo per standard signal, a list of real-time
+ * signals in order of arrival. Setting the pending bit publishes it; linking publishes a
  * node.
  */
 struct signal_queue {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The sender's side: posting into the target's record in kin, waking and interrupting its member,
+ * The sender's side: posting into the target's queue in kin, waking and interrupting its member,
  * permission. The sender knows nothing of the target's private side but what it published
  * (kin_signals.dropped, quiet).
  */

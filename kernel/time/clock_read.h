@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading the calibration record of kin. Used by the kernel and by the vDSO, that is, by
- * application code: no calls, no writes. A reader gives up if the record is not usable, too old, or
- * odd for long (a seqlock whose writer died): hypercall clock answers then, and repairs it.
+ * Reading the family's calibration. Used by the kernel and by the vDSO, that is, by application
+ * code: no calls, no writes. A reader gives up if it is not usable, too old, or odd for long (a
+ * seqlock whose writer died): hypercall clock answers then, and repairs it.
  */
 #ifndef KERNEL_TIME_CLOCK_READ_H
 #define KERNEL_TIME_CLOCK_READ_H
@@ -28,7 +28,7 @@ static inline u64 clock_tsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* Another CPU's record may be a little ahead of this CPU's TSC: never before its base. */
+/* A calibration by another CPU may be a little ahead of this CPU's TSC: never before its base. */
 static inline u64 clock_scale(u64 tsc, u64 base, u64 mult, u32 shift)
 {
 	if (tsc <= base)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The clocks. CLOCK_MONOTONIC is the host's, from the TSC and the family's one calibration record,
- * so that members and the host agree; the others are offsets of it. Where the record is not usable,
+ * The clocks. CLOCK_MONOTONIC is the host's, from the TSC and the family's one calibration, so that
+ * members and the host agree; the others are offsets of it. Where the calibration is not usable,
  * each reading is a hypercall.
  */
 #include <asm/errno.h>
@@ -15,7 +15,7 @@
 #include "kernel/time/time.h"
 #include "kernel/time/time_hooks.h"
 
-#define HIDE_NS 1000000ull            /* steps back that a renewed record may cause, hidden */
+#define HIDE_NS 1000000ull            /* steps back that a renewed calibration may cause, hidden */
 #define COARSE_RES_NS 4000000ull      /* a tick of Linux at 250 Hz */
 #define TIME_MAX_NS 0x7fffffffffffffffull
 
@@ -30,7 +30,7 @@ static u64 monotone(u64 ns)
 	return ns;
 }
 
-/* Asking the monitor for the time renews the record. */
+/* Asking the monitor for the time renews the calibration. */
 static bool sample(struct clock_sample *s)
 {
 	const struct kin_clock *c = &KIN->clock;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clocks from the TSC and kin's calibration record, timers, the vDSO. Deadlines are CLOCK_MONOTONIC
+ * Clocks from the TSC and kin's calibration, timers, the vDSO. Deadlines are CLOCK_MONOTONIC
  * nanoseconds. Timers are private to the member; an expiry is posted like any other signal.
  */
 #ifndef KERNEL_TIME_TIME_H

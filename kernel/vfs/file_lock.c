@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Record locks (fcntl), open-file-description locks and flock(2). One lock in kin protects all of
- * them: sections are short, and looking for deadlocks crosses inodes. Record locks belong to a
+ * Process locks (fcntl), open-file-description locks and flock(2). One lock in kin protects all of
+ * them: sections are short, and looking for deadlocks crosses inodes. Process locks belong to a
  * pid and go when it closes any descriptor of the inode or dies; the other two belong to an open
  * file description. Source: fcntl(2), flock(2).
  *
@@ -34,9 +34,9 @@
 
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
-struct record_lock {
-	struct record_lock *next; /* of the inode */
-	LIST_ENTRY(record_lock) all;
+struct file_lock {
+	struct file_lock *next; /* of the inode */
+	LIST_ENTRY(file_lock) all;
 	struct inode *inode; /* no reference: the holder's open file has one */
 	enum lock_kind kind;
 	s16 type, reserved; /* F_RDLCK, F_WRLCK */
@@ -45,17 +45,17 @@ struct record_lock {
 	struct file *file; /* OFD and flock: the owner */
 };
 
-/* A record lock that its process waits for: edges of the graph in which deadlocks are circles. */
+/* A process lock that its process waits for: edges of the graph in which deadlocks are circles. */
 struct lock_wait {
 	LIST_ENTRY(lock_wait) link;
-	struct record_lock want;
+	struct file_lock want;
 };
 
 struct lock_table {
 	struct kin_lock lock;
-	LIST_HEAD(, record_lock) all;
+	LIST_HEAD(, file_lock) all;
 	LIST_HEAD(, lock_wait) waits;
-	_Atomic u32 count; /* of record locks and waits: 0 lets closing skip the lock */
+	_Atomic u32 count; /* of process locks and waits: 0 lets closing skip the lock */
 	struct kin_queue queues[QUEUES];
 };
 
@@ -68,7 +68,7 @@ struct lock_table {
 static bool table_recover(void *arg)
 {
 	struct lock_table *t = arg;
-	struct record_lock **l;
+	struct file_lock **l;
 	struct lock_wait **w;
 	u32 count = 0;
 
@@ -118,21 +118,21 @@ static struct kin_queue *queue_of(struct lock_table *t, struct inode *ino)
 	return &t->queues[(u64)ino / 64 % QUEUES];
 }
 
-static bool same_owner(const struct record_lock *a, const struct record_lock *b)
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
 {
 	return a->kind == b->kind && (a->kind == KIND_POSIX ? a->pid == b->pid : a->file == b->file);
 }
 
-/* Record and OFD locks see each other, flock is a world of its own. */
-static bool conflicts(const struct record_lock *a, const struct record_lock *b)
+/* Process and OFD locks see each other, flock is a world of its own. */
+static bool conflicts(const struct file_lock *a, const struct file_lock *b)
 {
 	return (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK) && !same_owner(a, b) &&
 		   (a->type == F_WRLCK || b->type == F_WRLCK) && a->start <= b->end && b->start <= a->end;
 }
 
-static struct record_lock *find_conflict(const struct record_lock *want)
+static struct file_lock *find_conflict(const struct file_lock *want)
 {
-	struct record_lock *l;
+	struct file_lock *l;
 
 	for (l = want->inode->locks; l; l = l->next)
 		if (conflicts(l, want))
@@ -140,9 +140,9 @@ static struct record_lock *find_conflict(const struct record_lock *want)
 	return NULL;
 }
 
-static void unlink_lock(struct lock_table *t, struct record_lock *l)
+static void unlink_lock(struct lock_table *t, struct file_lock *l)
 {
-	struct record_lock **at = &l->inode->locks;
+	struct file_lock **at = &l->inode->locks;
 
 	while (*at != l)
 		at = &(*at)->next;
@@ -154,7 +154,7 @@ static void unlink_lock(struct lock_table *t, struct record_lock *l)
 	kin_free(l, sizeof(*l));
 }
 
-static void link_lock(struct lock_table *t, struct record_lock *l, const struct record_lock *value)
+static void link_lock(struct lock_table *t, struct file_lock *l, const struct file_lock *value)
 {
 	*l = *value;
 	l->inode->lock_count++;
@@ -172,20 +172,20 @@ static void link_lock(struct lock_table *t, struct record_lock *l, const struct 
  * split.
  */
 struct spares {
-	struct record_lock *node[2];
+	struct file_lock *node[2];
 };
 
 static bool spares_get(struct spares *s)
 {
-	s->node[0] = kin_alloc(sizeof(struct record_lock));
-	s->node[1] = kin_alloc(sizeof(struct record_lock));
+	s->node[0] = kin_alloc(sizeof(struct file_lock));
+	s->node[1] = kin_alloc(sizeof(struct file_lock));
 	return s->node[0] && s->node[1];
 }
 
-static struct record_lock *spares_take(struct spares *s)
+static struct file_lock *spares_take(struct spares *s)
 {
 	u32 i = s->node[0] ? 0 : 1;
-	struct record_lock *l = s->node[i];
+	struct file_lock *l = s->node[i];
 
 	s->node[i] = NULL;
 	return l;
@@ -195,15 +195,15 @@ static void spares_put(struct spares *s)
 {
 	for (u32 i = 0; i < 2; i++)
 		if (s->node[i])
-			kin_free(s->node[i], sizeof(struct record_lock));
+			kin_free(s->node[i], sizeof(struct file_lock));
 }
 
 /* l has another type than the new range and overlaps it: what lies outside stays. */
-static void cut(struct lock_table *t, struct record_lock *l, const struct record_lock *new,
+static void cut(struct lock_table *t, struct file_lock *l, const struct file_lock *new,
 				struct spares *s)
 {
 	if (l->start < new->start && l->end > new->end) {
-		struct record_lock right = *l;
+		struct file_lock right = *l;
 		right.start = new->end + 1;
 		l->end = new->start - 1;
 		link_lock(t, spares_take(s), &right);
@@ -220,9 +220,9 @@ static void cut(struct lock_table *t, struct record_lock *l, const struct record
  * Makes the owner's locks on the range be of new's type (F_UNLCK: none); neighbours of one type
  * become one.
  */
-static void set_range(struct lock_table *t, const struct record_lock *want, struct spares *s)
+static void set_range(struct lock_table *t, const struct file_lock *want, struct spares *s)
 {
-	struct record_lock new = *want, *l, *next;
+	struct file_lock new = *want, *l, *next;
 
 	for (l = new.inode->locks; l; l = next) {
 		next = l->next;
@@ -245,9 +245,9 @@ static void set_range(struct lock_table *t, const struct record_lock *want, stru
 }
 
 /* Would pid, waiting for want, wait for itself? Follows who waits for whom. */
-static bool deadlock(struct lock_table *t, const struct record_lock *want)
+static bool deadlock(struct lock_table *t, const struct file_lock *want)
 {
-	struct record_lock *blocker = find_conflict(want);
+	struct file_lock *blocker = find_conflict(want);
 
 	for (u32 steps = 0; blocker && steps < CHAIN_MAX; steps++) {
 		struct lock_wait *w;
@@ -279,7 +279,7 @@ static void wait_end(struct lock_table *t, struct lock_wait *w)
 }
 
 /* One attempt. 0, -EAGAIN: somebody holds it (*wait is entered in the graph), -EDEADLK. */
-static s64 try_set(struct lock_table *t, const struct record_lock *want, struct spares *s,
+static s64 try_set(struct lock_table *t, const struct file_lock *want, struct spares *s,
 				   struct lock_wait **wait)
 {
 	s64 err = 0;
@@ -302,7 +302,7 @@ static s64 try_set(struct lock_table *t, const struct record_lock *want, struct 
 	return err;
 }
 
-static s64 set_lock(const struct record_lock *want, bool block)
+static s64 set_lock(const struct file_lock *want, bool block)
 {
 	struct lock_table *t = table(want->type != F_UNLCK);
 	struct lock_wait *wait = NULL;
@@ -343,7 +343,7 @@ static s64 set_lock(const struct record_lock *want, bool block)
 }
 
 /* The application's range: 0, -EINVAL, -EOVERFLOW. */
-static s64 range_of(struct file *f, const struct flock *fl, struct record_lock *l)
+static s64 range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 {
 	s64 base;
 
@@ -370,10 +370,10 @@ static s64 range_of(struct file *f, const struct flock *fl, struct record_lock *
 	return l->start < 0 || l->end < l->start ? -EINVAL : 0;
 }
 
-static s64 get_lock(struct file *f, struct flock *fl, const struct record_lock *want)
+static s64 get_lock(struct file *f, struct flock *fl, const struct file_lock *want)
 {
 	struct lock_table *t = table(false);
-	struct record_lock *l = NULL;
+	struct file_lock *l = NULL;
 
 	if (t) {
 		table_lock(t);
@@ -407,7 +407,7 @@ s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 		return -EINVAL;
 	if (copy_in(&fl, (const void *)arg, sizeof(fl)))
 		return -EFAULT;
-	struct record_lock want = {
+	struct file_lock want = {
 		.inode = f->inode,
 		.kind = is_ofd(cmd) ? KIND_OFD : KIND_POSIX,
 		.type = fl.l_type,
@@ -429,7 +429,7 @@ s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 	return set_lock(&want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
-static void show_lock(struct text *t, u32 number, const struct record_lock *l, bool waits)
+static void show_lock(struct text *t, u32 number, const struct file_lock *l, bool waits)
 {
 	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
 	char end[24] = "EOF";
@@ -447,7 +447,7 @@ static void show_lock(struct text *t, u32 number, const struct record_lock *l, b
 s64 show_locks(struct text *t, const struct proc_target *p)
 {
 	struct lock_table *locks = table(false);
-	struct record_lock *l;
+	struct file_lock *l;
 	struct lock_wait *w;
 	u32 n = 0;
 
@@ -464,7 +464,7 @@ s64 show_locks(struct text *t, const struct proc_target *p)
 
 static s64 flock_file(struct file *f, u64 op)
 {
-	struct record_lock want = {
+	struct file_lock want = {
 		.inode = f->inode,
 		.kind = KIND_FLOCK,
 		.end = RANGE_END,
@@ -488,7 +488,7 @@ static s64 flock_file(struct file *f, u64 op)
 	/*
 	 * A lock that is converted is given up first: two who both convert would wait for each other.
 	 */
-	struct record_lock none = want;
+	struct file_lock none = want;
 	none.type = F_UNLCK;
 	set_lock(&none, false);
 	return set_lock(&want, !(op & LOCK_NB));
@@ -506,14 +506,14 @@ s64 sys_flock(u64 fd, u64 op)
 }
 
 /*
- * Drops the locks of f, or the record locks of pid, or (neither) all; of ino, or of all inodes
+ * Drops the locks of f, or the process locks of pid, or (neither) all; of ino, or of all inodes
  * (NULL).
  */
 static void release(struct inode *ino, s32 pid, struct file *f)
 {
 	struct lock_table *t = table(false);
 	u64 wake = 0;
-	struct record_lock *l, *next;
+	struct file_lock *l, *next;
 
 	if (!t || !t->count)
 		return;

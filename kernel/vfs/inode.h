@@ -66,7 +66,7 @@ struct dir {
 	struct dirent_node *entry; /* in parent; NULL once removed */
 };
 
-struct record_lock; struct lock_table; struct watch_table; struct xattr;
+struct file_lock; struct lock_table; struct watch_table; struct xattr;
 
 struct inode {
 	_Atomic u32 refs;
@@ -109,7 +109,7 @@ struct inode {
 			u32 number;
 		} proc;
 	};
-	struct record_lock *locks; /* file_lock.c: the table's lock protects the list */
+	struct file_lock *locks; /* file_lock.c: the table's lock protects the list */
 	_Atomic u32 lock_count;
 	_Atomic u32 watches; /* notify.c; each holds a reference */
 	struct xattr *xattrs; /* xattr.c; lock */

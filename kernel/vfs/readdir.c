@@ -28,17 +28,17 @@ struct host_dirent {
 	char name[];
 };
 
-/* Records under way to the application. */
+/* Entries under way to the application. */
 struct filler {
 	char *buf;
 	size_t size, used;
-	u64 last; /* position after the last record */
-	bool old; /* getdents: the type is the last byte of the record */
+	u64 last; /* position after the last entry */
+	bool old; /* getdents: the type is the last byte of the entry */
 	bool full;
 };
 
 static char listing[LISTING_SIZE] __attribute__((aligned(8)));
-static char records[LISTING_SIZE] __attribute__((aligned(8)));
+static char entries[LISTING_SIZE] __attribute__((aligned(8)));
 
 static bool emit(struct filler *f, const char *name, size_t n, u64 ino, u32 type, u64 next)
 {
@@ -79,7 +79,7 @@ static bool is_dots(const char *name)
 }
 
 /*
- * Calls fn for the records of the host's directory from its position *at on, until it returns
+ * Calls fn for the entries of the host's directory from its position *at on, until it returns
  * false; *at goes past those it took. 0, or an error of the host.
  */
 static s64 host_records(struct inode *dir, u64 *at, bool (*fn)(void *arg, struct host_dirent *d),
@@ -105,7 +105,7 @@ static s64 host_records(struct inode *dir, u64 *at, bool (*fn)(void *arg, struct
 /* A walk over the names of the host that the writable layer does not hide. */
 struct visible {
 	struct inode *dir;
-	u64 index; /* of the next record */
+	u64 index; /* of the next entry */
 	u64 from;  /* the first index that counts */
 	bool (*fn)(void *arg, struct host_dirent *d, u64 index);
 	void *arg;
@@ -249,7 +249,7 @@ static s64 fill(struct file *f, struct filler *fill)
 
 static s64 getdents(struct file *f, u64 buf, size_t len, bool old)
 {
-	struct filler fl = {.buf = records, .size = MIN(len, sizeof(records)), .old = old};
+	struct filler fl = {.buf = entries, .size = MIN(len, sizeof(entries)), .old = old};
 
 	if (f->type == FILE_PATH)
 		return -EBADF;
@@ -259,7 +259,7 @@ static s64 getdents(struct file *f, u64 buf, size_t len, bool old)
 	s64 err = fill(f, &fl);
 	if (!err && fl.full && !fl.used)
 		err = -EINVAL;
-	if (!err && fl.used && copy_out((void *)buf, records, fl.used))
+	if (!err && fl.used && copy_out((void *)buf, entries, fl.used))
 		err = -EFAULT;
 	if (!err && fl.used)
 		f->pos = (s64)fl.last;

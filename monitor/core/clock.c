@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The family's clock record: from TSC to the host's CLOCK_MONOTONIC. The supervisor fills it
+ * The family's calibration: from TSC to the host's CLOCK_MONOTONIC. The supervisor fills it
  * before the first member; afterwards whoever finds it old refreshes it, because the host trims
  * the rate of its clock all the time (NTP).
  *
  * Writers exclude each other through `owner`, which names a member and its generation: a writer
- * that was killed is recognised by its record and replaced. Readers exclude nobody: a sequence
- * that stays odd sends them to the hypercall, which repairs it.
+ * that was killed is recognised by its member record and replaced. Readers exclude nobody: a
+ * sequence that stays odd sends them to the hypercall, which repairs it.
  *
  * Continuity: a refresh computes the error at this moment and spreads it over the next interval
- * as a change of rate, so that time neither jumps nor goes back; only a record older than any
+ * as a change of rate, so that time neither jumps nor goes back; only a calibration older than any
  * reader may use (CLOCK_MAX_AGE_MS) is set outright.
  */
 #include <cpuid.h>
@@ -26,7 +26,7 @@
 #define NS_PER_MS 1000000ull
 #define SHIFT 32 /* mult of a 1 GHz TSC is 2^32 */
 #define PAIR_TRIES 4
-#define REFRESH_AGE_NS (200 * NS_PER_MS) /* younger records are left alone */
+#define REFRESH_AGE_NS (200 * NS_PER_MS) /* younger ones are left alone */
 #define SLEW_NS (1000 * NS_PER_MS)       /* an error is worked off in this time */
 #define SLEW_LIMIT 500                   /* ... but by at most 1/500 of the rate */
 #define SAMPLE_NS (NS_PER_MS / 2)        /* least length of a measurement of the rate */
@@ -192,7 +192,7 @@ static bool clock_own(struct kin_header *kin, u32 owner)
 									   __ATOMIC_ACQUIRE);
 }
 
-/* What the record says for this moment; 0 if its factors are nonsense. */
+/* What the calibration says for this moment; 0 if its factors are nonsense. */
 static u64 clock_at(const struct kin_clock *c, u64 tsc)
 {
 	return tsc < c->tsc_base ? 0 : c->mono_base_ns + ns_of(tsc - c->tsc_base, c->mult);
@@ -269,8 +269,8 @@ void clock_refresh(struct kin_header *kin, u32 owner)
 	__atomic_store_n((u32 *)&c->owner, 0, __ATOMIC_RELEASE);
 }
 
-/* CLOCK_MONOTONIC as the guests compute it; 0 if the record cannot be used at this moment. */
-static u64 record_ns(const struct kin_clock *c, s64 *realtime, s64 *boottime)
+/* CLOCK_MONOTONIC as the guests compute it; 0 if the calibration cannot be used at this moment. */
+static u64 calibration_ns(const struct kin_clock *c, s64 *realtime, s64 *boottime)
 {
 	for (int i = 0; i < READ_TRIES; i++) {
 		u32 seq = __atomic_load_n((const u32 *)&c->seq, __ATOMIC_ACQUIRE);
@@ -293,7 +293,7 @@ u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock)
 	if (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME) {
 		clock_refresh(kin, owner);
 		if (kin->clock.usable)
-			ns = record_ns(&kin->clock, &realtime, &boottime);
+			ns = calibration_ns(&kin->clock, &realtime, &boottime);
 	}
 	if (ns == 0)
 		return host_clock_ns(clock);

@@ -186,7 +186,7 @@ void image_open(struct family *f);
 /*
  * The family's clock (abi/kin.h). calibrate: before the first member, by the supervisor; the rate
  * is measured from first, a reading taken as early as possible. refresh: by anyone at any time;
- * does nothing unless the record is old. owner: CLOCK_OWNER(member index,
+ * does nothing unless the calibration is old. owner: CLOCK_OWNER(member index,
  * generation), or the supervisor's.
  */
 #define CLOCK_OWNER(index, generation) ((index) + 1 + ((generation) << 13))
@@ -198,7 +198,7 @@ struct clock_pair clock_pair_read(void);
 bool clock_source_usable(void); /* is the host's clock the TSC? Reads /sys */
 void clock_calibrate(struct kin_clock *c, const struct clock_pair *first, bool usable);
 void clock_refresh(struct kin_header *kin, u32 owner);
-/* A clock as guests compute it from the record, refreshed first; other clocks are the host's. */
+/* A clock as guests compute it, the calibration refreshed first; others are the host's. */
 u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock);
 u64 host_clock_ns(int clock); /* a real system call: the host's vDSO lies outside the allowlist */
 

@@ -2,7 +2,7 @@
 /*
  * The vDSO: clocks for unmodified programs without a system call. A shared object of its own,
  * linked for any address and copied to VDSO_ADDR; this is application code. It reads the family's
- * calibration record, which every member maps at the same address, and writes nothing but its
+ * calibration, which every member maps at the same address, and writes nothing but its
  * results. Names and version as in vdso(7).
  */
 #include <asm/unistd.h>
