@@ -53,11 +53,7 @@ KERNEL_SYSTEM = re.compile(
 
 # Includes that go up in kernel/ all the same (tools/layers.py has the order), each with its reason.
 # An exception that is no longer needed is a mistake, too.
-NO_TABLE_YET = "names and inodes call volumes by name until file systems are tables of operations"
 LAYER_EXCEPTIONS = {
-    (f"kernel/vfs/{name}.c", "kernel/volume/volume.h"): NO_TABLE_YET
-    for name in ("attr_syscalls", "create", "file_lock", "file_map", "inode_io", "misc_syscalls",
-                 "open", "readdir", "remove", "rename", "stat_syscalls", "walk")
 }
 
 # File names are unique over these folders, except for these, each with its reason.
@@ -193,14 +189,17 @@ def check_rooms(report):
             report(f"kernel/{path}", 1, "this room has no place in the order: tools/layers.py")
 
 
-def check_hooks(report):
-    """A function of NAME_hooks.h is defined in a room above."""
-    for header, functions in layers.hooks().items():
-        for function, room in functions.items():
-            if room is None:
-                report(header, 1, f"{function} is defined nowhere")
-            elif layers.LEVEL[room] <= layers.LEVEL[layers.room_of(header)]:
-                report(header, 1, f"{function} is no hook: kernel/{room} is not above")
+def check_declarations(report):
+    """A function is declared by the room that defines it, or is a hook of one below that."""
+    for header, function, rooms in layers.declarations():
+        room = layers.room_of(header)
+        if not rooms:
+            report(header, 1, f"{function} is defined nowhere")
+        elif not layers.is_hooks(header) and room not in rooms:
+            report(header, 1, f"{function} is defined in kernel/{min(rooms)}: declare it there, or "
+                              f"in kernel/{room}/*_hooks.h if kernel/{room} has to call it")
+        elif layers.is_hooks(header) and min(map(layers.LEVEL.get, rooms)) <= layers.LEVEL[room]:
+            report(header, 1, f"{function} is no hook: kernel/{min(rooms)} is not above")
 
 
 def check_names(names, report):
@@ -341,7 +340,7 @@ def main():
     if not given:
         check_names(names, report)
         check_rooms(report)
-        check_hooks(report)
+        check_declarations(report)
         for exception in LAYER_EXCEPTIONS.keys() - exceptions_used:
             report("tools/check.py", 1, f"{exception} is no longer needed: LAYER_EXCEPTIONS")
     print(f"check: {len(names)} files, {len(sizes)} functions, {report.count} violations")

@@ -50,6 +50,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"(kernel/([a-z]+)/[^"]+)"', re.MULTILIN
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 PROTOTYPE = re.compile(r"^(?!static|typedef|struct \w+ \{)[A-Za-z_][\w \t]*[ *](\w+)\(",
                        re.MULTILINE)
+DEFINITION = re.compile(r"^(?!static)[A-Za-z_][\w \t]*[ *](\w+)\([^;{}]*\)\n\{", re.MULTILINE)
+LABEL = re.compile(r"^(\w+):", re.MULTILINE)
 
 
 def room_of(path):
@@ -87,20 +89,38 @@ def includes():
     return graph
 
 
-def hooks():
-    """{header: {function: room that defines it, or None}}"""
+def definitions():
+    """{function: rooms that define one of that name}; static ones do not count."""
     found = {}
+    for path in sources((".c", ".S")):
+        text = COMMENT.sub("", path.read_text(encoding="utf-8"))
+        for name in (DEFINITION if path.suffix == ".c" else LABEL).findall(text):
+            found.setdefault(name, set()).add(room_of(relative(path)))
+    return found
+
+
+def declarations():
+    """Yields (header, function, rooms that define it)."""
+    defined = definitions()
     for path in sources((".h",)):
-        if path.name.endswith("_hooks.h"):
-            text = COMMENT.sub("", path.read_text(encoding="utf-8"))
-            names = [name for name in PROTOTYPE.findall(text) if not name.isupper()]
-            found[relative(path)] = dict.fromkeys(names)
-    for path in sources((".c",)):
-        text = path.read_text(encoding="utf-8")
-        for functions in found.values():
-            for name in functions:
-                if re.search(rf"^[A-Za-z_][\w *]*\b{name}\([^;{{}}]*\)\n\{{", text, re.MULTILINE):
-                    functions[name] = room_of(relative(path))
+        header = relative(path)
+        if header in BOTTOM or room_of(header) is None:
+            continue
+        for name in PROTOTYPE.findall(COMMENT.sub("", path.read_text(encoding="utf-8"))):
+            if not name.isupper():
+                yield header, name, defined.get(name, set())
+
+
+def is_hooks(header):
+    return header.endswith("_hooks.h")
+
+
+def hooks():
+    """{header: {function: rooms that define it}} of the headers NAME_hooks.h"""
+    found = {}
+    for header, name, rooms in declarations():
+        if is_hooks(header):
+            found.setdefault(header, {})[name] = rooms
     return found
 
 
@@ -146,8 +166,8 @@ def hook_table():
     lines = ["| Declared in | for | what it asks for |", "|---|---|---|"]
     for header, functions in sorted(hooks().items(), key=lambda item: LEVEL[room_of(item[0])]):
         by_room = {}
-        for name, room in functions.items():
-            by_room.setdefault(room, []).append(f"`{name}`")
+        for name, rooms in functions.items():
+            by_room.setdefault(", ".join(sorted(rooms)), []).append(f"`{name}`")
         for room in sorted(by_room, key=lambda name: LEVEL.get(name, 99)):
             lines.append(f"| `{header}` | {room} | {', '.join(sorted(by_room[room]))} |")
     return lines

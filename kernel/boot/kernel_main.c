@@ -10,6 +10,9 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch_hooks.h"
+#include "kernel/boot/tree.h"
+#include "kernel/dev/dev.h"
+#include "kernel/exec/exec.h"
 #include "kernel/exec/spawn.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -42,19 +45,6 @@ static const struct {
 static struct thread boot_thread;
 static struct proc boot_proc;
 static struct kin_proc boot_kp;
-
-void member_live(void)
-{
-	struct kin_member *self = member_self();
-	u32 state = self->state;
-
-	/*
-	 * Never over DEAD: then the supervisor has given this member up, and its monitor is about to
-	 * learn it.
-	 */
-	if (state == MEMBER_CLONING || state == MEMBER_SPAWNING)
-		atomic_compare_exchange_strong(&self->state, &state, MEMBER_LIVE);
-}
 
 /* ---- PID 1 */
 

@@ -4,10 +4,15 @@
  * /dev and /sys, which hide the host's, and /tmp if the root has none. Built once by the first
  * member; every member then attaches its private caches, which start empty.
  */
+#include "kernel/boot/tree.h"
+#include "kernel/dev/dev.h"
+#include "kernel/hostfs/hostfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/procfs/procfs.h"
 #include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/volume/volume.h"
 
 /* An inode that exists for good, under a name of dir. */

@@ -10,13 +10,16 @@
 #include <linux/fcntl.h>
 #include <linux/random.h>
 
-#include "kernel/vfs/inode.h"
-#include "kernel/tty/host_tty.h"
+#include "kernel/dev/dev.h"
+#include "kernel/event/event_hooks.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
+#include "kernel/vfs/inode.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 enum device { DEV_NONE, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 

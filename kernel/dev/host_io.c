@@ -14,6 +14,7 @@
 #include <linux/poll.h>
 #include <linux/uio.h>
 
+#include "kernel/dev/dev.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"

@@ -13,6 +13,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/event/event_hooks.h"
 #include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/poll.h"

@@ -5,9 +5,13 @@
 
 #include "common/types.h"
 
+struct file;
 struct inode;
 
 /* kernel/procfs/procfs.c: of the process whose directory in /proc this is; else 0. */
 s32 proc_dir_pid(const struct inode *ino);
+
+/* kernel/dev/dev.c: may a FILE_DEV be in an interest list of epoll? */
+bool dev_waitable(const struct file *f);
 
 #endif

@@ -12,6 +12,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 #define EVENT_MAX (sizeof(struct inotify_event) + 256)

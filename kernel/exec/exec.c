@@ -6,6 +6,7 @@
  * and arguments.
  */
 #include "kernel/exec/exec.h"
+#include "kernel/exec/spawn.h"
 #include "kernel/signal/signal_hooks.h"
 
 #include <asm-generic/resource.h>

@@ -17,6 +17,23 @@
 #define EXEC_ALIGN_MAX (1ul << 30)
 #define EXEC_SCRIPTS_MAX 5            /* interpreters that are scripts themselves */
 
+/*
+ * exec.c. On success never returns; before the point of no return -errno. What a points
+ * to is kernel memory or kin; with npages it is from the kernel's heap and exec_args_free gives it
+ * back: exec_run does so on success, its caller on failure, vfork_exec once it has its own copy and
+ * will not return.
+ */
+struct exec_args {
+	const char *path;          /* npages: from kmalloc */
+	u32 argc, envc;
+	char *strings;             /* argv then envp, NUL-terminated, one after the other */
+	size_t bytes;
+	/* strings are from kpages_alloc(npages); 0: they belong to somebody else */
+	size_t npages;
+};
+s64 exec_run(struct exec_args *a);
+void exec_args_free(struct exec_args *a);
+
 /* argv and envp while they grow: kernel pages. Strings as in struct exec_args. */
 struct arg_block {
 	char *strings;

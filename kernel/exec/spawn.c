@@ -18,11 +18,13 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/signal/signal_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 /* ---- in the old member */
 

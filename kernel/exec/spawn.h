@@ -7,6 +7,7 @@
 #ifndef KERNEL_EXEC_SPAWN_H
 #define KERNEL_EXEC_SPAWN_H
 
+#include "kernel/exec/exec.h"
 #include "kernel/proc/proc_internal.h"
 
 struct inode;
@@ -30,5 +31,9 @@ static inline struct spawn_state *spawn_state_of(struct kin_exec *e)
  * into it, too.
  */
 void exec_args_of(struct kin_exec *e, struct exec_args *a, const char **cwd);
+
+_Noreturn void spawn_run(void); /* in the fresh member */
+bool spawn_owns(u32 index, const struct kin_proc *kp);
+s64 vfork_exec(struct exec_args *a);
 
 #endif

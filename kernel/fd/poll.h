@@ -47,7 +47,4 @@ void poll_time_left(u64 user_time, bool timeval, u64 deadline_ns);
 s64 poll_mask_begin(u64 user_mask, u64 size);
 void poll_mask_end(u64 user_mask, bool interrupted);
 
-/* dev.c: may a FILE_DEV be in an interest list of epoll? */
-bool dev_waitable(const struct file *f);
-
 #endif

@@ -16,5 +16,10 @@ s64 futex_wake_user(u64 addr, u32 n);
 void futexes_fork_child(void);
 /* Robust mutexes of a thread that ends get FUTEX_OWNER_DIED, and a waiter each is woken. */
 void futex_exit_robust(struct thread *t);
+/*
+ * A thread ends, or its process execs: its robust list is walked; then, if the memory goes on being
+ * used (shared), clear_child_tid is zeroed and its waiters are woken.
+ */
+void futex_thread_exit(struct thread *t, bool shared);
 
 #endif

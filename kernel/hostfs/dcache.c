@@ -10,9 +10,11 @@
 #include <asm/errno.h>
 
 #include "kernel/host/host.h"
+#include "kernel/hostfs/hostfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 #define DCACHE_BUCKETS 1024

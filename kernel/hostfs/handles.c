@@ -17,6 +17,7 @@
 #include "kernel/host/host.h"
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define HANDLES 64
 #define VOLUME_HANDLES 640

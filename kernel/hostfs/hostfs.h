@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inodes and handles of the host's files, on volumes, too. For those below the root: inode.h.
+ * Inodes and handles of the host's files, on volumes, too. What names and inodes ask for:
+ * kernel/vfs/vfs_hooks.h.
  */
 #ifndef KERNEL_HOSTFS_HOSTFS_H
 #define KERNEL_HOSTFS_HOSTFS_H
@@ -16,9 +17,14 @@ struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *na
 								const struct hyp_stat *st, u32 renames);
 void inode_attributes_set(struct inode *ino, const struct hyp_stat *st);
 
+/* ---- dcache.c */
+/*
+ * Appends the next plain component of *rest to path; false at the end or before "..".
+ */
+bool append_component(char *path, u32 *len, const char **rest);
+
 /* ---- handles.c */
-/* For access (O_RDONLY, O_WRONLY, O_RDWR). -ESTALE: the file has no name any more. */
-s64 handle_get_volume(struct inode *ino, u32 access);
+void handles_reset(void);
 /* One that is open already, whatever it is open for, or -1. */
 int handle_find(struct inode *ino);
 /*
@@ -27,8 +33,6 @@ int handle_find(struct inode *ino);
  */
 int handle_add(struct inode *ino, u32 access, int handle);
 bool handles_full(void);
-/* Closes those of inodes that nobody in the family uses any more. */
-void handles_sweep(void);
 
 /*
  * A member that has nothing of this file open gets a descriptor of it: from now on the file is kept

@@ -12,18 +12,9 @@
  */
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #include "kernel/lib/lib.h"
-
-u64 hash_bytes(const void *p, size_t n)
-{
-	const u8 *s = p;
-	u64 h = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ s[i]) * 0x100000001b3ull;
-	return h ^ h >> 29;
-}
 
 static u64 file_key(u64 dev, u64 ino)
 {
@@ -296,22 +287,4 @@ void inode_unpin(struct inode *ino)
 		ino->refs--;
 	}
 	kin_unlock(lock);
-}
-
-void inode_drop_link(struct inode *ino)
-{
-	u32 left = --ino->nlink;
-
-	inode_touch(ino, false);
-	if (left)
-		inode_pin(ino);
-	else
-		inode_unpin(ino);
-}
-
-void inode_add_link(struct inode *ino)
-{
-	ino->nlink++;
-	inode_touch(ino, false);
-	inode_pin(ino);
 }

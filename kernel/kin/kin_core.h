@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "abi/kin.h"
+#include "kernel/kin/kin_hooks.h"
 
 struct thread;
 
@@ -125,24 +126,12 @@ void queue_remove(struct kin_waiter *w);
 void queue_destroy(struct kin_queue *q);
 void queue_wake(struct kin_queue *q, u32 max); /* max exclusive waiters, and all others */
 static inline void queue_wake_all(struct kin_queue *q) { queue_wake(q, ~0u); }
-struct kin_waiter *waiter_get(void);
-void waiter_put(struct kin_waiter *w);
 /*
  * Burial of a dead member, and the last step of a normal exit (of itself, after fdtable_release):
  * takes its waiters off their queues, passes on the wakes they had, drops the files it held during
  * calls, and finishes what it died in the middle of.
  */
 void waiters_bury(u32 member, u32 generation);
-/*
- * For thread_sleep: was one of t's waiters woken since the last call? Clears the marks, so it
- * must be called before the condition is looked at again, and after the doorbell was read.
- */
-bool waiters_woken(struct thread *t);
-/* In the clone, for every thread it inherited: forget the waiters, they are the parent's. */
-void waiters_fork_child(struct thread *t);
-/* thread_destroy: its private lists here. */
-void thread_kin_release(struct thread *t);
-
 /* Doorbells. Rings are remembered: a member that is not asleep sees the new sequence first. */
 void doorbell_ring(u32 member);
 /*
@@ -164,17 +153,6 @@ static inline bool member_used(u32 index)
 }
 void member_free(u32 index);
 static inline struct kin_member *member_self(void);
-
-/*
- * Blocks the current thread; other threads of the member may run. Returns 0 after any of the
- * thread's waiters was woken (or spuriously), -EINTR if interruptible and a signal is to be
- * delivered, -ETIMEDOUT. deadline: CLOCK_MONOTONIC ns or HYP_NO_DEADLINE. Never called with a kin
- * lock held. (kernel/sched/sched.c)
- */
-int thread_sleep(u64 deadline_ns, bool interruptible);
-/* The same, and host handles are waited for: revents are filled. At most 64 handles. */
-struct hyp_pollfd;
-int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds);
 
 /*
  * Memory objects: pages in kin found by index. Used by tmpfs files, shared anonymous memory, memfd,
@@ -201,11 +179,6 @@ u32 object_refs(const struct kin_object *o);
 /* Clears pages [first, first + n) that are present, or frees them if nothing else can map them. */
 void object_punch(struct kin_object *o, u64 first, u64 n);
 
-/*
- * A thread ends, or its process execs: its robust list is walked; then, if the memory goes on being
- * used (shared), clear_child_tid is zeroed and its waiters are woken. (kernel/futex/futex.c)
- */
-void futex_thread_exit(struct thread *t, bool shared);
 /*
  * Adds this member's counts since the last call to KIN->stats and to its own record; a clone's
  * counts begin at 0. (kernel/kin/stats.c)

@@ -120,12 +120,7 @@ static inline struct member_record *record_self(void)
  * not.
  */
 bool member_gone(u32 member, u32 generation);
-/* The part of waiters_bury that concerns files: kernel/fd/file.c. */
-void files_bury(u32 member);
 void slabs_init(void);
-void futexes_init(void);
-/* A waiter of the dead may have been woken in vain: somebody else gets the wake. */
-void futex_pass_on(struct kin_waiter *w);
 /* The record of a member whose lists are walked or taken apart. */
 void record_lock(struct member_record *r);
 
@@ -156,6 +151,5 @@ struct thread_kin {
 	u32 nborrowed, borrowed_cap;
 	struct file **borrowed;
 };
-struct thread_kin *thread_kin(struct thread *t); /* t NULL: the boot code's */
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "common/types.h"
+#include "kernel/lib/lib_hooks.h"
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
@@ -17,6 +18,8 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
+/* A hash. */
+u64 hash_bytes(const void *p, size_t n);
 char *strrchr(const char *s, int c);
 size_t strlcpy(char *dst, const char *src, size_t size);
 size_t strlcat(char *dst, const char *src, size_t size);
@@ -25,15 +28,6 @@ size_t strlcat(char *dst, const char *src, size_t size);
 int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int ksnprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/*
- * kernel/host/panic.c, which can leave the machine. klog: one line to the monitor's log, shown with
- * -v (hypercall log).
- */
-void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* This member cannot go on: hypercall panic with the reason. */
-_Noreturn void kpanic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The family cannot go on (kin is damaged): one clear message, then the supervisor ends it. */
-_Noreturn void family_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define kassert(c) ((c) ? (void)0 : kpanic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #c))
 

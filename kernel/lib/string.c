@@ -125,3 +125,13 @@ size_t strlcat(char *dst, const char *src, size_t size)
 
 	return at + strlcpy(dst + at, src, size - at);
 }
+
+u64 hash_bytes(const void *p, size_t n)
+{
+	const u8 *s = p;
+	u64 h = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ s[i]) * 0x100000001b3ull;
+	return h ^ h >> 29;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* See text.h. */
 #include "abi/layout.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 

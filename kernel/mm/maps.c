@@ -235,3 +235,20 @@ void mm_count(struct mm *mm, struct mm_counts *c)
 			c->data += pages;
 	}
 }
+
+/*
+ * Where the command line lies now. As on Linux a program may write a title over its arguments; one
+ * that goes on into the environment ends at its NUL, at most a page after it began.
+ */
+void mm_cmdline(const struct mm *mm, u64 *start, u64 *end)
+{
+	u64 limit = MIN(mm->env_end, mm->arg_start + PAGE_SIZE);
+	char last = 0;
+
+	*start = mm->arg_start;
+	*end = MAX(mm->arg_start, mm->arg_end);
+	if (*end == *start || copy_in(&last, (const void *)(*end - 1), 1) || !last)
+		return;
+	while (last && *end < limit && !copy_in(&last, (const void *)*end, 1))
+		++*end;
+}

@@ -12,7 +12,7 @@
 #include <bsd/sys/tree.h>
 
 #include "kernel/arch/arch.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/mm/ranges.h"
 
 struct file;
@@ -118,25 +118,7 @@ struct mm_counts {
 	u64 size, resident, shared, text, data, stack, locked;
 };
 void mm_count(struct mm *mm, struct mm_counts *counts);
-
-/*
- * kernel/exec/exec.c. On success never returns; before the point of no return -errno. What a points
- * to is kernel memory or kin; with npages it is from the kernel's heap and exec_args_free gives it
- * back: exec_run does so on success, its caller on failure, vfork_exec once it has its own copy and
- * will not return.
- */
-struct exec_args {
-	const char *path;          /* npages: from kmalloc */
-	u32 argc, envc;
-	char *strings;             /* argv then envp, NUL-terminated, one after the other */
-	size_t bytes;
-	/* strings are from kpages_alloc(npages); 0: they belong to somebody else */
-	size_t npages;
-};
-s64 exec_run(struct exec_args *a);
-void mm_cmdline(const struct mm *mm, u64 *start, u64 *end); /* exec_stack.c */
-/* prctl(PR_SET_MM, which, address, size, rest): prctl_mm.c */
-s64 mm_prctl(u64 which, u64 address, u64 size, u64 rest);
-void exec_args_free(struct exec_args *a);
+/* maps.c: where the command line lies now. */
+void mm_cmdline(const struct mm *mm, u64 *start, u64 *end);
 
 #endif

@@ -16,6 +16,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/task/table.h"
 #include "kernel/vfs/vfs.h"

@@ -8,7 +8,9 @@
 #include <asm/errno.h>
 
 #include "kernel/fd/file.h"
+#include "kernel/futex/futex.h"
 #include "kernel/lib/lib.h"
+#include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 

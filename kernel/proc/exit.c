@@ -14,6 +14,7 @@
 #include <asm/signal.h>
 
 #include "kernel/event/signalfd.h"
+#include "kernel/futex/futex.h"
 #include "kernel/host/host.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"

@@ -90,6 +90,19 @@ static void process_commit(struct fork *f)
 
 /* ---- member record: where the child will run */
 
+void member_live(void)
+{
+	struct kin_member *self = member_self();
+	u32 state = self->state;
+
+	/*
+	 * Never over DEAD: then the supervisor has given this member up, and its monitor is about to
+	 * learn it.
+	 */
+	if (state == MEMBER_CLONING || state == MEMBER_SPAWNING)
+		atomic_compare_exchange_strong(&self->state, &state, MEMBER_LIVE);
+}
+
 static int member_prepare(struct fork *f)
 {
 	struct kin_member *rec;

@@ -13,7 +13,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
-#include "kernel/proc/proc.h"
+#include "kernel/proc/proc_internal.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 

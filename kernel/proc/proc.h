@@ -15,11 +15,9 @@ s64 proc_fork(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, u32 
  * shares its VM goes to a fresh member instead: vfork_exec, after all checks; never returns on
  * success.
  */
-struct exec_args;
 bool proc_shares_vm(struct proc *p);
 void proc_exec_begin(void);
 void proc_exec_commit(const char *comm);
-s64 vfork_exec(struct exec_args *a);
 
 /* title.c: what /proc shows as the command line becomes what the program wrote there. */
 void proc_refresh_cmdline(void);

@@ -33,12 +33,6 @@ void vfork_release_parent(struct proc *p); /* exec or exit: the suspended thread
 struct proc *proc_create(struct kin_proc *kp); /* private side, linked into member_procs */
 bool member_lost(struct proc *p); /* a process has left this member; false: it was the last */
 
-/* ---- spawn.c */
-_Noreturn void spawn_run(void);      /* in the fresh member */
-void spawn_drop(struct kin_proc *p); /* the request is served or void */
-void spawn_bury(u32 member);
-bool spawn_owns(u32 index, const struct kin_proc *kp);
-
 /* ---- exit.c */
 /* T: ZOMBIE (or gone, if the parent does not want to know), SIGCHLD, waiters. May be repeated. */
 void proc_become_zombie(struct kin_proc *p, u32 wait_status);
@@ -59,7 +53,10 @@ void caps_reset(struct proc *p); /* what its user id gives */
 void caps_exec(struct proc *p);
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid); /* from these */
 
-/* ---- kernel_main.c, reaper.c */
+/* ---- prctl_mm.c: prctl(PR_SET_MM, which, address, size, rest) */
+s64 mm_prctl(u64 which, u64 address, u64 size, u64 rest);
+
+/* ---- fork.c, reaper.c */
 void member_live(void); /* CLONING or SPAWNING -> LIVE */
 void init_fork(void);   /* PID 1 of --init; returns in the child that runs the program */
 

@@ -12,6 +12,7 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/time/time_hooks.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
 

@@ -13,6 +13,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define DYNAMIC 1024 /* positions of pids and descriptors in listings start here */
 

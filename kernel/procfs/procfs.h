@@ -59,6 +59,8 @@ struct proc_entry {
 extern const struct proc_entry proc_entries[];
 extern const u32 proc_entry_count;
 
+struct inode *proc_root_inode(struct inode *parent);
+
 /* The process, as of now; false: gone. Takes tree_lock. */
 struct proc_view {
 	s32 pid, ppid, pgid, sid, nthreads, nice;

@@ -22,7 +22,7 @@
 
 #include "kernel/host/host.h"
 #include "kernel/kin/spin.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/sched_hooks.h"

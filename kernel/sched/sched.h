@@ -33,4 +33,15 @@ bool sched_wanted(void);       /* and should: the slice is over */
 bool sched_timers_due(void);   /* a timer may be served now, on the way out */
 void sched_poll(void);         /* blocked threads that may go on become runnable */
 
+/* ---- waiter.c */
+/*
+ * For thread_sleep: was one of t's waiters woken since the last call? Clears the marks, so it
+ * must be called before the condition is looked at again, and after the doorbell was read.
+ */
+bool waiters_woken(struct thread *t);
+/* In the clone, for every thread it inherited: forget the waiters, they are the parent's. */
+void waiters_fork_child(struct thread *t);
+/* thread_destroy: its private lists here. */
+void thread_kin_release(struct thread *t);
+
 #endif

@@ -5,10 +5,11 @@
  * they are its parent's.
  */
 #include "kernel/kin/root.h"
+#include "kernel/sched/sched.h"
 #include "kernel/task/thread.h"
 
 #include "kernel/arch/arch.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 
 /* Private. */

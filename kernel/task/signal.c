@@ -9,7 +9,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/task/signal_queue.h"
 #include "kernel/task/task_hooks.h"

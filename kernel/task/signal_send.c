@@ -9,7 +9,7 @@
 #include <linux/resource.h>
 
 #include "kernel/host/host.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/signal_queue.h"

@@ -3,7 +3,7 @@
 #include <asm/errno.h>
 #include <linux/time.h>
 
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"

@@ -11,7 +11,7 @@
 #include <linux/resource.h>
 #include <linux/time.h>
 
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task_hooks.h"

@@ -11,7 +11,7 @@
 #include <linux/time.h>
 
 #include "kernel/host/host.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"

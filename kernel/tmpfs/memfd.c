@@ -14,6 +14,7 @@
 #include "kernel/mm/mm_hooks.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/inode.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u

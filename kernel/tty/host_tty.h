@@ -12,9 +12,6 @@
 /* priv of a FILE_HOST_IO file. */
 enum { HOST_IO_HANDLE, HOST_IO_MODE, HOST_IO_TTY };
 
-s64 tty_open(struct inode *ino, struct file **out, u32 flags); /* /dev/tty, whose inode ino is */
-s64 terminal_open(struct file **out, u32 flags); /* by its own name */
-u64 terminal_rdev(void);                         /* of the host's terminal; 0: none */
 bool tty_is(int handle);
 /* Job control, before writing: 0, or -EIO, or -ERESTARTSYS after SIGTTOU was sent. */
 s64 tty_may_write(int handle);

@@ -14,8 +14,8 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 #ifndef UTIME_NOW
 #define UTIME_NOW ((1l << 30) - 1l)

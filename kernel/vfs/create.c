@@ -11,8 +11,8 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 /*
  * Inserts ino (reference taken over on success) under w's last name. on_host: the host has that

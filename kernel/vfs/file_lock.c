@@ -19,7 +19,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/mounts.h"
-#include "kernel/volume/volume.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define RANGE_END 0x7fffffffffffffffll
 #define QUEUES 64

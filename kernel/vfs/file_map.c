@@ -10,7 +10,7 @@
 
 #include "kernel/arch/paging.h"
 #include "kernel/lib/lib.h"
-#include "kernel/volume/volume.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define DEV_ZERO 0x105ull
 

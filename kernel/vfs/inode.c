@@ -8,6 +8,7 @@
 #include "kernel/vfs/inode.h"
 #include "kernel/vfs/mounts.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #include "kernel/lib/lib.h"
 #include "kernel/time/time.h"
@@ -201,4 +202,22 @@ struct pipe **inode_fifo_slot(struct inode *ino)
 struct vfs_shared *vfs_shared(void)
 {
 	return kin_root_get(ROOT_VFS);
+}
+
+void inode_drop_link(struct inode *ino)
+{
+	u32 left = --ino->nlink;
+
+	inode_touch(ino, false);
+	if (left)
+		inode_pin(ino);
+	else
+		inode_unpin(ino);
+}
+
+void inode_add_link(struct inode *ino)
+{
+	ino->nlink++;
+	inode_touch(ino, false);
+	inode_pin(ino);
 }

@@ -168,16 +168,7 @@ void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st);
 char *kin_string(const char *s, size_t len); /* NUL-terminated copy; NULL: no memory */
 u64 inode_device(enum inode_fs fs);
 
-/* ---- icache.c: host-backed inodes */
-struct kin_lock *icache_lock(u32 bucket); /* takes the lock of that bucket's chain */
-u64 hash_bytes(const void *p, size_t n);
-bool icache_path_pinned(const char *path, u32 len); /* false: certainly not */
-bool icache_file_pinned(u64 dev, u64 ino);
-struct inode *icache_find_dir(const char *path, u32 len); /* reference or NULL */
-struct inode *icache_find_file(u64 dev, u64 ino);
-struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st); /* NULL: ENOSPC */
-void inode_pin(struct inode *ino); /* no effect unless host-backed */
-void inode_unpin(struct inode *ino);
+/* ---- inode.c */
 /* One name less: nlink, ctime, and the pin that a last name held. */
 void inode_drop_link(struct inode *ino);
 void inode_add_link(struct inode *ino);
@@ -197,16 +188,11 @@ void dirent_remove(struct inode *dir, struct dirent_node *e);
 void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino);
 void dir_free(struct inode *dir);
 
-/* ---- handles.c: the member's private host handles */
-/* of a host-backed file or directory; stays open until the cache needs room */
-s64 handle_get(struct inode *ino);
-void handles_reset(void);
-
 struct walk; /* kernel/vfs/walk.h */
 /* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
 
-/* ---- open.c, create.c, inode_io.c, copy_up.c, file_map.c */
+/* ---- open.c, create.c, inode_io.c, file_map.c */
 /*
  * Makes an inode of mode below w's directory under its last name. 0, -EEXIST, ... *out: a
  * reference, or NULL out.
@@ -216,7 +202,6 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 s64 inode_truncate(struct inode *ino, u64 size);
 /* RLIMIT_FSIZE: bytes of len that may be written at pos, 0 after SIGXFSZ */
 size_t file_may_extend(u64 pos, size_t len);
-s64 inode_copy_up(struct inode *ino, bool discard);
 /* dst or src: kernel or kin memory. Bytes or -errno. */
 s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);
 s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
@@ -233,17 +218,5 @@ int file_set_path(struct file *f, const char *path);
 /* ---- readdir.c */
 /* reads the host's names: 1 if none is visible, 0, -errno; takes dir's lock */
 s64 lower_dir_empty(struct inode *dir);
-
-/* ---- dev.c, procfs.c, context.c, host_io.c */
-s64 dev_open(struct inode *ino, u32 flags, struct file **out);
-s64 random_fill(void *buf, size_t len);
-s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out);
-struct inode *proc_root_inode(struct inode *parent);
-/* Target of a link in /proc: a file (*jump) or text (its length in buf). */
-s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump);
-s64 proc_dir_path(struct inode *dir, char *buf, size_t size);
-s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next);
-/* A file of inode-less kinds opened again through /proc/self/fd. */
-s64 file_reopen(struct file *f, u32 flags, struct file **out);
 
 #endif

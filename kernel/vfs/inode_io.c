@@ -22,7 +22,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
-#include "kernel/volume/volume.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define CHUNK (1ull << 20) /* under one lock; an append is never split */
 #define SIZE_MAX_FILE 0x7ffffffffffff000ull

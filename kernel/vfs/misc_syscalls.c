@@ -8,8 +8,8 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 static s64 check_fd(u64 fd, s64 result)
 {

@@ -5,6 +5,7 @@
  * its directory. Source: inotify(7) of the man pages.
  */
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #include <asm/errno.h>
 

@@ -75,7 +75,5 @@ s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, cons
 /* Under the lock: off the lists; the caller frees it (watch_free) after the lock is released. */
 void watch_unlink(struct watch_table *t, struct watch *w);
 void watch_free(struct watch *w);
-/* Under the lock: into the instance's ring. */
-void inotify_put(struct inotify *in, s32 wd, u32 mask, u32 cookie, const char *name, u32 len);
 
 #endif

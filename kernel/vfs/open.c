@@ -15,7 +15,6 @@
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 /* Linux keeps these in the description; the rest only matters while opening. */
 #define STATUS_FLAGS                                                                             \

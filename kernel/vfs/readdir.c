@@ -14,8 +14,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 #define UPPER (1ull << 40)
 #define LISTING_SIZE 32768

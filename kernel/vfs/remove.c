@@ -10,8 +10,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 /*
  * Takes ino's name out of w's directory, whose lock is held. spare: a node for a whiteout, NULLed

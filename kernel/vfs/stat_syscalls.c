@@ -14,8 +14,8 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/mounts.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 #define ANON_DEV 13
 #ifndef AT_EACCESS

@@ -12,11 +12,11 @@
 #define VFS_PATH_MAX 4096
 
 /*
- * Operations of the file types that live here, for file_ops[] in file.c (opath: FILE_PATH). read
- * and write advance *pos themselves. release drops the inode, too; it may be repeated.
+ * Operations of the file types that live here, for file_ops[] in kernel/boot/file_types.c (opath:
+ * FILE_PATH). read and write advance *pos themselves. release drops the inode, too; it may be
+ * repeated.
  */
-extern const struct file_ops inode_file_ops, dir_file_ops, dev_file_ops, proc_file_ops;
-extern const struct file_ops host_io_file_ops, opath_file_ops;
+extern const struct file_ops inode_file_ops, dir_file_ops, opath_file_ops;
 
 /* Where an inode keeps its FIFO's pipe (NULL at first). */
 struct pipe **inode_fifo_slot(struct inode *ino);
@@ -32,8 +32,6 @@ struct fs_context {
 	u32 umask;
 };
 
-void vfs_init(void);   /* first member: the tree in kin */
-void vfs_attach(void); /* every member: private caches */
 struct fs_context *fs_context_create(const char *cwd);
 s64 fs_directory_check(const char *path); /* 0, or -errno: it is none */
 struct fs_context *fs_context_clone(const struct fs_context *c);
@@ -49,15 +47,6 @@ void fs_context_fork_abort(struct fs_context *c);
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);
 s64 vfs_stat(int dirfd, const char *path, u32 at_flags, struct kstat *st);
 /*
- * A member that has none of its host handles gets this file: it must be able to open it
- * (volume.h).
- */
-void file_pass(struct file *f);
-void files_pass(struct fdtable *t); /* all that stay open at an exec */
-/* The family's standard descriptors 0, 1, 2 as FILE_HOST_IO files. */
-struct file *host_io_file(int handle);
-
-/*
  * Locks (fcntl, flock): file_lock.c. Dropped when a process closes any descriptor of the inode, and
  * at its death. The rest: kernel/fd/fd_hooks.h.
  */
@@ -67,8 +56,6 @@ void locks_release_file(struct file *f);
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20
 #endif
-/* How many of len bytes at pos may be written; with the inode's lock. */
-u64 seals_allow_write(const struct inode *ino, u64 pos, u64 len);
 
 /* For exec; for mmap: kernel/mm/mm_hooks.h. Sizes in bytes; results bytes or -errno. */
 s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos);

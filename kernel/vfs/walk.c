@@ -15,8 +15,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-#include "kernel/volume/volume.h"
 
 #define LINKS_MAX 40
 

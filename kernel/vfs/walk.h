@@ -8,7 +8,7 @@
 
 #include "kernel/vfs/inode.h"
 
-/* ---- dcache.c: the member's private memory of the host's names */
+/* The member's private memory of the host's names: kernel/hostfs/dcache.c. */
 struct dentry {
 	LIST_ENTRY(dentry) hash;
 	TAILQ_ENTRY(dentry) age;
@@ -19,13 +19,6 @@ struct dentry {
 	struct hyp_stat st;
 	char path[];
 };
-/*
- * Appends the next plain component of *rest to path; false at the end or before "..".
- */
-bool append_component(char *path, u32 *len, const char **rest);
-/* rest: components that will be wanted next ("a/b"), or "". Valid until the next call. */
-s64 dcache_lookup(const char *path, u32 len, const char *rest, bool need_stat, struct dentry **out);
-s64 dcache_readlink(const char *path, u32 len, const char **target);
 
 /* ---- walk.c */
 enum walk_flags {

@@ -18,6 +18,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/notify.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 struct xattr {

@@ -10,9 +10,11 @@
 #include <linux/uio.h>
 
 #include "kernel/fd/transfer.h"
+#include "kernel/hostfs/hostfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/volume/volume.h"
 
 #define PIECE_MAX (8ull << 20)

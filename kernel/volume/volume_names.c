@@ -11,10 +11,12 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* See kin_env.h. */
+#include "kernel/sched/sched.h"
 #include "kin_env.h"
 
 #include <stdatomic.h>

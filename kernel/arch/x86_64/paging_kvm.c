@@ -20,7 +20,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/host/host.h"
-#include "kernel/lib/heap.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 
 #define PTE_P 0x1ull

@@ -4,8 +4,8 @@
  * by 64. NULL: none left. Page tables come from here, too, so it is declared below everything that
  * makes it work (kernel/mm/heap.c, kernel/mm/pages.c).
  */
-#ifndef KERNEL_LIB_HEAP_H
-#define KERNEL_LIB_HEAP_H
+#ifndef KERNEL_LIB_HEAP_HOOKS_H
+#define KERNEL_LIB_HEAP_HOOKS_H
 
 #include "common/types.h"
 

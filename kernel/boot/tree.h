@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: ISC */
+/* The tree of files at its beginning. */
+#ifndef KERNEL_BOOT_TREE_H
+#define KERNEL_BOOT_TREE_H
+
+void vfs_init(void);   /* first member: the tree in kin */
+void vfs_attach(void); /* every member: private caches */
+
+#endif

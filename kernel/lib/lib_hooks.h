@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* How things end badly, and the log: kernel/host/panic.c, which can leave the machine. */
+#ifndef KERNEL_LIB_LIB_HOOKS_H
+#define KERNEL_LIB_LIB_HOOKS_H
+
+/* One line to the monitor's log: shown with -v (hypercall log). */
+void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* This member cannot go on: hypercall panic with the reason. */
+_Noreturn void kpanic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The family cannot go on (kin is damaged): one clear message, then the supervisor ends it. */
+_Noreturn void family_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
