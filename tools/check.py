@@ -75,9 +75,9 @@ SIGNALLING = re.compile(r"\b(?:t?g?kill|tkill|killpg|sigqueue|pidfd_send_signal)
 SIGNALLERS = {
     "monitor/supervisor/child.c": "children of the supervisor, which are checked to be that",
     "monitor/supervisor/front.c": "its own child, the supervisor",
+    "monitor/supervisor/host_proc.c": "the host's list of the supervisor's children",
+    "monitor/supervisor/limits.c": "a victim that the host's list of children names",
     "monitor/core/sleep.c": "a kick, in a PID namespace where there is nobody but the family",
-    "monitor/supervisor/limits.c": "to be rewritten: children only, through child.c",
-    "monitor/supervisor/usage.c": "to be rewritten: children only, through child.c",
 }
 
 # monitor/supervisor reads fields of kin once, through KIN_READ (monitor/core/kin_access.h).
