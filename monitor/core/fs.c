@@ -256,10 +256,13 @@ static s64 lookup_step(s64 *dir, char **path, struct statx *stx)
 s64 hyp_fs_lookup(struct member *m, struct hypercall_call *call)
 {
 	u64 from = call->arg[2], room = call->arg[4] / sizeof(struct hyp_stat), count = 0;
-	char *rest = call->path + from;
 	struct statx stx = {0};
+	char *rest;
 
-	if (from > strlen(call->path) || (from && rest[-1] != '/') || !*rest)
+	if (from > strlen(call->path))
+		return -EINVAL;
+	rest = call->path + from;
+	if ((from && rest[-1] != '/') || !*rest)
 		return -EINVAL;
 	if (from)
 		rest[-1] = 0;
