@@ -220,7 +220,7 @@ static void clock_next(const struct kin_clock *c, bool torn, struct kin_clock *n
 		s64 error_ns = (s64)(now.ns - guess);
 		s64 limit = SLEW_NS / SLEW_LIMIT;
 		s64 slew = error_ns > limit ? limit : error_ns < -limit ? -limit : error_ns;
-		next->mult = (u64)((s64)rate + (s64)((__int128)rate * slew / (s64)SLEW_NS));
+		next->mult = rate + (u64)((__int128)rate * slew / (s64)SLEW_NS);
 	}
 	next->tsc_base = next->host_tsc = now.tsc;
 	next->host_ns = now.ns;
@@ -228,11 +228,12 @@ static void clock_next(const struct kin_clock *c, bool torn, struct kin_clock *n
 	next->boottime_offset_ns = offset_read(CLOCK_BOOTTIME);
 }
 
+/* old is the family's to write: any number. */
 static s64 offset_settle(s64 old, s64 new)
 {
-	s64 diff = new - old;
+	u64 diff = (u64)new - (u64)old;
 
-	return diff > OFFSET_NOISE_NS || diff < -OFFSET_NOISE_NS ? new : old;
+	return diff + OFFSET_NOISE_NS > 2 * OFFSET_NOISE_NS ? new : old;
 }
 
 static void clock_store(struct kin_clock *c, u32 odd, const struct kin_clock *next)
