@@ -48,41 +48,7 @@ static struct kin_proc boot_kp;
 
 /* ---- PID 1 */
 
-static const char *reason(s64 err)
-{
-	switch (err) {
-	case -ENOENT: return "No such file or directory";
-	case -EACCES: return "Permission denied";
-	case -ENOEXEC: return "Exec format error";
-	case -ENOMEM: return "Cannot allocate memory";
-	case -ELOOP: return "Too many levels of symbolic links";
-	case -ENOTDIR: return "Not a directory";
-	case -EISDIR: return "Is a directory";
-	case -E2BIG: return "Argument list too long";
-	case -ENAMETOOLONG: return "File name too long";
-	case -ELIBBAD: return "Accessing a corrupted shared library";
-	default: return "cannot be executed";
-	}
-}
-
-#define PATH_SHOWN 240
 #define EXIT_USAGE 100 /* as the command line itself says it */
-
-/* On the family's standard error, as a shell would say it; of a long path both ends. */
-static void complain(const char *what, const char *path, s64 err)
-{
-	size_t len = strlen(path), half = (PATH_SHOWN - 3) / 2;
-	char line[512], text[PATH_SHOWN + 1];
-
-	strlcpy(text, path, sizeof(text));
-	if (len > PATH_SHOWN) {
-		strlcpy(text + half, "...", sizeof(text) - half);
-		strlcpy(text + half + 3, path + len - half, sizeof(text) - half - 3);
-	}
-	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, reason(err));
-
-	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1), HYP_IO_WAIT);
-}
 
 static const char *environment_get(const struct exec_args *a, const char *name)
 {
@@ -160,13 +126,13 @@ static _Noreturn void first_program(void)
 	open_standard_io();
 	proc_set_comm(current, "unifork");
 	if (e->workdir && (err = fs_directory_check(cwd))) {
-		complain("working directory ", cwd, err);
+		exec_complain("working directory ", cwd, err);
 		proc_exit(EXIT_USAGE << 8);
 	}
 	if (e->init)
 		init_fork();
 	err = run_in_path(&a);
-	complain("", a.path, err);
+	exec_complain("", a.path, err);
 	proc_exit(err == -ENOENT ? 127 << 8 : 126 << 8);
 }
 

@@ -106,9 +106,14 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	struct proc *p = current->proc;
 	const char *exe;
 	char comm[COMM_LEN];
+	s64 err = 0;
 
 	proc_exec_begin();
-	if (image->unmappable || image_replace(p->mm, image, args, a->path, &frame.rsp)) {
+	if (!image->unmappable)
+		err = image_replace(p->mm, image, args, a->path, &frame.rsp);
+	if (image->unmappable || err) {
+		if (err) /* the host has not given what the program needs; a bad program dies as on Linux */
+			exec_complain("", a->path, err);
 		exec_image_close(image);
 		proc_exit(SIGSEGV);
 	}

@@ -98,4 +98,7 @@ bool script_detect(const char *head);
  */
 int script_parse(char *head, const char **interpreter, const char **argument);
 
+/* On the family's standard error, as a shell would say it; of a long path both ends. */
+void exec_complain(const char *what, const char *path, s64 err);
+
 #endif

@@ -14,6 +14,7 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "kernel/exec/exec.h"
 #include "kernel/exec/spawn.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -231,13 +232,15 @@ _Noreturn void spawn_run(void)
 	struct kin_exec *e = current->proc->kp->spawn;
 	struct exec_args a;
 	const char *cwd;
+	s64 err = -ENOMEM;
 
 	exec_args_of(e, &a, &cwd);
 	if (state_restore(current->proc, spawn_state_of(e), cwd))
-		exec_run(&a);
+		err = exec_run(&a);
 	/*
 	 * It was checked before; what changed since then ends it as a failed exec past its point of no
 	 * return.
 	 */
+	exec_complain("", a.path, err);
 	proc_exit(SIGKILL);
 }
