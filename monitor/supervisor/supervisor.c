@@ -417,8 +417,10 @@ static void event_loop(struct supervisor *s)
 	u64 count;
 
 	while (!s->ended) {
-		if (ppoll(fds, ARRAY_SIZE(fds), next_timeout(s, &timeout), NULL) < 0 && errno != EINTR)
+		if (ppoll(fds, ARRAY_SIZE(fds), next_timeout(s, &timeout), NULL) < 0 && errno != EINTR) {
+			error_set(&s->failure, errno, "cannot wait for the family; it was ended");
 			break;
+		}
 		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) < 0)
 			count = 0; /* the bits say it all */
 		if (fds[0].revents)
