@@ -68,22 +68,32 @@ static int confine_ids(const struct family *f, struct error *err)
 	return 0;
 }
 
-/*
- * The bounding and ambient sets first, while CAP_SETPCAP may still be there; without it
- * no_new_privs does as well.
- */
+/* All that the host's version knows. Without CAP_SETPCAP no_new_privs does as well. */
+static int bounding_drop(u32 effective, struct error *err)
+{
+	for (unsigned i = 0; i < CAPABILITIES_MAX; i++) {
+		int code = prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 ? errno : 0;
+
+		if (code == EINVAL && prctl(PR_CAPBSET_READ, i, 0, 0, 0) < 0)
+			break;
+		if (code && (code != EPERM || effective & 1u << CAP_SETPCAP))
+			return error_set(err, code, "cannot drop capability %u", i);
+	}
+	return 0;
+}
+
+/* The bounding and ambient sets first, while CAP_SETPCAP may still be there. */
 static int confine_capabilities(const struct family *f, struct error *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	u32 keep = 0, wanted = 1u << CAP_DAC_READ_SEARCH;
 
-	for (unsigned i = 0; i < CAPABILITIES_MAX; i++)
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno == EINVAL)
-			break;
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return error_set(err, errno, "cannot read the monitor's capabilities");
+	if (bounding_drop(data[0].effective, err) < 0)
+		return -1;
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* goes with capset, too */
 	if (family_writes(f))
 		wanted |= 1u << CAP_DAC_OVERRIDE;
 	if (f->monitor_id || geteuid() == 0)
