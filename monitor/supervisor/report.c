@@ -75,14 +75,20 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 	text_clean(r->comm, strlen(r->comm));
 }
 
-static json_t *members_json(const struct supervisor *s)
+/* When memory has run out, *whole becomes false, and the report is not written. */
+static void put(json_t *object, const char *key, json_t *value, bool *whole)
+{
+	if (json_object_set_new(object, key, value) < 0)
+		*whole = false;
+}
+
+static json_t *members_json(const struct supervisor *s, bool *whole)
 {
 	json_t *list = json_array();
 
 	for (u32 i = 0; i < s->row_count; i++) {
 		const struct member_row *r = &s->rows[i];
-		json_array_append_new(
-			list,
+		json_t *row =
 			json_pack("{s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 					  "pid", r->pid, "ppid", r->ppid, "member", (int)r->member, "comm", r->comm,
 					  "clone_us", (json_int_t)r->clone_us, "parent_resumed_us",
@@ -91,7 +97,9 @@ static json_t *members_json(const struct supervisor *s)
 					  "hypercalls", (json_int_t)r->hypercalls, "faults", (json_int_t)r->faults,
 					  "interrupts", (json_int_t)r->interrupts, "peak_private_kib",
 					  (json_int_t)r->maxrss_kib, "cpu_us", (json_int_t)r->cpu_us, "killed",
-					  r->unexpected));
+					  r->unexpected);
+		if (json_array_append_new(list, row) < 0)
+			*whole = false;
 	}
 	return list;
 }
@@ -129,7 +137,7 @@ void report_unsupported(const struct supervisor *s)
 		message("system calls answered ENOSYS: %s", text);
 }
 
-static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
+static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported, bool *whole)
 {
 	json_t *all = json_object();
 
@@ -137,35 +145,34 @@ static json_t *syscalls_json(const struct kin_stats *st, json_t *unsupported)
 		const char *name = syscall_name(i);
 
 		if (KIN_READ(st->direct[i]) || KIN_READ(st->trapped[i]) || KIN_READ(st->first[i]))
-			json_object_set_new(all, name,
-								json_pack("{s:I, s:I, s:I}", "direct",
-										  (json_int_t)KIN_READ(st->direct[i]), "trapped",
-										  (json_int_t)KIN_READ(st->trapped[i]), "first",
-										  (json_int_t)KIN_READ(st->first[i])));
+			put(all, name,
+				json_pack("{s:I, s:I, s:I}", "direct", (json_int_t)KIN_READ(st->direct[i]),
+						  "trapped", (json_int_t)KIN_READ(st->trapped[i]), "first",
+						  (json_int_t)KIN_READ(st->first[i])),
+				whole);
 		if (KIN_READ(st->unsupported[i]))
-			json_object_set_new(unsupported, name,
-								json_integer((json_int_t)KIN_READ(st->unsupported[i])));
+			put(unsupported, name, json_integer((json_int_t)KIN_READ(st->unsupported[i])), whole);
 	}
 	return all;
 }
 
-static json_t *hypercalls_json(const struct kin_stats *st)
+static json_t *hypercalls_json(const struct kin_stats *st, bool *whole)
 {
 	json_t *all = json_object();
 
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
 		if (KIN_READ(st->hypercalls[i]))
-			json_object_set_new(all, hypercall_names[i],
-								json_integer((json_int_t)KIN_READ(st->hypercalls[i])));
+			put(all, hypercall_names[i], json_integer((json_int_t)KIN_READ(st->hypercalls[i])),
+				whole);
 	return all;
 }
 
-static json_t *report_json(struct supervisor *s)
+static json_t *report_json(struct supervisor *s, bool *whole)
 {
 	const struct kin_header *kin = s->family.kin;
 	const struct kin_stats *st = &kin->stats;
 	json_int_t private_kib = 0, direct = 0, trapped = 0, first = 0;
-	json_t *unsupported = json_object(), *syscalls = syscalls_json(st, unsupported);
+	json_t *unsupported = json_object(), *syscalls = syscalls_json(st, unsupported, whole);
 	struct stat kin_stat = {0};
 	u64 boot_us = 0;
 
@@ -189,20 +196,21 @@ static json_t *report_json(struct supervisor *s)
 		"wait_status", s->status, "page_faults", (json_int_t)KIN_READ(st->faults), "interrupts",
 		(json_int_t)KIN_READ(st->interrupts), "syscalls_total", "direct", direct, "trapped",
 		trapped, "first", first, "syscalls", syscalls, "unsupported", unsupported, "hypercalls",
-		hypercalls_json(st), "peak_kin_kib",
+		hypercalls_json(st, whole), "peak_kin_kib",
 		(json_int_t)(KIN_READ(st->kin_pages_peak) * (PAGE_SIZE / 1024)), "kin_kib_at_end",
 		(json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib, "memory_limit_kib",
 		(json_int_t)(s->options->memory_bytes >> 10), "memory_peak_kib",
 		(json_int_t)(s->limits.peak_bytes >> 10), "memory_kills", (int)s->limits.killed,
-		"member_list", members_json(s), "members_not_listed", (int)s->rows_dropped);
+		"member_list", members_json(s, whole), "members_not_listed", (int)s->rows_dropped);
 }
 
 int report_write(struct supervisor *s, struct error *err)
 {
-	json_t *root = report_json(s);
+	bool whole = true;
+	json_t *root = report_json(s, &whole);
 	int failed;
 
-	if (!root)
+	if (!root || !whole)
 		return error_set(err, ENOMEM, "cannot put the statistics together");
 	limits_report(s, root);
 	errno = 0;
