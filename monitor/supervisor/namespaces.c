@@ -122,16 +122,15 @@ int namespaces_map(pid_t child, enum namespaces_kind kind, struct error *err)
 	return 0;
 }
 
-u32 namespaces_nobody(void)
+int namespaces_nobody(u32 *id, struct error *err)
 {
 	char text[MAP_TEXT_MAX];
-	u32 last, id = 0;
+	u32 last, random = 0;
 
 	if (map_all(text, "/proc/self/uid_map", &last) < 0)
-		return 0;
-	if (last < NOBODYS_IDS)
-		return last;
-	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
-		id = (u32)getpid();
-	return NOBODYS_IDS | (id & (NOBODYS_IDS_COUNT - 1));
+		return error_set(err, errno, "cannot read which user ids there are");
+	if (last >= NOBODYS_IDS && getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = (u32)getpid();
+	*id = last < NOBODYS_IDS ? last : NOBODYS_IDS | (random & (NOBODYS_IDS_COUNT - 1));
+	return 0;
 }

@@ -30,10 +30,10 @@ int namespaces_map(pid_t child, enum namespaces_kind kind, struct error *err) MU
 
 /*
  * A user id that nobody else has, for the monitors of a family that root started: what the host
- * counts by user (processes, descriptors in flight, ...) is then this family's alone. 0: there is
- * none. As seen from the namespace that calls.
+ * counts by user (processes, descriptors in flight, ...) is then this family's alone. *id 0: there
+ * is none. As seen from the namespace that calls.
  */
-u32 namespaces_nobody(void);
+int namespaces_nobody(u32 *id, struct error *err) MUST_CHECK;
 
 /*
  * In the supervisor: a root directory that holds exactly what was granted. The family's directory

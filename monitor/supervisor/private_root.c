@@ -174,8 +174,9 @@ static int cover(const char *path, u64 mount_id, struct error *err)
 		return errno == ENOENT || errno == ENOTDIR
 				   ? 0
 				   : error_set(err, errno, "cannot look at the host's '%.200s'", path);
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) == 0 &&
-		(!(stx.stx_mask & STATX_MNT_ID) || stx.stx_mnt_id == mount_id)) {
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) < 0) {
+		r = error_set(err, errno, "cannot look at the host's '%.200s'", path);
+	} else if (!(stx.stx_mask & STATX_MNT_ID) || stx.stx_mnt_id == mount_id) {
 		cloak = open_tree(AT_FDCWD, S_ISDIR(stx.stx_mode) ? "/empty" : "/nothing", OPEN_TREE_CLONE);
 		if (cloak < 0 || move_mount(cloak, fd, "") < 0)
 			r = error_set(err, errno, "cannot hide the host's '%.200s'", path);

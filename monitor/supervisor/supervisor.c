@@ -236,8 +236,8 @@ static int open_host(struct supervisor *s, struct error *err)
 							 o->stats);
 	}
 	image_open(f);
-	if (geteuid() == 0)
-		f->monitor_id = namespaces_nobody();
+	if (geteuid() == 0 && namespaces_nobody(&f->monitor_id, err) < 0)
+		return -1;
 	return choose_backend(s, err);
 }
 
