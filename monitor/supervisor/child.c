@@ -45,7 +45,7 @@ bool child_signal(pid_t claimed, int sig)
 	return r == 0;
 }
 
-void namespace_kill(void)
+void namespace_signal(int sig)
 {
-	kill(-1, SIGKILL);
+	kill(-1, sig);
 }

@@ -35,10 +35,20 @@ bool proc_read(int dir, const char *name, char *text, size_t size)
 	return n > 0;
 }
 
+/*
+ * In the family's PID namespace that is everybody in it, by one call that can want for nothing:
+ * members that were stopped must go on, whatever has run out meanwhile.
+ */
 void children_signal(const struct supervisor *s, int sig)
 {
-	FILE *f = children_open(s);
+	FILE *f;
 	int pid;
+
+	if (s->family.namespaced) {
+		namespace_signal(sig);
+		return;
+	}
+	f = children_open(s);
 
 	while (f && fscanf(f, "%d", &pid) == 1) {
 		char name[16];

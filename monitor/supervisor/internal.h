@@ -123,7 +123,7 @@ void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* child.c */
 int child_open(pid_t claimed);
 bool child_signal(pid_t claimed, int sig); /* false: no living child of ours */
-void namespace_kill(void); /* all processes of the family's PID namespace but this one */
+void namespace_signal(int sig); /* all processes of the family's PID namespace but this one */
 
 /* members.c */
 int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;

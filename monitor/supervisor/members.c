@@ -331,7 +331,7 @@ static void members_kill(struct supervisor *s)
 	child_signal(s->spawner_pid, SIGKILL);
 	/* As init of the namespace: everybody else in it, however it came to be. */
 	if (s->family.namespaced)
-		namespace_kill();
+		namespace_signal(SIGKILL);
 }
 
 /*
