@@ -4,7 +4,7 @@
  * the terminal at standard input. A timer sends a signal every 0.2 ms and children end all the
  * time, both without SA_RESTART. What failed is counted by call, so that no other error passes
  * unseen either.
- * @test timeout=30 members=41
+ * @test timeout=60 members=41
  */
 #include "guest.h"
 #include <sys/file.h>
