@@ -29,7 +29,7 @@ build: deps
 demo: build
 	examples/demo.sh
 
-.PHONY: test test-svm test-stress test-programs fuzz
+.PHONY: test test-svm test-stress test-programs test-fault fuzz soak
 test: build
 	$(PYTHON) tests/run.py --quick
 test-svm: build
@@ -38,8 +38,13 @@ test-stress: build
 	$(PYTHON) tests/run.py --stress
 test-programs: build
 	$(PYTHON) tests/run.py --programs
+test-fault: build
+	$(PYTHON) tests/run.py --fault
 fuzz: build
+	@tools/deps.sh clang libclang-rt-14-dev llvm
 	$(PYTHON) tests/run.py --fuzz
+soak: build
+	$(PYTHON) tests/run.py --soak
 
 .PHONY: bench bench-check
 bench: build

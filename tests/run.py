@@ -35,11 +35,13 @@ from harness.cases import Case, Context, Failed, Skipped, stderr_tail
 # Group: the folders whose cases it consists of, and the seconds it may take altogether.
 GROUPS = {
     "quick": (["tree", "unit", "guest", "integration",
-               "security", "stress", "programs", "svm"], 840),
+               "security", "stress", "fuzz", "fault", "programs", "svm"], 840),
     "svm": (["svm"], 3600),
     "stress": (["stress"], 1800),
     "programs": (["programs"], 4 * 3600),
-    "fuzz": (["fuzz"], 3600),
+    "fuzz": (["fuzz"], 6 * 3600),
+    "fault": (["fault"], 3600),
+    "soak": (["soak"], 4 * 3600),
 }
 
 
@@ -214,7 +216,8 @@ def run_cases(cases, report, jobs, seconds):
 
 def build_missing(build):
     """A test program that was added after the last configuration is not known to Ninja yet."""
-    missing = [guest for folder in ("guest", "integration", "security", "fuzz", "stress")
+    missing = [guest for folder in ("guest", "integration", "security", "fuzz", "stress", "fault",
+                                    "soak")
                for guest in guests.guests(folder) if not guest.binary(build).exists()]
     if missing and (pathlib.Path(build) / "build.ninja").exists():
         subprocess.run(["meson", "setup", "--reconfigure", build], check=False,
