@@ -147,14 +147,28 @@ static int confine_syscalls(const struct family *f, struct error *err)
 	return 0;
 }
 
-int confine(struct family *f, struct error *err)
+/*
+ * No file, and no program of the host's: core(5) says that a limit of 1 keeps a pipe from getting
+ * what a limit of 0 lets through. Who started the family may have forbidden to raise it to that.
+ */
+static int confine_core(struct error *err)
 {
-	struct rlimit core = {1, 1}; /* core(5): what a pipe would take as well is refused at 1 */
+	struct rlimit core;
 
-	if (!f->confinement && confinement_prepare(f, err) < 0)
-		return -1;
+	if (getrlimit(RLIMIT_CORE, &core) < 0)
+		return error_set(err, errno, "cannot read the limit of core files");
+	core.rlim_cur = core.rlim_max = MIN(core.rlim_max, (rlim_t)1);
 	if (setrlimit(RLIMIT_CORE, &core) < 0)
 		return error_set(err, errno, "cannot turn off core files");
+	return 0;
+}
+
+int confine(struct family *f, struct error *err)
+{
+	if (!f->confinement && confinement_prepare(f, err) < 0)
+		return -1;
+	if (confine_core(err) < 0)
+		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, errno, "cannot set no_new_privs");
 	if (confine_root(f, err) < 0 || confine_ids(f, err) < 0 || confine_capabilities(f, err) < 0 ||

@@ -244,6 +244,14 @@ def working_directory(context, backend):
     require(result.status == 0, tail(result))  # not asked for: / serves as well
 
 
+def no_core_limit(context, backend):
+    """Core files may have been forbidden to whoever starts a family."""
+    context.needs(backend)
+    result = context.run(["prlimit", "--core=0:0", context.unifork, "run", "-b", backend, "--",
+                          BUSYBOX, "echo", "ran"], timeout=20)
+    require(result.status == 0 and result.stdout == b"ran\n", tail(result))
+
+
 def closed_streams(context, backend):
     """What is closed outside is /dev/null inside."""
     context.needs(backend)
@@ -374,7 +382,7 @@ def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
              terminated_twice, stop_timeout, stopped_twice, ended_by_signal, stats_to,
-             working_directory, closed_streams, ignored, killed,
+             working_directory, no_core_limit, closed_streams, ignored, killed,
              terminal, job]
 
     def bound(check, backend):
