@@ -180,6 +180,7 @@ def test_text(test, ioctls):
         "STANDARD_FD": lambda: f"{first} 0, 1 or 2",
         "OWN_FD": lambda: f"{first} a descriptor above 2, none of the family's",
         "FAMILY_FD": lambda: f"{first} {FDS[rest]}",
+        "PROCESS": lambda: f"{first} a process, not a group",
         "INT": lambda: f"{first} {code}",
         "INT_BITS": lambda: f"{first} no bits but {code}",
         "INT_MASKED": lambda: f"{first} of the bits `{words[1]}` "

@@ -34,6 +34,7 @@
 #define FAIL 0xff /* a jump to the next rule, until that is known */
 #define FD_MIN 3
 #define FD_MAX 0x7fffffffu
+#define PID_MAX 0x7fffffffu
 
 /* The linker's: first byte of the executable, end of its code. */
 extern const char __executable_start[], etext[];
@@ -277,6 +278,7 @@ static void test_int(struct assembler *a, const struct arg_test *t)
 		else
 			demand(a, BPF_JEQ, (u32)family_fd(a->family, t->value));
 		break;
+	case TEST_PROCESS: demand(a, BPF_JGE, 1); refuse(a, BPF_JGT, PID_MAX); break;
 	case TEST_INT: demand(a, BPF_JEQ, (u32)t->value); break;
 	case TEST_INT_BITS: refuse(a, BPF_JSET, ~(u32)t->mask); break;
 	case TEST_INT_MASKED:

@@ -36,6 +36,7 @@
 #define STANDARD_FD(i) TEST(STANDARD_FD, i)
 #define OWN_FD(i) TEST(OWN_FD, i)
 #define FAMILY_FD(i, which) TEST(FAMILY_FD, i, .value = (which))
+#define PROCESS(i) TEST(PROCESS, i)
 #define INT(i, v) TEST(INT, i, .value = (u32)(v))
 #define INT_BITS(i, bits) TEST(INT_BITS, i, .mask = (bits))
 #define INT_MASKED(i, m, v) TEST(INT_MASKED, i, .mask = (m), .value = (v))

@@ -5,7 +5,8 @@
  *
  * Most arguments of system calls are ints, of which the host kernel looks at the lower half only:
  * their tests do the same, so whatever stands above changes nothing. FD, ANY_FD, STANDARD_FD,
- * OWN_FD, FAMILY_FD, INT*, UP_TO, ONE_OF and REQUEST are of this kind, the others compare 64 bits.
+ * OWN_FD, FAMILY_FD, PROCESS, INT*, UP_TO, ONE_OF and REQUEST are of this kind, the others compare
+ * 64 bits.
  */
 #ifndef MONITOR_CORE_CONFINE_RULES_H
 #define MONITOR_CORE_CONFINE_RULES_H
@@ -32,6 +33,7 @@ enum test_kind {
 	TEST_STANDARD_FD,   /* 0, 1 or 2 */
 	TEST_OWN_FD,        /* as FD, and none that a FAMILY_FD or a tree is */
 	TEST_FAMILY_FD,     /* that descriptor of the family */
+	TEST_PROCESS,       /* one process: above 0, so neither a group nor all */
 	TEST_INT,           /* the value */
 	TEST_INT_BITS,      /* no bits but these */
 	TEST_INT_MASKED,    /* the value under the mask */

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #define HIGH (1L << 32)
+#define INTERRUPT 36 /* MONITOR_SIGNAL */
 
 static const struct boot_info *const boot = (const struct boot_info *)BOOT_INFO_ADDR;
 static const char *fifo;
@@ -159,6 +160,9 @@ static void one_call_each(void)
 		{"waking who waits elsewhere", SYS_futex, (long)room, 1, 1, 0, 0},
 		{"another futex operation", SYS_futex, KIN_BASE, 3, 1, 0, KIN_BASE + 4},
 		{"profiling timer", SYS_setitimer, ITIMER_PROF, (long)room, 0, 0, 0},
+		{"signal to who started it", SYS_kill, 0, INTERRUPT, 0, 0, 0},
+		{"signal to a group", SYS_kill, -2, INTERRUPT, 0, 0, 0},
+		{"signal to all", SYS_kill, -1, INTERRUPT, 0, 0, 0},
 		{"process of another kind", SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0},
 		{"new namespace", SYS_clone, CLONE_PARENT | CLONE_NEWUSER, 0, 0, 0, 0},
 		{"clone flag in the upper half", SYS_clone, CLONE_PARENT | HIGH, 0, 0, 0, 0},

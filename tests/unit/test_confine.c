@@ -328,7 +328,7 @@ static bool oracle(const struct program *p, long nr, const u64 *a)
 	case SYS_clone: return a[0] == 0x8000 && a[1] == 0;
 	case SYS_prctl: return p->config->plain && (int)a[0] == 1 && a[1] == 9;
 	case SYS_getppid: return p->config->plain;
-	case SYS_kill: return !p->config->plain && (int)a[1] == MONITOR_SIGNAL;
+	case SYS_kill: return !p->config->plain && (int)a[0] > 0 && (int)a[1] == MONITOR_SIGNAL;
 	case SYS_arch_prctl:
 		return p->config->on_host && !p->config->fsgsbase &&
 			   ((int)a[0] == 0x1002 || (int)a[0] == 0x1003);
