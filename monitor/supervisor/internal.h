@@ -112,6 +112,8 @@ struct supervisor {
 };
 
 u64 supervisor_now_ns(void);
+/* The host ends this process with the front; it forgets that when ids change. */
+int supervisor_follow(void) MUST_CHECK;
 /* In the front's child. refused: why there are no namespaces, if so. */
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,

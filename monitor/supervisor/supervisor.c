@@ -192,6 +192,11 @@ static u32 cpus_allowed(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (u32)CPU_COUNT(&set) : 0;
 }
 
+int supervisor_follow(void)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /*
  * The host ends this process with its front. If that died before, its end of the socket is closed,
  * whatever may still be in the queue.
@@ -200,7 +205,7 @@ static int follow_front(struct supervisor *s, struct error *err)
 {
 	struct pollfd link = {s->link_fd, 0, 0};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (supervisor_follow() < 0)
 		return error_set(err, errno, "cannot follow the front");
 	if (poll(&link, 1, 0) < 0 || link.revents & POLLHUP)
 		_exit(EXIT_LOST);
