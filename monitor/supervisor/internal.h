@@ -105,6 +105,7 @@ struct supervisor {
 	u32 spawns, spawners;    /* served here; started */
 	pid_t unclaimed[64]; /* died before their record named them */
 	u32 unclaimed_count;
+	bool reap_again; /* more may have died than were reaped in this round */
 	struct limits limits;
 	struct usage usage;
 	struct shelf_item shelf[SHELF_MAX];

@@ -18,6 +18,7 @@
 
 #define INBOX_PATIENCE_NS 3000000000ull
 #define STEWARD_TRIES_MAX 8
+#define REAPED_AT_ONCE 64
 #define SPAWNS_BEFORE_SPAWNER 2
 #define SPAWNERS_MAX 4
 
@@ -303,13 +304,20 @@ void members_retry_unclaimed(struct supervisor *s)
 	s->unclaimed_count = kept;
 }
 
+/* So many at most: a hostile guest can make them faster, and there is more to do than this. */
 void members_reap(struct supervisor *s)
 {
 	struct rusage ru;
 	int status;
 	pid_t pid;
 
-	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0) {
+	s->reap_again = true;
+	for (u32 i = 0; i < REAPED_AT_ONCE; i++) {
+		pid = wait4(-1, &status, WNOHANG, &ru);
+		if (pid <= 0) {
+			s->reap_again = false;
+			break;
+		}
 		limits_reaped(s, pid, status, &ru);
 		if (pid == s->spawner_pid)
 			spawner_gone(s);
