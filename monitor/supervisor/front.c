@@ -136,13 +136,14 @@ static int patience_ms(const struct front *f)
 }
 
 /*
- * Who runs this as a job sees it stopped. What comes while it is, above all the SIGCONT that ends
- * the stop, is in the signalfd afterwards.
+ * Who runs this as a job sees it stopped; not any more after SIGTERM, whose deadline a family could
+ * put off for ever by stopping again and again. What comes while it is stopped, above all the
+ * SIGCONT that ends the stop, is in the signalfd afterwards.
  */
 static void job_stop(struct front *f)
 {
-	f->kill_ns = 0;
-	raise(SIGSTOP);
+	if (!f->kill_ns)
+		raise(SIGSTOP);
 }
 
 /* Until the supervisor has said how it ended; false: it ended without a word. */

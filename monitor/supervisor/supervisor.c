@@ -399,7 +399,8 @@ static void look_at_kin(struct supervisor *s)
 		struct link_result stopped = {.end = LINK_STOPPED};
 
 		KIN_WRITE(kin->stopped, 0);
-		if (on_terminal()) /* else nobody waits for a job to stop */
+		/* Else nobody waits for a job to stop, and nobody would continue it. */
+		if (s->options->job && on_terminal() && !s->term_first_ns)
 			send(s->link_fd, &stopped, sizeof(stopped), MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	if (KIN_READ(kin->fatal)) {
