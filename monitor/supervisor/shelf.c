@@ -164,8 +164,10 @@ void request_answer(struct supervisor *s, u32 index)
 	memcpy(&copy, req, sizeof(copy));
 	req->result = (s32)run(s, index, &copy);
 	/* Files are made with their owner's ids. If the front died meanwhile, its socket tells. */
-	if (supervisor_follow() < 0)
+	if (supervisor_follow() < 0) {
+		error_set(&s->failure, errno, "cannot follow the front any more; the family was ended");
 		s->ended = true;
+	}
 	req->state = VOLUME_REQUEST_DONE;
 	syscall(SYS_futex, &req->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
