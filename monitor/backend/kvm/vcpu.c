@@ -17,6 +17,7 @@
 #define KVM_VCPU_TSC_OFFSET 0
 #endif
 
+#define APIC_BASE_ENABLE (1ull << 11)
 #define MSR_TSC 0x10
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -147,7 +148,8 @@ static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 	if (!s->sregs_known) {
 		if (ioctl(s->vcpu_fd, KVM_GET_SREGS, &fresh) < 0)
 			return error_set(err, errno, "KVM does not show its registers");
-		s->sregs.apic_base = fresh.apic_base;
+		/* There is no interrupt controller: CPUID says so where this bit is off. */
+		s->sregs.apic_base = fresh.apic_base & ~APIC_BASE_ENABLE;
 		s->sregs.cr8 = fresh.cr8;
 		s->sregs_known = true;
 	}
