@@ -30,7 +30,8 @@ struct member_row {
 };
 
 /* --memory and --pids: limits.c */
-#define VICTIMS_MAX 16 /* of one look */
+#define VICTIMS_MAX 32 /* at once */
+#define ROUNDS_MAX 8   /* of one look */
 struct limits {
 	struct cgroup cgroup;
 	bool counts;      /* the monitors' memory can be counted here */
@@ -43,8 +44,9 @@ struct limits {
 	u64 peak_bytes;   /* the most memory that was seen */
 	u64 buried_by_ns; /* the last victim */
 	u64 over_since_ns; /* killing does not help; 0: it is not too much */
-	pid_t victims[VICTIMS_MAX]; /* killed here and not reaped yet; 0 */
+	pid_t victims[VICTIMS_MAX * ROUNDS_MAX]; /* killed here and not reaped yet; 0 */
 	u32 victim_next;
+	u32 strangers;    /* of them, that no record named */
 	u64 oom_kills;    /* by the host, as far as they were told */
 	u32 killed;
 	bool death_told;  /* the last death that was reaped was a limit's */
@@ -68,9 +70,13 @@ struct usage {
 	struct usage_row *rows, *next; /* next: while a look is taken */
 	u32 row_count, row_room, next_count, next_room;
 };
-struct usage_largest { /* the family's first process only if it has more than all others */
-	pid_t pid; /* as this process sees it; 0: nobody has anything */
-	u64 bytes;
+/* Who has most; the family's first process only if it has more than all others together. */
+struct usage_largest {
+	u32 count;
+	struct usage_victim {
+		pid_t pid; /* as this process sees it */
+		u64 bytes;
+	} victims[VICTIMS_MAX];
 };
 
 /* An open file without a name: shelf.c */

@@ -13,9 +13,10 @@
  * before the members could touch what is left at the speed of TOUCH_BYTES_PER_NS. When it is above,
  * all monitors are stopped, so that the exact sum is of one moment and nothing is touched while it
  * is taken: one that ran would hold the host's locks, too, and the look took a hundred times as
- * long. Is the sum above the limit, the largest member is killed, as Linux does, and the others go
- * on when its memory is free. Where there is a control group this begins a little below the limit:
- * the host, if it must kill, takes whoever has most mapped, shared memory included.
+ * long. Is the sum above the limit, the largest member is killed, as Linux does (several, if it
+ * takes so many), and the others go on when its memory is free. Where there is a control group this
+ * begins a little below the limit: the host, if it must kill, takes whoever has most mapped, shared
+ * memory included.
  *
  * Monitors. A family has at most one for each member record, and members' kernels keep to --pids;
  * more than twice as many as there may be tasks live only in a family that clones them itself. It
@@ -48,9 +49,10 @@
 #define SHARE_IDLE 20
 #define PEAK_STEPS 8
 #define STOPPED_SHARE 2 /* after a stop the members run for half as long at least */
-#define VICTIM_PATIENCE_MS 2000
+#define VICTIMS_PATIENCE_NS 2000000000ull
 #define BURIAL_PATIENCE_NS 1000000000ull
 #define OVER_PATIENCE_NS 1000000000ull
+#define STRANGERS_MAX 3
 #define KILLS_TOLD 20 /* a hostile family could have one killed after the other */
 /* With a control group the supervisor kills that part of the limit before the host does. */
 #define MARGIN_SHARE 32
@@ -223,56 +225,95 @@ void limits_end(const struct supervisor *s)
 	cgroup_kill(&s->limits.cgroup);
 }
 
-static void member_name(struct supervisor *s, pid_t pid, char *text, size_t size)
+/* false: it is neither the spawner, nor does a record name it. */
+static bool member_name(struct supervisor *s, pid_t pid, char *text, size_t size)
 {
 	struct kin_header *kin = s->family.kin;
 	char comm[sizeof(kin->members[0].comm) + 1] = "";
 
+	if (pid == s->spawner_pid) {
+		snprintf(text, size, "the spawner");
+		return true;
+	}
 	for (u32 i = 0; i < MEMBERS_MAX; i++) {
 		if (KIN_READ(kin->members[i].host_pid) != pid)
 			continue;
 		memcpy(comm, kin->members[i].comm, sizeof(comm) - 1);
 		text_clean(comm, strlen(comm));
 		snprintf(text, size, "member %u (%s)", i, comm);
-		return;
+		return true;
 	}
 	snprintf(text, size, "a process that is no member");
+	return false;
 }
 
+/* A few that are no members may be clones that no record names yet: no family has more of them. */
 static void kill_tell(struct supervisor *s, pid_t pid, u64 bytes, u64 sum_bytes)
 {
 	char name[64];
 
+	if (!member_name(s, pid, name, sizeof(name)) && ++s->limits.strangers >= STRANGERS_MAX) {
+		if (!s->ended)
+			fail(s, "the family has processes that none of its kernels made, and more memory than "
+					"--memory allows");
+		return;
+	}
 	if (s->limits.killed++ >= KILLS_TOLD) {
 		if (s->limits.killed == KILLS_TOLD + 1)
 			message("further members that are killed for their memory are not named");
 		return;
 	}
-	member_name(s, pid, name, sizeof(name));
 	message("%s was killed: out of memory (it has %llu MiB, the family %llu of %llu MiB)", name,
-		(unsigned long long)bytes >> 20, (unsigned long long)sum_bytes >> 20,
-		(unsigned long long)s->options->memory_bytes >> 20);
+			(unsigned long long)bytes >> 20, (unsigned long long)sum_bytes >> 20,
+			(unsigned long long)s->options->memory_bytes >> 20);
 }
 
-/* Returns when its memory is free, which may be long before it can be reaped. */
-static void victim_kill(struct supervisor *s, const struct usage_largest *victim, u64 sum_bytes)
+/* A descriptor that tells when its memory is free, which may be long before it can be reaped. */
+static int victim_kill(struct supervisor *s, const struct usage_victim *v, u64 sum_bytes)
 {
-	struct pollfd gone = {(int)syscall(SYS_pidfd_open, victim->pid, 0), POLLIN, 0};
+	int fd = (int)syscall(SYS_pidfd_open, v->pid, 0);
 
-	if (gone.fd < 0)
-		return;
-	if (syscall(SYS_pidfd_send_signal, gone.fd, SIGKILL, NULL, 0) == 0) {
-		s->limits.victims[s->limits.victim_next++ % VICTIMS_MAX] = victim->pid;
-		kill_tell(s, victim->pid, victim->bytes, sum_bytes);
-		while (poll(&gone, 1, VICTIM_PATIENCE_MS) < 0 && errno == EINTR)
-			;
+	if (fd < 0)
+		return -1;
+	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0) {
+		s->limits.victims[s->limits.victim_next++ % ARRAY_SIZE(s->limits.victims)] = v->pid;
+		kill_tell(s, v->pid, v->bytes, sum_bytes);
+		return fd;
 	}
-	close(gone.fd);
+	close(fd);
+	return -1;
+}
+
+/*
+ * As many as must be, if what each has is all free then: what it shares with others is not, so
+ * these are never too many.
+ */
+static void victims_kill(struct supervisor *s, const struct usage_largest *largest, u32 most,
+						 u64 sum_bytes)
+{
+	u64 left = sum_bytes, until = supervisor_now_ns() + VICTIMS_PATIENCE_NS;
+	struct pollfd gone[VICTIMS_MAX];
+	u32 count = 0;
+
+	for (u32 i = 0; i < MIN(largest->count, most) && left > s->limits.kill_bytes; i++) {
+		left -= MIN(left, largest->victims[i].bytes);
+		gone[count].fd = victim_kill(s, &largest->victims[i], sum_bytes);
+		gone[count].events = POLLIN;
+		count += gone[count].fd >= 0;
+	}
+	for (u32 i = 0; i < count; i++) {
+		u64 now = supervisor_now_ns();
+
+		while (poll(&gone[i], 1, now < until ? (int)((until - now) / 1000000) : 0) < 0 &&
+			   errno == EINTR)
+			;
+		close(gone[i].fd);
+	}
 }
 
 static bool victim_forget(struct supervisor *s, pid_t pid)
 {
-	for (u32 i = 0; i < VICTIMS_MAX; i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(s->limits.victims); i++) {
 		if (s->limits.victims[i] != pid)
 			continue;
 		s->limits.victims[i] = 0;
@@ -359,17 +400,17 @@ static u64 host_count_min(const struct supervisor *s, u64 bytes)
 /* The exact sum, of one moment; and what is above the limit is ended. */
 static u64 settle(struct supervisor *s)
 {
-	u64 bytes, limit = s->limits.kill_bytes, kin;
+	u64 bytes = 0, limit = s->limits.kill_bytes, kin;
 	struct usage_largest largest;
 
 	children_signal(s, SIGSTOP);
-	for (u32 i = 0; i < VICTIMS_MAX; i++) {
+	for (u32 i = 0; i < ROUNDS_MAX && !s->ended; i++) {
 		bytes = host_count_min(s, usage_exact(s, &largest));
 		kin = s->usage.exact_kin_bytes;
 		s->limits.peak_bytes = MAX(s->limits.peak_bytes, bytes);
-		if (bytes <= limit || !largest.pid || (burial_awaited(s) && bytes - kin <= limit))
+		if (bytes <= limit || !largest.count || (burial_awaited(s) && bytes <= limit + kin))
 			break;
-		victim_kill(s, &largest, bytes);
+		victims_kill(s, &largest, kin > limit / 4 ? 1 : VICTIMS_MAX, bytes);
 		s->limits.buried_by_ns = supervisor_now_ns() + BURIAL_PATIENCE_NS;
 		if (kin > limit / 4)
 			break;

@@ -292,17 +292,31 @@ u64 usage_bound(struct supervisor *s)
 	return MIN(resident, grown);
 }
 
+static void largest_add(struct usage_largest *largest, struct usage_victim v)
+{
+	for (u32 i = 0; i < largest->count; i++) {
+		struct usage_victim less = largest->victims[i];
+
+		if (v.bytes <= less.bytes)
+			continue;
+		largest->victims[i] = v;
+		v = less;
+	}
+	if (largest->count < VICTIMS_MAX)
+		largest->victims[largest->count++] = v;
+}
+
 /* The counters first: what is got between the two readings is then counted twice, never missed. */
 u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 {
 	struct usage *u = &s->usage;
 	u64 private_bytes = 0, shared_bytes = 0;
-	struct usage_largest first = {0};
+	struct usage_victim first = {0};
 	FILE *f = children_open(s);
 	u32 from = 0, listed = 0;
 	int pid;
 
-	memset(largest, 0, sizeof(*largest));
+	largest->count = 0;
 	rows_begin(u);
 	u->exact_kin_bytes = kin_bytes(s);
 	for (; f && fscanf(f, "%d", &pid) == 1; listed++) {
@@ -319,15 +333,17 @@ u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 		private_bytes += own;
 		own += growth(u->exact_kin_bytes, shared); /* what cannot be kin */
 		if (listed == 0) /* the oldest child is the family's first process */
-			first = (struct usage_largest){row.own_pid, own};
-		else if (own > largest->bytes)
-			*largest = (struct usage_largest){row.own_pid, own};
+			first = (struct usage_victim){row.own_pid, own};
+		else
+			largest_add(largest, (struct usage_victim){row.own_pid, own});
 	}
 	if (f)
 		fclose(f);
 	rows_end(u);
-	if (!largest->pid || first.bytes > private_bytes / 2)
-		*largest = first;
+	if (first.pid && (!largest->count || first.bytes > private_bytes / 2)) {
+		largest->count = 1;
+		largest->victims[0] = first;
+	}
 	/* Shared memory is kin; what a hostile guest has made besides is in the monitors' parts. */
 	u->exact_bytes = MAX(u->exact_kin_bytes, shared_bytes) + private_bytes;
 	return u->exact_bytes;

@@ -10,6 +10,7 @@
  *   mappings COUNT  process: the host's records of mappings, in two processes
  *   files COUNT     process: open files
  *   members COUNT   processes, where the guest has taken the limit out of its kernel's memory
+ *   crowd MIB       process: memory, one MiB in each of as many clones
  *   bomb            process: clones that clone, without end
  * @test timeout=60 members=200 nosvm
  */
@@ -115,6 +116,24 @@ static int members(long count)
 	return made == count;
 }
 
+/* Each of them small; none of them is a member. */
+static int crowd(long mib)
+{
+	for (long i = 0; i < mib; i++) {
+		long p = host_map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+		for (long at = 0; p > 0 && at < MIB; at += 4096)
+			((volatile char *)p)[at] = 1;
+		if (host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) != 0) {
+			struct timespec while_noticed = {NOTICED_BY_MS / 1000, 0};
+
+			host(SYS_ppoll, 0, 0, (long)&while_noticed, 0, 0);
+			host(SYS_exit_group, 0, 0, 0, 0, 0);
+		}
+	}
+	return 1;
+}
+
 /* Their alarm, and everybody's, is the host's clock. */
 static int bomb(UNUSED long count)
 {
@@ -136,7 +155,8 @@ static const struct {
 	int (*run)(long);
 	bool native; /* with the monitor's own instructions */
 } modes[] = {{"shared", shared, true},     {"tables", tables, false}, {"files", files, true},
-			 {"mappings", mappings, true}, {"members", members, false}, {"bomb", bomb, true}};
+			 {"mappings", mappings, true}, {"members", members, false}, {"crowd", crowd, true},
+			 {"bomb", bomb, true}};
 
 int main(int argc, char **argv)
 {

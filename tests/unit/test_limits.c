@@ -159,7 +159,7 @@ static void taken(void (*fn)(void), u64 *exact, u64 *bound)
 	pid = child_start(fn);
 	*bound = usage_bound(&s) - before;
 	*exact = usage_exact(&s, &largest) - before;
-	assert_int_equal(largest.pid, pid);
+	assert_int_equal(largest.victims[0].pid, pid);
 	gate_close();
 	supervisor_free(&s);
 }
