@@ -7,10 +7,9 @@
 G=/sys/fs/cgroup
 U="unifork run -b kvm"
 echo 'echo on; sleep 100 & wait' >/tmp/sleeper
-echo 'tester:x:1000:1000:tester:/:/bin/sh' >>/etc/passwd
+echo 'tester:x:1001:1001:tester:/:/bin/sh' >>/etc/passwd
 
-grep -q " $G cgroup2 " /proc/mounts || mount -t cgroup2 cgroup2 $G
-[ -c /dev/kvm ] && chmod 666 /dev/kvm
+chmod 666 /dev/kvm
 mkdir -p /tmp/out
 chmod 777 /tmp/out
 
@@ -111,7 +110,6 @@ verdict cgroup_stale "$was" $? "$(gone "$stale")"
 
 # 5: a user to whom nothing is delegated: the supervisor counts.
 mkdir $G/plain $G/limited $G/own
-echo '+memory +pids' >$G/cgroup.subtree_control
 rm -f /tmp/out/*
 sh -c "$(place $G/plain tester "$U --verbose -m 32M -- /t/limits_memory 100")" \
 	>/tmp/out/out 2>/tmp/out/err
@@ -119,7 +117,7 @@ verdict cgroup_none "$([ $? = 137 ]; echo $?)" "$(said 'memory is kept by the su
 	"$(said 'was killed: out of memory')"
 
 # 6: a user's own group, with nobody else in it: unifork steps aside.
-chown -R 1000 $G/own
+chown -R 1001 $G/own
 begin $G/own sh -c "$(place $G/own tester "$U -m 64M -- /bin/sh /tmp/sleeper")"
 set -- "$(holds memory.max 67108864)" "$([ -z "$(cat $G/own/cgroup.procs)" ]; echo $?)"
 end TERM
@@ -134,7 +132,16 @@ end TERM
 kill $other
 verdict cgroup_beside "$@" "$(gone "$family")"
 
-# 8: ... but not where it would leave a limit.
+# 8: ... for a user, too, below what is the user's (init.sh) ...
+sh -c "echo 0 >$G/user/session/cgroup.procs; exec sleep 1000" &
+other=$!
+begin $G/user sh -c "$(place $G/user/session user "$U -m 64M -- /bin/sh /tmp/sleeper")"
+set -- "$(holds memory.max 67108864)"
+end TERM
+kill $other
+verdict cgroup_session "$@" "$(gone "$family")"
+
+# 9: ... but not where it would leave a limit.
 echo 512M >$G/limited/memory.max
 sh -c "echo 0 >$G/limited/cgroup.procs; exec sleep 1000" &
 other=$!
