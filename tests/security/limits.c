@@ -23,19 +23,24 @@
 
 static const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;
 
-static long host_map(size_t size, int prot, int flags)
+/* Where the guest has nothing: the allowlist wants a place in private memory. 0: refused. */
+#define FREE_ADDR (64ul << 30)
+
+static char *host_map(size_t size, int prot, int flags)
 {
-	register long r10 __asm__("r10") = flags | MAP_ANONYMOUS | MAP_NORESERVE;
+	register long r10 __asm__("r10") = flags | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
 	register long r8 __asm__("r8") = -1;
 	register long r9 __asm__("r9") = 0;
+	static unsigned long next = FREE_ADDR;
 	long ret = SYS_mmap;
 
 	__asm__ volatile("call *%[gadget]"
 					 : "+a"(ret)
-					 : [gadget] "r"(gadget), "D"(0), "S"(size), "d"(prot), "r"(r10), "r"(r8),
+					 : [gadget] "r"(gadget), "D"(next), "S"(size), "d"(prot), "r"(r10), "r"(r8),
 					   "r"(r9)
 					 : "rcx", "r11", "memory");
-	return ret;
+	next += size;
+	return ret < 0 && ret > -4096 ? NULL : (char *)ret;
 }
 
 static long populate(u64 addr, u64 bytes)
@@ -52,50 +57,43 @@ static long populate(u64 addr, u64 bytes)
 
 static int shared(long mib)
 {
-	long p = host_map((size_t)mib * MIB, PROT_READ | PROT_WRITE, MAP_SHARED);
+	volatile char *p = host_map((size_t)mib * MIB, PROT_READ | PROT_WRITE, MAP_SHARED);
 
-	if (p < 0 && p > -4096)
-		return 0;
-	for (long at = 0; at < mib * MIB; at += 4096)
-		((volatile char *)p)[at] = 1;
-	return 1;
+	for (long at = 0; p && at < mib * MIB; at += 4096)
+		p[at] = 1;
+	return p != NULL;
 }
 
 static int tables(long gib)
 {
 	if (boot->backend == BACKEND_KVM)
 		return populate(0x80000000, (u64)gib << 30) == 0;
-	long p = host_map((size_t)gib << 30, PROT_READ, MAP_PRIVATE), sum = 0;
+	volatile char *p = host_map((size_t)gib << 30, PROT_READ, MAP_PRIVATE);
 
-	if (p < 0 && p > -4096)
-		return 0;
-	for (long at = 0; at < gib << 30; at += 2 * MIB)
-		sum += ((volatile char *)p)[at];
-	return sum == 0;
+	for (long at = 0; p && at < gib << 30; at += 2 * MIB)
+		(void)p[at];
+	return p != NULL;
 }
 
 static int mappings(long count)
 {
-	long p = host_map((size_t)count * 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE), made = 0;
+	char *p = host_map((size_t)count * 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	long made = 0;
 
-	if (p < 0 && p > -4096)
-		return 0;
-	for (long i = 0; i < count; i++)
-		made += host(SYS_mprotect, p + i * 8192, 4096, PROT_READ, 0, 0) == 0;
+	for (long i = 0; p && i < count; i++)
+		made += host(SYS_mprotect, (long)p + i * 8192, 4096, PROT_READ, 0, 0) == 0;
 	return made == count && host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) >= 0;
 }
 
-/* The family's root directory is among the first descriptors. */
 static int files(long count)
 {
-	struct {
-		u64 flags, mode, resolve;
-	} how = {O_RDONLY | O_DIRECTORY, 0, 0};
+	int root = monitor_root(boot);
 	long made = 0;
 
-	for (int dir = 3; dir < 40 && !made; dir++)
-		for (long i = 0; i < count; i++)
-			made += host(SYS_openat2, dir, (long)".", (long)&how, sizeof(how), 0) >= 0;
+	if (root < 0)
+		return 1; /* nothing was tried */
+	for (long i = 0; i < count; i++)
+		made += monitor_open(boot, root, ".", O_PATH | O_DIRECTORY, 0) >= 0;
 	return made == count;
 }
 
@@ -120,10 +118,10 @@ static int members(long count)
 static int crowd(long mib)
 {
 	for (long i = 0; i < mib; i++) {
-		long p = host_map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+		volatile char *p = host_map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 
-		for (long at = 0; p > 0 && at < MIB; at += 4096)
-			((volatile char *)p)[at] = 1;
+		for (long at = 0; p && at < MIB; at += 4096)
+			p[at] = 1;
 		if (host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) != 0) {
 			struct timespec while_noticed = {NOTICED_BY_MS / 1000, 0};
 
