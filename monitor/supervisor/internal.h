@@ -48,7 +48,7 @@ struct limits {
 	u32 victim_next;
 	u32 strangers;    /* of them, that no record named */
 	u64 oom_kills;    /* by the host, as far as they were told */
-	u32 killed;
+	u32 killed, quiet; /* quiet: looks in a row that saw no change */
 	bool death_told;  /* the last death that was reaped was a limit's */
 };
 

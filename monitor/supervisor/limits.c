@@ -47,6 +47,7 @@
 /* Looking takes one part in so many of the time: near the limit while it grows, and otherwise. */
 #define SHARE_GROWING 2
 #define SHARE_IDLE 20
+#define QUIET_MAX 8 /* doublings, while nothing changes */
 #define PEAK_STEPS 8
 #define STOPPED_SHARE 2 /* after a stop the members run for half as long at least */
 #define VICTIMS_PATIENCE_NS 2000000000ull
@@ -484,7 +485,7 @@ static bool cgroup_suffices(struct supervisor *s, bool wanted, u64 *bytes)
 
 static void memory_check(struct supervisor *s, u64 now)
 {
-	u64 bytes, start = cpu_now_ns(), cpu, rest = 0;
+	u64 bytes, start = cpu_now_ns(), cpu, rest = 0, wait;
 	bool wanted = look_wanted(s, now);
 
 	if (!cgroup_suffices(s, wanted, &bytes) && !s->ended) {
@@ -500,10 +501,11 @@ static void memory_check(struct supervisor *s, u64 now)
 	}
 	now = supervisor_now_ns();
 	s->limits.rested_ns = MAX(s->limits.rested_ns, now + rest);
-	s->limits.memory_ns = now + (s->limits.counts
-									 ? MAX(rest, interval_ns(s, bytes, cpu,
-															 bytes > s->limits.last_bytes))
-									 : INTERVAL_MAX_NS);
+	s->limits.quiet = bytes == s->limits.last_bytes ? MIN(s->limits.quiet + 1, QUIET_MAX) : 0;
+	wait = interval_ns(s, bytes, cpu, bytes > s->limits.last_bytes);
+	if (has_cgroup(s, CGROUP_MEMORY)) /* the host keeps the limit if this is too late */
+		wait = s->limits.counts ? MIN(wait << s->limits.quiet, INTERVAL_MAX_NS) : INTERVAL_MAX_NS;
+	s->limits.memory_ns = now + MAX(rest, wait);
 	s->limits.last_bytes = bytes;
 }
 
