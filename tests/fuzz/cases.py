@@ -37,7 +37,7 @@ ROUND_S = 4
 OPTIONS = ("--pids", "64", "-m", "512M")
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 SHARED_MEMORY = pathlib.Path("/dev/shm")
-INPUT_TIMEOUT_S = 10
+INPUT_TIMEOUT_S = 30
 TOOLS = ("clang", "llvm-cov", "llvm-profdata")
 
 

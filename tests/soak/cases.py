@@ -161,17 +161,19 @@ def soak(context):
             return (time.monotonic() - began > SECONDS or any(one.problem for one in families)
                     or sum(sum(one.counts[:2]) for one in families) >= COUNT)
 
-        threads = [threading.Thread(target=one.work, args=(over,)) for one in families]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        threads = [threading.Thread(target=one.work, args=(over,), daemon=True) for one in families]
         problems = []
-        for one in families:
-            try:
-                one.end()
-            except Failed as reason:
-                problems.append(str(reason))
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:  # told to end before it is over, too
+            for one in families:
+                try:
+                    one.end()
+                except Failed as reason:
+                    problems.append(str(reason))
         forks, execs, signals, count = (sum(one.counts[i] for one in families) for i in range(4))
         seconds = time.monotonic() - began
         print(f"soak: {forks} forks, {execs} execs, {signals} signals, {count >> 20} MiB through "
