@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Fault injection: for N = 1, 2, ... the Nth host call of a family fails, with each likely error.
 
-A family does one thing (subject.c): start, fork, exec, spawn, memory, volume. A first run names its
+A family does one thing (subject.c): start, fork, exec, spawn, memory, volume; a start by an
+ordinary user, too. A first run names its
 host calls; then each of them fails once with each error of errors.py, by way of inject.c. Whatever
 fails, the run ends in time and leaves no process behind, no host process dies of a signal (but
 SIGKILL from its supervisor), and it ends in one of these ways:
@@ -34,11 +35,12 @@ import tempfile
 
 from fault import errors
 from harness import runs
-from harness.cases import SYSTEM_FAILED, USAGE_WRONG, Case, Failed, require, tail
+from harness.cases import SYSTEM_FAILED, USAGE_WRONG, Case, Failed, Skipped, require, tail
 
 VERBS = ("start", "fork", "exec", "spawn", "memory", "volume")
 SECONDS = 40    # for a run that takes a tenth of one; the supervisor's patience is 8 times 3 s
 ALLOCATION_S = 8
+USER = 12345
 FAILED = 3      # of subject.c
 LIBC_FAILED = {126, 127, 134, 139}
 UNWRITABLE = {98, 128 + signal.SIGPIPE}  # of subject.c: it cannot say anything
@@ -85,12 +87,14 @@ def nearest(state, allowed):
 class Subject:
     """One thing that a family does, on one backend."""
 
-    def __init__(self, context, backend, verb):
-        self.context, self.backend, self.verb = context, backend, verb
+    def __init__(self, context, backend, verb, user=0):
+        self.context, self.backend, self.verb, self.user = context, backend, verb, user
         self.inject = context.build / "tests" / "fault" / "inject"
         self.program = context.build / "tests" / "fault" / "subject"
         self.options = ["-m", "64M"] if verb == "memory" else []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="unifork-fault-", dir="/var/tmp"))
+        if user:
+            self.folder.chmod(0o777)
         self.whole, self.states = None, set()
         self.names = call_names()
 
@@ -105,7 +109,9 @@ class Subject:
         if fault:
             late = ["late"] if fault.late else []
             wanted = ["-f", ",".join(str(part) for part in [*fault[:5], *late])]
-        return [self.inject, "-s", SECONDS, "-o", self.folder / "report", *wanted, "--",
+        before = [] if not self.user else \
+            ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        return [*before, self.inject, "-s", SECONDS, "-o", self.folder / "report", *wanted, "--",
                 self.context.unifork, "run", "--backend", self.backend, *self.options,
                 *options, "--", self.program, self.verb]
 
@@ -122,7 +128,9 @@ class Subject:
         require(result.status == 0 and not result.problem, f"without a fault: {tail(result)}")
         self.whole = result.stdout
         # Root can do without a user namespace of its own, and the kvm backend without any.
-        self.states = self.state() | self.state(Fault(0, CLONE, 0, 1, errno.EPERM, False))
+        self.states = self.state()
+        if not self.user:
+            self.states |= self.state(Fault(0, CLONE, 0, 1, errno.EPERM, False))
         if self.backend == "kvm":
             self.states |= self.state(options=["--without", "namespaces"])
         found = collections.defaultdict(list)
@@ -232,12 +240,14 @@ def selection(faults, verb):
     return fixed + [random.choice(faults)]
 
 
-def every_call(context, backend, verb):
+def every_call(context, backend, verb, user=0):
     def check():
         context.needs(backend)
-        subject = Subject(context, backend, verb)
+        if user and os.geteuid() != 0:
+            raise Skipped("needs user 0")
+        subject = Subject(context, backend, verb, user)
         try:
-            start = Subject(context, backend, "start")
+            start = Subject(context, backend, "start", user)
             known = start.libc_start() if verb == "start" else start.calls()
             start.close()
             faults = subject.faults(known)
@@ -254,8 +264,9 @@ def every_call(context, backend, verb):
         finally:
             subject.close()
         if context.group != "quick":
-            print(f"fault/{verb}@{backend}: {len(faults)} cases, {len(wrong)} wrong, {missed} not "
-                  "reached", flush=True)
+            name = f"fault/{verb}{'-as-user' if user else ''}@{backend}"
+            print(f"{name}: {len(faults)} cases, {len(wrong)} wrong, {missed} not reached",
+                  flush=True)
         if wrong:
             more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
             raise Failed("\n".join(wrong[:SHOWN] + more))
@@ -315,6 +326,9 @@ def every_allocation(context, backend):
 def cases(context):
     found = [Case(f"fault/{verb}@{backend}", every_call(context, backend, verb))
              for backend in context.backends() for verb in VERBS]
+    # Not on kvm: whether an ordinary user has /dev/kvm is the host's business.
+    found += [Case("fault/start-as-user@process", every_call(context, "process", "start", USER))
+              for backend in context.backends() if backend == "process"]
     if context.group != "quick":
         found += [Case(f"fault/allocations@{backend}", every_allocation(context, backend))
                   for backend in context.backends()]
