@@ -116,8 +116,10 @@ def guided(context, name, variant, environment):
         size = last_of(r"corp: (\d+)/", text)
         if result.problem or result.status:
             at = text.find("FINDING")
-            at = at if at >= 0 else max(text.find("ERROR"), 0)
-            raise Failed(f"{result.problem or 'a finding'} after {executions} executions\n"
+            at = at if at >= 0 else text.find("ERROR")
+            at = at if at >= 0 else max(len(text) - 1000, 0)
+            what = result.problem or f"status {result.status}"
+            raise Failed(f"{what} after {executions} executions\n"
                          f"{text[at:at + 3000]}\n{last_of(r'Test unit written to (.*)', text)}")
         print(f"fuzz/{name}{variant}: {executions} executions in {SECONDS} s, {edges} of {total} "
               f"edges, {regions(folder, name, inputs)}, {size} inputs", flush=True)

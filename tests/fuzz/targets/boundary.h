@@ -7,9 +7,12 @@
 #define TESTS_FUZZ_BOUNDARY_H
 
 #define host_call host_call_made
+#define host_call_once host_call_once_made
 #include "monitor/core/host_call.h"
 #undef host_call
+#undef host_call_once
 #define host_call boundary_call
+#define host_call_once boundary_call
 
 s64 boundary_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 
