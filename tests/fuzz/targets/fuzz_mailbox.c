@@ -325,9 +325,11 @@ u64 usage_exact(struct supervisor *of, struct usage_largest *largest)
 	u32 at = (u32)(now_ns / 11 % (child_count + 1));
 
 	hostile_moment();
-	*largest = (struct usage_largest){0, 0};
-	if (at < child_count && children[at].state == RUNNING)
-		*largest = (struct usage_largest){children[at].pid, bytes_now()};
+	largest->count = 0;
+	for (; at < child_count && largest->count < VICTIMS_MAX; at++)
+		if (children[at].state == RUNNING)
+			largest->victims[largest->count++] =
+				(struct usage_victim){children[at].pid, bytes_now() >> largest->count};
 	of->usage.exact_kin_bytes = now_ns / 13 % MEMORY_LIMIT;
 	return bytes_now();
 }
