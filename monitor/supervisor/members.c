@@ -218,6 +218,21 @@ void members_mailbox(struct supervisor *s)
 }
 
 /*
+ * Has nobody entered the id of a living process? Then -1 is there now. What stands there may be
+ * left from the last life of the record: the parent of that one enters it late, when the child was
+ * quick.
+ */
+static bool take_unborn(struct kin_member *m)
+{
+	pid_t claimed = KIN_READ(m->host_pid);
+	int fd = child_open(claimed);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && claimed != -1 && kin_exchange(&m->host_pid, claimed, -1);
+}
+
+/*
  * The parent died while its clone had not yet entered its process id: whoever wins the swap
  * decides. If it is this process, the clone (if there is one) finds -1 and exits.
  */
@@ -228,7 +243,7 @@ static void settle_unborn(struct supervisor *s, u32 parent)
 
 		if (KIN_READ(m->state) != MEMBER_CLONING || KIN_READ(m->parent) != parent)
 			continue;
-		if (kin_exchange(&m->host_pid, 0, -1)) {
+		if (take_unborn(m)) {
 			m->state = MEMBER_DEAD;
 			kin_map_set(s->family.kin->inbox_dead, i);
 		}
