@@ -141,6 +141,8 @@ static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 			err = -EINTR;
 		else if (!err && user_load32((u32 *)addr, &now))
 			err = -EFAULT;
+		else if (!err && key.queue && !futex_woken(w, &key) && queue_lost(w))
+			break;
 	}
 	if (!futex_dequeue(w, &key))
 		err = 0;

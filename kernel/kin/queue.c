@@ -121,6 +121,19 @@ void queue_destroy(struct kin_queue *q)
 	kin_unlock(&q->lock);
 }
 
+bool queue_lost(struct kin_waiter *w)
+{
+	struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+	bool lost;
+
+	if (!q)
+		return false;
+	queue_lock(q);
+	lost = w->queue == q && *w->link.tqe_prev != w;
+	kin_unlock(&q->lock);
+	return lost;
+}
+
 bool ring_add(struct ring_set *r, u32 member)
 {
 	for (u32 i = 0; i < r->n; i++)

@@ -129,6 +129,11 @@ void queue_lock(struct kin_queue *q);
 void queue_link(struct kin_queue *q, struct kin_waiter *w);
 void queue_detach(struct kin_queue *q, struct kin_waiter *w); /* off the list, w->queue stays */
 void queue_unlink(struct kin_queue *q, struct kin_waiter *w); /* nothing of w may be used after */
+/*
+ * Without a lock, by the owner after a sleep that no wake ended: somebody died while moving w from
+ * queue to queue, and nobody finds it there any more.
+ */
+bool queue_lost(struct kin_waiter *w);
 /* Marks w; false if it was marked before or its member is gone. */
 bool waiter_mark(struct kin_waiter *w);
 
