@@ -553,12 +553,25 @@ s64 sys_mq_timedreceive(u64 fd, u64 user, u64 len, u64 priority, u64 timeout)
 	return r;
 }
 
+/* Whoever was to be told and is gone is told no more. */
+static bool notified(s32 pid)
+{
+	struct kin_proc *p;
+	bool lives;
+
+	tree_lock();
+	p = pid ? proc_find(pid) : NULL;
+	lives = p && p->state != PROC_ZOMBIE;
+	tree_unlock();
+	return lives;
+}
+
 s64 sys_mq_notify(u64 fd, u64 user)
 {
 	struct user_sigevent e = {0};
 	struct mqueue *q;
 	struct file *f;
-	s32 me = current->proc->kp->pid;
+	s32 me = current->proc->kp->pid, other;
 	s64 err;
 
 	if (user && copy_in(&e, (void *)user, sizeof(e)))
@@ -572,7 +585,12 @@ s64 sys_mq_notify(u64 fd, u64 user)
 	if (err)
 		return err;
 	q = mq_of(f);
+	other = q->notify_pid;
+	if (notified(other))
+		other = 0;
 	mq_lock();
+	if (q->notify_pid == other)
+		q->notify_pid = 0;
 	if (!user) {
 		if (q->notify_pid == me)
 			q->notify_pid = 0;
