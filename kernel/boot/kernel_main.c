@@ -116,8 +116,7 @@ static _Noreturn void first_program(void)
 	p->actions = signal_actions_clone(NULL);
 	p->fs = fs_context_create(cwd);
 	p->mm = mm_create();
-	p->kp->fds = fdtable_create();
-	if (!p->actions || !p->fs || !p->mm || !p->kp->fds)
+	if (!p->actions || !p->fs || !p->mm || fdtable_create(&p->kp->fds))
 		kpanic("no memory for the first process");
 	signal_actions_ignore(p->actions, e->ignored);
 	if (e->ignored & SIGBIT(SIGCHLD))

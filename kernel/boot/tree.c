@@ -58,7 +58,7 @@ static void plant_link(struct inode *dir, const char *name, const char *target)
 
 	if (ino) {
 		ino->link_len = (u32)strlen(target);
-		ino->link = kin_string(target, ino->link_len);
+		own_give_if(&ino->link, kin_string(target, ino->link_len));
 		ino->size = ino->link_len;
 	}
 	plant(dir, name, ino, 0);

@@ -143,7 +143,7 @@ void epoll_file_gone(struct file *f)
 			item_unlink(i);
 		lists_unlock();
 		if (i)
-			kin_free(i, sizeof(*i));
+			kin_free(i);
 	} while (i);
 }
 
@@ -161,11 +161,11 @@ static void epoll_release(struct file *f)
 			item_unlink(i);
 		lists_unlock();
 		if (i)
-			kin_free(i, sizeof(*i));
+			kin_free(i);
 	} while (i);
 	queue_destroy(&e->changed);
 	publish(&f->priv[0], 0);
-	kin_free(e, sizeof(*e));
+	kin_free(e);
 }
 
 /*
@@ -174,20 +174,13 @@ static void epoll_release(struct file *f)
  */
 static void interest_hold(struct interest *in, s32 fd)
 {
-	u32 refs = atomic_load(&in->file->refs);
 	struct file *own = fd_get(fd);
 
 	if (own == in->file)
 		return;
 	in->in_vain = own;
-	ref_begin(in->file);
-	while (refs && !atomic_compare_exchange_weak(&in->file->refs, &refs, refs + 1))
-		;
-	if (refs)
-		hold_add(in->file);
-	else
+	if (!ref_get_unless_gone(OWN_FILE, in->file, hold_new(OWN_FILE)))
 		in->file = NULL;
-	ref_end();
 }
 
 /* The interest list as it is now; n entries in kmalloc'ed memory (NULL if empty). -ENOMEM. */
@@ -464,7 +457,7 @@ static s64 ctl_add(struct epoll *e, struct file *f, int fd, const struct epoll_e
 		item_link(e, item);
 	lists_unlock();
 	if (err)
-		kin_free(item, sizeof(*item));
+		kin_free(item);
 	return err;
 }
 
@@ -496,7 +489,7 @@ static s64 ctl_del(struct epoll *e, struct file *f, int fd)
 	lists_unlock();
 	if (!item)
 		return -ENOENT;
-	kin_free(item, sizeof(*item));
+	kin_free(item);
 	return 0;
 }
 

@@ -135,7 +135,7 @@ static void eventfd_release(struct file *f)
 	queue_destroy(&e->readable);
 	queue_destroy(&e->writable);
 	f->priv[0] = 0;
-	kin_free(e, sizeof(*e));
+	kin_free(e);
 }
 
 const struct file_ops eventfd_file_ops = {

@@ -179,7 +179,7 @@ static void inotify_release(struct file *f)
 	f->priv[0] = 0;
 	if (in->ring)
 		kin_pages_free(in->ring, INOTIFY_RING / PAGE_SIZE);
-	kin_free(in, sizeof(*in));
+	kin_free(in);
 }
 
 const struct file_ops inotify_file_ops = {

@@ -156,7 +156,7 @@ static void timerfd_release(struct file *f)
 		return;
 	queue_destroy(&t->waiters);
 	__atomic_store_n(&f->priv[0], 0, __ATOMIC_RELEASE);
-	kin_free(t, sizeof(*t));
+	kin_free(t);
 }
 
 const struct file_ops timerfd_file_ops = {

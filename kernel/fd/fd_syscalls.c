@@ -26,7 +26,7 @@ s64 sys_close_range(u64 first, u64 last, u64 flags)
 	if (flags & ~(u64)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || (u32)first > (u32)last)
 		return -EINVAL;
 	if (flags & CLOSE_RANGE_UNSHARE) {
-		int err = fd_unshare();
+		int err = fdtable_unshare(&current->proc->kp->fds);
 
 		if (err)
 			return err;

@@ -3,9 +3,9 @@
  * Descriptor tables in kin, so that survivors can close what a dead member had open.
  *
  * lock protects the entries; the owner's only thread may read them without it, because nobody
- * else writes them while it lives. Order: tables_lock, a table's lock, then locks below files.
- * Death: an entry changes by one store of its file, a larger array is published before the size
- * that needs it; the hint is forgotten on recovery. Counts: see file.c.
+ * else writes them while it lives. Order: a table's lock, then locks below files. Death: an entry
+ * changes by one store of its file (own.h), a larger array is published before the size that needs
+ * it; the hint is forgotten on recovery.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -17,7 +17,6 @@
 #include "kernel/lib/lib.h"
 #include "kernel/task/thread.h"
 
-#define TABLE_MAGIC 0x73646674u
 #define FIRST_SIZE 32
 #define FD_LIMIT 1048576u
 #define RESOURCE_NOFILE 7
@@ -35,78 +34,26 @@ static void table_lock(struct fdtable *t)
 	kin_lock_recover(&t->lock, table_recover, t);
 }
 
-static bool tables_recover(void *arg)
-{
-	for (struct fdtable **link = &ROOT->tables; *link; link = &(*link)->next)
-		(*link)->prev = link;
-	return true;
-}
-
-static void tables_lock(void)
-{
-	kin_lock_recover(&ROOT->tables_lock, tables_recover, NULL);
-}
-
-/* In the member's record (table_intent) until the caller has put it where burial looks: slot. */
+/* Of size entries, in *slot. */
 static struct fdtable *table_new(u32 size, struct fdtable **slot)
 {
-	struct member_record *r = record_self();
-	struct fdtable *t = kin_alloc(sizeof(*t));
+	struct fdtable *t = own_new(OWN_TABLE, sizeof(*t));
+	struct fd_entry *entries = t ? own_new(OWN_MEMORY, size * sizeof(*entries)) : NULL;
 
-	if (!t)
-		return NULL;
-	t->entries = kin_alloc(size * sizeof(*t->entries));
-	if (!t->entries) {
-		kin_free(t, sizeof(*t));
+	if (!entries) {
+		own_free(t);
 		return NULL;
 	}
+	own_give(&t->entries, entries);
 	t->size = size;
-	t->magic = TABLE_MAGIC;
-	t->prev = &ROOT->tables; /* not linked, and burial can see that */
-	atomic_store(&t->refs, 1);
-	r->table_slot = slot;
-	publish(&r->table_intent, t);
-	tables_lock();
-	t->next = ROOT->tables;
-	publish(&ROOT->tables, t);
-	if (t->next)
-		t->next->prev = &t->next;
-	kin_unlock(&ROOT->tables_lock);
+	ref_init(&t->ref, 1);
+	own_give(slot, t);
 	return t;
 }
 
-static void table_settled(void)
+int fdtable_create(struct fdtable **slot)
 {
-	publish(&record_self()->table_intent, NULL);
-}
-
-struct fdtable *fdtable_create(void)
-{
-	struct fdtable *t = table_new(FIRST_SIZE, NULL);
-
-	table_settled();
-	return t;
-}
-
-/* Fills an empty table that is in the list already; the count goes up before the entry is there. */
-static void table_fill(struct fdtable *to, struct fdtable *from)
-{
-	u32 size = MIN(to->size, from->size);
-
-	table_lock(from);
-	for (u32 fd = 0; fd < size; fd++) {
-		struct file *f = from->entries[fd].file;
-
-		if (!f)
-			continue;
-		ref_begin(f);
-		atomic_fetch_add(&f->refs, 1);
-		to->entries[fd].flags = from->entries[fd].flags;
-		publish(&to->entries[fd].file, f);
-		ref_end();
-	}
-	to->next_hint = from->next_hint;
-	kin_unlock(&from->lock);
+	return table_new(FIRST_SIZE, slot) ? 0 : -ENOMEM;
 }
 
 static u32 table_used(struct fdtable *t)
@@ -118,32 +65,30 @@ static u32 table_used(struct fdtable *t)
 	return n;
 }
 
-struct fdtable *fdtable_clone(struct fdtable *t)
+int fdtable_clone(struct fdtable *from, struct fdtable **slot)
 {
-	struct fdtable *copy = table_new(table_used(t), NULL);
+	struct fdtable *to = table_new(table_used(from), slot);
 
-	if (!copy)
-		return NULL;
-	table_fill(copy, t);
-	table_settled();
-	return copy;
-}
-
-int fdtable_clone_to(struct fdtable **slot, struct fdtable *t)
-{
-	struct fdtable *copy = table_new(table_used(t), slot);
-
-	if (!copy)
+	if (!to)
 		return -ENOMEM;
-	publish(slot, copy);
-	table_settled();
-	table_fill(copy, t);
+	table_lock(from);
+	u32 size = MIN(to->size, from->size);
+	for (u32 fd = 0; fd < size; fd++) {
+		if (!from->entries[fd].file)
+			continue;
+		to->entries[fd].flags = from->entries[fd].flags;
+		ref_get(OWN_FILE, from->entries[fd].file, &to->entries[fd].file);
+	}
+	to->next_hint = from->next_hint;
+	kin_unlock(&from->lock);
 	return 0;
 }
 
 /* Closes entry fd if it is there and, with only_cloexec, marked. */
 static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 {
+	struct own_record *r;
+	struct inode *ino;
 	struct file *f;
 
 	table_lock(t);
@@ -152,105 +97,57 @@ static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 		kin_unlock(&t->lock);
 		return;
 	}
-	ref_begin(f);
-	publish(&t->entries[fd].file, NULL);
+	r = ref_detach(OWN_FILE, (void **)&t->entries[fd].file, NULL);
 	t->next_hint = MIN(t->next_hint, fd);
 	kin_unlock(&t->lock);
-	if (f->inode && current && t == current->proc->kp->fds)
-		locks_close(f->inode, current->proc->kp->pid);
-	file_unref(f);
+	ino = f->inode;
+	if (ino && current && t == current->proc->kp->fds)
+		locks_close(ino, current->proc->kp->pid);
+	ref_drop(r);
 }
 
-static void table_free(struct fdtable *t)
+static void table_release(void *what)
 {
-	struct fd_entry *entries = t->entries;
-	u32 size = t->size;
+	struct fdtable *t = what;
 
-	for (u32 fd = 0; fd < size; fd++)
-		if (entries[fd].file)
+	for (u32 fd = 0; t->entries && fd < t->size; fd++)
+		if (t->entries[fd].file)
 			entry_close(t, fd, false);
-	tables_lock();
-	if (*t->prev == t) {
-		publish(t->prev, t->next);
-		if (t->next)
-			t->next->prev = t->prev;
-	}
-	kin_unlock(&ROOT->tables_lock);
-	publish(&t->magic, 0);
+	own_free(own_take(OWN_MEMORY, &t->entries, NULL));
 }
 
-static void table_free_memory(struct fdtable *t)
-{
-	kin_free(t->entries, t->size * sizeof(*t->entries));
-	kin_free(t, sizeof(*t));
-}
+const struct own_ops fdtable_own_ops = {
+	.name = "descriptor table",
+	.ref_at = offsetof(struct fdtable, ref),
+	.release = table_release,
+};
 
-/*
- * Whether the caller was the last user of t. A count of 0 is that of a release that was cut
- * short.
- */
-static bool table_unref(struct fdtable *t)
-{
-	return atomic_load(&t->refs) == 0 || atomic_fetch_sub(&t->refs, 1) == 1;
-}
-
-void fdtable_release(struct fdtable *t)
-{
-	if (t->magic != TABLE_MAGIC || !table_unref(t))
-		return;
-	table_free(t);
-	table_free_memory(t);
-}
-
+/* Under tree_lock, because others look into the tables of processes with no more than that. */
 void fdtable_drop(struct fdtable **slot)
 {
-	struct member_record *r = record_self();
-	struct fdtable *t = *slot;
+	struct own_record *dropped;
 
-	if (!t)
-		return;
-	r->table_slot = slot;
-	publish(&r->table_intent, t);
-	publish(slot, NULL);
-	bool last = t->magic == TABLE_MAGIC && table_unref(t);
-	if (last)
-		table_free(t);
-	publish(&r->table_intent, NULL);
-	if (last)
-		table_free_memory(t);
+	tree_lock();
+	dropped = ref_detach(OWN_TABLE, (void **)slot, NULL);
+	tree_unlock();
+	ref_drop(dropped);
 }
 
-void fdtable_bury(struct member_record *r)
+int fdtable_unshare(struct fdtable **slot)
 {
-	struct fdtable *t = r->table_intent;
+	struct fdtable *shared = *slot, **own = (struct fdtable **)hold_new(OWN_TABLE);
+	int err;
 
-	if (!t)
-		return;
-	if (r->table_slot && *r->table_slot == t)
-		publish(r->table_slot, NULL);
-	if (t->magic == TABLE_MAGIC && table_unref(t)) {
-		table_free(t);
-		publish(&r->table_intent, NULL);
-		table_free_memory(t);
-	}
-	publish(&r->table_intent, NULL);
-}
-
-u32 fdtables_count(struct file *f)
-{
-	u32 n = 0;
-
-	tables_lock();
-	for (struct fdtable *t = ROOT->tables; t; t = t->next) {
-		/* The size first: the array that it belongs to, or a larger one, is there by then. */
-		u32 size = __atomic_load_n(&t->size, __ATOMIC_ACQUIRE);
-		struct fd_entry *entries = __atomic_load_n(&t->entries, __ATOMIC_ACQUIRE);
-
-		for (u32 fd = 0; fd < size; fd++)
-			n += entries[fd].file == f;
-	}
-	kin_unlock(&ROOT->tables_lock);
-	return n;
+	if (ref_count(&shared->ref) == 1)
+		return 0;
+	err = fdtable_clone(shared, own);
+	if (err)
+		return err;
+	tree_lock();
+	struct own_record *dropped = ref_replace(OWN_TABLE, (void **)own, (void **)slot);
+	tree_unlock();
+	ref_drop(dropped);
+	return 0;
 }
 
 void fdtable_close_on_exec(struct fdtable *t)
@@ -272,8 +169,7 @@ static bool table_ours_alone(struct fdtable *t)
 {
 	struct thread *first = LIST_FIRST(&current->proc->threads);
 
-	return atomic_load_explicit(&t->refs, memory_order_relaxed) == 1 && first &&
-	       !LIST_NEXT(first, sibling);
+	return ref_count(&t->ref) == 1 && first && !LIST_NEXT(first, sibling);
 }
 
 struct file *fdtable_get(struct fdtable *t, int fd)
@@ -322,18 +218,18 @@ static u32 fd_limit(void)
 /* Under the lock: room for descriptor fd. */
 static bool table_grow(struct fdtable *t, u32 fd)
 {
-	u32 size = t->size, old_size = t->size;
-	struct fd_entry *old = t->entries, *entries;
+	u32 size = t->size;
+	struct fd_entry *old, *entries;
 
 	while (size <= fd)
 		size *= 2;
-	entries = kin_alloc(size * sizeof(*entries));
+	entries = own_new(OWN_MEMORY, size * sizeof(*entries));
 	if (!entries)
 		return false;
-	memcpy(entries, old, old_size * sizeof(*entries));
-	publish(&t->entries, entries);
+	memcpy(entries, t->entries, t->size * sizeof(*entries));
+	old = own_exchange(&t->entries, entries);
 	publish(&t->size, size);
-	kin_free(old, old_size * sizeof(*old));
+	own_free(old);
 	return true;
 }
 
@@ -361,11 +257,8 @@ int fd_install(struct file *f, int lowest, u32 flags)
 	table_lock(t);
 	fd = fd_find(t, lowest);
 	if (fd >= 0) {
-		ref_begin(f);
-		holding_forget(f);
 		t->entries[fd].flags = flags;
-		publish(&t->entries[fd].file, f);
-		ref_end();
+		ref_move(OWN_FILE, hold_of(OWN_FILE, f), &t->entries[fd].file);
 	}
 	kin_unlock(&t->lock);
 	if (fd < 0)
@@ -376,6 +269,7 @@ int fd_install(struct file *f, int lowest, u32 flags)
 int fd_replace(struct file *f, int fd, u32 flags)
 {
 	struct fdtable *t = own_table();
+	struct own_record *dropped;
 	struct file *old;
 
 	table_lock(t);
@@ -384,19 +278,13 @@ int fd_replace(struct file *f, int fd, u32 flags)
 		file_put(f);
 		return -EBADF;
 	}
-	ref_begin(f);
-	holding_forget(f);
 	old = t->entries[fd].file;
-	if (old)
-		ref_begin(old);
 	t->entries[fd].flags = flags;
-	publish(&t->entries[fd].file, f);
+	dropped = ref_replace(OWN_FILE, hold_of(OWN_FILE, f), (void **)&t->entries[fd].file);
 	kin_unlock(&t->lock);
 	if (old && old->inode)
 		locks_close(old->inode, current->proc->kp->pid);
-	if (old)
-		file_unref(old);
-	ref_end();
+	ref_drop(dropped);
 	return fd;
 }
 
@@ -453,19 +341,4 @@ void fd_range(u32 first, u32 last, bool cloexec)
 		else
 			entry_close(t, fd, false);
 	}
-}
-
-int fd_unshare(void)
-{
-	struct kin_proc *kp = current->proc->kp;
-	struct fdtable *shared = kp->fds, *copy;
-
-	if (atomic_load(&shared->refs) == 1)
-		return 0;
-	copy = fdtable_clone(shared);
-	if (!copy)
-		return -ENOMEM;
-	publish(&kp->fds, copy);
-	fdtable_release(shared);
-	return 0;
 }

@@ -7,7 +7,7 @@
 #ifndef KERNEL_FD_FILE_H
 #define KERNEL_FD_FILE_H
 
-#include "kernel/kin/kin_core.h"
+#include "kernel/kin/own.h"
 #include "kernel/mm/mm_hooks.h"
 
 struct pipe;
@@ -37,19 +37,17 @@ enum file_type {
 };
 
 struct file {
-	_Atomic u32 refs;      /* descriptor-table entries, calls in progress, and file_get (kept) */
+	struct kin_ref ref;    /* OWN_FILE: descriptor-table entries, calls, messages, mappings */
 	u16 type;
-	_Atomic u16 counted;   /* enum file_counted: in inode->writers; kernel/vfs/file_map.c */
-	u32 magic;
-	_Atomic u32 kept;      /* references taken by file_get */
 	_Atomic u32 flags;     /* O_ACCMODE and status flags */
+	struct inode *writes, *executes; /* slots of OWN_WRITER, OWN_EXECUTOR: kernel/vfs/file_map.c */
 	struct kin_lock lock;  /* pos of a seekable file in use; may be held across copy_in/out */
 	s64 pos;
 	struct inode *inode;   /* or NULL */
 	struct pipe *pipe;     /* or NULL */
 	u64 priv[4];           /* by type */
 	char *path;            /* kin string for /proc/PID/fd, or NULL */
-	u32 path_len, owner_pid;
+	u32 owner_pid;
 	struct epoll_item *epoll_items; /* interest in this file: kernel/event/epoll.c */
 };
 
@@ -79,43 +77,38 @@ struct file_ops {
 };
 extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_types.c */
 
-struct file *file_alloc(enum file_type type, u32 flags);  /* refs 1; NULL: ENFILE */
+struct file *file_alloc(enum file_type type, u32 flags);  /* held; NULL: ENFILE */
 /*
- * One more reference, for the time of this call or until fd_install takes it over; burial drops it.
- * fd_get, file_get, file_put: kernel/mm/mm_hooks.h.
+ * One more reference, held for the time of this call or until fd_install takes it over; file_put
+ * drops it. What goes on owning a file has a slot for it in kin, and uses own.h. fd_get, file_hold,
+ * file_put: kernel/mm/mm_hooks.h.
  */
-void file_hold(struct file *f);
+int file_set_path(struct file *f, const char *path); /* once; 0 or -ENOSPC */
 #define ANON_INODE_DEV 13
 s64 anon_stat(struct file *f, struct kstat *st);
 
-/* Descriptor tables. lock: entries. Order: fdtable lock before a file's lock. */
+/*
+ * Descriptor tables. One that is shared (CLONE_FILES) has several processes as owners: each
+ * kin_proc.fds is a slot of OWN_TABLE. Order: a table's lock before a file's.
+ */
 struct fd_entry {
-	struct file *file;
-	u32 flags; /* FD_CLOEXEC */
+	struct file *file; /* slot of OWN_FILE; lock */
+	u32 flags;         /* FD_CLOEXEC; lock */
 	u32 pad;
 };
 struct fdtable {
+	struct kin_ref ref;
 	struct kin_lock lock;
-	u32 size, next_hint;
-	_Atomic u32 refs;
-	u32 magic;
-	struct fd_entry *entries;
-	struct fdtable *next, **prev; /* all tables: kernel/fd/fdtable.c */
+	u32 size, next_hint;      /* lock */
+	struct fd_entry *entries; /* lock */
 };
-struct fdtable *fdtable_create(void);
-struct fdtable *fdtable_clone(struct fdtable *t);      /* fork */
-/*
- * The same for a child already visible to burial: *slot (in its kin_proc) is set first, then
- * filled. 0 or -ENOMEM.
- */
-int fdtable_clone_to(struct fdtable **slot, struct fdtable *t);
-/*
- * Exit, burial: closes all; file locks of pid go first. May be called again after a death in
- * it.
- */
-void fdtable_release(struct fdtable *t);
-/* The same, and *slot becomes NULL such that no death can release the table twice. */
+/* An empty one, or a copy (fork), into *slot, which is NULL and in kin. 0 or -ENOMEM. */
+int fdtable_create(struct fdtable **slot);
+int fdtable_clone(struct fdtable *t, struct fdtable **slot);
+/* The slot's share goes; the last closes all. Also at a burial. */
 void fdtable_drop(struct fdtable **slot);
+/* *slot gets a copy of its own, if it shares its table. 0 or -ENOMEM. */
+int fdtable_unshare(struct fdtable **slot);
 void fdtable_close_on_exec(struct fdtable *t);
 /* Of any process (the caller holds tree_lock for t's sake): a counted reference. */
 struct file *fdtable_get(struct fdtable *t, int fd);

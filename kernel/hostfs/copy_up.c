@@ -46,22 +46,24 @@ s64 inode_copy_up(struct inode *ino, bool discard)
 		o = object_create(0);
 		if (!o)
 			return -ENOSPC;
+		own_give(hold_new(OWN_OBJECT), o);
 		s64 n = fetch(o, (int)handle, size);
 		if (n < 0) {
-			object_put(o);
+			ref_put(OWN_OBJECT, hold_of(OWN_OBJECT, o));
 			return n;
 		}
 	}
 	inode_pin(ino);
 	inode_data_lock(ino);
 	if (inode_is(ino, INODE_LOWER)) {
-		ino->object = o;
+		if (o)
+			ref_move(OWN_OBJECT, hold_of(OWN_OBJECT, o), &ino->object);
 		ino->size = discard ? 0 : size;
 		ino->flags &= ~(u32)INODE_LOWER;
 		o = NULL;
 	}
 	kin_unlock(&ino->lock);
 	if (o)
-		object_put(o);
+		ref_put(OWN_OBJECT, hold_of(OWN_OBJECT, o));
 	return 0;
 }

@@ -51,7 +51,7 @@ s64 handle_get(struct inode *ino)
 		if (handles[i].used < handles[victim].used)
 			victim = i;
 	}
-	const char *path = ino->lower_path;
+	const char *path = lower_path(ino);
 	while (*path == '/')
 		path++;
 	s64 handle = host_fs_open(0, *path ? path : ".",

@@ -25,7 +25,7 @@ static u64 file_key(u64 dev, u64 ino)
 static u64 inode_key(struct inode *ino)
 {
 	if (inode_is(ino, INODE_MERGED))
-		return hash_bytes(ino->lower_path, ino->lower_len);
+		return hash_bytes(lower_path(ino), lower_len(ino));
 	return file_key(ino->dev, ino->ino);
 }
 
@@ -62,7 +62,7 @@ static struct inode *chain_find(u64 key, const char *path, u32 len, const struct
 
 	LIST_FOREACH (ino, &vfs_shared()->buckets[key % ICACHE_BUCKETS], hash) {
 		bool dir = inode_is(ino, INODE_MERGED);
-		if (path ? dir && ino->lower_len == len && !memcmp(ino->lower_path, path, len)
+		if (path ? dir && lower_len(ino) == len && !memcmp(lower_path(ino), path, len)
 				 : !dir && same_identity(ino, like)) {
 			ino->refs++;
 			return ino;
@@ -151,12 +151,10 @@ static struct inode *host_inode(enum inode_fs fs, const char *path, u32 len,
 
 	if (!ino)
 		return NULL;
-	ino->lower_path = kin_string(path, len);
-	if (!ino->lower_path) {
-		kin_free(ino, sizeof(*ino));
+	if (!own_give_if(&ino->lower, kin_text(path, len))) {
+		kin_free(ino);
 		return NULL;
 	}
-	ino->lower_len = len;
 	ino->flags = INODE_HASHED;
 	if (fs != FS_VOLUME)
 		ino->flags |= S_ISDIR(st->mode) ? INODE_MERGED : INODE_LOWER;
@@ -207,30 +205,24 @@ static void place_set(struct inode *ino, struct inode *parent, const char *name,
 {
 	struct vfs_shared *v = vfs_shared();
 
-	if (!parent || (ino->vol_parent == parent && ino->lower_len == len &&
-					!memcmp(ino->lower_path, name, len)))
+	if (!parent || (ino->vol_parent == parent && lower_len(ino) == len &&
+					!memcmp(lower_path(ino), name, len)))
 		return;
-	char *copy = kin_string(name, len), *old = NULL;
-	u32 old_len = 0;
+	struct kin_text *copy = kin_text(name, len), *old = NULL;
 	struct inode *old_parent = NULL;
 	if (!copy)
 		return;
 	rename_lock();
 	if (ino->vol_parent && v->volume_renames == renames) {
-		old = ino->lower_path;
-		old_len = ino->lower_len;
 		old_parent = ino->vol_parent;
 		inode_get(parent);
-		ino->lower_path = copy;
-		ino->lower_len = len;
+		old = own_exchange(&ino->lower, copy);
 		ino->vol_parent = parent;
 		copy = NULL;
 	}
 	kin_unlock(&v->rename_lock);
-	if (copy)
-		kin_free(copy, len + 1);
-	if (old)
-		kin_free(old, old_len + 1);
+	own_free(copy);
+	own_free(old);
 	inode_put(old_parent);
 }
 

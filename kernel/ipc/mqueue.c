@@ -100,7 +100,7 @@ static struct mqueue *mq_of(struct file *f)
 
 static void message_free(struct mq_message *m)
 {
-	kin_free(m, sizeof(*m) + m->len);
+	kin_free(m);
 }
 
 /*
@@ -129,7 +129,7 @@ static void mq_free(struct mqueue *q)
 	}
 	queue_destroy(&q->readable);
 	queue_destroy(&q->writable);
-	kin_free(q, sizeof(*q));
+	kin_free(q);
 }
 
 /* ---- as a file */

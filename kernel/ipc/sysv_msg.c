@@ -69,7 +69,7 @@ static struct ipc_object *msg_make(u64 size, s64 *err)
 
 static void message_free(struct sysv_message *m)
 {
-	kin_free(m, sizeof(*m) + m->len);
+	kin_free(m);
 }
 
 static void msg_discard(struct ipc_object *o)
@@ -81,7 +81,7 @@ static void msg_discard(struct ipc_object *o)
 		q->head = m->next;
 		message_free(m);
 	}
-	kin_free(q, sizeof(*q));
+	kin_free(q);
 }
 
 static s64 msg_check(struct ipc_object *o, u64 size)

@@ -98,7 +98,7 @@ static struct ipc_object *sem_make(u64 nsems, s64 *err)
 	a->bytes = nsems * (sizeof(s32) + 2 * sizeof(u32) + 2 * sizeof(u16));
 	a->pids = kin_alloc(a->bytes);
 	if (!a->pids) {
-		kin_free(a, sizeof(*a));
+		kin_free(a);
 		return NULL;
 	}
 	a->waiting = (u32 *)(a->pids + nsems);
@@ -112,8 +112,8 @@ static void sem_discard(struct ipc_object *o)
 {
 	struct sem_array *a = (struct sem_array *)o;
 
-	kin_free(a->pids, a->bytes);
-	kin_free(a, sizeof(*a));
+	kin_free(a->pids);
+	kin_free(a);
 }
 
 static s64 sem_check(struct ipc_object *o, u64 nsems)
@@ -319,7 +319,7 @@ static s64 undo_prepare(struct sem_call *c)
 static void undo_free(struct sem_undo *u)
 {
 	if (u)
-		kin_free(u, sizeof(*u) + 2 * u->nsems * sizeof(s16));
+		kin_free(u);
 }
 
 static s64 sem_wait(struct sem_call *c, u64 deadline_ns)

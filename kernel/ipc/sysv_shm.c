@@ -74,10 +74,10 @@ static struct ipc_object *shm_make(u64 size, s64 *err)
 		return NULL;
 	seg->inode = inode_alloc(FS_SHM, S_IFREG | 0600);
 	if (seg->inode)
-		seg->inode->object = object_create(npages);
+		own_give_if(&seg->inode->object, object_create(npages));
 	if (!seg->inode || !seg->inode->object) {
 		inode_put(seg->inode);
-		kin_free(seg, sizeof(*seg));
+		kin_free(seg);
 		return NULL;
 	}
 	atomic_store(&seg->inode->size, npages * PAGE_SIZE);
@@ -93,7 +93,7 @@ static void shm_discard(struct ipc_object *o)
 	struct segment *seg = (struct segment *)o;
 
 	inode_put(seg->inode);
-	kin_free(seg, sizeof(*seg));
+	kin_free(seg);
 }
 
 static s64 shm_check(struct ipc_object *o, u64 size)
@@ -121,7 +121,7 @@ static u64 attach_count(const struct segment *seg)
 	u64 n = 0;
 
 	for (struct file *f = seg->files; f; f = (struct file *)f->priv[SHM_NEXT])
-		n += MAX(atomic_load(&f->kept), 1u);
+		n += MAX(ref_count(&f->ref), 1u);
 	return n;
 }
 

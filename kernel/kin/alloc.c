@@ -4,14 +4,18 @@
  * back to the host). Runs are found first fit from a hint per size, so kin stays compact, and
  * grow into untouched pages above high_page.
  *
+ * An allocation knows its size: all pages in use would be dirty, so for them the dirty bit says
+ * something else: clear: the next page belongs to the same allocation.
+ *
  * Death: every change of the bitmaps is a single store per word, and a page is marked used before
- * anybody can reach it and free after nobody can. So whatever instruction a member dies at, the
- * bitmaps are whole and at most the pages in its hands are lost until the family ends; the counts
- * are recomputed when the lock is recovered.
+ * anybody can reach it and free after nobody can. A change of several words is written down in a
+ * record (own.h), and who takes over page_lock from the dead marks all those pages as free; the
+ * counts are recomputed.
  */
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/kin/root.h"
 
+#include "kernel/arch/arch.h"
 #include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
@@ -138,8 +142,30 @@ static u64 run_find(u64 word, u64 n)
 	return start + n <= KIN_PAGES ? start : NO_RUN;
 }
 
+/* What the dead was marking as used, or as free, is free. */
+static void marks_recover(u32 dead)
+{
+	struct own_records *own = ROOT->members[dead].own;
+
+	/* Those of a new life of the record are at no such step: that takes the lock. */
+	for (u32 i = 0; own && i < OWN_RECORDS; i++) {
+		struct own_record *r = &own->record[i];
+		u64 first = page_index(r->what), end = first + r->pages;
+
+		if (!r->what || !kin_is_page(r->what) ||
+		    (r->step != STEP_ALLOCATING && r->step != STEP_FREEING))
+			continue;
+		dirty_set(first, r->pages, true);
+		for (u64 page = first; page < end; page = ALIGN_DOWN(page, 64) + 64)
+			publish(&used_words()[page / 64],
+				used_words()[page / 64] & ~word_mask(page, end - page));
+		publish(&r->what, NULL);
+	}
+}
+
 static bool pages_recover(void *arg)
 {
+	marks_recover(kin_lock_dead());
 	u64 used = 0, limit = ALIGN_UP(atomic_load(&ROOT->high_page), 64) / 64;
 
 	for (u64 word = ROOT->first_page / 64; word < limit; word++)
@@ -153,6 +179,36 @@ static bool pages_recover(void *arg)
 static void pages_lock(void)
 {
 	kin_lock_recover(&ROOT->page_lock, pages_recover, NULL);
+}
+
+void kin_pages_settle(void)
+{
+	pages_lock();
+	kin_unlock(&ROOT->page_lock);
+}
+
+bool kin_is_page(const void *p)
+{
+	return (u64)p % PAGE_SIZE == 0;
+}
+
+bool kin_is_used(const void *p)
+{
+	u64 page = page_index(p);
+
+	if (!kin_is_page(p))
+		return slab_is_used(p);
+	return used_words()[page / 64] >> page % 64 & 1;
+}
+
+/* The pages of the allocation that begins with that one. */
+static u64 run_length(u64 first)
+{
+	u64 n = 1;
+
+	while (!page_dirty(first + n - 1))
+		n++;
+	return n;
 }
 
 /* Under page_lock. high_page goes up before the bits are set, so that recovery sees them. */
@@ -177,7 +233,7 @@ static void pages_prepare(u64 first, u64 n, bool zero)
 			host_kin_discard(first * PAGE_SIZE, n * PAGE_SIZE);
 			atomic_fetch_sub(&ROOT->dirty_free, were);
 		}
-		dirty_set(first, n, true);
+		dirty_set(first + n - 1, 1, true);
 		return;
 	}
 	for (u64 page = first; zero && page < first + n; page++)
@@ -186,6 +242,8 @@ static void pages_prepare(u64 first, u64 n, bool zero)
 	u64 were = dirty_set(first, n, true);
 	if (were)
 		atomic_fetch_sub(&ROOT->dirty_free, were);
+	if (n > 1)
+		dirty_set(first, n - 1, false);
 }
 
 /*
@@ -210,9 +268,13 @@ static bool room_for(u64 n, u64 leave)
 	return ROOT->pages_used + n + leave <= KIN_PAGES - ROOT->first_page;
 }
 
-static void *pages_take(size_t npages, bool zero, u64 leave)
+/* How pages are wanted. */
+enum { TAKE_ZERO = 1, TAKE_IN_HAND = 2 };
+
+static void *pages_take(size_t npages, u32 how, u64 leave)
 {
 	u32 hint = hint_class(npages);
+	struct own_record *r = NULL;
 
 	if (npages == 0 || npages > KIN_PAGES)
 		return NULL;
@@ -226,42 +288,56 @@ static void *pages_take(size_t npages, bool zero, u64 leave)
 	}
 	if (npages == 1 || npages == 16 || npages == 256)
 		ROOT->hint[hint] = first / 64;
+	if (how & TAKE_IN_HAND)
+		r = own_begin_pages(STEP_ALLOCATING, page_address(first), npages);
 	pages_mark(first, npages);
+	if (r)
+		publish(&r->step, STEP_IN_HAND);
 	kin_unlock(&ROOT->page_lock);
-	pages_prepare(first, npages, zero);
+	pages_prepare(first, npages, how & TAKE_ZERO);
 	return page_address(first);
 }
 
 void *kin_pages_alloc(size_t npages)
 {
-	return pages_take(npages, true, LEAVE_LAST);
+	return pages_take(npages, TAKE_ZERO, LEAVE_LAST);
 }
 
 void *kin_pages_alloc_raw(size_t npages)
 {
-	return pages_take(npages, false, LEAVE_LAST);
+	return pages_take(npages, 0, LEAVE_LAST);
 }
 
 void *kin_pages_alloc_data(size_t npages)
 {
-	return pages_take(npages, true, LEAVE_FOR_KERNEL);
+	return pages_take(npages, TAKE_ZERO, LEAVE_FOR_KERNEL);
 }
 
 void *kin_pages_alloc_last(size_t npages)
 {
-	return pages_take(npages, true, 0);
+	return pages_take(npages, TAKE_ZERO, 0);
 }
 
-bool kin_page_alloc_at(void *p)
+void *own_pages(size_t npages, enum own_pages_for what_for)
+{
+	u64 leave = what_for == PAGES_DATA ? LEAVE_FOR_KERNEL : what_for == PAGES_LAST ? 0 : LEAVE_LAST;
+
+	return pages_take(npages, TAKE_IN_HAND | (what_for == PAGES_RAW ? 0 : TAKE_ZERO), leave);
+}
+
+bool own_page_at(void *p)
 {
 	u64 page = page_index(p);
+	struct own_record *r;
 	bool ok = false;
 
 	if ((u64)p < KIN_DATA_ADDR || page >= KIN_PAGES)
 		return false;
 	pages_lock();
 	if (room_for(1, LEAVE_FOR_KERNEL) && !(used_words()[page / 64] >> page % 64 & 1)) {
+		r = own_begin_pages(STEP_ALLOCATING, p, 1);
 		pages_mark(page, 1);
+		publish(&r->step, STEP_IN_HAND);
 		ok = true;
 	}
 	kin_unlock(&ROOT->page_lock);
@@ -270,12 +346,19 @@ bool kin_page_alloc_at(void *p)
 	return ok;
 }
 
-static void pages_release(u64 first, u64 n)
+/* r: the record that has them, or NULL. */
+static void pages_release(u64 first, u64 n, struct own_record *r)
 {
 	u64 word = first / 64, low = ROOT->first_page / 64;
 
 	pages_lock();
+	if (r) {
+		r->pages = n;
+		publish(&r->step, STEP_FREEING);
+	}
 	used_set(first, n, false);
+	if (r)
+		own_end(r);
 	ROOT->pages_used -= n;
 	atomic_store(&KIN->stats.kin_pages, ROOT->pages_used);
 	ROOT->hint[0] = MIN(ROOT->hint[0], word);
@@ -330,11 +413,27 @@ static void pages_trim(void)
 			break;
 		host_kin_discard(first * PAGE_SIZE, n * PAGE_SIZE);
 		atomic_fetch_sub(&ROOT->dirty_free, dirty_set(first, n, false));
-		pages_release(first, n);
+		pages_release(first, n, NULL);
 		page = first + n;
 	}
 	if (page != ROOT->first_page && atomic_load(&ROOT->dirty_free) > DIRTY_HIGH)
 		atomic_store(&ROOT->dirty_free, 0); /* the count drifted: members died between steps */
+}
+
+static void pages_free(u64 first, u64 n, struct own_record *r)
+{
+	if (n >= DIRECT_DISCARD && kin_locks_held() == 0) {
+		host_kin_discard(first * PAGE_SIZE, n * PAGE_SIZE);
+		dirty_set(first, n, false);
+		pages_release(first, n, r);
+		return;
+	}
+	if (n > 1)
+		dirty_set(first, n, true);
+	atomic_fetch_add(&ROOT->dirty_free, n);
+	pages_release(first, n, r);
+	if (atomic_load(&ROOT->dirty_free) > DIRTY_HIGH && kin_locks_held() == 0)
+		pages_trim();
 }
 
 void kin_pages_free(void *p, size_t npages)
@@ -343,17 +442,19 @@ void kin_pages_free(void *p, size_t npages)
 
 	if ((u64)p % PAGE_SIZE || (u64)p < KIN_DATA_ADDR || first + npages > KIN_PAGES || !npages)
 		family_fatal("kin: freed pages at %p that it never gave out", p);
-	if (npages >= DIRECT_DISCARD && kin_locks_held() == 0) {
-		host_kin_discard(first * PAGE_SIZE, npages * PAGE_SIZE);
-		dirty_set(first, npages, false);
-		pages_release(first, npages);
-		return;
-	}
-	/* Dirty bits are set already: all pages in use are dirty. */
-	atomic_fetch_add(&ROOT->dirty_free, npages);
-	pages_release(first, npages);
-	if (atomic_load(&ROOT->dirty_free) > DIRTY_HIGH && kin_locks_held() == 0)
-		pages_trim();
+	pages_free(first, npages, NULL);
+}
+
+void kin_run_free(void *p, struct own_record *r)
+{
+	u64 first = page_index(p);
+
+	if ((u64)p < KIN_DATA_ADDR || first >= KIN_PAGES || !kin_is_used(p))
+		family_fatal("kin: freed pages at %p that it never gave out", p);
+	u64 n = r && r->pages ? r->pages : run_length(first);
+	if (r)
+		publish(&r->pages, n); /* it cannot be told any more once it is being freed */
+	pages_free(first, n, r);
 }
 
 u64 kin_pages_used(void)
@@ -408,4 +509,6 @@ void kin_init(void)
 	futexes_init();
 	ROOT->magic = ROOT_MAGIC;
 	attached = true;
+	if (own_prepare(BOOT_INFO->member))
+		kpanic("no memory for the first member's records");
 }

@@ -17,6 +17,6 @@ void *kin_root_claim(enum kin_root root, size_t size, void (*init)(void *p))
 		init(p);
 	if (atomic_compare_exchange_strong(&ROOT->roots[root], &found, p))
 		return p;
-	kin_free(p, size);
+	kin_free(p);
 	return found;
 }

@@ -43,9 +43,13 @@ enum kin_root {
 void *kin_root_get(enum kin_root root);
 void kin_root_set(enum kin_root root, void *p);
 
-/* Memory. Zeroed. kin_alloc: any size up to 1 MiB, 16-byte aligned; NULL if kin is full. */
+/*
+ * Memory. Zeroed. kin_alloc: any size up to 1 MiB, 16-byte aligned; NULL if kin is full. It is lost
+ * if the member is killed before somebody owns it: own.h has what is not. kin_free: what kin_alloc
+ * or kin_pages_alloc gave out, whose size they know; NULL is nothing.
+ */
 void *kin_alloc(size_t size);
-void kin_free(void *p, size_t size);
+void kin_free(void *p);
 /* Whole pages, physically contiguous in kin, zeroed when handed out. */
 void *kin_pages_alloc(size_t npages);
 void kin_pages_free(void *p, size_t npages);
@@ -58,8 +62,6 @@ void *kin_pages_alloc_raw(size_t npages);
  */
 void *kin_pages_alloc_data(size_t npages);
 void *kin_pages_alloc_last(size_t npages);
-/* Exactly this page, zeroed, for data, if it is free; false otherwise. */
-bool kin_page_alloc_at(void *p);
 u64 kin_pages_used(void);
 /* What programs are told of the size of memory, in bytes: --memory, or a figure. */
 static inline u64 memory_total(void)
@@ -156,18 +158,16 @@ static inline struct kin_member *member_self(void);
 
 /*
  * Memory objects: pages in kin found by index. Used by tmpfs files, shared anonymous memory, memfd,
- * System V shm. refs counts handles and mappings. Pages are allocated on first use, in contiguous
- * runs where possible.
+ * System V shm. Counted (OWN_OBJECT of own.h): files and mappings. Pages are allocated on first
+ * use, in contiguous runs where possible.
  *
  * A page stays valid while the caller excludes object_truncate (the file system's inode lock) or
  * holds a reference of its own beside the owner's: truncation of an object with more than one
  * reference clears the pages and keeps them, because a mapping may still reach them.
  */
 struct kin_object;
-/* npages != 0: reserve one contiguous run if there is one. */
+/* In hand. npages != 0: reserve one contiguous run if there is one. */
 struct kin_object *object_create(u64 npages);
-void object_get(struct kin_object *o);
-void object_put(struct kin_object *o);
 /*
  * Address of page index, allocated if create; NULL: hole or no memory. *run (if not NULL): pages
  * contiguous from it (>= 1).

@@ -26,9 +26,6 @@ int thread_sleep(u64 deadline_ns, bool interruptible);
 /* The same, and host handles are waited for: revents are filled. At most 64 handles. */
 int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds);
 
-/* ---- kernel/fd/file.c: the part of waiters_bury that concerns files. */
-void files_bury(u32 member);
-
 /* ---- kernel/futex/futex.c */
 void futexes_init(void);
 /* A waiter of the dead may have been woken in vain: somebody else gets the wake. */

@@ -24,6 +24,7 @@
 #define SLEEP_NS 20000000ull
 
 static u32 held; /* private: locks this member holds now */
+static u32 dead; /* private: whose lock was taken over last */
 
 static inline u32 word_self(void)
 {
@@ -63,15 +64,30 @@ bool kin_lock_orphaned(struct kin_lock *l)
 	return word_orphaned(atomic_load(&l->word));
 }
 
-/* Takes over the lock of a dead owner. False: somebody else was faster. */
+u32 kin_lock_dead(void)
+{
+	return dead;
+}
+
+/*
+ * Takes over the lock of a dead owner. What it was in the middle of is decided before anybody
+ * changes what the lock protects. False: somebody else was faster.
+ */
 static bool lock_inherit(struct kin_lock *l, u32 word, const char *name, kin_recover_fn recover,
 			 void *arg)
 {
+	u32 owner = (word & OWNER_MASK) - 1;
+
 	if (!atomic_compare_exchange_strong(&l->word, &word, word_self() | WAITERS_BIT))
 		return false;
+	/* If its record has a new life it was buried long ago. */
+	if (((atomic_load(&KIN->members[owner].generation) ^ word >> GENERATION_SHIFT) &
+	     GENERATION_MASK) == 0)
+		own_settle(owner);
+	dead = owner;
 	if (!recover || !recover(arg))
 		family_fatal("member %u died holding a lock that cannot be recovered (%s)",
-			     (word & OWNER_MASK) - 1, name);
+			     owner, name);
 	return true;
 }
 

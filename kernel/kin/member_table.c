@@ -28,6 +28,10 @@ int member_alloc(u32 state)
 		/* An exit that was cut short may have left its waiters and holds. */
 		if (ROOT->members[i].waiters || ROOT->members[i].holds)
 			waiters_bury(i, atomic_load(&m->generation));
+		if (own_prepare(i)) {
+			atomic_store(&m->state, MEMBER_FREE);
+			return -ENOMEM;
+		}
 		m->pid = m->ppid = 0;
 		m->backend = ((struct boot_info *)BOOT_INFO_ADDR)->backend;
 		m->exec_offset = 0;

@@ -4,9 +4,8 @@
  * the others hang off direct[] and a tree of pages with 512 pointers each, whose height is kept
  * in the low bits of the root pointer.
  *
- * lock: tree, run_pages, present. Order: before the allocator's locks. Death: a page is linked by
- * one store after it is zero, and unlinked by one store before it is freed, so at most pages are
- * lost; present is recounted on recovery.
+ * lock: tree, run_pages, present. Order: before the allocator's locks. Death: all pointers to pages
+ * are slots of own.h; present is recounted on recovery.
  */
 #include "kernel/kin/root.h"
 
@@ -21,10 +20,10 @@
 #define DISCARD_MIN 64           /* pages of a run that are discarded rather than cleared */
 
 struct kin_object {
-	_Atomic u32 refs;
+	struct kin_ref ref;   /* OWN_OBJECT */
 	struct kin_lock lock;
 	char *run;
-	u64 run_pages;
+	u64 run_pages;        /* constant */
 	u64 present;          /* pages outside the run */
 	u64 tree;             /* address of the top node | height; 0: empty */
 	void *direct[DIRECT];
@@ -35,7 +34,7 @@ struct object_walk {
 	u64 first, end;
 	bool clear;
 	u64 done;             /* pages met */
-	char *pending;        /* contiguous pages to free together */
+	void **pending;       /* slots in a row with contiguous pages, to be freed together */
 	u64 npending;
 };
 
@@ -56,14 +55,17 @@ static inline u64 tree_span(u32 height)
 
 struct kin_object *object_create(u64 npages)
 {
-	struct kin_object *o = kin_alloc(sizeof(*o));
+	struct kin_object *o = own_new(OWN_OBJECT, sizeof(*o));
+	char *run = NULL;
 
 	if (!o)
 		return NULL;
-	atomic_store(&o->refs, 1);
-	if (npages && npages <= RESERVE_MAX) {
-		o->run = kin_pages_alloc_data(npages);
-		o->run_pages = o->run ? npages : 0;
+	ref_init(&o->ref, 1);
+	if (npages && npages <= RESERVE_MAX)
+		run = own_pages(npages, PAGES_DATA);
+	if (run) {
+		own_give(&o->run, run);
+		publish(&o->run_pages, npages);
 	}
 	return o;
 }
@@ -71,7 +73,7 @@ struct kin_object *object_create(u64 npages)
 static void walk_flush(struct object_walk *w)
 {
 	if (w->npending)
-		kin_pages_free(w->pending, w->npending);
+		own_free(own_take_run(w->pending, w->npending));
 	w->npending = 0;
 }
 
@@ -86,11 +88,11 @@ static void walk_page(struct object_walk *w, void **slot)
 		memset(page, 0, PAGE_SIZE);
 		return;
 	}
-	publish(slot, NULL);
-	if (w->npending && w->pending + w->npending * PAGE_SIZE != page)
+	if (w->npending && (w->pending + w->npending != slot ||
+			    (char *)w->pending[0] + w->npending * PAGE_SIZE != page))
 		walk_flush(w);
 	if (w->npending++ == 0)
-		w->pending = page;
+		w->pending = slot;
 }
 
 /*
@@ -107,12 +109,10 @@ static bool walk_node(struct object_walk *w, void **node, u32 height, u64 base)
 		if (height == 1) {
 			walk_page(w, &node[i]);
 		} else if (node[i] && walk_node(w, node[i], height - 1, base + i * span)) {
-			void *empty = node[i];
-
-			publish(&node[i], NULL);
-			kin_pages_free(empty, 1);
+			own_free(own_take(OWN_MEMORY, &node[i], NULL));
 		}
 	}
+	walk_flush(w); /* before the node goes */
 	return whole;
 }
 
@@ -121,35 +121,27 @@ static void object_walk(struct kin_object *o, struct object_walk *w)
 {
 	for (u64 i = w->first; i < MIN(w->end, DIRECT); i++)
 		walk_page(w, &o->direct[i]);
-	if (o->tree && w->end > DIRECT) {
-		u64 tree = o->tree;
-
-		if (walk_node(w, tree_node(tree), tree_height(tree), 0)) {
-			publish(&o->tree, 0);
-			kin_pages_free(tree_node(tree), 1);
-		}
-	}
 	walk_flush(w);
+	if (o->tree && w->end > DIRECT && walk_node(w, tree_node(o->tree), tree_height(o->tree), 0))
+		own_free(own_take_as(OWN_MEMORY, &o->tree));
 	if (!w->clear)
 		o->present -= MIN(o->present, w->done);
 }
 
-void object_get(struct kin_object *o)
+static void object_release(void *what)
 {
-	atomic_fetch_add(&o->refs, 1);
-}
-
-void object_put(struct kin_object *o)
-{
+	struct kin_object *o = what;
 	struct object_walk all = {.end = ~0ull};
 
-	if (!o || atomic_fetch_sub(&o->refs, 1) != 1)
-		return;
 	object_walk(o, &all);
-	if (o->run_pages)
-		kin_pages_free(o->run, o->run_pages);
-	kin_free(o, sizeof(*o));
+	own_free(own_take(OWN_MEMORY, &o->run, NULL));
 }
+
+const struct own_ops object_own_ops = {
+	.name = "memory object",
+	.ref_at = offsetof(struct kin_object, ref),
+	.release = object_release,
+};
 
 static u64 count_node(void **node, u32 height)
 {
@@ -180,17 +172,13 @@ static void object_lock(struct kin_object *o)
 static bool tree_grow(struct kin_object *o, u64 index)
 {
 	while (!o->tree || index >= tree_span(tree_height(o->tree))) {
-		void **node = kin_pages_alloc(1);
 		u32 height = o->tree ? tree_height(o->tree) + 1 : 1;
+		void **node = height <= HEIGHT_MAX ? own_pages(1, PAGES_ZERO) : NULL;
 
 		if (!node)
 			return false;
-		if (height > HEIGHT_MAX) {
-			kin_pages_free(node, 1);
-			return false;
-		}
 		node[0] = tree_node(o->tree);
-		publish(&o->tree, (u64)node | height);
+		own_give_as(&o->tree, node, (u64)node | height);
 	}
 	return true;
 }
@@ -207,9 +195,10 @@ static void **object_slot(struct kin_object *o, u64 index, bool create, u64 *lef
 	void **node = tree_node(o->tree);
 	for (u32 height = tree_height(o->tree); height > 1; height--) {
 		void **slot = &node[index / tree_span(height - 1) % FANOUT];
+		void *below = !*slot && create ? own_pages(1, PAGES_DATA) : NULL;
 
-		if (!*slot && create)
-			publish(slot, kin_pages_alloc_data(1));
+		if (below)
+			own_give(slot, below);
 		if (!*slot)
 			return NULL;
 		node = *slot;
@@ -225,10 +214,10 @@ static void *object_fill(struct kin_object *o, u64 index, void **slot)
 	void **before = index > o->run_pages ? object_slot(o, index - 1, false, &left) : NULL;
 	char *page = before && *before ? (char *)*before + PAGE_SIZE : NULL;
 
-	if (!page || !kin_page_alloc_at(page))
-		page = kin_pages_alloc_data(1);
+	if (!page || !own_page_at(page))
+		page = own_pages(1, PAGES_DATA);
 	if (page) {
-		publish(slot, page);
+		own_give(slot, (void *)page);
 		o->present++;
 	}
 	return page;
@@ -261,28 +250,18 @@ void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
 /*
  * Pages of [first, end) read as zero afterwards. They are freed if the caller's is the only
  * reference: then nobody maps them, and a later mapping asks object_page, which waits for our
- * lock.
+ * lock. Those of the run stay the object's, but large parts go back to the host.
  */
 static void object_drop(struct kin_object *o, u64 first, u64 end)
 {
 	struct object_walk w = {.first = first, .end = end};
-	char *tail = NULL;
-	u64 ntail = 0, run_end;
+	u64 run_end = MIN(end, o->run_pages);
 
 	object_lock(o);
-	w.clear = atomic_load(&o->refs) > 1;
-	run_end = MIN(end, o->run_pages);
-	if (first < o->run_pages && end >= o->run_pages && !w.clear) {
-		tail = o->run + first * PAGE_SIZE;
-		ntail = o->run_pages - first;
-		publish(&o->run_pages, first);
-		run_end = first;
-	}
+	w.clear = ref_count(&o->ref) > 1;
 	object_walk(o, &w);
 	kin_unlock(&o->lock);
 
-	if (ntail)
-		kin_pages_free(tail, ntail);
 	if (first >= run_end)
 		return;
 	if (run_end - first >= DISCARD_MIN)
@@ -309,5 +288,5 @@ u64 object_pages(struct kin_object *o)
 
 u32 object_refs(const struct kin_object *o)
 {
-	return atomic_load(&o->refs);
+	return ref_count(&o->ref);
 }

@@ -241,7 +241,7 @@ void waiters_bury(u32 member, u32 generation)
 		for (u32 i = 0; i < WAITERS_PER_PAGE; i++)
 			if (p->waiter[i].generation == generation)
 				waiter_bury(&p->waiter[i]);
-	files_bury(member);
+	own_bury(member);
 	if (!self)
 		everybody_look();
 	record_lock(r);

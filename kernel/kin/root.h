@@ -4,18 +4,17 @@
  * the roots of the other parts, and one record per member for what must be cleaned up after it.
  * Only kernel/kin and kernel/fd and kernel/event look inside.
  *
- * A death at any instruction is the rule, not the exception. Three devices are used here:
- * - one publishing store, with everything before it harmless (a leak at most);
+ * A death at any instruction is the rule, not the exception. Three devices are used:
+ * - one publishing store, with everything before it harmless;
  * - locks with a recover function that rebuilds what is redundant from what is not;
- * - intents in the dead member's own record: "I was changing the count of that file", which
- * burial finishes.
+ * - owners of memory and references that can be told after a death: own.h.
  */
 #ifndef KERNEL_KIN_ROOT_H
 #define KERNEL_KIN_ROOT_H
 
 #include <stdatomic.h>
 
-#include "kernel/kin/kin_core.h"
+#include "kernel/kin/own.h"
 
 /* The one store that makes a change: everything before it in the program is in memory before it. */
 #define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
@@ -25,13 +24,9 @@
 #define KIN_BITMAP_WORDS (KIN_PAGES / 64)
 #define SLAB_CLASSES 21
 #define RUN_HINTS 4
-#define REF_INTENTS 8
 #define FUTEX_BUCKETS 256
 
 struct slab;
-struct file;
-struct fdtable;
-struct epoll;
 
 /*
  * One size of small objects. all is a list in which every change is one store to a next pointer;
@@ -45,16 +40,11 @@ struct slab_class {
 	u32 empty;               /* slabs without any object; all but one are given back */
 } __attribute__((aligned(64)));
 
-/* The files that calls in progress hold, and files that are not yet in a table. */
 #define HOLDS_PER_PAGE 255
-struct file_hold {
-	struct file *file;       /* NULL: free slot */
-	u64 thread;              /* private address, to tell the holder's own */
-};
 struct hold_page {
 	struct hold_page *next;
 	u64 reserved;
-	struct file_hold slot[HOLDS_PER_PAGE];
+	struct kin_hold hold[HOLDS_PER_PAGE];
 };
 
 #define WAITERS_PER_PAGE 45
@@ -65,17 +55,15 @@ struct waiter_page {
 };
 
 /*
- * Written by the member itself, read at its burial and by others' burials. The lists only grow
- * while it lives; they are taken apart with lock held, which others hold while they walk them.
+ * Written by the member itself, read at its burial. The waiters are walked by others' burials, too:
+ * they are added as the member likes, and taken away with lock held.
  */
 struct member_record {
 	struct kin_lock lock;
 	u32 reserved;
 	struct waiter_page *waiters;
 	struct hold_page *holds;
-	struct file *ref_intent[REF_INTENTS]; /* files whose count it is changing or that it releases */
-	struct fdtable *table_intent;         /* a table being built or taken down */
-	struct fdtable **table_slot;          /* where it was to be seen, or NULL */
+	struct own_records *own; /* of the member record: stays */
 } __attribute__((aligned(64)));
 
 struct kin_root_area {
@@ -92,11 +80,6 @@ struct kin_root_area {
 	_Atomic u64 dirty_free;  /* free pages with old contents, roughly */
 	struct slab_class classes[SLAB_CLASSES];
 
-	struct kin_lock recount_lock; /* recounting; before tables_lock, after a table's lock */
-	_Atomic u32 recount_pause;    /* never changes: something to wait on */
-	struct file *recounting;      /* nobody begins to change this file's count */
-	struct kin_lock tables_lock; /* list of all descriptor tables; taken before a table's lock */
-	struct fdtable *tables;
 	struct kin_lock fifo_lock;   /* which pipe an inode's FIFO is; before a pipe's lock */
 	struct kin_lock epoll_lock;  /* all interest lists; before any queue's lock */
 	_Atomic u64 next_pipe_ino;
@@ -120,6 +103,15 @@ static inline struct member_record *record_self(void)
  * not.
  */
 bool member_gone(u32 member, u32 generation);
+/* alloc.c: what own.h needs to know of memory, and does with it. */
+bool kin_is_page(const void *p);  /* the first of pages, not an object of a slab */
+bool kin_is_used(const void *p);
+void *kin_alloc_in_hand(size_t size);
+void kin_run_free(void *p, struct own_record *r); /* r has it, or NULL */
+void kin_pages_settle(void);      /* after the death of a member: of its records for pages */
+bool slab_is_used(const void *p);
+/* In a recover function: whose lock it was. */
+u32 kin_lock_dead(void);
 void slabs_init(void);
 /* The record of a member whose lists are walked or taken apart. */
 void record_lock(struct member_record *r);

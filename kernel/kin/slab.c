@@ -5,9 +5,8 @@
  *
  * Death: taking or giving back an object is one store to that bitmap; a slab enters and leaves
  * its class's list by one store to a next pointer. Everything else (list of partial slabs, back
- * pointers, counts) is rebuilt from these when the class's lock is recovered, so a dead member
- * costs at most the objects it had not yet linked anywhere. Order: a class's lock before
- * page_lock.
+ * pointers, counts) is rebuilt from these when the class's lock is recovered. Objects and slabs
+ * that are in hand have records (own.h). Order: a class's lock before page_lock.
  */
 #include "kernel/kin/root.h"
 
@@ -108,7 +107,7 @@ static bool class_recover(void *arg)
 /* Under the class's lock: a fresh slab, linked. */
 static struct slab *slab_create(struct slab_class *c)
 {
-	struct slab *s = kin_pages_alloc_raw(1);
+	struct slab *s = record_self()->own ? own_pages(1, PAGES_RAW) : kin_pages_alloc_raw(1);
 
 	if (!s)
 		return NULL;
@@ -117,7 +116,10 @@ static struct slab *slab_create(struct slab_class *c)
 	s->class = c - ROOT->classes;
 	s->nfree = c->per_slab;
 	s->next = c->all;
-	publish(&c->all, s);
+	if (record_self()->own)
+		own_give(&c->all, s);
+	else
+		publish(&c->all, s);
 	if (s->next)
 		s->next->prev = s;
 	partial_add(c, s);
@@ -125,19 +127,20 @@ static struct slab *slab_create(struct slab_class *c)
 	return s;
 }
 
-static void slab_unlink(struct slab_class *c, struct slab *s)
+/* In hand afterwards. */
+static struct slab *slab_unlink(struct slab_class *c, struct slab *s)
 {
-	if (s->prev)
-		publish(&s->prev->next, s->next);
-	else
-		publish(&c->all, s->next);
-	if (s->next)
-		s->next->prev = s->prev;
+	struct slab *next = s->next;
+
+	own_take(OWN_MEMORY, s->prev ? &s->prev->next : &c->all, next);
+	if (next)
+		next->prev = s->prev;
 	partial_remove(s);
 	s->magic = 0;
+	return s;
 }
 
-static void *slab_alloc(struct slab_class *c)
+static void *slab_alloc(struct slab_class *c, bool in_hand)
 {
 	void *p = NULL;
 
@@ -145,64 +148,99 @@ static void *slab_alloc(struct slab_class *c)
 	struct slab *s = c->partial ? c->partial : slab_create(c);
 	for (u32 i = 0; s && i < ARRAY_SIZE(s->used) && !p; i++) {
 		u32 bit = s->used[i] == ~0ull ? 64 : __builtin_ctzll(~s->used[i]);
+		struct own_record *r = NULL;
 
 		if (bit == 64 || i * 64 + bit >= c->per_slab)
 			continue;
+		p = (void *)(slab_first(s, c) + (i * 64 + bit) * c->size);
+		if (in_hand)
+			r = own_begin(OWN_MEMORY, STEP_ALLOCATING, NULL, p);
 		publish(&s->used[i], s->used[i] | 1ull << bit);
+		if (r)
+			publish(&r->step, STEP_IN_HAND);
 		if (s->nfree == c->per_slab)
 			c->empty--;
 		if (--s->nfree == 0)
 			partial_remove(s);
-		p = (void *)(slab_first(s, c) + (i * 64 + bit) * c->size);
 	}
 	kin_unlock(&c->lock);
 	return p;
 }
 
-static void slab_free(void *p, size_t size)
+static struct slab *slab_of(const void *p)
 {
-	struct slab *s = (struct slab *)ALIGN_DOWN((u64)p, PAGE_SIZE), *gone = NULL;
-	u32 class = class_of(size);
-	struct slab_class *c = &ROOT->classes[class];
+	return (struct slab *)ALIGN_DOWN((u64)p, PAGE_SIZE);
+}
+
+bool slab_is_used(const void *p)
+{
+	struct slab *s = slab_of(p);
+	struct slab_class *c = &ROOT->classes[s->class % SLAB_CLASSES];
+	u64 index = ((u64)p - slab_first(s, c)) / c->size;
+
+	return s->magic == SLAB_MAGIC && index < c->per_slab && (s->used[index / 64] >> index % 64 & 1);
+}
+
+/* r: the record that has it, or NULL. */
+static void slab_free(void *p, struct own_record *r)
+{
+	struct slab *s = slab_of(p), *gone = NULL;
+
+	if (s->magic != SLAB_MAGIC || s->class >= SLAB_CLASSES)
+		family_fatal("kin: %p was freed twice, or never given out", p);
+	struct slab_class *c = &ROOT->classes[s->class];
 	u64 offset = (u64)p - slab_first(s, c);
 	u64 index = offset / c->size;
-
 	kin_lock_recover(&c->lock, class_recover, c);
-	if (s->magic != SLAB_MAGIC || s->class != class || offset % c->size ||
-	    index >= c->per_slab || !(s->used[index / 64] >> index % 64 & 1))
-		family_fatal("kin: %p, %zu bytes: freed twice, or never given out", p, size);
+	if (s->magic != SLAB_MAGIC || offset % c->size || !slab_is_used(p))
+		family_fatal("kin: %p was freed twice, or never given out", p);
 	publish(&s->used[index / 64], s->used[index / 64] & ~(1ull << index % 64));
+	if (r)
+		own_end(r);
 	if (++s->nfree == 1)
 		partial_add(c, s);
 	if (s->nfree == c->per_slab && ++c->empty > 1) {
 		c->empty--;
-		slab_unlink(c, s);
-		gone = s;
+		gone = slab_unlink(c, s);
 	}
 	kin_unlock(&c->lock);
 	if (gone)
-		kin_pages_free(gone, 1);
+		kin_free(gone);
 }
 
-void *kin_alloc(size_t size)
+static void *alloc(size_t size, bool in_hand)
 {
-	if (size > SLAB_LARGEST)
-		return kin_pages_alloc((size + PAGE_SIZE - 1) / PAGE_SIZE);
+	if (size > SLAB_LARGEST) {
+		size_t npages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
 
+		return in_hand ? own_pages(npages, PAGES_ZERO) : kin_pages_alloc(npages);
+	}
 	u32 class = class_of(size);
-	void *p = slab_alloc(&ROOT->classes[class]);
+	void *p = slab_alloc(&ROOT->classes[class], in_hand);
 
 	if (p)
 		memset(p, 0, slab_sizes[class]);
 	return p;
 }
 
-void kin_free(void *p, size_t size)
+void *kin_alloc(size_t size)
 {
+	return alloc(size, false);
+}
+
+void *kin_alloc_in_hand(size_t size)
+{
+	return alloc(size, true);
+}
+
+void kin_free(void *p)
+{
+	struct own_record *r = own_in_hand(p);
+
 	if (!p)
 		return;
-	if (size > SLAB_LARGEST)
-		kin_pages_free(p, (size + PAGE_SIZE - 1) / PAGE_SIZE);
+	if (kin_is_page(p))
+		kin_run_free(p, r);
 	else
-		slab_free(p, size);
+		slab_free(p, r);
 }

@@ -130,7 +130,7 @@ static void sites_note(struct file *f, u64 offset, u32 nr)
 		atomic_fetch_add(&k->total, 1);
 	kin_unlock(&k->lock);
 	if (fresh)
-		kin_free(fresh, sizeof(*fresh));
+		kin_free(fresh);
 }
 
 static bool is_text(const struct vma *v)

@@ -7,9 +7,7 @@
  * Who writes: the owner's kernel alone; the parent, before the clone, for a child that does not run
  * yet; the burier, once the owner is dead. Never two of them at once, so there is no lock.
  *
- * Death in between: a record is published as UNSURE, then the reference is counted, then it becomes
- * HELD; dropping goes the other way. The burier drops only HELD references: an UNSURE one is left
- * counted at worst (the object then lives as long as the family), never dropped twice.
+ * The record's thing is a slot of own.h, and so is what the list hangs off.
  */
 #include "kernel/mm/mm_internal.h"
 #include "kernel/task/thread.h"
@@ -18,14 +16,11 @@
 
 #include "kernel/lib/lib.h"
 
-enum { UNSURE, HELD };
-
 struct kin_mapping {
 	struct kin_mapping *next;
-	void *thing;             /* struct file or struct kin_object */
-	u32 is_file;
-	u32 count;               /* VMAs of the owner that use it */
-	_Atomic u32 state;
+	void *thing; /* slot; struct file or struct kin_object, as kind says */
+	u32 kind;
+	u32 count;   /* VMAs of the owner that use it */
 };
 
 /*
@@ -40,66 +35,44 @@ static struct kin_proc *owner(void)
 	return mm->owner;
 }
 
-static struct kin_mapping *list_head(struct kin_proc *kp)
-{
-	return (struct kin_mapping *)kp->mappings;
-}
-
-static void thing_get(void *thing, bool is_file)
-{
-	if (is_file)
-		file_get(thing);
-	else
-		object_get(thing);
-}
-
-static void thing_put(void *thing, bool is_file)
-{
-	if (is_file)
-		file_put(thing);
-	else
-		object_put(thing);
-}
-
 static struct kin_mapping *record_find(struct kin_proc *kp, const void *thing)
 {
-	struct kin_mapping *m = list_head(kp);
+	struct kin_mapping *m = kp->mappings;
 
 	while (m && m->thing != thing)
 		m = m->next;
 	return m;
 }
 
-/* Publishes a record in the given state. */
-static struct kin_mapping *record_add(struct kin_proc *kp, void *thing, bool is_file, u32 count,
-	u32 state)
+/* Without its thing yet; NULL: no memory. */
+static struct kin_mapping *record_add(struct kin_proc *kp, enum own_kind kind, u32 count)
 {
-	struct kin_mapping *m = kin_alloc(sizeof(*m));
+	struct kin_mapping *m = own_new(OWN_MEMORY, sizeof(*m));
 
 	if (!m)
 		return NULL;
-	m->next = list_head(kp);
-	m->thing = thing;
-	m->is_file = is_file;
+	m->next = kp->mappings;
+	m->kind = kind;
 	m->count = count;
-	m->state = state;
-	__atomic_store_n(&kp->mappings, (u64)m, __ATOMIC_RELEASE);
+	own_give(&kp->mappings, m);
 	return m;
 }
 
-int holding_take(void *thing, bool is_file)
+int holding_take(enum own_kind kind, void **hold)
 {
-	struct kin_mapping *m = record_find(owner(), thing);
+	struct kin_mapping *m = record_find(owner(), *hold);
 
 	if (m) {
 		m->count++;
-		thing_put(thing, is_file);
+		ref_put(kind, hold);
 		return 0;
 	}
-	if (record_add(owner(), thing, is_file, 1, HELD))
-		return 0;
-	thing_put(thing, is_file);
-	return -ENOMEM;
+	m = record_add(owner(), kind, 1);
+	if (m)
+		ref_move(kind, hold, &m->thing);
+	else
+		ref_put(kind, hold);
+	return m ? 0 : -ENOMEM;
 }
 
 void holding_dup(void *thing)
@@ -112,16 +85,12 @@ void holding_dup(void *thing)
 
 static void record_remove(struct kin_proc *kp, struct kin_mapping *m)
 {
-	struct kin_mapping *prev = list_head(kp);
+	struct kin_mapping **link = &kp->mappings;
 
-	if (prev == m) {
-		__atomic_store_n(&kp->mappings, (u64)m->next, __ATOMIC_RELEASE);
-	} else {
-		while (prev->next != m)
-			prev = prev->next;
-		__atomic_store_n(&prev->next, m->next, __ATOMIC_RELEASE);
-	}
-	kin_free(m, sizeof(*m));
+	while (*link != m)
+		link = &(*link)->next;
+	ref_put(m->kind, &m->thing);
+	own_free(own_take(OWN_MEMORY, link, m->next));
 }
 
 void holding_drop(void *thing)
@@ -129,40 +98,27 @@ void holding_drop(void *thing)
 	struct kin_mapping *m = record_find(owner(), thing);
 
 	kassert(m && m->count > 0);
-	if (--m->count)
-		return;
-	m->state = UNSURE;
-	thing_put(m->thing, m->is_file);
-	record_remove(owner(), m);
+	if (--m->count == 0)
+		record_remove(owner(), m);
 }
 
 void mappings_bury(struct kin_proc *p)
 {
-	struct kin_mapping *m;
-
-	while ((m = list_head(p))) {
-		u32 state = m->state;
-
-		/* The burier may die too: nothing is dropped twice, see above. */
-		m->state = UNSURE;
-		if (state == HELD)
-			thing_put(m->thing, m->is_file);
-		record_remove(p, m);
-	}
+	while (p->mappings)
+		record_remove(p, p->mappings);
 }
 
 int mm_fork_prepare(struct mm *mm, struct kin_proc *child)
 {
-	child->mappings = 0;
-	for (struct kin_mapping *m = list_head(owner()); m; m = m->next) {
-		struct kin_mapping *copy = record_add(child, m->thing, m->is_file, m->count, UNSURE);
+	child->mappings = NULL;
+	for (struct kin_mapping *m = owner()->mappings; m; m = m->next) {
+		struct kin_mapping *copy = record_add(child, m->kind, m->count);
 
 		if (!copy) {
 			mappings_bury(child);
 			return -ENOMEM;
 		}
-		thing_get(m->thing, m->is_file);
-		copy->state = HELD;
+		ref_get_for(m->kind, m->thing, &copy->thing);
 	}
 	return 0;
 }
@@ -172,22 +128,16 @@ void mm_fork_abort(struct mm *mm, struct kin_proc *child)
 	mappings_bury(child);
 }
 
-/*
- * The owner leaves an address space that others still use: its list goes to one of them. Taken off
- * first: a death in between leaves the references counted, never dropped twice.
- */
+/* The owner leaves an address space that others still use: its list goes to one of them. */
 static void owner_change(struct mm *mm, struct kin_proc *old)
 {
-	u64 list = old->mappings;
 	struct proc *p;
 
 	LIST_FOREACH(p, &member_procs, link) {
 		if (p->mm == mm && p->kp != old) {
 			mm->owner = p->kp;
-			if (!list)
-				return;
-			__atomic_store_n(&old->mappings, 0, __ATOMIC_RELEASE);
-			__atomic_store_n(&p->kp->mappings, list, __ATOMIC_RELEASE);
+			if (old->mappings)
+				own_move(OWN_MEMORY, &old->mappings, &p->kp->mappings);
 			return;
 		}
 	}

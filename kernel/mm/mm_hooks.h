@@ -16,13 +16,10 @@ struct kin_object;
 /*
  * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
  * file_put before the call ends (in a process with one thread it is only borrowed from the table);
- * to keep the file take file_get as well, to hand it to fd_install file_hold.
+ * to hand it to something else file_hold it. file_hold: one more, OWN_FILE in a hold of kin/own.h.
  */
 struct file *fd_get(int fd);
-/*
- * One more reference, kept by somebody whose own holding in kin is dropped at burial (a mapping).
- */
-void file_get(struct file *f);
+void file_hold(struct file *f);
 void file_put(struct file *f);
 u32 file_open_flags(const struct file *f);      /* O_*; O_PATH: not open for anything */
 const char *file_shown_path(const struct file *f); /* NULL: none */
@@ -37,8 +34,8 @@ bool file_is_zero(struct file *f); /* /dev/zero: a mapping of it is anonymous me
  */
 s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset);
 /*
- * The object behind a file in kin: a reference. NULL: a file of the host, not written so far (its
- * pages are the host's).
+ * The object behind a file in kin: held, as OWN_OBJECT. NULL: a file of the host, not written so
+ * far (its pages are the host's).
  */
 struct kin_object *file_shared_object(struct file *f);
 /*

@@ -7,6 +7,7 @@
 #ifndef KERNEL_MM_MM_INTERNAL_H
 #define KERNEL_MM_MM_INTERNAL_H
 
+#include "kernel/kin/own.h"
 #include "kernel/mm/mm.h"
 #include "kernel/mm/mm_hooks.h"
 
@@ -42,10 +43,10 @@ u64 mm_rlimit(u32 which);
 
 /*
  * holdings.c: one holding in kin for each file or object that a process has mapped, with a count
- * that only the owner uses. take: the caller's reference passes to it (or is dropped, if
- * there is one). -ENOMEM: dropped as well.
+ * that only the owner uses. take: what is held passes to it (or is dropped, if there is one).
+ * -ENOMEM: dropped as well.
  */
-int holding_take(void *thing, bool is_file);
+int holding_take(enum own_kind kind, void **hold);
 void holding_dup(void *thing);
 void holding_drop(void *thing);
 

@@ -240,12 +240,13 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 		model->object = object_create(len / PAGE_SIZE);
 		if (!model->object)
 			return -ENOMEM;
+		own_give(hold_new(OWN_OBJECT), model->object);
 	}
-	if (model->object && holding_take(model->object, false))
+	if (model->object && holding_take(OWN_OBJECT, hold_of(OWN_OBJECT, model->object)))
 		return -ENOMEM;
 	if (f) {
-		file_get(f);
-		if (holding_take(f, true)) {
+		file_hold(f);
+		if (holding_take(OWN_FILE, hold_of(OWN_FILE, f))) {
 			if (model->object)
 				holding_drop(model->object);
 			return -ENOMEM;

@@ -224,7 +224,7 @@ static bool file_is_copied(struct file *f)
 	struct kin_object *o = file_shared_object(f);
 
 	if (o)
-		object_put(o);
+		ref_put(OWN_OBJECT, hold_of(OWN_OBJECT, o));
 	return o != NULL;
 }
 

@@ -7,8 +7,6 @@
 
 #define SMALL_MAX 2000u /* larger objects are whole pages, and these need not be cleared */
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
 struct msg *msg_alloc(u32 len, u32 address_len)
 {
 	size_t size = sizeof(struct msg) + address_len + len;
@@ -16,56 +14,63 @@ struct msg *msg_alloc(u32 len, u32 address_len)
 
 	if (size > SMALL_MAX) {
 		size = ALIGN_UP(size, PAGE_SIZE);
-		m = kin_pages_alloc_raw(size / PAGE_SIZE);
+		m = own_pages(size / PAGE_SIZE, PAGES_RAW);
 	} else {
-		m = kin_alloc(size);
+		m = own_new(OWN_MEMORY, size);
 	}
 	if (!m)
 		return NULL;
-	*m = (struct msg){.size = (u32)size, .len = len, .address_len = (u16)address_len};
+	*m = (struct msg){.size = (u32)size, .len = len, .address_len = address_len};
+	own_is(m, OWN_MSG);
+	own_give(hold_new(OWN_MSG), m);
 	return m;
 }
 
-static void msg_free_memory(struct msg *m)
+static void msg_release(void *what)
 {
-	if (m->files)
-		kin_free(m->files, m->nfiles * sizeof(*m->files));
-	kin_free(m, m->size);
+	struct msg *m = what;
+
+	own_free(own_take(OWN_PASSED, &m->passed, NULL));
 }
 
+const struct own_ops msg_own_ops = {
+	.name = "message",
+	.ref_at = OWN_NO_REF,
+	.release = msg_release,
+};
+
 /*
- * Private: messages whose files are still to be put, while a put further up the stack is at work.
+ * The files of a message may be sockets with messages of their own: freed one after the other, not
+ * nested. Private: those whose turn has not come; they are held.
  */
 static struct msg *waiting;
 static bool freeing;
 
-void msg_free_list(struct msg *m)
+void msg_free_taken(struct msg *m)
 {
-	while (m) {
-		struct msg *next = m->next;
-
+	if (freeing && m->passed) {
+		own_give(hold_new(OWN_MSG), m);
 		m->next = waiting;
 		waiting = m;
-		m = next;
-	}
-	if (freeing)
 		return;
+	}
+	if (freeing || !m->passed) {
+		own_free(m);
+		return;
+	}
 	freeing = true;
+	own_free(m);
 	while ((m = waiting)) {
 		waiting = m->next;
-		if (m->nfiles)
-			scm_files_drop(m->files, m->nfiles);
-		msg_free_memory(m);
+		own_free(own_take(OWN_MSG, hold_of(OWN_MSG, m), NULL));
 	}
 	freeing = false;
 }
 
 void msg_free(struct msg *m)
 {
-	if (!m)
-		return;
-	m->next = NULL;
-	msg_free_list(m);
+	if (m)
+		msg_free_taken(own_take(OWN_MSG, hold_of(OWN_MSG, m), NULL));
 }
 
 static bool msgq_recover(void *arg)
@@ -116,7 +121,7 @@ bool msgq_link(struct msgq *q, struct msg *m)
 	msgq_lock(q);
 	open = !atomic_load(&q->closed);
 	if (open) {
-		publish(q->last ? &q->last->next : &q->head, m);
+		own_move(OWN_MSG, hold_of(OWN_MSG, m), q->last ? &q->last->next : &q->head);
 		q->last = m;
 		atomic_fetch_add(&q->unread, m->len);
 		atomic_fetch_add(&q->used, m->size);
@@ -147,8 +152,7 @@ struct msg *msgq_consume(struct msgq *q, u32 n, bool whole)
 	atomic_store_explicit(&q->last_reader, BOOT_INFO->member, memory_order_relaxed);
 	atomic_fetch_sub(&q->unread, n);
 	if (whole || m->offset == m->len) {
-		gone = m;
-		publish(&q->head, m->next);
+		gone = own_take(OWN_MSG, &q->head, m->next);
 		if (!m->next)
 			q->last = NULL;
 		atomic_fetch_sub(&q->unread, m->len - m->offset);
@@ -160,23 +164,23 @@ struct msg *msgq_consume(struct msgq *q, u32 n, bool whole)
 	return gone;
 }
 
-struct msg *msgq_close(struct msgq *q)
+void msgq_close(struct msgq *q)
 {
-	struct msg *all;
+	struct msg *m;
 
-	/* A reader of another thread may be copying from the first message. */
-	msgq_read_lock(q);
-	msgq_lock(q);
-	atomic_store(&q->closed, 1);
-	all = q->head;
-	publish(&q->head, NULL);
-	q->last = NULL;
-	atomic_store(&q->unread, 0);
-	atomic_store(&q->used, 0);
-	atomic_store(&q->count, 0);
-	kin_unlock(&q->lock);
-	msgq_read_unlock(q);
-	return all;
+	do {
+		/* A reader of another thread may be copying from the first message. */
+		msgq_read_lock(q);
+		msgq_lock(q);
+		atomic_store(&q->closed, 1);
+		m = q->head;
+		kin_unlock(&q->lock);
+		if (m)
+			m = msgq_consume(q, 0, true);
+		msgq_read_unlock(q);
+		if (m)
+			msg_free_taken(m);
+	} while (m);
 }
 
 void msgq_destroy(struct msgq *q)

@@ -9,10 +9,9 @@
  * first message stays where it is meanwhile. Order: read_lock, the family's lock, lock, locks of
  * wait queues.
  *
- * Death. A message is complete before one store links it, and one store unlinks it; last and the
- * counts are made anew when lock is recovered, and read_lock protects nothing that could be half
- * done: bytes count as read once offset is stored. So a member killed here costs at most the memory
- * of a message that it had in hands, with the references to files in it.
+ * Death. The pointers to messages and to their files are slots of own.h; last and the counts are
+ * made anew when lock is recovered, and read_lock protects nothing that could be half done: bytes
+ * count as read once offset is stored.
  */
 #ifndef KERNEL_NET_MESSAGE_QUEUE_H
 #define KERNEL_NET_MESSAGE_QUEUE_H
@@ -23,9 +22,9 @@ struct msg {
 	struct msg *next;
 	u32 size;        /* of the allocation: what the message costs its sender's buffer */
 	u32 len, offset; /* bytes of data, and how many of them are read */
-	u16 address_len, nfiles;
+	u32 address_len;
 	struct net_cred cred;
-	struct file **files; /* kin array; references kept by the message */
+	struct passed_files *passed; /* or NULL */
 	char bytes[];        /* address, then data */
 };
 
@@ -48,30 +47,26 @@ static inline char *msg_data(struct msg *m)
 	return m->bytes + m->address_len;
 }
 
-/* len bytes of data and an address; the content is not cleared. NULL: no memory. */
+/* len bytes of data and an address, held; the content is not cleared. NULL: no memory. */
 struct msg *msg_alloc(u32 len, u32 address_len);
-/* Frees a message that is in no queue, with its references. */
+/* Frees a message that is held, or in hand; NULL: nothing. */
 void msg_free(struct msg *m);
-/*
- * The files of several messages may refer to sockets with messages of their own: freed one after
- * the other, not nested.
- */
-void msg_free_list(struct msg *m);
+void msg_free_taken(struct msg *m);
 
 void msgq_init(struct msgq *q);
-/* False: closed, the message stays the caller's. Wakes a reader. */
+/* False: closed, the message stays held. Wakes a reader. */
 bool msgq_append(struct msgq *q, struct msg *m);
 /* The same without the wake, for a caller that holds the family's lock. */
 bool msgq_link(struct msgq *q, struct msg *m);
 /*
- * Under read_lock: n more bytes of the first message are read; if all is read and whole, it leaves
- * the queue and is returned.
+ * Under read_lock: n more bytes of the first message are read; if all is read, or whole, it leaves
+ * the queue and is returned, in hand.
  */
 struct msg *msgq_consume(struct msgq *q, u32 n, bool whole);
 void msgq_read_lock(struct msgq *q);
 void msgq_read_unlock(struct msgq *q);
-/* Closes the queue and takes what is in it. */
-struct msg *msgq_close(struct msgq *q);
+/* Closes the queue and frees what is in it. */
+void msgq_close(struct msgq *q);
 void msgq_destroy(struct msgq *q);
 
 #endif

@@ -66,7 +66,7 @@ struct net_cred {
 	u32 uid, gid;
 };
 
-/* The part that every family has. In kin; freed with its file. */
+/* The part that every family has. In kin (OWN_SOCKET); its owner is priv[0] of its file. */
 struct socket {
 	u16 family, type;
 	u32 protocol;
@@ -94,13 +94,18 @@ struct net_message {
 	u64 control, control_len;
 	struct net_cred cred;
 	bool cred_known, cred_given; /* given: SCM_CREDENTIALS of the sender, checked */
-	struct file **files;         /* kin array of kept references: message_queue.h */
-	u32 nfiles, files_cap;
+	struct passed_files *passed; /* held; or NULL */
+};
+
+/* Descriptors on their way (OWN_PASSED): each file is a slot of OWN_FILE. */
+struct passed_files {
+	u32 n, cap;
+	struct file *file[];
 };
 
 struct net_ops {
 	const char *name;
-	/* Fills *out. type is valid; protocol is checked here. */
+	/* Fills *out, in hand. type is valid; protocol is checked here. */
 	s64 (*create)(u32 type, u32 protocol, struct socket **out);
 	s64 (*pair)(struct socket *a, struct socket *b);
 	s64 (*bind)(struct socket *s, const u8 *address, u32 len);
@@ -128,10 +133,7 @@ struct net_ops {
 	/* send_size was changed. */
 	void (*resized)(struct socket *s);
 	u32 (*error_take)(struct socket *s);
-	/*
-	 * Last reference of the file gone: lets go of everything but s itself. May run again after
-	 * a death in the middle.
-	 */
+	/* As own_ops: the file lets go of s. */
 	void (*release)(struct socket *s);
 	void (*free)(struct socket *s);
 };
@@ -181,7 +183,8 @@ s64 scm_send(struct net_message *m);
 void scm_receive(struct net_message *m, struct socket *s);
 /* Gives up the files that m holds. */
 void scm_drop(struct net_message *m);
-void scm_files_drop(struct file **files, u32 n);
+/* Room for n files, held; NULL: no memory. */
+struct passed_files *passed_new(u32 n);
 struct net_cred net_cred_self(void);
 
 #endif

@@ -3,10 +3,8 @@
  * Ancillary data of AF_UNIX: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source:
  * unix(7), cmsg(3).
  *
- * A sender holds the files as a call in progress does, so that burial drops them; msg_attach makes
- * them references kept by the message, just before it is linked. A member killed between these two
- * steps, or between taking a message and installing what it brought, leaves the references counted:
- * such a file then stays open until the family ends.
+ * The files lie in a list in kin that their sender holds, then the message has, then their receiver
+ * holds: one owner at every moment, so a death on the way closes them (kernel/kin/own.h).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -36,33 +34,59 @@ struct net_cred net_cred_self(void)
 	return (struct net_cred){kp->pid, kp->uid, kp->gid};
 }
 
-void scm_files_drop(struct file **files, u32 n)
+static void passed_release(void *what)
 {
-	for (u32 i = 0; i < n; i++) {
-		struct file *f = files[i];
+	struct passed_files *p = what;
 
-		__atomic_store_n(&files[i], NULL, __ATOMIC_RELEASE);
-		if (f)
-			file_put(f);
-	}
+	for (u32 i = 0; i < p->n; i++)
+		ref_put(OWN_FILE, &p->file[i]);
+}
+
+const struct own_ops passed_own_ops = {
+	.name = "list of passed files",
+	.ref_at = OWN_NO_REF,
+	.release = passed_release,
+};
+
+struct passed_files *passed_new(u32 n)
+{
+	struct passed_files *p = own_new(OWN_PASSED, sizeof(*p) + n * sizeof(*p->file));
+
+	if (!p)
+		return NULL;
+	p->cap = n;
+	own_give(hold_new(OWN_PASSED), p);
+	return p;
+}
+
+static void passed_free(struct passed_files *p)
+{
+	own_free(own_take(OWN_PASSED, hold_of(OWN_PASSED, p), NULL));
+}
+
+/* Room for n files more. */
+static bool passed_grow(struct net_message *m, u32 n)
+{
+	struct passed_files *old = m->passed, *p = passed_new((old ? old->n : 0) + n);
+
+	if (!p)
+		return false;
+	for (u32 i = 0; old && i < old->n; i++, p->n++)
+		ref_get(OWN_FILE, old->file[i], &p->file[i]);
+	if (old)
+		passed_free(old);
+	m->passed = p;
+	return true;
 }
 
 static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
 {
-	struct file **all;
-
-	if (m->nfiles + n > SCM_FILES_MAX)
+	if ((m->passed ? m->passed->n : 0) + n > SCM_FILES_MAX)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	all = kin_alloc((m->nfiles + n) * sizeof(*all));
-	if (!all)
+	if (!passed_grow(m, n))
 		return -ENOMEM;
-	memcpy(all, m->files, m->nfiles * sizeof(*all));
-	if (m->files)
-		kin_free(m->files, m->files_cap * sizeof(*all));
-	m->files = all;
-	m->files_cap = m->nfiles + n;
 	for (u32 i = 0; i < n; i++) {
 		struct file *f = fd_get(fds[i]);
 
@@ -72,22 +96,19 @@ static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
 		}
 		if (!f)
 			return -EBADF;
-		file_hold(f);
+		m->passed->n++;
+		ref_get(OWN_FILE, f, &m->passed->file[m->passed->n - 1]);
 		file_put(f);
 		file_pass(f);
-		all[m->nfiles++] = f;
 	}
 	return 0;
 }
 
 void scm_drop(struct net_message *m)
 {
-	if (!m->files)
-		return;
-	scm_files_drop(m->files, m->nfiles);
-	kin_free(m->files, m->files_cap * sizeof(*m->files));
-	m->files = NULL;
-	m->nfiles = m->files_cap = 0;
+	if (m->passed)
+		passed_free(m->passed);
+	m->passed = NULL;
 }
 
 /* May the caller say that it is c? */
@@ -194,15 +215,17 @@ static void files_put(struct net_message *m)
 {
 	u64 room =
 		m->control_len > sizeof(struct control) ? m->control_len - sizeof(struct control) : 0;
-	u32 n = (u32)MIN(room / sizeof(s32), (u64)m->nfiles), done = 0;
+	struct passed_files *p = m->passed;
+	u32 n = (u32)MIN(room / sizeof(s32), (u64)p->n), done = 0;
 	s32 *slot = (s32 *)(m->control + sizeof(struct control));
 	struct control c = {.level = SOL_SOCKET_, .type = SCM_RIGHTS};
 	u64 space;
 
 	for (; done < n; done++) {
-		s32 fd = fd_install(m->files[done], 0, m->flags & MSG_CMSG_CLOEXEC ? FD_CLOEXEC : 0);
+		struct file *f = p->file[done];
 
-		m->files[done] = NULL; /* installed, or put by a fd_install that failed */
+		ref_move(OWN_FILE, &p->file[done], hold_new(OWN_FILE));
+		s32 fd = fd_install(f, 0, m->flags & MSG_CMSG_CLOEXEC ? FD_CLOEXEC : 0);
 		if (fd < 0)
 			break;
 		if (copy_out(slot + done, &fd, sizeof(fd))) {
@@ -210,7 +233,7 @@ static void files_put(struct net_message *m)
 			break;
 		}
 	}
-	if (done < m->nfiles)
+	if (done < p->n)
 		m->out_flags |= MSG_CTRUNC;
 	if (!done)
 		return;
@@ -227,12 +250,12 @@ void scm_receive(struct net_message *m, struct socket *s)
 	bool wants_cred = atomic_load(&s->flags) & SOCKET_PASSCRED;
 
 	if (!m->control) {
-		if (wants_cred || m->nfiles)
+		if (wants_cred || m->passed)
 			m->out_flags |= MSG_CTRUNC;
 	} else {
 		if (wants_cred && m->cred_known)
 			control_put(m, SCM_CREDENTIALS, &m->cred, sizeof(m->cred));
-		if (m->nfiles)
+		if (m->passed)
 			files_put(m);
 	}
 	scm_drop(m);

@@ -145,20 +145,31 @@ static s64 socket_stat(struct file *f, struct kstat *st)
 	return 0;
 }
 
-/*
- * The family empties the socket, which may be done again; then the file forgets it; then its memory
- * goes.
- */
 static void socket_release(struct file *f)
 {
-	struct socket *s = file_socket(f);
+	own_free(own_take(OWN_SOCKET, (void **)&f->priv[0], NULL));
+}
 
-	if (!s)
-		return;
+static void socket_own_release(void *what)
+{
+	struct socket *s = what;
+
 	ops_of(s)->release(s);
-	__atomic_store_n(&f->priv[0], 0, __ATOMIC_RELEASE);
+}
+
+static void socket_own_free(void *what)
+{
+	struct socket *s = what;
+
 	ops_of(s)->free(s);
 }
+
+const struct own_ops socket_own_ops = {
+	.name = "socket",
+	.ref_at = OWN_NO_REF,
+	.release = socket_own_release,
+	.free = socket_own_free,
+};
 
 const struct file_ops socket_file_ops = {
 	.name = "socket",
@@ -177,28 +188,22 @@ const struct file_ops socket_file_ops = {
 static void file_name(struct file *f, u64 ino)
 {
 	char text[40];
-	int n = ksnprintf(text, sizeof(text), "socket:[%llu]", (unsigned long long)ino);
-	char *path = kin_alloc((size_t)n + 1);
 
-	if (!path)
-		return;
-	memcpy(path, text, (size_t)n + 1);
-	f->path_len = (u32)n;
-	f->path = path;
+	ksnprintf(text, sizeof(text), "socket:[%llu]", (unsigned long long)ino);
+	file_set_path(f, text);
 }
 
-/* A file for s; takes s over, also when it fails. */
+/* A file for s, which is in hand; also when it fails it is not any more. */
 static s64 socket_file(struct socket *s, u32 flags, struct file **out)
 {
 	struct file *f = file_alloc(FILE_SOCKET, O_RDWR | (flags & O_NONBLOCK));
 
 	if (!f) {
-		ops_of(s)->release(s);
-		ops_of(s)->free(s);
+		own_free(s);
 		return -ENFILE;
 	}
+	own_give_to((void **)&f->priv[0], s);
 	file_name(f, s->ino);
-	__atomic_store_n(&f->priv[0], (u64)s, __ATOMIC_RELEASE);
 	*out = f;
 	return 0;
 }

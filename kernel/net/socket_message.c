@@ -98,8 +98,7 @@ static void message_start(struct net_message *m, const struct iovec *iov, u32 n,
 	memset(m, 0, offsetof(struct net_message, address));
 	m->control = m->control_len = 0;
 	m->cred_known = m->cred_given = false;
-	m->files = NULL;
-	m->nfiles = m->files_cap = 0;
+	m->passed = NULL;
 	m->data = iov_start(iov, n);
 	m->flags = flags;
 }

@@ -23,27 +23,25 @@ struct unix_shared *unix_shared(void)
 
 /* ---- the family's lock */
 
-/*
- * A dead member's connects and accepts that it had decided are finished; one by one, they may be
- * several steps behind.
- */
+void conn_connected(struct conn *c)
+{
+	struct unix_socket *u = c->connecting;
+
+	if (!atomic_load(&u->conn))
+		ref_get(OWN_CONN, c, &u->conn);
+	atomic_store(&u->state, UNIX_CONNECTED);
+	publish(&c->connecting, NULL);
+}
+
+/* A dead member's connects that it had decided are finished. */
 static void pending_settle(struct unix_socket *u)
 {
-	struct conn *c;
-
-	while ((c = u->pending) && c->accepting) {
-		publish(&c->accepting->conn, c);
-		atomic_store(&c->accepting->state, UNIX_CONNECTED);
-		publish(&u->pending, c->next);
-	}
-	u->pending_last = NULL;
 	u32 n = 0;
-	for (c = u->pending; c; c = c->next, n++) {
-		if (c->connecting) {
-			publish(&c->connecting->conn, c);
-			atomic_store(&c->connecting->state, UNIX_CONNECTED);
-			publish(&c->connecting, NULL);
-		}
+
+	u->pending_last = NULL;
+	for (struct conn *c = u->pending; c; c = c->next, n++) {
+		if (c->connecting)
+			conn_connected(c);
 		u->pending_last = c;
 	}
 	atomic_store(&u->npending, n);
@@ -79,29 +77,37 @@ void unix_unlock(void)
 
 struct conn *conn_create(u32 type)
 {
-	struct conn *c = kin_alloc(sizeof(*c));
+	struct conn *c = own_new(OWN_MEMORY, sizeof(*c));
 
 	if (!c)
 		return NULL;
+	ref_init(&c->ref, 1);
 	c->type = type;
-	atomic_store(&c->open, 3);
 	for (u32 i = 0; i < 2; i++) {
 		msgq_init(&c->q[i]);
 		atomic_store(&c->q[i].limit, NET_BUFFER_DEFAULT);
 		c->address[i].len = sizeof(u16);
 		c->address[i].bytes[0] = AF_UNIX;
 	}
+	own_is(c, OWN_CONN);
 	return c;
 }
 
-void conn_free(struct conn *c)
+static void conn_own_release(void *what)
 {
+	struct conn *c = what;
+
 	for (u32 i = 0; i < 2; i++) {
-		msg_free_list(msgq_close(&c->q[i]));
+		msgq_close(&c->q[i]);
 		msgq_destroy(&c->q[i]);
 	}
-	kin_free(c, sizeof(*c));
 }
+
+const struct own_ops conn_own_ops = {
+	.name = "connection",
+	.ref_at = offsetof(struct conn, ref),
+	.release = conn_own_release,
+};
 
 void conn_leave(struct conn *c, u32 end, bool never_accepted)
 {
@@ -109,16 +115,9 @@ void conn_leave(struct conn *c, u32 end, bool never_accepted)
 		atomic_store(&c->error[!end], ECONNRESET);
 	atomic_store(&c->shut[end], SHUT_BOTH);
 	atomic_store(&c->shut[!end], SHUT_BOTH);
-	msg_free_list(msgq_close(&c->q[end]));
+	msgq_close(&c->q[end]);
 	queue_wake_all(&c->q[!end].readable);
 	queue_wake_all(&c->q[end].writable);
-}
-
-bool conn_put(struct conn *c, u32 end)
-{
-	u32 bit = 1u << end;
-
-	return atomic_fetch_and(&c->open, ~bit) == bit;
 }
 
 /* ---- sockets */
@@ -139,13 +138,15 @@ static s64 unix_create(u32 type, u32 protocol, struct socket **out)
 	unix_lock();
 	u = shared->spare;
 	if (u)
-		publish(&shared->spare, u->next);
+		own_take(OWN_SOCKET, &shared->spare, u->next);
 	unix_unlock();
 	if (!u) {
-		u = kin_alloc(sizeof(*u));
+		u = own_new(OWN_MEMORY, sizeof(*u));
 		if (!u)
 			return -ENOBUFS;
 		msgq_init(&u->in);
+		u->s.family = AF_UNIX;
+		own_is(u, OWN_SOCKET);
 	}
 	socket_init(&u->s, AF_UNIX, type, protocol);
 	u->s.ino = atomic_fetch_add(&shared->next_ino, 1) + 1;
@@ -168,10 +169,10 @@ static s64 unix_create(u32 type, u32 protocol, struct socket **out)
  */
 static void pending_refuse(struct unix_socket *u)
 {
-	for (;;) {
-		struct conn *c;
-		bool last = false;
+	struct own_record *r;
+	struct conn *c;
 
+	for (;;) {
 		unix_lock();
 		c = u->pending;
 		unix_unlock();
@@ -179,11 +180,9 @@ static void pending_refuse(struct unix_socket *u)
 			return;
 		conn_leave(c, 1, true);
 		unix_lock();
-		publish(&u->pending, c->next);
-		last = conn_put(c, 1);
+		r = ref_detach(OWN_CONN, (void **)&u->pending, c->next);
 		unix_unlock();
-		if (last)
-			conn_free(c);
+		ref_drop(r);
 	}
 }
 
@@ -203,17 +202,15 @@ static void followers_lose(struct unix_socket *u)
 static void conn_release(struct unix_socket *u)
 {
 	struct conn *c = atomic_load(&u->conn);
-	bool last;
+	struct own_record *r;
 
 	if (!c)
 		return;
 	conn_leave(c, u->end, false);
 	unix_lock();
-	atomic_store(&u->conn, NULL);
-	last = conn_put(c, u->end);
+	r = ref_detach(OWN_CONN, (void **)&u->conn, NULL);
 	unix_unlock();
-	if (last)
-		conn_free(c);
+	ref_drop(r);
 }
 
 static void unix_release(struct socket *s)
@@ -229,7 +226,7 @@ static void unix_release(struct socket *s)
 	unix_unlock();
 	pending_refuse(u);
 	conn_release(u);
-	msg_free_list(msgq_close(&u->in));
+	msgq_close(&u->in);
 	queue_wake_all(&u->in.writable);
 	queue_wake_all(&u->in.readable);
 	ino = u->inode;
@@ -245,16 +242,18 @@ static void unix_free(struct socket *s)
 	struct unix_shared *shared = unix_shared();
 
 	unix_lock();
-	publish(u->prev, u->next);
-	if (u->next)
-		u->next->prev = u->prev;
-	memset(&u->s, 0, sizeof(u->s));
+	if (u->prev) {
+		publish(u->prev, u->next);
+		if (u->next)
+			u->next->prev = u->prev;
+		publish(&u->prev, NULL);
+	}
+	memset(&u->s.type, 0, sizeof(u->s) - offsetof(struct socket, type)); /* it stays a socket */
 	memset((char *)u + offsetof(struct unix_socket, state), 0,
 		   offsetof(struct unix_socket, in) - offsetof(struct unix_socket, state));
 	atomic_store(&u->in.closed, 0);
-	u->prev = NULL;
 	u->next = shared->spare;
-	publish(&shared->spare, u);
+	own_give(&shared->spare, u);
 	unix_unlock();
 }
 

@@ -9,9 +9,10 @@
  * allocator.
  *
  * Death. Changes under unix_lock are ordered so that one store decides; unix_recover (unix.c)
- * finishes connects and accepts that were cut in the middle, and makes back pointers and counts
- * anew. struct socket memory is never given back to the allocator, only reused for sockets, so a
- * stale pointer to one wakes somebody for nothing at worst.
+ * finishes connects that were cut in the middle, and makes back pointers and counts anew.
+ * Sockets and connections have owners (kernel/kin/own.h). struct socket memory is never given back
+ * to the allocator, only reused for sockets, so a stale pointer to one wakes somebody for nothing
+ * at worst.
  */
 #ifndef KERNEL_NET_UNIX_H
 #define KERNEL_NET_UNIX_H
@@ -33,12 +34,10 @@ struct unix_address {
 
 /* A connection. Index 0: the end that connected, 1: the one that accepted. */
 struct conn {
-	/* unix_lock to change: bit per end that somebody holds, or that waits for accept */
-	_Atomic u32 open;
+	struct kin_ref ref;             /* OWN_CONN: the two sockets, or a listener's pending */
 	u32 type;
-	struct conn *next;              /* unix_lock: in a listener's pending */
+	struct conn *next;              /* unix_lock: in a listener's pending; a slot */
 	struct unix_socket *connecting; /* unix_lock: set while the connect is being made */
-	struct unix_socket *accepting;  /* unix_lock: set once the accept is decided */
 	_Atomic u32 error[2];           /* ECONNRESET to be told to that end */
 	_Atomic u32 shut[2];            /* SHUT_*: what that end can no longer do */
 	struct net_cred cred[2];
@@ -58,9 +57,9 @@ struct unix_socket {
 	struct unix_socket *chain;   /* unix_lock: bucket of names */
 	struct inode *inode;         /* reference: bound in the file system */
 	/* stream, seqpacket */
-	struct conn *_Atomic conn; /* set once; by one store, after end */
+	struct conn *_Atomic conn; /* slot; set once, after end */
 	u32 end;
-	struct conn *pending, *pending_last; /* unix_lock */
+	struct conn *pending, *pending_last; /* unix_lock; slots */
 	_Atomic u32 npending;
 	u32 backlog;          /* unix_lock */
 	struct net_cred cred; /* unix_lock: of who listens */
@@ -74,7 +73,8 @@ struct unix_socket {
 
 struct unix_shared {
 	struct kin_lock lock;
-	struct unix_socket *all, *spare;
+	struct unix_socket *all;   /* in use */
+	struct unix_socket *spare; /* slot, and so are the next of these */
 	struct unix_socket *bucket[UNIX_BUCKETS];
 	_Atomic u64 next_ino;
 	_Atomic u32 next_name; /* autobind */
@@ -89,12 +89,10 @@ static inline struct unix_socket *unix_of(struct socket *s)
 struct unix_shared *unix_shared(void);
 void unix_lock(void);
 void unix_unlock(void);
-struct conn *conn_create(u32 type); /* both ends open; NULL: no memory */
-/* One end lets go, for good: the other sees it. Then conn_put. May be done twice. */
+void conn_connected(struct conn *c); /* under unix_lock: the rest of a connect */
+struct conn *conn_create(u32 type); /* in hand; NULL: no memory */
+/* One end lets go, for good: the other sees it. Then its share goes. May be done twice. */
 void conn_leave(struct conn *c, u32 end, bool never_accepted);
-/* Under unix_lock: true: that was the last end, conn_free after unlocking. */
-bool conn_put(struct conn *c, u32 end);
-void conn_free(struct conn *c);
 
 /* ---- unix_name.c */
 /* Linux's rules for an address: path or abstract. -EINVAL. */

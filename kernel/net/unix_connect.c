@@ -11,8 +11,6 @@
 #include "kernel/net/unix.h"
 #include "kernel/vfs/vfs.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
 s64 unix_pair(struct socket *a, struct socket *b)
 {
 	struct unix_socket *u[2] = {unix_of(a), unix_of(b)};
@@ -33,11 +31,12 @@ s64 unix_pair(struct socket *a, struct socket *b)
 		return -ENOMEM;
 	c->cred[0] = c->cred[1] = net_cred_self();
 	unix_lock();
-	for (u32 i = 0; i < 2; i++) {
-		u[i]->end = i;
-		atomic_store(&u[i]->conn, c);
+	u[0]->end = 0;
+	u[1]->end = 1;
+	ref_get(OWN_CONN, c, &u[0]->conn);
+	own_give(&u[1]->conn, c);
+	for (u32 i = 0; i < 2; i++)
 		atomic_store(&u[i]->state, UNIX_CONNECTED);
-	}
 	unix_unlock();
 	return 0;
 }
@@ -116,13 +115,12 @@ static void conn_link(struct unix_socket *u, struct unix_socket *listener, struc
 	atomic_store(&c->q[1].limit, atomic_load(&u->s.send_size));
 	u->end = 0;
 	c->connecting = u;
-	publish(listener->pending ? &listener->pending_last->next : &listener->pending, c);
+	own_move(OWN_CONN, hold_of(OWN_CONN, c),
+			 listener->pending ? &listener->pending_last->next : &listener->pending);
 	listener->pending_last = c;
 	atomic_fetch_add(&listener->npending, 1);
 	atomic_fetch_add(&listener->in.arrived, 1);
-	atomic_store(&u->conn, c);
-	atomic_store(&u->state, UNIX_CONNECTED);
-	publish(&c->connecting, NULL);
+	conn_connected(c);
 }
 
 static s64 connect_try(struct unix_socket *u, struct target *t, struct conn *c,
@@ -152,6 +150,7 @@ static s64 connect_stream(struct unix_socket *u, struct target *t, bool nonblock
 
 	if (!c)
 		return -ENOMEM;
+	own_give(hold_new(OWN_CONN), c);
 	for (;;) {
 		err = connect_try(u, t, c, &peer);
 		if (err != -EAGAIN)
@@ -162,7 +161,7 @@ static s64 connect_stream(struct unix_socket *u, struct target *t, bool nonblock
 			break;
 	}
 	if (err) {
-		conn_free(c);
+		ref_put(OWN_CONN, hold_of(OWN_CONN, c));
 		return err;
 	}
 	queue_wake(&peer->in.readable, 1);
@@ -231,7 +230,7 @@ static bool accept_ready(void *arg)
 	return atomic_load(&u->npending) || atomic_load(&u->shut) & SHUT_RECEIVE;
 }
 
-/* Under unix_lock: storing accepting decides. */
+/* Under unix_lock. */
 static bool accept_take(struct unix_socket *u, struct unix_socket *fresh)
 {
 	struct conn *c = u->pending;
@@ -240,12 +239,10 @@ static bool accept_take(struct unix_socket *u, struct unix_socket *fresh)
 		return false;
 	fresh->end = 1;
 	fresh->address = c->address[1];
-	publish(&c->accepting, fresh);
 	atomic_store(&c->q[0].limit, atomic_load(&fresh->s.send_size));
-	atomic_store(&fresh->conn, c);
+	ref_move_head(OWN_CONN, &u->pending, &fresh->conn, c->next);
 	atomic_store(&fresh->state, UNIX_CONNECTED);
-	publish(&u->pending, c->next);
-	if (!c->next)
+	if (!u->pending)
 		u->pending_last = NULL;
 	atomic_fetch_sub(&u->npending, 1);
 	return true;

@@ -208,7 +208,7 @@ static s64 receive_one(struct msgq *q, struct net_message *m)
 	r = q->head ? take_one(q, m, &gone) : -EAGAIN;
 	msgq_read_unlock(q);
 	if (gone) {
-		msg_free(gone);
+		msg_free_taken(gone);
 		queue_wake(&q->writable, 1);
 	}
 	if (r >= 0 && atomic_load(&q->count))

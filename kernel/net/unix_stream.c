@@ -52,38 +52,33 @@ static bool send_ready(void *arg)
 void msg_attach(struct msg *msg, struct net_message *m)
 {
 	msg->cred = m->cred;
-	/* From holds of this call to references kept by the message. */
-	for (u32 i = 0; i < m->nfiles; i++) {
-		file_get(m->files[i]);
-		file_put(m->files[i]);
-	}
-	msg->files = m->files;
-	msg->nfiles = (u16)m->nfiles;
-	m->files = NULL;
-	m->nfiles = m->files_cap = 0;
+	if (m->passed)
+		own_move(OWN_PASSED, hold_of(OWN_PASSED, m->passed), &msg->passed);
+	m->passed = NULL;
+}
+
+/* What a look without taking gets: the same files once more. */
+static struct passed_files *passed_copy(const struct passed_files *p)
+{
+	struct passed_files *copy = passed_new(p->n);
+
+	for (u32 i = 0; copy && i < p->n; i++, copy->n++)
+		ref_get(OWN_FILE, p->file[i], &copy->file[i]);
+	return copy;
 }
 
 void msg_detach(struct msg *msg, struct net_message *m, bool stays)
 {
 	m->cred = msg->cred;
 	m->cred_known = true;
-	if (!msg->nfiles || m->files)
+	if (!msg->passed || m->passed)
 		return;
-	if (!stays) {
-		m->files = msg->files;
-		m->nfiles = m->files_cap = msg->nfiles;
-		msg->nfiles = 0;
-		msg->files = NULL;
+	if (stays) {
+		m->passed = passed_copy(msg->passed);
 		return;
 	}
-	m->files = kin_alloc(msg->nfiles * sizeof(*m->files));
-	if (!m->files)
-		return;
-	m->files_cap = msg->nfiles;
-	for (u32 i = 0; i < msg->nfiles; i++) {
-		file_get(msg->files[i]);
-		m->files[m->nfiles++] = msg->files[i];
-	}
+	m->passed = msg->passed;
+	own_move(OWN_PASSED, &msg->passed, (struct passed_files **)hold_new(OWN_PASSED));
 }
 
 /* Bytes of one message, or -errno. */
@@ -151,18 +146,17 @@ static bool same_writer(const struct net_message *m, const struct msg *msg)
 }
 
 /*
- * Under read_lock: what is there, from first on. Messages that are read to the end are put on
- * *done.
+ * Under read_lock: what is there, from first on. Messages that are read to the end are freed: their
+ * files are m's, so that is memory only.
  */
-static s64 take_some(struct unix_socket *u, struct msgq *q, struct net_message *m,
-					 struct msg **done)
+static s64 take_some(struct unix_socket *u, struct msgq *q, struct net_message *m, bool *room)
 {
 	bool peek = m->flags & MSG_PEEK, cred = atomic_load(&u->s.flags) & SOCKET_PASSCRED;
 	s64 got = 0;
 
 	for (struct msg *msg = q->head, *next; msg; msg = next) {
 		size_t n = MIN(m->data.left, (size_t)(msg->len - msg->offset)), failed;
-		bool files = msg->nfiles;
+		bool files = msg->passed;
 
 		if (cred && !same_writer(m, msg))
 			break;
@@ -173,8 +167,8 @@ static s64 take_some(struct unix_socket *u, struct msgq *q, struct net_message *
 		got += n - failed;
 		msg_detach(msg, m, peek);
 		if (!peek && msgq_consume(q, (u32)(n - failed), false)) {
-			msg->next = *done;
-			*done = msg;
+			msg_free_taken(msg);
+			*room = true;
 		}
 		if (failed || files || !m->data.left)
 			break;
@@ -195,17 +189,16 @@ static s64 receive_end(struct unix_socket *u, struct conn *c, bool *end)
 	return 0;
 }
 
-/* One pass: bytes, and done messages freed, room announced. */
+/* One pass: bytes, and room announced. */
 static s64 receive_pass(struct unix_socket *u, struct msgq *q, struct net_message *m)
 {
-	struct msg *done = NULL;
+	bool room = false;
 	s64 r;
 
 	msgq_read_lock(q);
-	r = q->head ? take_some(u, q, m, &done) : 0;
+	r = q->head ? take_some(u, q, m, &room) : 0;
 	msgq_read_unlock(q);
-	msg_free_list(done);
-	if (done && atomic_load(&q->used) * 4 <= atomic_load(&q->limit))
+	if (room && atomic_load(&q->used) * 4 <= atomic_load(&q->limit))
 		queue_wake(&q->writable, 1);
 	if (r > 0 && atomic_load(&q->unread))
 		queue_wake(&q->readable, 1);
@@ -233,7 +226,7 @@ s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
 		if (r < 0)
 			break;
 		got += r;
-		if ((u64)got >= want || m->nfiles || (any && (m->flags & MSG_PEEK || !m->data.left)))
+		if ((u64)got >= want || m->passed || (any && (m->flags & MSG_PEEK || !m->data.left)))
 			break;
 		r = receive_end(u, c, &end);
 		/* What was sent before the end is read first. */

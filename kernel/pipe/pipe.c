@@ -29,15 +29,15 @@ static size_t ring_part(struct iov_cursor *c, char *kin, size_t n, bool out)
 }
 
 /* n bytes from number start on, in at most two pieces of the ring. Bytes copied. */
-static size_t ring_copy(struct pipe_ring *r, u64 start, struct iov_cursor *c, size_t n, bool out)
+static size_t ring_copy(pipe_ring r, u64 start, struct iov_cursor *c, size_t n, bool out)
 {
-	u32 at = (start - r->bias) & (r->size - 1);
-	size_t first = MIN(n, r->size - at);
-	size_t failed = ring_part(c, r->base + at, first, out);
+	u32 size = ring_size(r), at = start & (size - 1);
+	size_t first = MIN(n, size - at);
+	size_t failed = ring_part(c, ring_base(r) + at, first, out);
 
 	if (failed)
 		return first - failed;
-	return n - (n > first ? ring_part(c, r->base, n - first, out) : 0);
+	return n - (n > first ? ring_part(c, ring_base(r), n - first, out) : 0);
 }
 
 /*
@@ -47,15 +47,16 @@ static size_t ring_copy(struct pipe_ring *r, u64 start, struct iov_cursor *c, si
 static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 {
 	u64 tail = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	pipe_ring ring = atomic_load_explicit(&p->ring, memory_order_relaxed);
 	size_t done = 0;
 
-	while (c->left && done < p->ring->size && !*fault) {
+	while (c->left && done < ring_size(ring) && !*fault) {
 		if (p->head_seen == tail)
 			p->head_seen = atomic_load_explicit(&p->head, memory_order_acquire);
 		size_t n = MIN(MIN(c->left, p->head_seen - tail), STEP);
 		if (!n)
 			break;
-		size_t got = ring_copy(p->ring, tail, c, n, true);
+		size_t got = ring_copy(ring, tail, c, n, true);
 		tail += got;
 		done += got;
 		*fault = got < n;
@@ -116,7 +117,7 @@ s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 		if (r < 0)
 			return total ? total : r;
 		total += r;
-		if (c.left == 0 || total >= atomic_load(&p->size))
+		if (c.left == 0 || total >= pipe_size(p))
 			return total;
 		if (total && !writer_goes_on(p))
 			return total;
@@ -139,7 +140,8 @@ s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fault)
 {
 	u64 head = atomic_load_explicit(&p->head, memory_order_relaxed);
-	u32 size = p->ring->size;
+	pipe_ring ring = atomic_load_explicit(&p->ring, memory_order_relaxed);
+	u32 size = ring_size(ring);
 	size_t done = 0;
 
 	while (c->left && done < size && !*fault) {
@@ -149,7 +151,7 @@ static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fa
 		if (room < need)
 			break;
 		size_t n = MIN(MIN(c->left, room), STEP);
-		size_t got = ring_copy(p->ring, head, c, n, false);
+		size_t got = ring_copy(ring, head, c, n, false);
 		*fault = got < n;
 		if (got < need)
 			break;
@@ -214,14 +216,13 @@ s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 }
 
 /* n bytes from number start on of one ring, to number at of another. */
-static void ring_duplicate(struct pipe_ring *to, u64 at, struct pipe_ring *from, u64 start, u64 n)
+static void ring_duplicate(pipe_ring to, u64 at, pipe_ring from, u64 start, u64 n)
 {
 	while (n) {
-		u32 source = (start - from->bias) & (from->size - 1);
-		u32 target = (at - to->bias) & (to->size - 1);
-		u64 part = MIN(n, MIN(from->size - source, to->size - target));
+		u32 source = start & (ring_size(from) - 1), target = at & (ring_size(to) - 1);
+		u64 part = MIN(n, MIN(ring_size(from) - source, ring_size(to) - target));
 
-		memcpy(to->base + target, from->base + source, part);
+		memcpy(ring_base(to) + target, ring_base(from) + source, part);
 		start += part;
 		at += part;
 		n -= part;
@@ -240,7 +241,7 @@ s64 pipe_tee(struct pipe *from, struct pipe *to, size_t len)
 	kin_lock_recover(&from->read_lock, kin_recover_whole, NULL);
 	u64 head = atomic_load(&to->head), tail = atomic_load(&from->tail);
 	u64 used = head - atomic_load(&to->tail), there = atomic_load(&from->head) - tail;
-	u64 n = MIN(len, MIN(there, to->ring->size - used));
+	u64 n = MIN(len, MIN(there, pipe_size(to) - used));
 	ring_duplicate(to->ring, head, from->ring, tail, n);
 	atomic_store_explicit(&to->head, head + n, memory_order_release);
 	if (n)
@@ -271,43 +272,26 @@ u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known)
 	return mask;
 }
 
-static struct pipe_ring *ring_new(u32 size, u64 bias)
+/* size: a power of two of pages. In hand, as the word that is to say so; 0: no memory. */
+static pipe_ring ring_new(u32 size)
 {
-	struct pipe_ring *r = kin_alloc(sizeof(*r));
+	char *base = own_pages(size / PAGE_SIZE, PAGES_RAW);
 
-	if (!r)
-		return NULL;
-	r->base = kin_pages_alloc_raw(size / PAGE_SIZE);
-	if (!r->base) {
-		kin_free(r, sizeof(*r));
-		return NULL;
-	}
-	r->bias = bias;
-	r->size = size;
-	return r;
+	return base ? (u64)base | (u32)__builtin_ctz(size / PAGE_SIZE) : 0;
 }
 
-static void ring_free(struct pipe_ring *r)
+/*
+ * The bytes in the old ring move to the new one; both ends hold still. The pages of the old one, in
+ * hand.
+ */
+static char *ring_move(struct pipe *p, pipe_ring to)
 {
-	kin_pages_free(r->base, r->size / PAGE_SIZE);
-	kin_free(r, sizeof(*r));
-}
-
-/* The bytes in the old ring move to the new one; both ends hold still. */
-static void ring_move(struct pipe *p, struct pipe_ring *to)
-{
-	struct pipe_ring *from = p->ring;
 	u64 tail = atomic_load(&p->tail), n = atomic_load(&p->head) - tail;
-	u32 at = (tail - from->bias) & (from->size - 1);
-	u64 first = MIN(n, from->size - at);
 
-	to->bias = tail;
-	memcpy(to->base, from->base + at, first);
-	memcpy(to->base + first, from->base, n - first);
+	ring_duplicate(to, tail, p->ring, tail, n);
 	/* An older sight of tail could be further behind head than the new ring is long. */
 	p->tail_seen = tail;
-	publish(&p->ring, to);
-	atomic_store(&p->size, to->size);
+	return own_exchange_as((u64 *)&p->ring, ring_base(to), to);
 }
 
 s64 pipe_resize(struct pipe *p, u64 size)
@@ -322,18 +306,17 @@ s64 pipe_resize(struct pipe *p, u64 size)
 		return -EINVAL;
 	if (rounded > PIPE_SIZE_MAX && current->proc->kp->euid != 0)
 		return -EPERM;
-	struct pipe_ring *old, *r = ring_new(rounded, 0);
+	char *old;
+	pipe_ring r = ring_new((u32)rounded);
 	if (!r)
 		return -ENOMEM;
 	kin_lock_recover(&p->write_lock, kin_recover_whole, NULL);
 	kin_lock_recover(&p->read_lock, kin_recover_whole, NULL);
 	bool busy = pipe_bytes(p) > rounded;
-	old = busy ? r : p->ring;
-	if (!busy)
-		ring_move(p, r);
+	old = busy ? ring_base(r) : ring_move(p, r);
 	kin_unlock(&p->read_lock);
 	kin_unlock(&p->write_lock);
-	ring_free(old);
+	own_free(old);
 	if (busy)
 		return -EBUSY;
 	queue_wake_all(&p->writable);
@@ -342,26 +325,45 @@ s64 pipe_resize(struct pipe *p, u64 size)
 
 struct pipe *pipe_new(void)
 {
-	struct pipe *p = kin_alloc(sizeof(*p));
+	struct pipe *p = own_new(OWN_PIPE, sizeof(*p));
+	pipe_ring ring = p ? ring_new(PIPE_SIZE_DEFAULT) : 0;
 
-	if (!p)
-		return NULL;
-	p->ring = ring_new(PIPE_SIZE_DEFAULT, 0);
-	if (!p->ring) {
-		kin_free(p, sizeof(*p));
+	if (!ring) {
+		own_free(p);
 		return NULL;
 	}
-	atomic_store(&p->size, PIPE_SIZE_DEFAULT);
+	ref_init(&p->ref, 1);
+	own_give_as((u64 *)&p->ring, ring_base(ring), ring);
 	p->ino = atomic_fetch_add(&ROOT->next_pipe_ino, 1) + 1;
 	queue_init(&p->readable);
 	queue_init(&p->writable);
 	return p;
 }
 
-void pipe_free(struct pipe *p)
+/* A FIFO's inode may have another pipe by now, or none. */
+static void fifo_forget(struct pipe *p)
 {
+	kin_lock_recover(&ROOT->fifo_lock, kin_recover_whole, NULL);
+	if (*p->fifo == p)
+		publish(p->fifo, NULL);
+	kin_unlock(&ROOT->fifo_lock);
+}
+
+static void pipe_release(void *what)
+{
+	struct pipe *p = what;
+
+	if (p->fifo)
+		fifo_forget(p);
+	if (!p->ring) /* it was only begun */
+		return;
 	queue_destroy(&p->readable);
 	queue_destroy(&p->writable);
-	ring_free(p->ring);
-	kin_free(p, sizeof(*p));
+	own_free(own_take_as(OWN_MEMORY, (u64 *)&p->ring));
 }
+
+const struct own_ops pipe_own_ops = {
+	.name = "pipe",
+	.ref_at = offsetof(struct pipe, ref),
+	.release = pipe_release,
+};

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "kernel/kin/kin_core.h"
+#include "kernel/kin/own.h"
 
 #define PIPE_SIZE_DEFAULT 65536u
 #define PIPE_SIZE_MAX (1u << 20)        /* for the unprivileged, as /proc/sys/fs/pipe-max-size */
@@ -19,13 +19,19 @@
 enum { PIPE_READS = 1, PIPE_WRITES = 2 }; /* which ends a file is: file.priv[0] */
 
 /*
- * Replaced as a whole by F_SETPIPE_SZ. Byte number n of the pipe lies at base[(n - bias) % size].
+ * A ring of bytes is one word, so that F_SETPIPE_SZ replaces it, length and all, by one store: the
+ * address of its pages, and in the low bits the power of two that their number is. Byte number n of
+ * the pipe lies at ring_base[n % ring_size].
  */
-struct pipe_ring {
-	char *base;
-	u64 bias;
-	u32 size;                       /* a power of two pages */
-};
+typedef u64 pipe_ring;
+static inline char *ring_base(pipe_ring r)
+{
+	return (char *)(r & PAGE_MASK);
+}
+static inline u32 ring_size(pipe_ring r)
+{
+	return (u32)PAGE_SIZE << (r & (PAGE_SIZE - 1));
+}
 
 /*
  * A stream would wake its sleeping side for each page. So a sleeper may be patient: it is woken
@@ -43,10 +49,10 @@ struct file;
 struct pipe {
 	struct kin_lock lock;           /* readers, writers, opens, intent; before the queues' locks */
 	_Atomic u32 readers, writers;   /* open file descriptions by end */
-	_Atomic u32 files;              /* may still touch this memory; a FIFO's: fifo_lock */
+	struct kin_ref ref;             /* OWN_PIPE: each file's pipe */
+	struct pipe **fifo;             /* where an inode says that this is its pipe, or NULL */
 	_Atomic u32 reader_opens, writer_opens; /* ever; a FIFO's opener waits for the other */
-	struct pipe_ring *ring;         /* changed with both transfer locks held, by one store */
-	_Atomic u32 size;               /* of the ring, for those who hold no lock */
+	_Atomic pipe_ring ring;         /* changed with both transfer locks held; read without */
 	u64 ino;
 	s64 created_ns;
 	/* A change of ends in progress: what the counts were, for recovery. file is stored last. */
@@ -82,14 +88,18 @@ s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
  * from. Never sleeps: 0: nothing there, or no room. -EPIPE, with the signal.
  */
 s64 pipe_tee(struct pipe *from, struct pipe *to, size_t len);
-struct pipe *pipe_new(void);            /* no ends yet; NULL: no memory */
-void pipe_free(struct pipe *p);
+struct pipe *pipe_new(void);            /* in hand, no ends yet; NULL: no memory */
 /* f is these ends of p from now on; done again after a death in the middle it does no harm. */
 void pipe_set_ends(struct pipe *p, struct file *f, u32 ends);
-/* A file lets go of its pipe: counts, wakes. The caller then drops files. */
+/* A file is no end of its pipe any more: counts, wakes. */
 void pipe_leave(struct pipe *p, struct file *f);
 u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known);
 s64 pipe_resize(struct pipe *p, u64 size);
+
+static inline u32 pipe_size(struct pipe *p)
+{
+	return ring_size(atomic_load_explicit(&p->ring, memory_order_relaxed));
+}
 
 /* ---- pipe_wait.c */
 u64 pipe_bytes(struct pipe *p);

@@ -5,8 +5,7 @@
  *
  * Death: the counts of readers and writers follow from the files' priv[0]. A change writes down
  * what the counts were (intent), then the file's ends (the publishing store), then the counts;
- * whoever finds the lock orphaned brings the counts in line with the file. A file whose release
- * was cut short is released again by burial, and everything below may be done twice.
+ * whoever finds the lock orphaned brings the counts in line with the file.
  */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
@@ -82,36 +81,13 @@ void pipe_leave(struct pipe *p, struct file *f)
 		queue_wake(&p->writable, 1);
 }
 
-static void fifo_leave(struct file *f)
-{
-	struct pipe *p = f->pipe, *gone = NULL;
-	struct inode *ino = f->inode;
-
-	kin_lock_recover(&ROOT->fifo_lock, kin_recover_whole, NULL);
-	publish(&f->pipe, NULL);
-	if (atomic_fetch_sub(&p->files, 1) == 1) {
-		publish(inode_fifo_slot(ino), NULL);
-		gone = p;
-	}
-	kin_unlock(&ROOT->fifo_lock);
-	if (gone)
-		pipe_free(gone);
-}
-
 static void pipe_file_release(struct file *f)
 {
-	struct pipe *p = f->pipe;
 	struct inode *ino = f->inode;
 
-	if (p) {
-		pipe_leave(p, f);
-		if (ino) {
-			fifo_leave(f);
-		} else {
-			publish(&f->pipe, NULL);
-			if (atomic_fetch_sub(&p->files, 1) == 1)
-				pipe_free(p);
-		}
+	if (f->pipe) {
+		pipe_leave(f->pipe, f);
+		ref_put(OWN_PIPE, &f->pipe);
 	}
 	if (ino) {
 		publish(&f->inode, NULL);
@@ -215,33 +191,29 @@ s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg)
 	if (f->type != FILE_PIPE)
 		return -EBADF;
 	if (cmd == F_GETPIPE_SZ)
-		return f->pipe->ring->size;
+		return pipe_size(f->pipe);
 	return pipe_resize(f->pipe, (u32)arg);
 }
 
 int pipe_create(struct file *pair[2], u32 flags)
 {
-	static const u32 access[2] = {O_RDONLY, O_WRONLY};
-	struct pipe *p = pipe_new();
+	struct pipe *p;
 
-	if (!p)
+	pair[0] = file_alloc(FILE_PIPE, O_RDONLY | (flags & O_NONBLOCK));
+	pair[1] = pair[0] ? file_alloc(FILE_PIPE, O_WRONLY | (flags & O_NONBLOCK)) : NULL;
+	p = pair[1] ? pipe_new() : NULL;
+	if (!p) {
+		file_put(pair[1]);
+		file_put(pair[0]);
 		return -ENFILE;
+	}
 	p->created_ns = time_real_ns();
 	atomic_store(&p->reader_opens, 1);
 	atomic_store(&p->writer_opens, 1);
-	atomic_store(&p->files, 2);
-	for (u32 i = 0; i < 2; i++) {
-		pair[i] = file_alloc(FILE_PIPE, access[i] | (flags & O_NONBLOCK));
-		if (!pair[i]) {
-			if (i)
-				file_put(pair[0]); /* frees p unless it is the last */
-			if (atomic_fetch_sub(&p->files, i ? 1 : 2) == (i ? 1u : 2u))
-				pipe_free(p);
-			return -ENFILE;
-		}
-		pair[i]->pipe = p;
-		pipe_set_ends(p, pair[i], i ? PIPE_WRITES : PIPE_READS);
-	}
+	ref_get(OWN_PIPE, p, &pair[0]->pipe);
+	own_give(&pair[1]->pipe, p);
+	pipe_set_ends(p, pair[0], PIPE_READS);
+	pipe_set_ends(p, pair[1], PIPE_WRITES);
 	return 0;
 }
 
@@ -298,23 +270,31 @@ static s64 fifo_wait(struct kin_queue *q, _Atomic u32 *opens, u32 before)
 	return err ? -ERESTARTSYS : 0;
 }
 
-static struct pipe *fifo_pipe(struct inode *ino, struct file *f)
+/* Into f: the pipe that the inode has, or else fresh, which is in hand. */
+static bool fifo_join_pipe(struct pipe **slot, struct file *f, struct pipe *fresh)
 {
-	struct pipe **slot = inode_fifo_slot(ino), *p;
-
 	kin_lock_recover(&ROOT->fifo_lock, kin_recover_whole, NULL);
-	p = *slot;
-	if (!p) {
-		p = pipe_new();
-		if (p)
-			publish(slot, p);
-	}
-	if (p) {
-		atomic_fetch_add(&p->files, 1);
-		publish(&f->pipe, p);
+	bool joined = *slot && ref_get_unless_gone(OWN_PIPE, *slot, (void **)&f->pipe);
+	if (!joined && fresh) {
+		fresh->fifo = slot;
+		publish(slot, fresh);
+		own_give(&f->pipe, fresh);
+		joined = true;
 	}
 	kin_unlock(&ROOT->fifo_lock);
-	return p;
+	return joined;
+}
+
+static struct pipe *fifo_pipe(struct inode *ino, struct file *f)
+{
+	struct pipe **slot = inode_fifo_slot(ino), *fresh;
+
+	if (fifo_join_pipe(slot, f, NULL))
+		return f->pipe;
+	fresh = pipe_new();
+	if (fresh && fifo_join_pipe(slot, f, fresh) && f->pipe != fresh)
+		own_free(fresh);
+	return f->pipe;
 }
 
 /*

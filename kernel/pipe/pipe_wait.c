@@ -48,7 +48,7 @@ u64 pipe_bytes(struct pipe *p)
 u64 pipe_room(struct pipe *p)
 {
 	u64 used = pipe_bytes(p);
-	u32 size = atomic_load(&p->size);
+	u32 size = pipe_size(p);
 
 	return used < size ? size - used : 0;
 }
@@ -66,7 +66,7 @@ static bool ready(void *arg)
 /* As much as patient sleepers wait for. */
 static bool enough(struct pipe *p, bool writes)
 {
-	u32 half = atomic_load(&p->size) / 2;
+	u32 half = pipe_size(p) / 2;
 
 	return writes ? pipe_room(p) >= MAX(half, PIPE_ATOMIC) : pipe_bytes(p) >= half;
 }
@@ -81,7 +81,7 @@ static bool patience_try(struct pipe *p, bool writes)
 	struct pipe_patience *t = writes ? &p->writing : &p->reading;
 	u32 skip = atomic_load_explicit(&t->skip, memory_order_relaxed);
 
-	if (atomic_load(&p->size) < PATIENT_RING)
+	if (pipe_size(p) < PATIENT_RING)
 		return false;
 	if (!writes && atomic_load_explicit(&p->last_take, memory_order_relaxed) < PIPE_ATOMIC)
 		return false;

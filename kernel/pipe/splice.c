@@ -67,7 +67,7 @@ static s64 room_wait(struct file *f, bool nonblock)
 	s64 err = end_wait(p, PIPE_WRITES, nonblock);
 	u64 used = pipe_bytes(p);
 
-	return err ? err : (s64)MAX(1ul, atomic_load(&p->size) - MIN(used, atomic_load(&p->size)));
+	return err ? err : (s64)MAX(1ul, pipe_size(p) - MIN(used, pipe_size(p)));
 }
 
 /* The scratch's n bytes; a pipe blocks if others have used the room meanwhile. */

@@ -34,26 +34,12 @@ void proc_exec_begin(void)
 	t->restart_fn = 0;
 }
 
-/* Descriptors shared by CLONE_FILES become the process's own. */
-static void unshare_descriptors(struct kin_proc *kp)
-{
-	struct fdtable *own, *shared = kp->fds;
-
-	if (shared->refs == 1)
-		return;
-	own = fdtable_clone(shared);
-	if (!own)
-		return;
-	kp->fds = own;
-	fdtable_release(shared);
-}
-
 void proc_exec_commit(const char *comm)
 {
 	struct proc *p = current->proc;
 	struct kin_proc *kp = p->kp;
 
-	unshare_descriptors(kp);
+	fdtable_unshare(&kp->fds); /* or, without memory, they stay shared */
 	fdtable_close_on_exec(kp->fds);
 	signal_exec(current);
 	timers_exec(p);

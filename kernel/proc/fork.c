@@ -75,6 +75,7 @@ static void process_commit(struct fork *f)
 	struct proc *p = current->proc;
 
 	kin_attach();
+	own_fork_child();
 	p->kp = f->kp;
 	p->vfork_parent = NULL;
 	current->vfork_child = NULL;
@@ -146,11 +147,10 @@ int fork_descriptors(struct kin_proc *kp, u64 flags)
 	struct fdtable *own = current->proc->kp->fds;
 
 	if (flags & CLONE_FILES) {
-		atomic_fetch_add(&own->refs, 1);
-		kp->fds = own;
+		ref_get(OWN_TABLE, own, &kp->fds);
 		return 0;
 	}
-	return fdtable_clone_to(&kp->fds, own);
+	return fdtable_clone(own, &kp->fds);
 }
 
 void fork_descriptors_abort(struct kin_proc *kp)

@@ -471,7 +471,7 @@ s64 link_fd(struct text *t, const struct proc_target *p)
 	if (!f)
 		return -ENOENT;
 	if (f->path) {
-		text_bytes(t, f->path, f->path_len);
+		text_bytes(t, f->path, (u32)strlen(f->path));
 		if (f->inode && !f->inode->nlink)
 			text_add(t, " (deleted)");
 	} else if (f->type == FILE_HOST_IO) {

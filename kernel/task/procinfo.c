@@ -50,7 +50,7 @@ void proc_info_drop(struct kin_proc *p)
 	struct info_block *b = detach(p);
 
 	if (b)
-		kin_free(b, b->size);
+		kin_free(b);
 }
 
 /* The owner replaces its block. Any string may be p's present one. */
@@ -77,7 +77,7 @@ static void replace(struct kin_proc *p, const char *exe, const char *cwd, const 
 	p->info = b->text;
 	tree_unlock();
 	if (old)
-		kin_free(old, old->size);
+		kin_free(old);
 }
 
 void proc_info_set_exec(struct kin_proc *p, const char *exe, const char *cmdline, size_t len)

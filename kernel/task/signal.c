@@ -46,7 +46,7 @@ void signal_nodes_free(struct signal_node *list, bool kin)
 	for (; list; list = next) {
 		next = list->next;
 		if (kin)
-			kin_free(list, sizeof(*list));
+			kin_free(list);
 		else
 			kfree(list);
 	}

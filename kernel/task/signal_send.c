@@ -70,7 +70,7 @@ int signal_post(struct kin_proc *target, int sig, const struct ksiginfo *info)
 		posted = signal_queue_post(&s->queue, &s->pending, info, queue_limit(info), &node);
 	signals_unlock(s);
 	if (node)
-		kin_free(node, sizeof(*node));
+		kin_free(node);
 	if (posted == 1) {
 		atomic_exchange(&target->attention, 1);
 		signalfd_wake(target);

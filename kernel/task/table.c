@@ -273,7 +273,8 @@ static void slot_clear(struct kin_proc *p)
 	memset(p->comm, 0, sizeof(p->comm));
 	p->info = NULL;
 	p->info_exe = p->info_cwd = p->info_cmdline = p->info_cmdline_len = 0;
-	p->mappings = p->locks = 0;
+	p->mappings = NULL;
+	p->locks = 0;
 	p->sem_undo = NULL;
 	p->nthreads = p->pdeathsig = p->nice = p->lost_foreground = 0;
 	p->sched_class = p->ioprio = 0;

@@ -53,7 +53,7 @@ struct kin_proc {
 	char comm[COMM_LEN];      /* written by the owner */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
-	u64 mappings;             /* list of objects mapped by the process, for burial: kernel/mm */
+	struct kin_mapping *mappings; /* what the process has mapped: kernel/mm/holdings.c */
 	u64 locks;                /* file locks held: kernel/vfs */
 	struct sem_undo *sem_undo; /* kernel/ipc/sysv_sem.c */
 	_Atomic s32 nthreads;

@@ -153,7 +153,7 @@ static void slot_free(struct pty *p)
 		kin_pages_free(p->output, PTY_RING / PAGE_SIZE);
 	if (p->line_ends)
 		kin_pages_free(p->line_ends, LINE_ENDS_SIZE / PAGE_SIZE);
-	kin_free(p, sizeof(*p));
+	kin_free(p);
 }
 
 /* The number that the host's terminal has in /dev/pts is not given to another. */

@@ -144,7 +144,7 @@ static s64 change_size(struct inode *ino, u64 size)
 		return err;
 	if (size > current->proc->rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
-	err = inode_writer_get(ino);
+	err = inode_writer_hold(ino);
 	if (err)
 		return err;
 	err = inode_truncate(ino, size);
@@ -351,8 +351,7 @@ static s64 allocate(struct inode *ino, u64 pos, u64 len, bool keep_size)
 	s64 err = 0;
 
 	inode_data_lock(ino);
-	if (!ino->object)
-		ino->object = object_create(0);
+	inode_object(ino);
 	for (u64 i = pos / PAGE_SIZE; ino->object && !err && i <= (pos + len - 1) / PAGE_SIZE;) {
 		u64 run;
 		if (object_page(ino->object, i, true, &run))

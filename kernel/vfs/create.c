@@ -87,9 +87,8 @@ static s64 kin_create(struct walk *w, bool on_host, u32 mode, u64 rdev, const ch
 	}
 	if (target) {
 		ino->link_len = (u32)strlen(target);
-		ino->link = kin_string(target, ino->link_len);
 		ino->size = ino->link_len;
-		err = ino->link ? 0 : -ENOSPC;
+		err = own_give_if(&ino->link, kin_string(target, ino->link_len)) ? 0 : -ENOSPC;
 	}
 	if (!err) {
 		inode_get(ino); /* the entry's */

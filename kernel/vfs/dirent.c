@@ -90,7 +90,7 @@ struct dirent_node *dirent_alloc(const char *name, size_t len)
 void dirent_free(struct dirent_node *e)
 {
 	if (e)
-		kin_free(e, sizeof(*e) + e->len + 1u);
+		kin_free(e);
 }
 
 struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len)

@@ -107,7 +107,7 @@ static struct lock_table *table(bool create)
 	for (u32 i = 0; i < QUEUES; i++)
 		queue_init(&t->queues[i]);
 	if (!atomic_compare_exchange_strong(&v->lock_table, &none, t)) {
-		kin_free(t, sizeof(*t));
+		kin_free(t);
 		t = none;
 	}
 	return t;
@@ -151,7 +151,7 @@ static void unlink_lock(struct lock_table *t, struct file_lock *l)
 	LIST_REMOVE(l, all);
 	l->inode->lock_count--;
 	t->count--;
-	kin_free(l, sizeof(*l));
+	kin_free(l);
 }
 
 static void link_lock(struct lock_table *t, struct file_lock *l, const struct file_lock *value)
@@ -195,7 +195,7 @@ static void spares_put(struct spares *s)
 {
 	for (u32 i = 0; i < 2; i++)
 		if (s->node[i])
-			kin_free(s->node[i], sizeof(struct file_lock));
+			kin_free(s->node[i]);
 }
 
 /* l has another type than the new range and overlaps it: what lies outside stays. */
@@ -275,7 +275,7 @@ static void wait_end(struct lock_table *t, struct lock_wait *w)
 	LIST_REMOVE(w, link);
 	t->count--;
 	kin_unlock(&t->lock);
-	kin_free(w, sizeof(*w));
+	kin_free(w);
 }
 
 /* One attempt. 0, -EAGAIN: somebody holds it (*wait is entered in the graph), -EDEADLK. */
@@ -567,7 +567,7 @@ void locks_release_process(s32 pid)
 			continue;
 		LIST_REMOVE(w, link);
 		t->count--;
-		kin_free(w, sizeof(*w));
+		kin_free(w);
 	}
 	kin_unlock(&t->lock);
 }

@@ -34,45 +34,53 @@ s64 file_may_exec(struct file *f)
 	return access_inode(f->inode, MAY_EXEC);
 }
 
-s64 inode_writer_get(struct inode *ino)
-{
-	s32 n = atomic_load(&ino->writers);
+/*
+ * Each side counts itself, then looks for the other, so that one of the two sees it; perhaps both
+ * do.
+ */
+const struct own_ops writer_own_ops = {
+	.name = "file open for writing",
+	.ref_at = offsetof(struct inode, writers),
+	.only_counts = true,
+};
+const struct own_ops executor_own_ops = {
+	.name = "file that is executed",
+	.ref_at = offsetof(struct inode, executors),
+	.only_counts = true,
+};
 
-	do {
-		if (n < 0)
-			return -ETXTBSY;
-	} while (!atomic_compare_exchange_weak(&ino->writers, &n, n + 1));
-	return 0;
+s64 inode_writer_hold(struct inode *ino)
+{
+	void **hold = hold_new(OWN_WRITER);
+
+	ref_get(OWN_WRITER, ino, hold);
+	if (!ref_count(&ino->executors))
+		return 0;
+	ref_put(OWN_WRITER, hold);
+	return -ETXTBSY;
 }
 
 void inode_writer_put(struct inode *ino)
 {
-	atomic_fetch_sub(&ino->writers, 1);
+	ref_put(OWN_WRITER, hold_of(OWN_WRITER, ino));
 }
 
 s64 file_deny_write(struct file *f)
 {
 	struct inode *ino = regular(f);
-	s32 n;
 
 	if (!ino)
 		return -EACCES;
-	n = atomic_load(&ino->writers);
-	do {
-		if (n > 0)
-			return -ETXTBSY;
-	} while (!atomic_compare_exchange_weak(&ino->writers, &n, n - 1));
-	atomic_store(&f->counted, FILE_EXECUTES);
-	return 0;
+	ref_get(OWN_EXECUTOR, ino, &f->executes);
+	if (!ref_count(&ino->writers))
+		return 0;
+	ref_put(OWN_EXECUTOR, &f->executes);
+	return -ETXTBSY;
 }
 
 void file_allow_write(struct file *f)
 {
-	switch (atomic_exchange(&f->counted, FILE_NOT_COUNTED)) {
-	case FILE_EXECUTES: atomic_fetch_add(&f->inode->writers, 1); break;
-	case FILE_WRITES: inode_writer_put(f->inode); break;
-	default: break;
-	}
+	ref_put(OWN_EXECUTOR, &f->executes);
 }
 
 s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
@@ -127,11 +135,9 @@ struct kin_object *file_shared_object(struct file *f)
 	if (!ino || inode_is(ino, INODE_LOWER) || on_volume(ino))
 		return NULL;
 	inode_data_lock(ino);
-	if (!ino->object)
-		ino->object = object_create(0);
-	struct kin_object *o = ino->object;
+	struct kin_object *o = inode_object(ino);
 	if (o)
-		object_get(o);
+		ref_get(OWN_OBJECT, o, hold_new(OWN_OBJECT));
 	kin_unlock(&ino->lock);
 	return o;
 }

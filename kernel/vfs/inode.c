@@ -42,15 +42,6 @@ struct inode *inode_alloc(enum inode_fs fs, u32 mode)
 	return ino;
 }
 
-char *kin_string(const char *s, size_t len)
-{
-	char *copy = kin_alloc(len + 1);
-
-	if (copy)
-		memcpy(copy, s, len);
-	return copy;
-}
-
 void inode_get(struct inode *ino)
 {
 	ino->refs++;
@@ -76,17 +67,16 @@ static struct inode *inode_free(struct inode *ino)
 	} else if (S_ISDIR(mode)) {
 		parent = ino->dir.parent;
 		dir_free(ino);
-	} else if (S_ISREG(mode) && ino->object) {
-		object_put(ino->object);
-	} else if (S_ISLNK(mode) && ino->link) {
-		kin_free(ino->link, ino->link_len + 1);
+	} else if (S_ISREG(mode)) {
+		ref_put(OWN_OBJECT, &ino->object);
+	} else if (S_ISLNK(mode)) {
+		own_free(own_take(OWN_MEMORY, &ino->link, NULL));
 	}
 	if (ino->xattrs)
 		xattrs_free(ino);
-	if (ino->lower_path)
-		kin_free(ino->lower_path, ino->lower_len + 1);
+	own_free(own_take(OWN_MEMORY, &ino->lower, NULL));
 	ino->serial = 0;
-	kin_free(ino, sizeof(*ino));
+	kin_free(ino);
 	return parent;
 }
 

@@ -24,6 +24,7 @@
 #include "abi/kin.h"
 #include "kernel/lib/modes.h"
 #include "kernel/vfs/access.h"
+#include "kernel/kin/kin_text.h"
 #include "kernel/vfs/vfs.h"
 
 enum inode_fs { /* which file system, for EXDEV and statfs */
@@ -31,8 +32,8 @@ enum inode_fs { /* which file system, for EXDEV and statfs */
 };
 
 enum inode_flags {
-	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower_path */
-	INODE_MERGED = 2,   /* directory: the host's names show through, lower_path is its path */
+	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower */
+	INODE_MERGED = 2,   /* directory: the host's names show through, lower is its path */
 	INODE_HASHED = 4,   /* in the table of host-backed inodes; bucket lock */
 	INODE_PINNED = 8,   /* the table holds a reference; bucket lock */
 	INODE_DEAD = 16,    /* directory removed: nothing can be created in it; its lock */
@@ -87,14 +88,13 @@ struct inode {
 	u32 bucket;
 	/*
 	 * FS_VOLUME: which, from 1; the directory of the name by which it was last seen (reference;
-	 * NULL: the volume's root) and that name in lower_path, both under rename_lock. serial: of this
+	 * NULL: the volume's root) and that name in lower, both under rename_lock. serial: of this
 	 * life, 0 once freed. The attributes are what the host said last.
 	 */
 	u32 volume;
 	struct inode *vol_parent;
 	_Atomic u64 serial;
-	char *lower_path; /* kin string, constant; INODE_LOWER and INODE_MERGED */
-	u32 lower_len;
+	struct kin_text *lower; /* its path on the host, constant; INODE_LOWER and INODE_MERGED */
 	u32 link_len;
 	u64 lower_blocks; /* st_blocks of the host's file while INODE_LOWER */
 	union {
@@ -113,12 +113,8 @@ struct inode {
 	_Atomic u32 lock_count;
 	_Atomic u32 watches; /* notify.c; each holds a reference */
 	struct xattr *xattrs; /* xattr.c; lock */
-	/*
-	 * Regular file: descriptions open for writing, or minus those executed; ETXTBSY keeps the two
-	 * apart. A description's share is noted in file->counted after it is added and before it is
-	 * taken off: a death in between leaves it counted.
-	 */
-	_Atomic s32 writers;
+	/* Regular file: descriptions open for writing, and those executed; ETXTBSY keeps them apart. */
+	struct kin_ref writers, executors;
 };
 
 /* What all members share, at ROOT_VFS. */
@@ -159,13 +155,15 @@ static inline bool on_volume(const struct inode *ino)
 	return ino->fs == FS_VOLUME;
 }
 
+static inline const char *lower_path(const struct inode *i) { return kin_text_get(i->lower); }
+static inline u32 lower_len(const struct inode *i) { return i->lower ? i->lower->len : 0; }
+
 /* ---- inode.c */
 /* refs 1, nlink 0, times now, owner the caller; NULL: ENOSPC */
 struct inode *inode_alloc(enum inode_fs fs, u32 mode);
 void inode_touch(struct inode *ino, bool modified); /* ctime, and mtime if modified */
 void inode_stat(struct inode *ino, struct kstat *st);
 void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st);
-char *kin_string(const char *s, size_t len); /* NUL-terminated copy; NULL: no memory */
 u64 inode_device(enum inode_fs fs);
 
 /* ---- inode.c */
@@ -206,14 +204,13 @@ size_t file_may_extend(u64 pos, size_t len);
 s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);
 s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
 bool inode_data_lock(struct inode *ino);
-/* A writer comes (0 or -ETXTBSY) and goes; the file's own share goes with the file. */
-s64 inode_writer_get(struct inode *ino);
+struct kin_object *inode_object(struct inode *ino); /* its object, made if need be; lock */
+/* A writer comes, held as OWN_WRITER: 0 or -ETXTBSY. */
+s64 inode_writer_hold(struct inode *ino);
 void inode_writer_put(struct inode *ino);
-enum file_counted { FILE_NOT_COUNTED, FILE_WRITES, FILE_EXECUTES };
 s64 file_stat(struct file *f, struct kstat *st);
 /* release: locks of the description, the inode; may be repeated */
 void file_drop_inode(struct file *f);
-int file_set_path(struct file *f, const char *path);
 
 /* ---- readdir.c */
 /* reads the host's names: 1 if none is visible, 0, -errno; takes dir's lock */

@@ -93,6 +93,15 @@ static size_t read_object(struct inode *ino, u8 *buf, size_t len, u64 pos, bool 
 	return done;
 }
 
+struct kin_object *inode_object(struct inode *ino)
+{
+	struct kin_object *o = ino->object ? NULL : object_create(0);
+
+	if (o)
+		own_give(&ino->object, o);
+	return ino->object;
+}
+
 /*
  * The lock is held. Pages are allocated as needed; the size is stored last. Bytes, -ENOSPC or
  * -EFAULT.
@@ -101,11 +110,8 @@ static s64 write_object(struct inode *ino, const u8 *buf, size_t len, u64 pos, b
 {
 	size_t done = 0;
 
-	if (!ino->object) {
-		ino->object = object_create(0);
-		if (!ino->object)
-			return -ENOSPC;
-	}
+	if (!inode_object(ino))
+		return -ENOSPC;
 	s64 err = 0;
 	while (done < len && !err) {
 		u64 run = 1, off = (pos + done) % PAGE_SIZE;

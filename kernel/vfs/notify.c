@@ -27,7 +27,7 @@ struct watch_table *watch_table(bool create)
 		return NULL;
 	queue_init(&t->events);
 	if (!atomic_compare_exchange_strong(&v->watch_table, &none, t)) {
-		kin_free(t, sizeof(*t));
+		kin_free(t);
 		t = none;
 	}
 	return t;
@@ -109,9 +109,8 @@ void watch_unlink(struct watch_table *t, struct watch *w)
 void watch_free(struct watch *w)
 {
 	struct inode *ino = w->inode;
-	u32 len = (u32)strlen(w->path);
 
-	kin_free(w, sizeof(*w) + len + 1);
+	kin_free(w);
 	inode_put(ino);
 }
 

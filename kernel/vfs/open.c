@@ -27,7 +27,8 @@ void file_drop_inode(struct file *f)
 
 	notify_file(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
 	locks_release_file(f);
-	file_allow_write(f); /* its share, of either kind */
+	ref_put(OWN_WRITER, &f->writes);
+	ref_put(OWN_EXECUTOR, &f->executes);
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
 	bool host = ino && on_volume(ino);
 	inode_put(ino);
@@ -41,17 +42,6 @@ const struct file_ops opath_file_ops = {
 	.stat = file_stat,
 	.release = file_drop_inode,
 };
-
-int file_set_path(struct file *f, const char *path)
-{
-	size_t len = strlen(path);
-
-	f->path = kin_string(path, len);
-	if (!f->path)
-		return -ENOSPC;
-	f->path_len = (u32)len;
-	return 0;
-}
 
 static s64 new_file(struct inode *ino, enum file_type type, const char *path, u32 flags,
 					struct file **out)
@@ -105,12 +95,12 @@ static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct f
 		return new_file(ino, FILE_PROC, path, flags, out);
 	if (!writes && !(flags & O_TRUNC))
 		return open_data(ino, path, flags, out);
-	err = inode_writer_get(ino);
+	err = inode_writer_hold(ino);
 	if (err)
 		return err;
 	err = open_data(ino, path, flags, out);
 	if (!err && writes)
-		atomic_store(&(*out)->counted, FILE_WRITES);
+		ref_move(OWN_WRITER, hold_of(OWN_WRITER, ino), &(*out)->writes);
 	else
 		inode_writer_put(ino);
 	return err;

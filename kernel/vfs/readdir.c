@@ -188,11 +188,11 @@ static u64 parent_number(struct inode *dir)
 		if (dir->dir.parent)
 			number = dir->dir.parent->ino;
 		kin_unlock(&vfs_shared()->rename_lock);
-	} else if (inode_is(dir, INODE_MERGED) && dir->lower_len) {
+	} else if (inode_is(dir, INODE_MERGED) && lower_len(dir)) {
 		static char text[VFS_PATH_MAX];
-		u32 n = dir->lower_len;
+		u32 n = lower_len(dir);
 		struct dentry *d;
-		memcpy(text, dir->lower_path, n);
+		memcpy(text, lower_path(dir), n);
 		while (n && text[--n] != '/')
 			;
 		text[n] = '\0';

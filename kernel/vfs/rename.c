@@ -43,9 +43,9 @@ static bool is_below(struct inode *dir, struct inode *ancestor)
 		dir = dir->dir.parent;
 	if (!dir || dir == ancestor)
 		return dir != NULL;
-	u32 len = ancestor->lower_len;
-	return S_ISDIR(ancestor->mode) && inode_is(ancestor, INODE_MERGED) && dir->lower_len > len &&
-		   dir->lower_path[len] == '/' && !memcmp(dir->lower_path, ancestor->lower_path, len);
+	u32 len = lower_len(ancestor);
+	return S_ISDIR(ancestor->mode) && inode_is(ancestor, INODE_MERGED) && lower_len(dir) > len &&
+		   lower_path(dir)[len] == '/' && !memcmp(lower_path(dir), lower_path(ancestor), len);
 }
 
 /* What holds whatever the types: nothing goes below itself, nothing replaces its own ancestor. */

@@ -251,7 +251,7 @@ static s64 read_link(struct walk *w, const char **target)
 		return ino->link_len;
 	}
 	if (ino)
-		return dcache_readlink(ino->lower_path, ino->lower_len, target);
+		return dcache_readlink(lower_path(ino), lower_len(ino), target);
 	return dcache_readlink(w->path, w->path_len, target);
 }
 

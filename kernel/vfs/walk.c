@@ -69,18 +69,18 @@ static s64 climb(struct inode *dir, char *buf, size_t size)
 		struct dirent_node *e = dir->vol_parent ? NULL : dir->dir.entry;
 		if (!e && !dir->vol_parent)
 			return -ENOENT;
-		u32 len = e ? e->len : dir->lower_len;
+		u32 len = e ? e->len : lower_len(dir);
 		if (at < len + 2u)
 			return -ENAMETOOLONG;
 		at -= len;
-		memcpy(buf + at, e ? e->name : dir->lower_path, len);
+		memcpy(buf + at, e ? e->name : lower_path(dir), len);
 		buf[--at] = '/';
 		dir = e ? dir->dir.parent : dir->vol_parent;
 	}
-	if (at < dir->lower_len + 1u)
+	if (at < lower_len(dir) + 1u)
 		return -ENAMETOOLONG;
-	at -= dir->lower_len;
-	memcpy(buf + at, dir->lower_path, dir->lower_len);
+	at -= lower_len(dir);
+	memcpy(buf + at, lower_path(dir), lower_len(dir));
 	memmove(buf, buf + at, size - at);
 	buf[size - at] = '\0';
 	return (s64)(size - at);
@@ -93,11 +93,11 @@ s64 dir_path(struct inode *dir, char *buf, size_t size)
 	if (inode_is(dir, INODE_DEAD))
 		return -ENOENT;
 	if (inode_is(dir, INODE_MERGED)) {
-		if (dir->lower_len >= size)
+		if (lower_len(dir) >= size)
 			return -ENAMETOOLONG;
-		memcpy(buf, dir->lower_path, dir->lower_len);
-		buf[dir->lower_len] = '\0';
-		return dir->lower_len;
+		memcpy(buf, lower_path(dir), lower_len(dir));
+		buf[lower_len(dir)] = '\0';
+		return lower_len(dir);
 	}
 	rename_lock();
 	s64 n = climb(dir, buf, size - 1);
@@ -126,8 +126,8 @@ static bool at_root(struct walk *w)
 {
 	if (w->dir == w->root)
 		return true;
-	return w->merged && inode_is(w->root, INODE_MERGED) && w->dir_len == w->root->lower_len &&
-		   !memcmp(w->path, w->root->lower_path, w->dir_len);
+	return w->merged && inode_is(w->root, INODE_MERGED) && w->dir_len == lower_len(w->root) &&
+		   !memcmp(w->path, lower_path(w->root), w->dir_len);
 }
 
 static void step_up(struct walk *w)
@@ -295,9 +295,10 @@ static void jumped(struct walk *w, struct file *f)
 		w->inode = f->inode;
 		w->mode = f->inode->mode;
 		w->path_len = 0;
-		if (f->path && f->path_len < VFS_PATH_MAX) {
-			memcpy(w->path, f->path, f->path_len);
-			w->path_len = f->path_len == 1 ? 0 : f->path_len;
+		u32 len = f->path ? (u32)strlen(f->path) : VFS_PATH_MAX;
+		if (len < VFS_PATH_MAX) {
+			memcpy(w->path, f->path, len);
+			w->path_len = len == 1 ? 0 : len;
 		}
 		w->path[w->path_len] = '\0';
 		w->jump = f;
@@ -334,7 +335,7 @@ static s64 link_target(struct walk *w, const char **target, char *buf)
 		return ino->link_len;
 	}
 	if (ino)
-		return dcache_readlink(ino->lower_path, ino->lower_len, target);
+		return dcache_readlink(lower_path(ino), lower_len(ino), target);
 	return dcache_readlink(w->path, w->path_len, target);
 }
 

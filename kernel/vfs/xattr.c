@@ -32,11 +32,6 @@ static char *value_of(struct xattr *x)
 	return x->name + x->name_len + 1;
 }
 
-static size_t size_of(const struct xattr *x)
-{
-	return sizeof(*x) + x->name_len + 1 + x->value_len;
-}
-
 static void xattr_lock(struct inode *ino)
 {
 	if (S_ISDIR(ino->mode))
@@ -52,7 +47,7 @@ void xattrs_free(struct inode *ino)
 	publish(&ino->xattrs, NULL);
 	for (; x; x = next) {
 		next = x->next;
-		kin_free(x, size_of(x));
+		kin_free(x);
 	}
 }
 
@@ -144,7 +139,7 @@ static s64 set_value(struct inode *ino, const char *name, const char *value, siz
 	}
 	kin_unlock(&ino->lock);
 	if (x)
-		kin_free(x, size_of(x));
+		kin_free(x);
 	if (!err)
 		inode_touch(ino, false);
 	return err;
@@ -163,7 +158,7 @@ static s64 remove_value(struct inode *ino, const char *name)
 	kin_unlock(&ino->lock);
 	if (!x)
 		return -ENODATA;
-	kin_free(x, size_of(x));
+	kin_free(x);
 	inode_touch(ino, false);
 	return 0;
 }

@@ -24,10 +24,10 @@
 static char *climb(struct inode *ino, char *buf, char *at)
 {
 	for (; ino->vol_parent; ino = ino->vol_parent) {
-		if (at - buf < (s64)ino->lower_len + 1)
+		if (at - buf < (s64)lower_len(ino) + 1)
 			return NULL;
-		at -= ino->lower_len;
-		memcpy(at, ino->lower_path, ino->lower_len);
+		at -= lower_len(ino);
+		memcpy(at, lower_path(ino), lower_len(ino));
 		if (ino->vol_parent->vol_parent)
 			*--at = '/';
 	}
@@ -312,27 +312,22 @@ s64 volume_unlink(struct walk *w, u32 flags)
 	return err;
 }
 
-/* ino has the name of w now. *text: a copy of it in kin, exchanged for the old one. */
-static void move_to(struct inode *ino, struct walk *w, char **text, u32 *len, struct inode **parent)
+/* ino has the name of w now. *text, a copy of it in hand, is exchanged for the old one. */
+static void move_to(struct inode *ino, struct walk *w, struct kin_text **text,
+					struct inode **parent)
 {
-	char *old_text = ino->lower_path;
-	u32 old_len = ino->lower_len;
-
 	*parent = ino->vol_parent;
 	inode_get(w->dir);
 	ino->vol_parent = w->dir;
-	ino->lower_path = *text;
-	ino->lower_len = *len;
-	*text = old_text;
-	*len = old_len;
+	*text = own_exchange(&ino->lower, *text);
 }
 
 s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 {
 	struct vfs_shared *v = vfs_shared();
 	struct inode *parents[2] = {NULL, NULL};
-	char *texts[2] = {kin_string(to->name, to->name_len), kin_string(from->name, from->name_len)};
-	u32 lens[2] = {to->name_len, from->name_len};
+	struct kin_text *texts[2] = {kin_text(to->name, to->name_len),
+								 kin_text(from->name, from->name_len)};
 	struct inode *replaced = flags & RENAME_EXCHANGE ? NULL : to->inode;
 
 	if (replaced)
@@ -346,17 +341,16 @@ s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
 		err = volume_ask_rename(from->dir->volume, old, path, flags);
 	if (!err) {
 		rename_lock();
-		move_to(from->inode, to, &texts[0], &lens[0], &parents[0]);
+		move_to(from->inode, to, &texts[0], &parents[0]);
 		if (flags & RENAME_EXCHANGE)
-			move_to(to->inode, from, &texts[1], &lens[1], &parents[1]);
+			move_to(to->inode, from, &texts[1], &parents[1]);
 		v->volume_renames++;
 		kin_unlock(&v->rename_lock);
 	}
 	if (replaced)
 		name_lost(replaced, !err, handle);
 	for (u32 i = 0; i < 2; i++) {
-		if (texts[i])
-			kin_free(texts[i], lens[i] + 1);
+		own_free(texts[i]);
 		inode_put(parents[i]);
 	}
 	return err;

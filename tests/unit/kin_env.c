@@ -10,6 +10,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/paging.h"
+#include "kernel/fd/fdtable.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
 #include "kernel/host/hypercall_counts.h"
@@ -36,7 +37,7 @@ u32 env_discards, env_sigpipes;
 u64 env_discarded_pages;
 bool env_interrupt;
 /* What the private side of a member needs. */
-static void become(u32 member, struct fdtable *fds)
+static void become(u32 member, struct fdtable **fds)
 {
 	struct thread *t = calloc(1, sizeof(*t));
 	struct proc *p = calloc(1, sizeof(*p));
@@ -53,7 +54,10 @@ static void become(u32 member, struct fdtable *fds)
 	t->tid = member + 1;
 	LIST_INSERT_HEAD(&p->threads, t, sibling);
 	current = t;
-	p->kp->fds = fds ? fds : fdtable_create();
+	if (fds)
+		own_move(OWN_TABLE, fds, &p->kp->fds);
+	else if (fdtable_create(&p->kp->fds))
+		abort();
 	atomic_store(&m->proc, (u64)p->kp);
 	atomic_store(&m->state, MEMBER_LIVE);
 }
@@ -73,10 +77,11 @@ void env_start(void)
 int env_fork(void (*fn)(void *), void *arg, u32 *member)
 {
 	int index = member_alloc(MEMBER_CLONING);
-	struct fdtable *fds = fdtable_clone(current->proc->kp->fds);
+	/* It is nobody's for a moment that no member lives through. */
+	struct fdtable **fds = kin_alloc(sizeof(*fds));
 	int pid;
 
-	if (index < 0 || !fds)
+	if (index < 0 || fdtable_clone(current->proc->kp->fds, fds))
 		abort();
 	pid = kin_host_fork();
 	if (pid == 0) {
@@ -84,13 +89,15 @@ int env_fork(void (*fn)(void *), void *arg, u32 *member)
 
 		BOOT_INFO->member = index;
 		BOOT_INFO->generation = KIN->members[index].generation;
+		own_fork_child();
 		become(index, fds);
+		kin_free(fds);
 		kp = current->proc->kp;
 		fn(arg);
 		fdtable_drop(&kp->fds);
 		waiters_bury(index, BOOT_INFO->generation);
 		atomic_store(&KIN->members[index].proc, 0);
-		kin_free(kp, sizeof(*kp));
+		kin_free(kp);
 		if (kin_locks_held())
 			kin_host_die(98, "a member exits with locks");
 		atomic_store(&KIN->members[index].state, MEMBER_EXITING);
@@ -117,7 +124,7 @@ int env_reap(int pid, u32 member, bool kill_it)
 	kp = (struct kin_proc *)atomic_load(&m->proc);
 	if (kp) {
 		fdtable_drop(&kp->fds);
-		kin_free(kp, sizeof(*kp));
+		kin_free(kp);
 	}
 	member_free(member);
 	return status;
@@ -350,6 +357,23 @@ void signal_mask_done(bool interrupted)
 {
 }
 
+void tree_lock(void)
+{
+}
+
+void tree_unlock(void)
+{
+}
+
+extern const struct own_ops pipe_own_ops, object_own_ops;
+const struct own_ops *const own_kinds[OWN_KINDS] = {
+	[OWN_MEMORY] = &memory_own_ops,
+	[OWN_FILE] = &file_own_ops,
+	[OWN_TABLE] = &fdtable_own_ops,
+	[OWN_PIPE] = &pipe_own_ops,
+	[OWN_OBJECT] = &object_own_ops,
+};
+
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
 static const struct file_ops path_file_ops = {.name = "path"};
 const struct file_ops *const file_ops[FILE_TYPES] = {
@@ -403,5 +427,5 @@ void inode_get(struct inode *ino)
 void inode_put(struct inode *ino)
 {
 	if (atomic_fetch_sub(&ino->refs, 1) == 1)
-		kin_free(ino, sizeof(*ino));
+		kin_free(ino);
 }

@@ -67,28 +67,18 @@ int ksnprintf(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-/* ---- kernel/kin */
+/* ---- kernel/kin, of which nobody dies */
 struct kin_object {
-	u32 refs;
+	struct kin_ref ref;
 	char *pages[OBJECT_PAGES];
 };
-
-void *kin_alloc(size_t size)
-{
-	return fails() ? NULL : calloc(1, size);
-}
-
-void kin_free(void *p, size_t size)
-{
-	free(p);
-}
 
 struct kin_object *object_create(u64 npages)
 {
 	struct kin_object *o = fails() ? NULL : calloc(1, sizeof(*o));
 
 	if (o) {
-		o->refs = 1;
+		ref_init(&o->ref, 1);
 		objects_alive++;
 	}
 	return o;
@@ -96,24 +86,36 @@ struct kin_object *object_create(u64 npages)
 
 u32 object_refs(const struct kin_object *o)
 {
-	return o->refs;
+	return ref_count(&o->ref);
 }
 
-void object_get(struct kin_object *o)
+static void *fake_alloc(size_t size)
 {
-	o->refs++;
+	return fails() ? NULL : calloc(1, size);
 }
 
-void object_put(struct kin_object *o)
+static void fake_free(void *p)
 {
-	kassert(o->refs > 0);
-	if (--o->refs)
-		return;
+	free(p);
+}
+
+static struct kin_ref *fake_ref(enum own_kind kind, void *what)
+{
+	return kind == OWN_FILE ? &((struct file *)what)->ref : &((struct kin_object *)what)->ref;
+}
+
+static void fake_gone(enum own_kind kind, void *what)
+{
+	struct kin_object *o = what;
+
+	kassert(kind == OWN_OBJECT); /* the test holds a file */
 	for (u64 i = 0; i < OBJECT_PAGES; i++)
 		free(o->pages[i]);
 	free(o);
 	objects_alive--;
 }
+
+#include "own_fake.h"
 
 void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
 {
@@ -159,7 +161,7 @@ struct file *env_file(u64 size, u32 open_flags, bool in_kin)
 	struct file *f = calloc(1, sizeof(*f));
 
 	all[number] = f;
-	f->refs = 1;
+	ref_init(&f->ref, 1);
 	f->type = FILE_INODE;
 	f->flags = open_flags;
 	f->priv[0] = size;
@@ -180,18 +182,17 @@ u64 env_file_word(const struct file *f, u64 page)
 
 u32 env_file_refs(const struct file *f)
 {
-	return f->refs;
+	return ref_count(&f->ref);
 }
 
-void file_get(struct file *f)
+void file_hold(struct file *f)
 {
-	f->refs++;
+	ref_get(OWN_FILE, f, hold_new(OWN_FILE));
 }
 
 void file_put(struct file *f)
 {
-	kassert(f->refs > 1); /* the test holds one */
-	f->refs--;
+	ref_put(OWN_FILE, hold_of(OWN_FILE, f));
 }
 
 struct file *fd_get(int fd)
@@ -214,7 +215,7 @@ struct kin_object *file_shared_object(struct file *f)
 	struct kin_object *o = (struct kin_object *)f->priv[1];
 
 	if (o)
-		object_get(o);
+		ref_get(OWN_OBJECT, o, hold_new(OWN_OBJECT));
 	return o;
 }
 

@@ -48,7 +48,7 @@ static void sizes_are_zeroed_and_distinct(void **state)
 		for (u32 s = 0; s < ARRAY_SIZE(sizes); s++)
 			for (u32 i = 0; i < 20; i++) {
 				assert_true(all_bytes(p[s][i], s * 20 + i, sizes[s]));
-				kin_free(p[s][i], sizes[s]);
+				kin_free(p[s][i]);
 			}
 	}
 	/* One empty slab of each class may stay. */
@@ -62,7 +62,7 @@ static void cache_line_sizes_are_aligned(void **state)
 
 		if (size == 64 || size == 128 || size == 320 || size == 384 || size == 640)
 			assert_int_equal((u64)p % 64, 0);
-		kin_free(p, size);
+		kin_free(p);
 	}
 }
 
@@ -74,8 +74,10 @@ static void runs_are_contiguous_and_reused(void **state)
 	assert_true(a && b && c);
 	memset(a, 1, 16 * PAGE_SIZE);
 	kin_pages_free(a, 16);
-	assert_true(kin_page_alloc_at(a + 5 * PAGE_SIZE));
-	assert_false(kin_page_alloc_at(a + 5 * PAGE_SIZE));
+	void **at = kin_alloc(sizeof(*at));
+	assert_true(own_page_at(a + 5 * PAGE_SIZE));
+	own_give(at, a + 5 * PAGE_SIZE);
+	assert_false(own_page_at(a + 5 * PAGE_SIZE));
 	assert_true(all_bytes((unsigned char *)a + 5 * PAGE_SIZE, 0, PAGE_SIZE));
 	char *d = kin_pages_alloc(16);
 	assert_true(d + 16 * PAGE_SIZE <= a || d >= a + 16 * PAGE_SIZE);
@@ -177,7 +179,7 @@ static void object_pages_come_and_go(void **state)
 	object_punch(o, 3, 2);
 	assert_null(object_page(o, 4, false, NULL));
 	assert_int_equal(*(char *)object_page(o, 5, false, NULL), 5);
-	object_put(o);
+	own_free(o);
 	assert_true(env_pages() <= before);
 }
 
@@ -187,14 +189,15 @@ static void mapped_object_keeps_its_pages(void **state)
 	char *p = object_page(o, 2, true, NULL);
 
 	memset(p, 7, PAGE_SIZE);
-	object_get(o);
+	void **second = hold_new(OWN_OBJECT);
+	ref_get(OWN_OBJECT, o, second);
 	object_truncate(o, 0);
 	assert_ptr_equal(object_page(o, 2, false, NULL), p);
 	assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
-	object_put(o);
+	ref_put(OWN_OBJECT, second);
 	object_truncate(o, 0);
 	assert_null(object_page(o, 2, false, NULL));
-	object_put(o);
+	own_free(o);
 }
 
 static void reserved_object_is_one_run(void **state)
@@ -207,11 +210,14 @@ static void reserved_object_is_one_run(void **state)
 	memset(p, 1, PAGE_SIZE);
 	object_punch(o, 10, 1);
 	assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
+	p = object_page(o, 500, true, NULL);
+	memset(p, 1, PAGE_SIZE);
 	object_truncate(o, 100);
-	assert_int_equal(object_pages(o), 100);
-	assert_non_null(object_page(o, 500, true, NULL));
-	assert_int_equal(object_pages(o), 101);
-	object_put(o);
+	assert_int_equal(object_pages(o), 1000);
+	assert_true(all_bytes((unsigned char *)p, 0, PAGE_SIZE));
+	assert_non_null(object_page(o, 1000, true, NULL));
+	assert_int_equal(object_pages(o), 1001);
+	own_free(o);
 	assert_in_range(env_pages(), before, before + 1);
 }
 
@@ -246,7 +252,7 @@ static void lock_excludes(void **state)
 		assert_int_equal(env_reap(pid[i], member[i], false), 0);
 	assert_int_equal(c->counter, 300000);
 	assert_int_equal(c->twin, 300000);
-	kin_free(c, sizeof(*c));
+	kin_free(c);
 }
 
 static bool repair(void *arg)
@@ -279,7 +285,7 @@ static void orphan_is_recovered(void **state)
 	assert_int_equal(c->twin, 1);
 	kin_unlock(&c->lock);
 	assert_false(kin_lock_orphaned(&c->lock));
-	kin_free(c, sizeof(*c));
+	kin_free(c);
 }
 
 /* Dies with everything redundant about a class of objects wrong. */
@@ -304,7 +310,7 @@ static void slabs_are_rebuilt(void **state)
 	for (u32 i = 0; i < 200; i++)
 		p[i] = kin_alloc(320);
 	for (u32 i = 0; i < 200; i += 2)
-		kin_free(p[i], 320);
+		kin_free(p[i]);
 	int pid = env_fork(die_in_slab, &ROOT->classes[class], &member);
 	env_reap(pid, member, false);
 	before = env_pages();
@@ -312,7 +318,7 @@ static void slabs_are_rebuilt(void **state)
 		p[i] = kin_alloc(320); /* the free ones are found again */
 	assert_int_equal(env_pages(), before);
 	for (u32 i = 0; i < 200; i++)
-		kin_free(p[i], 320);
+		kin_free(p[i]);
 	assert_true(env_pages() < before);
 }
 
@@ -330,7 +336,7 @@ static void churn(void *arg)
 		if (slot[s].p) {
 			if (!all_bytes(slot[s].p, tag, slot[s].size))
 				_exit(97);
-			kin_free(slot[s].p, slot[s].size);
+			kin_free(slot[s].p);
 			slot[s].p = NULL;
 			continue;
 		}
@@ -342,7 +348,7 @@ static void churn(void *arg)
 	}
 	for (u32 s = 0; s < SLOTS; s++)
 		if (slot[s].p)
-			kin_free(slot[s].p, slot[s].size);
+			kin_free(slot[s].p);
 }
 
 static void members_share_the_allocator(void **state)

@@ -224,7 +224,7 @@ static void stream_keeps_its_bytes(void **state)
 	assert_int_equal(total, STREAM);
 	assert_int_equal(mine, *sum);
 	sys_close(up[0]);
-	kin_free(sum, sizeof(*sum));
+	kin_free(sum);
 }
 
 #define RECORDS 300
@@ -431,7 +431,7 @@ static void waker_dies(void **state)
 	env_reap(pid, member, false);
 	assert_int_equal(env_reap(sleeper, sleeper_member, false), 0);
 	assert_int_equal(m->queue.count, 0);
-	kin_free(m, sizeof(*m));
+	kin_free(m);
 }
 
 /* ---- FIFOs */
@@ -607,7 +607,7 @@ static void futexes_between_members(void **state)
 	kin_host_pause_us(2000);
 	env_reap(pid[0], member[0], true);
 	assert_int_equal(sys_futex((u64)&t->word, FUTEX_WAKE, 9, 0, 0, 0), 0);
-	kin_free(t, sizeof(*t));
+	kin_free(t);
 }
 
 int main(void)

@@ -238,7 +238,7 @@ static void test_map_errors(void **state)
 	assert_int_equal(mm_unmap(mm, WORLD, 0), -EINVAL);
 	assert_int_equal(mm_unmap(mm, WORLD, PAGE_SIZE), 0);
 	assert_int_equal(env_file_refs(ro), 1);
-	object_put((struct kin_object *)ro->priv[1]);
+	ref_put(OWN_OBJECT, (struct kin_object **)&ro->priv[1]);
 }
 
 static void test_placement(void **state)
@@ -307,7 +307,7 @@ static void test_shared_fork(void **state)
 	mappings_bury(&child);
 	assert_int_equal(env_objects(), 1); /* the file's own */
 	assert_int_equal(env_file_refs(f), 1);
-	object_put((struct kin_object *)f->priv[1]);
+	ref_put(OWN_OBJECT, (struct kin_object **)&f->priv[1]);
 }
 
 /* Every allocation fails once: errors are reported and nothing is left behind. */

@@ -74,7 +74,7 @@ void kin_unlock(struct kin_lock *l)
 void *kin_pages_alloc(size_t n) { return calloc(n, PAGE_SIZE); }
 void kin_pages_free(void *p, size_t n) { free(p); }
 void *kin_alloc(size_t size) { return calloc(1, size); }
-void kin_free(void *p, size_t size) { free(p); }
+void kin_free(void *p) { free(p); }
 void kin_root_set(enum kin_root root, void *p) {}
 void *kin_root_get(enum kin_root root) { return NULL; }
 void queue_init(struct kin_queue *q) { TAILQ_INIT(&q->head); }

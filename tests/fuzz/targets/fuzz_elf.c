@@ -75,25 +75,23 @@ s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 
 	if (!f)
 		return c ? -ENFILE : -ENOENT;
-	f->refs = 1;
+	ref_init(&f->ref, 1);
 	f->type = FILE_INODE;
 	f->priv[0] = (u64)c;
 	files_alive++;
 	*out = f;
+	*hold_new(OWN_FILE) = f;
 	return 0;
 }
 
-void file_get(struct file *f)
+void file_hold(struct file *f)
 {
-	f->refs++;
+	ref_get(OWN_FILE, f, hold_new(OWN_FILE));
 }
 
 void file_put(struct file *f)
 {
-	if (--f->refs)
-		return;
-	files_alive--;
-	free(f);
+	ref_put(OWN_FILE, hold_of(OWN_FILE, f));
 }
 
 s64 file_pread_kernel(struct file *f, void *buf, size_t len, u64 pos)
@@ -218,15 +216,30 @@ void kpages_free(void *p, size_t npages)
 	give_back(p);
 }
 
-void *kin_alloc(size_t size)
+static void *fake_alloc(size_t size)
 {
 	return allocate(size);
 }
 
-void kin_free(void *p, size_t size)
+static void fake_free(void *p)
 {
 	give_back(p);
 }
+
+static struct kin_ref *fake_ref(enum own_kind kind, void *what)
+{
+	if (kind != OWN_FILE)
+		finding("a memory object was taken or dropped");
+	return &((struct file *)what)->ref;
+}
+
+static void fake_gone(enum own_kind kind, void *what)
+{
+	files_alive--;
+	free(what);
+}
+
+#include "tests/unit/own_fake.h"
 
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
@@ -247,16 +260,6 @@ void kpanic(const char *fmt, ...)
 struct kin_object *object_create(u64 npages)
 {
 	finding("a memory object was made");
-}
-
-void object_get(struct kin_object *o)
-{
-	finding("a memory object was taken");
-}
-
-void object_put(struct kin_object *o)
-{
-	finding("a memory object was dropped");
 }
 
 void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
