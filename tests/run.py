@@ -35,9 +35,9 @@ from harness.cases import Case, Context, Failed, Skipped, stderr_tail
 # Group: the folders whose cases it consists of, and the seconds it may take altogether.
 GROUPS = {
     "quick": (["tree", "unit", "guest", "integration",
-               "security", "stress", "fuzz", "fault", "programs", "svm"], 840),
+               "security", "stress", "death", "fuzz", "fault", "programs", "svm"], 840),
     "svm": (["svm"], 3600),
-    "stress": (["stress"], 1800),
+    "stress": (["stress", "death"], 5400),
     "programs": (["programs"], 4 * 3600),
     "fuzz": (["fuzz"], 6 * 3600),
     "fault": (["fault"], 3600),

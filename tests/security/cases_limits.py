@@ -99,7 +99,7 @@ def bomb(context, by, options, monitors):
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=runs.environment(), start_new_session=True)
         try:
-            most = watch(process, guard, (12 if options else 3) * context.scale)
+            most = watch(process, guard, 12 * context.scale)
             if most is None and not options:
                 # Nothing was asked for: it is bounded, and ends when the user says so.
                 most = guard.read("pids.current")

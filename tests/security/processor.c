@@ -8,7 +8,7 @@
  * A KVM may add bits to what it is told (a page-table-based one cannot hide them). Run with
  * `--added`, natively, this asks the host's KVM and prints them, one word a register; those are the
  * arguments with which it is run as a guest then. Without arguments none are accepted.
- * @test timeout=60 members=1 nosvm
+ * @test timeout=60 members=1 svm
  */
 #include "guest.h"
 #include <cpuid.h>
