@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* What descriptors and their system calls ask of rooms above them. struct inode is opaque here. */
+/* What descriptors and their system calls ask of rooms above them. */
 #ifndef KERNEL_FD_FD_HOOKS_H
 #define KERNEL_FD_FD_HOOKS_H
 
 #include "common/types.h"
 
 struct file;
-struct inode;
 
 /* kernel/vfs/file_lock.c: fcntl F_SETLK, F_SETLKW, F_GETLK and the F_OFD_ ones. */
 s64 lock_fcntl(struct file *f, u32 cmd, u64 arg);
-/* The same: a process closes a descriptor of the inode, and loses its locks on it. */
-void locks_close(struct inode *ino, s32 pid);
+/* The same: a process closes a descriptor of the file, and loses its locks on it. */
+void locks_close(struct file *f, s32 pid);
+/* The same: the description goes, and its locks with it. May be repeated. */
+void locks_release_file(struct file *f);
 
 /* kernel/vfs/notify.c: IN_*, to the file itself, and to the directory in which it was opened. */
 void notify_file(struct file *f, u32 mask);

@@ -88,7 +88,6 @@ int fdtable_clone(struct fdtable *from, struct fdtable **slot)
 static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 {
 	struct own_record *r;
-	struct inode *ino;
 	struct file *f;
 
 	table_lock(t);
@@ -100,9 +99,8 @@ static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 	r = ref_detach(OWN_FILE, (void **)&t->entries[fd].file, NULL);
 	t->next_hint = MIN(t->next_hint, fd);
 	kin_unlock(&t->lock);
-	ino = f->inode;
-	if (ino && current && t == current->proc->kp->fds)
-		locks_close(ino, current->proc->kp->pid);
+	if (current && t == current->proc->kp->fds)
+		locks_close(f, current->proc->kp->pid);
 	ref_drop(r);
 }
 
@@ -282,8 +280,8 @@ int fd_replace(struct file *f, int fd, u32 flags)
 	t->entries[fd].flags = flags;
 	dropped = ref_replace(OWN_FILE, hold_of(OWN_FILE, f), (void **)&t->entries[fd].file);
 	kin_unlock(&t->lock);
-	if (old && old->inode)
-		locks_close(old->inode, current->proc->kp->pid);
+	if (old)
+		locks_close(old, current->proc->kp->pid);
 	ref_drop(dropped);
 	return fd;
 }

@@ -118,6 +118,7 @@ static void file_release(void *what)
 
 	if (f->epoll_items)
 		epoll_file_gone(f);
+	locks_release_file(f);
 	if (file_ops[f->type]->release)
 		file_ops[f->type]->release(f);
 	own_free(own_take(OWN_MEMORY, &f->path, NULL));

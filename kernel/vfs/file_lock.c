@@ -2,8 +2,9 @@
 /*
  * Process locks (fcntl), open-file-description locks and flock(2). One lock in kin protects all of
  * them: sections are short, and looking for deadlocks crosses inodes. Process locks belong to a
- * pid and go when it closes any descriptor of the inode or dies; the other two belong to an open
- * file description. Source: fcntl(2), flock(2).
+ * pid and go when it closes any descriptor of the file or dies; the other two belong to an open
+ * file description. Pipes, sockets and terminals can be locked as well: what fstat says is one
+ * file is one file. Source: fcntl(2), flock(2).
  *
  * Order: the table's lock is taken with no other lock held; queues inside it. Waiters sleep on
  * one of a few queues, chosen by inode, and look again when anything there is released. The table
@@ -35,9 +36,10 @@
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
 struct file_lock {
-	struct file_lock *next; /* of the inode */
+	struct file_lock *next; /* of the inode, or of all that have none */
 	LIST_ENTRY(file_lock) all;
-	struct inode *inode; /* no reference: the holder's open file has one */
+	struct inode *inode; /* no reference: the holder's open file has one; NULL: dev and ino say */
+	u64 dev, ino;
 	enum lock_kind kind;
 	s16 type, reserved; /* F_RDLCK, F_WRLCK */
 	s64 start, end;     /* inclusive */
@@ -56,8 +58,46 @@ struct lock_table {
 	LIST_HEAD(, file_lock) all;
 	LIST_HEAD(, lock_wait) waits;
 	_Atomic u32 count; /* of process locks and waits: 0 lets closing skip the lock */
+	struct file_lock *loose;   /* on what has no inode; lock */
+	_Atomic u32 loose_count;
 	struct kin_queue queues[QUEUES];
 };
+
+/* The list in which locks on the same file are, among others if it has no inode. */
+static struct file_lock **locks_beside(struct lock_table *t, const struct file_lock *l)
+{
+	return l->inode ? &l->inode->locks : &t->loose;
+}
+
+static _Atomic u32 *count_beside(struct lock_table *t, const struct file_lock *l)
+{
+	return l->inode ? &l->inode->lock_count : &t->loose_count;
+}
+
+static bool same_file(const struct file_lock *a, const struct file_lock *b)
+{
+	return a->inode == b->inode && a->dev == b->dev && a->ino == b->ino;
+}
+
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
+{
+	return a->kind == b->kind && same_file(a, b) &&
+		   (a->kind == KIND_POSIX ? a->pid == b->pid : a->file == b->file);
+}
+
+/* Owners in the order in which they came, each one's locks by start: F_GETLK tells the first. */
+static void insert(struct lock_table *t, struct file_lock *l)
+{
+	struct file_lock **at = locks_beside(t, l);
+
+	while (*at && !same_owner(*at, l))
+		at = &(*at)->next;
+	while (*at && same_owner(*at, l) && (*at)->start < l->start)
+		at = &(*at)->next;
+	l->next = *at;
+	atomic_signal_fence(memory_order_seq_cst);
+	*at = l;
+}
 
 /*
  * The forward pointers of all and waits are the truth; the rest is made anew from them. A lock is
@@ -74,13 +114,12 @@ static bool table_recover(void *arg)
 
 	for (l = &t->all.lh_first; *l; l = &(*l)->all.le_next) {
 		(*l)->all.le_prev = l;
-		(*l)->inode->locks = NULL;
-		(*l)->inode->lock_count = 0;
+		*locks_beside(t, *l) = NULL;
+		*count_beside(t, *l) = 0;
 	}
 	for (l = &t->all.lh_first; *l; l = &(*l)->all.le_next, count++) {
-		(*l)->next = (*l)->inode->locks;
-		(*l)->inode->locks = *l;
-		(*l)->inode->lock_count++;
+		insert(t, *l);
+		++*count_beside(t, *l);
 	}
 	for (w = &t->waits.lh_first; *w; w = &(*w)->link.le_next, count++)
 		(*w)->link.le_prev = w;
@@ -113,28 +152,24 @@ static struct lock_table *table(bool create)
 	return t;
 }
 
-static struct kin_queue *queue_of(struct lock_table *t, struct inode *ino)
+static struct kin_queue *queue_of(struct lock_table *t, const struct file_lock *l)
 {
-	return &t->queues[(u64)ino / 64 % QUEUES];
-}
-
-static bool same_owner(const struct file_lock *a, const struct file_lock *b)
-{
-	return a->kind == b->kind && (a->kind == KIND_POSIX ? a->pid == b->pid : a->file == b->file);
+	return &t->queues[l->inode ? (u64)l->inode / 64 % QUEUES : (l->dev + l->ino) % QUEUES];
 }
 
 /* Process and OFD locks see each other, flock is a world of its own. */
 static bool conflicts(const struct file_lock *a, const struct file_lock *b)
 {
-	return (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK) && !same_owner(a, b) &&
-		   (a->type == F_WRLCK || b->type == F_WRLCK) && a->start <= b->end && b->start <= a->end;
+	return (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK) && same_file(a, b) &&
+		   !same_owner(a, b) && (a->type == F_WRLCK || b->type == F_WRLCK) &&
+		   a->start <= b->end && b->start <= a->end;
 }
 
-static struct file_lock *find_conflict(const struct file_lock *want)
+static struct file_lock *find_conflict(struct lock_table *t, const struct file_lock *want)
 {
 	struct file_lock *l;
 
-	for (l = want->inode->locks; l; l = l->next)
+	for (l = *locks_beside(t, want); l; l = l->next)
 		if (conflicts(l, want))
 			return l;
 	return NULL;
@@ -142,29 +177,29 @@ static struct file_lock *find_conflict(const struct file_lock *want)
 
 static void unlink_lock(struct lock_table *t, struct file_lock *l)
 {
-	struct file_lock **at = &l->inode->locks;
+	struct file_lock **at = locks_beside(t, l);
 
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
 	atomic_signal_fence(memory_order_seq_cst);
 	LIST_REMOVE(l, all);
-	l->inode->lock_count--;
+	--*count_beside(t, l);
 	t->count--;
 	kin_free(l);
 }
 
-static void link_lock(struct lock_table *t, struct file_lock *l, const struct file_lock *value)
+static struct file_lock *link_lock(struct lock_table *t, struct file_lock *l,
+									const struct file_lock *value)
 {
 	*l = *value;
-	l->inode->lock_count++;
+	++*count_beside(t, l);
 	t->count++;
 	l->all.le_next = LIST_FIRST(&t->all);
 	atomic_signal_fence(memory_order_seq_cst); /* complete before all shows it */
 	LIST_INSERT_HEAD(&t->all, l, all);
-	atomic_signal_fence(memory_order_seq_cst);
-	l->next = l->inode->locks;
-	l->inode->locks = l;
+	insert(t, l);
+	return l;
 }
 
 /*
@@ -216,38 +251,45 @@ static void cut(struct lock_table *t, struct file_lock *l, const struct file_loc
 	}
 }
 
+/* Neither overlap nor touch. */
+static bool apart(const struct file_lock *a, const struct file_lock *b)
+{
+	return (a->end != RANGE_END && a->end + 1 < b->start) ||
+		   (b->end != RANGE_END && b->end + 1 < a->start);
+}
+
 /*
  * Makes the owner's locks on the range be of new's type (F_UNLCK: none); neighbours of one type
  * become one.
  */
 static void set_range(struct lock_table *t, const struct file_lock *want, struct spares *s)
 {
-	struct file_lock new = *want, *l, *next;
+	struct file_lock new = *want, *l, *next, *made = NULL;
 
-	for (l = new.inode->locks; l; l = next) {
-		next = l->next;
-		if (!same_owner(l, &new))
+	for (l = *locks_beside(t, &new); l; l = l->next) {
+		if (!same_owner(l, &new) || l->type != new.type || apart(l, &new))
 			continue;
-		if (l->type == new.type) {
-			bool apart = (l->end != RANGE_END && l->end + 1 < new.start) ||
-						 (new.end != RANGE_END &&new.end + 1 < l->start);
-			if (apart)
-				continue;
-			new.start = MIN(new.start, l->start);
-			new.end = MAX(new.end, l->end);
-			unlink_lock(t, l);
-		} else if (l->start <= new.end &&new.start <= l->end) {
-			cut(t, l, &new, s);
-		}
+		new.start = MIN(new.start, l->start);
+		new.end = MAX(new.end, l->end);
 	}
+	/* First, so that the owner keeps its place among others. */
 	if (new.type != F_UNLCK)
-		link_lock(t, spares_take(s), &new);
+		made = link_lock(t, spares_take(s), &new);
+	for (l = *locks_beside(t, &new); l; l = next) {
+		next = l->next;
+		if (l == made || !same_owner(l, &new) || l->start > new.end || new.start > l->end)
+			continue;
+		if (l->type == new.type)
+			unlink_lock(t, l);
+		else
+			cut(t, l, &new, s);
+	}
 }
 
 /* Would pid, waiting for want, wait for itself? Follows who waits for whom. */
 static bool deadlock(struct lock_table *t, const struct file_lock *want)
 {
-	struct file_lock *blocker = find_conflict(want);
+	struct file_lock *blocker = find_conflict(t, want);
 
 	for (u32 steps = 0; blocker && steps < CHAIN_MAX; steps++) {
 		struct lock_wait *w;
@@ -258,7 +300,7 @@ static bool deadlock(struct lock_table *t, const struct file_lock *want)
 		LIST_FOREACH (w, &t->waits, link)
 			if (w->want.pid == blocker->pid)
 				break;
-		blocker = w ? find_conflict(&w->want) : NULL;
+		blocker = w ? find_conflict(t, &w->want) : NULL;
 	}
 	return false;
 }
@@ -285,7 +327,7 @@ static s64 try_set(struct lock_table *t, const struct file_lock *want, struct sp
 	s64 err = 0;
 
 	table_lock(t);
-	if (want->type == F_UNLCK || !find_conflict(want))
+	if (want->type == F_UNLCK || !find_conflict(t, want))
 		set_range(t, want, s);
 	else if (wait && want->kind == KIND_POSIX && deadlock(t, want))
 		err = -EDEADLK;
@@ -318,7 +360,7 @@ static s64 set_lock(const struct file_lock *want, bool block)
 	struct kin_waiter *w = NULL;
 	if (block) {
 		w = waiter_get();
-		queue_add(queue_of(t, want->inode), w);
+		queue_add(queue_of(t, want), w);
 	}
 	for (;;) {
 		err = try_set(t, want, &s, block ? &wait : NULL);
@@ -338,7 +380,24 @@ static s64 set_lock(const struct file_lock *want, bool block)
 	spares_put(&s);
 	/* A smaller range, or a weaker lock, may be what others wait for. */
 	if (!err && want->type != F_WRLCK)
-		queue_wake_all(queue_of(t, want->inode));
+		queue_wake_all(queue_of(t, want));
+	return err;
+}
+
+/* Says on which file the lock is: 0, or what fstat fails with. */
+static s64 file_of(struct file *f, struct file_lock *l)
+{
+	struct kstat st;
+	s64 err;
+
+	l->inode = f->inode;
+	if (l->inode)
+		return 0;
+	err = file_describe(f, &st);
+	if (!err) {
+		l->dev = st.dev;
+		l->ino = st.ino;
+	}
 	return err;
 }
 
@@ -351,9 +410,10 @@ static s64 range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	case SEEK_SET: base = 0; break;
 	case SEEK_CUR: base = f->pos; break;
 	case SEEK_END:
-		if (on_volume(f->inode))
+		if (f->inode && on_volume(f->inode))
 			volume_refresh(f->inode);
-		base = (s64)f->inode->size; break;
+		base = f->inode ? (s64)f->inode->size : 0;
+		break;
 	default: return -EINVAL;
 	}
 	if (__builtin_add_overflow(base, (s64)fl->l_start, &l->start))
@@ -377,7 +437,7 @@ static s64 get_lock(struct file *f, struct flock *fl, const struct file_lock *wa
 
 	if (t) {
 		table_lock(t);
-		l = find_conflict(want);
+		l = find_conflict(t, want);
 		if (l) {
 			fl->l_type = l->type;
 			fl->l_whence = SEEK_SET;
@@ -403,18 +463,17 @@ s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 	u32 acc = f->flags & O_ACCMODE;
 	struct flock fl;
 
-	if (!f->inode)
-		return -EINVAL;
 	if (copy_in(&fl, (const void *)arg, sizeof(fl)))
 		return -EFAULT;
 	struct file_lock want = {
-		.inode = f->inode,
 		.kind = is_ofd(cmd) ? KIND_OFD : KIND_POSIX,
 		.type = fl.l_type,
 		.pid = current->proc->kp->pid,
 		.file = f,
 	};
-	s64 err = range_of(f, &fl, &want);
+	s64 err = file_of(f, &want);
+	if (!err)
+		err = range_of(f, &fl, &want);
 	if (err)
 		return err;
 	if ((fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && (get || fl.l_type != F_UNLCK)) ||
@@ -433,14 +492,15 @@ static void show_lock(struct text *t, u32 number, const struct file_lock *l, boo
 {
 	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
 	char end[24] = "EOF";
-	u64 dev = inode_shown_device(l->inode);
+	u64 dev = l->inode ? inode_shown_device(l->inode) : l->dev;
 
 	if (l->end != RANGE_END)
 		ksnprintf(end, sizeof(end), "%ld", l->end);
 	text_add(t, "%u: %s%s ADVISORY  %s %d %02lx:%02lx:%lu %ld %s\n", number, waits ? "-> " : "",
 			 kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ",
 			 l->kind == KIND_OFD ? -1 : l->pid, dev >> 8 & 0xfff,
-			 (dev & 0xff) | (dev >> 12 & 0xfff00), l->inode->ino, l->start, end);
+			 (dev & 0xff) | (dev >> 12 & 0xfff00), l->inode ? l->inode->ino : l->ino, l->start,
+			 end);
 }
 
 /* /proc/locks: who waits comes at the end, with numbers of their own. Text is kernel memory. */
@@ -465,7 +525,6 @@ s64 show_locks(struct text *t, const struct proc_target *p)
 static s64 flock_file(struct file *f, u64 op)
 {
 	struct file_lock want = {
-		.inode = f->inode,
 		.kind = KIND_FLOCK,
 		.end = RANGE_END,
 		.file = f,
@@ -480,9 +539,9 @@ static s64 flock_file(struct file *f, u64 op)
 	case LOCK_UN: want.type = F_UNLCK; break;
 	default: return -EINVAL;
 	}
-	if (!f->inode)
-		return -ENOLCK;
-	s64 err = set_lock(&want, false);
+	s64 err = file_of(f, &want);
+	if (!err)
+		err = set_lock(&want, false);
 	if (err != -EAGAIN)
 		return err;
 	/*
@@ -506,10 +565,10 @@ s64 sys_flock(u64 fd, u64 op)
 }
 
 /*
- * Drops the locks of f, or the process locks of pid, or (neither) all; of ino, or of all inodes
- * (NULL).
+ * Drops the locks of f, or the process locks of pid, or (neither) all; of the file that `of` names,
+ * or of all (NULL).
  */
-static void release(struct inode *ino, s32 pid, struct file *f)
+static void release(const struct file_lock *of, s32 pid, const struct file *f)
 {
 	struct lock_table *t = table(false);
 	u64 wake = 0;
@@ -523,9 +582,9 @@ static void release(struct inode *ino, s32 pid, struct file *f)
 		bool mine = f     ? l->kind != KIND_POSIX && l->file == f
 					: pid ? l->kind == KIND_POSIX && l->pid == pid
 						  : true;
-		if (!mine || (ino && l->inode != ino))
+		if (!mine || (of && !same_file(l, of)))
 			continue;
-		wake |= 1ull << (queue_of(t, l->inode) - t->queues);
+		wake |= 1ull << (queue_of(t, l) - t->queues);
 		unlink_lock(t, l);
 	}
 	kin_unlock(&t->lock);
@@ -534,21 +593,36 @@ static void release(struct inode *ino, s32 pid, struct file *f)
 			queue_wake_all(&t->queues[i]);
 }
 
-void locks_close(struct inode *ino, s32 pid)
+/* Is there a lock on f's file? Without one nothing needs to be locked to know it. */
+static bool may_be_locked(struct file *f, struct file_lock *of)
 {
-	if (ino && ino->lock_count)
-		release(ino, pid, NULL);
+	struct lock_table *t = table(false);
+
+	*of = (struct file_lock){0};
+	return t && (f->inode ? f->inode->lock_count : t->loose_count) && file_of(f, of) == 0;
+}
+
+void locks_close(struct file *f, s32 pid)
+{
+	struct file_lock of;
+
+	if (may_be_locked(f, &of))
+		release(&of, pid, NULL);
 }
 
 void locks_release_file(struct file *f)
 {
-	if (f->inode && f->inode->lock_count)
-		release(f->inode, 0, f);
+	struct lock_table *t = table(false);
+
+	if (t && (f->inode ? f->inode->lock_count : t->loose_count))
+		release(NULL, 0, f);
 }
 
 void locks_release_inode(struct inode *ino)
 {
-	release(ino, 0, NULL);
+	struct file_lock of = {.inode = ino};
+
+	release(&of, 0, NULL);
 }
 
 /* Death: also what the process was waiting for when it was killed. */

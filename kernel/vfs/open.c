@@ -26,7 +26,6 @@ void file_drop_inode(struct file *f)
 	struct inode *ino = f->inode;
 
 	notify_file(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
-	locks_release_file(f);
 	ref_put(OWN_WRITER, &f->writes);
 	ref_put(OWN_EXECUTOR, &f->executes);
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);

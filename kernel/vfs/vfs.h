@@ -52,7 +52,6 @@ s64 vfs_stat(int dirfd, const char *path, u32 at_flags, struct kstat *st);
  */
 void locks_release_process(s32 pid);
 void locks_release_inode(struct inode *ino);
-void locks_release_file(struct file *f);
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20
 #endif

@@ -388,7 +388,11 @@ bool dev_waitable(const struct file *f)
 	return false;
 }
 
-void locks_close(struct inode *ino, s32 pid)
+void locks_close(struct file *f, s32 pid)
+{
+}
+
+void locks_release_file(struct file *f)
 {
 }
 
