@@ -214,6 +214,8 @@ static bool state_restore(struct proc *p, struct spawn_state *s, const char *cwd
 	p->fs->umask = s->umask;
 	memcpy(p->rlimit_cur, s->rlimit_cur, sizeof(p->rlimit_cur));
 	memcpy(p->rlimit_max, s->rlimit_max, sizeof(p->rlimit_max));
+	if (timers_cpu_limit())
+		return false;
 	p->no_new_privs = s->no_new_privs;
 	p->personality = s->personality;
 	p->ngroups = s->ngroups;

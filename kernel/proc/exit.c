@@ -144,7 +144,7 @@ static void notify_death(struct kin_proc *p)
 	if (!sig)
 		proc_notify_parent(p, CLD_EXITED_, (p->wait_status >> 8) & 0xff);
 	else
-		proc_notify_parent(p, p->wait_status & 0x80 ? CLD_DUMPED_ : CLD_KILLED_, sig);
+		proc_notify_parent(p, p->wait_status & WAIT_CORE ? CLD_DUMPED_ : CLD_KILLED_, sig);
 }
 
 void proc_become_zombie(struct kin_proc *p, u32 wait_status)

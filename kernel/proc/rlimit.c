@@ -46,7 +46,7 @@ static s64 limit_set(struct proc *p, u32 which, const struct rlimit64 *new)
 		return -EPERM;
 	p->rlimit_cur[which] = new->rlim_cur;
 	p->rlimit_max[which] = new->rlim_max;
-	return 0;
+	return which == RLIMIT_CPU ? timers_cpu_limit() : 0;
 }
 
 /* Is pid the caller? The limits of others are in their members. */

@@ -172,7 +172,7 @@ static void siginfo_of(const struct wait *w, s32 *code, s32 *value)
 		*code = 1; /* CLD_EXITED */
 		*value = (s32)(s >> 8 & 0xff);
 	} else {
-		*code = s & 0x80 ? 3 : 2; /* CLD_DUMPED, CLD_KILLED */
+		*code = s & WAIT_CORE ? 3 : 2; /* CLD_DUMPED, CLD_KILLED */
 		*value = (s32)(s & 0x7f);
 	}
 }

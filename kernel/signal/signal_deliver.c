@@ -4,6 +4,7 @@
  * last signal taken runs first, as on Linux. Default actions: signal(7).
  */
 #include <asm/siginfo.h>
+#include <linux/resource.h>
 
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/lib/lib.h"
@@ -11,6 +12,8 @@
 #include "kernel/signal/signal_hooks.h"
 #include "kernel/task/table.h"
 #include "kernel/task/thread.h"
+
+#define CORE_BYTES_MIN 4096 /* Linux writes none that would be smaller */
 
 /*
  * T: a parent in the same session but another group could continue what stops: such a group is not
@@ -33,12 +36,24 @@ static bool group_is_orphaned(void)
 	return orphaned;
 }
 
+/*
+ * Would Linux write a core file? None is written here, but its bit in the wait status says why the
+ * process died, and parents tell people so.
+ */
+static bool core_wanted(int sig)
+{
+	const struct proc *p = current->proc;
+
+	return SIGBIT(sig) & SIGSET_CORE && p->dumpable == 1 &&
+		   p->rlimit_cur[RLIMIT_CORE] >= CORE_BYTES_MIN;
+}
+
 static void default_action(int sig)
 {
 	if (SIGBIT(sig) & SIGSET_DEFAULT_IGNORE)
 		return;
 	if (!(SIGBIT(sig) & SIGSET_STOP))
-		proc_exit((u32)sig); /* no core is written: the core bit stays clear */
+		proc_exit((u32)sig | (core_wanted(sig) ? WAIT_CORE : 0));
 	if (sig == SIGSTOP || !group_is_orphaned())
 		proc_stop(sig);
 }

@@ -24,6 +24,10 @@ typedef u64 sigset; /* bit N-1: signal N */
 #define SIGBIT(n) (1ull << ((n)-1))
 
 #define SIGSET_STOP (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+#define WAIT_CORE 0x80 /* in a wait status, beside the signal */
+#define SIGSET_CORE                                                                                \
+	(SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGBUS) |      \
+	 SIGBIT(SIGFPE) | SIGBIT(SIGSEGV) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ) | SIGBIT(SIGSYS))
 #define SIGSET_NEVER_BLOCKED (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 #define SIGSET_DEFAULT_IGNORE                                                                      \
 	(SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH))

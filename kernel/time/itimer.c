@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* alarm, setitimer, getitimer. ITIMER_VIRTUAL and ITIMER_PROF count the CPU time of the member. */
+/*
+ * alarm, setitimer, getitimer, RLIMIT_CPU. ITIMER_VIRTUAL, ITIMER_PROF and the limit count the CPU
+ * time of the member.
+ */
 #include <asm/errno.h>
+#include <linux/resource.h>
 #include <linux/time.h>
 
 #include "kernel/lib/heap_hooks.h"
@@ -100,4 +104,46 @@ s64 sys_alarm(u64 seconds)
 	if ((!old.value.sec && old.value.usec) || old.value.usec >= (s64)USEC_PER_SEC / 2)
 		old.value.sec++;
 	return old.value.sec;
+}
+
+/*
+ * RLIMIT_CPU: SIGXCPU when the soft limit is used up and in each further second, SIGKILL at the
+ * hard one. No limit is below a second. Source: getrlimit(2), Linux.
+ */
+#define LIMIT_NONE ~0ull
+
+static u64 limit_ns(const u64 *limits)
+{
+	u64 seconds = limits[RLIMIT_CPU];
+
+	return seconds == LIMIT_NONE ? LIMIT_NONE : MIN(MAX(seconds, 1), SECONDS_MAX) * NSEC_PER_SEC;
+}
+
+void cpu_limit_expired(struct timers *ts, u64 now)
+{
+	struct proc *p = ts->proc;
+
+	if (now >= limit_ns(p->rlimit_max)) {
+		signal_send(p->kp, SIGKILL, NULL);
+		return;
+	}
+	signal_send(p->kp, SIGXCPU, NULL);
+	p->rlimit_cur[RLIMIT_CPU] = now / NSEC_PER_SEC + 1; /* as Linux does, for all to see */
+	ts->cpu_limit.interval_ns = NSEC_PER_SEC;
+}
+
+int timers_cpu_limit(void)
+{
+	struct proc *p = current->proc;
+	u64 soft = limit_ns(p->rlimit_cur), hard = limit_ns(p->rlimit_max);
+	struct timers *ts = p->timers;
+
+	if (soft == LIMIT_NONE && hard == LIMIT_NONE && !ts)
+		return 0;
+	ts = timers_get();
+	if (!ts)
+		return -ENOMEM;
+	soft = MIN(soft, hard);
+	timer_arm(ts, &ts->cpu_limit, soft == LIMIT_NONE ? 0 : soft, 0);
+	return 0;
 }

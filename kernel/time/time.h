@@ -46,6 +46,8 @@ void timers_run(void);
 void timers_fork_child(struct proc *p);   /* timers are not inherited */
 void timers_exec(struct proc *p);         /* itimers stay, POSIX timers go */
 void timers_release(struct proc *p);
+/* The current process's RLIMIT_CPU has been set, or inherited. 0, or -ENOMEM: it is not kept. */
+int timers_cpu_limit(void);
 /* timers_signal_taken, timers_signals_discarded: kernel/task/task_hooks.h. */
 
 /* vDSO: copies the image to VDSO_ADDR; returns the address for AT_SYSINFO_EHDR. */

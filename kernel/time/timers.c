@@ -76,6 +76,8 @@ struct timers *timers_get(void)
 		TAILQ_INIT(&ts->armed[i]);
 	for (s32 i = 0; i < ITIMERS; i++)
 		ts->itimer[i].id = -1 - i;
+	ts->cpu_limit.id = -1 - ITIMERS;
+	ts->cpu_limit.base = TIMER_CPU;
 	ts->itimer[ITIMER_VIRTUAL].base = TIMER_CPU_USER;
 	ts->itimer[ITIMER_PROF].base = TIMER_CPU;
 	ts->itimer[ITIMER_REAL].signo = SIGALRM;
@@ -129,7 +131,9 @@ void timer_arm(struct timers *ts, struct timer *t, u64 expiry_ns, u64 interval_n
 static void expired(struct timers *ts, struct timer *t, u64 now)
 {
 	timer_list_del(&ts->armed[t->base], t);
-	if (t->id >= 0) {
+	if (t == &ts->cpu_limit) {
+		cpu_limit_expired(ts, now);
+	} else if (t->id >= 0) {
 		posix_timer_expired(ts, t, now);
 		if (t->queued && t->interval_ns)
 			return;
@@ -197,6 +201,8 @@ void timers_fork_child(struct proc *p)
 	}
 	p->timers = NULL;
 	timers_changed();
+	if (p == current->proc && timers_cpu_limit())
+		signal_send(p->kp, SIGKILL, NULL);
 }
 
 void timers_exec(struct proc *p)

@@ -15,6 +15,7 @@ struct timers {
 	struct timer_list armed[TIMER_BASES];
 	u64 cpu_check_ns;                   /* CLOCK_MONOTONIC: look at the CPU-time bases then */
 	struct timer itimer[ITIMERS];
+	struct timer cpu_limit;             /* RLIMIT_CPU: itimer.c */
 	LIST_HEAD(, timer) posix;
 	s32 next_id;
 	u32 nposix;
@@ -28,6 +29,9 @@ u64 timer_base_now(u8 base);
 void timer_arm(struct timers *ts, struct timer *t, u64 expiry_ns, u64 interval_ns);
 /* After a change of expiry by other means. */
 void timers_changed(void);
+
+/* itimer.c: of the processor time that RLIMIT_CPU grants, a part is used up */
+void cpu_limit_expired(struct timers *ts, u64 now);
 
 /* posix_timer.c */
 void posix_timer_expired(struct timers *ts, struct timer *t, u64 now);
