@@ -69,6 +69,13 @@ NAMES_TWICE = {
 # The architecture's own headers: what others may know of it lies in kernel/arch.
 ARCH_PRIVATE = "kernel/arch/x86_64/"
 
+# What the rest of the kernel includes of it: one header, and the hooks that it defines.
+ARCH_PUBLIC = ("kernel/arch/arch.h", "kernel/arch/arch_hooks.h")
+# What belongs to one processor: registers, their areas, instructions, the page at PERCPU_ADDR.
+ARCH_WORDS = re.compile(
+    r"\b(?:[er](?:ax|bx|cx|dx|si|di|bp|sp|ip)|r(?:8|9|1[0-5])|orig_rax|[er]flags|[fg]s_?base\w*|"
+    r"\w*xsave\w*|fpu_\w+|rdtsc\w*|cpuid|__asm__|asm\s+volatile|PERCPU\w*|x86_64|USER_[CS]S)\b")
+
 # Who on the host side may signal a process.
 SIGNALLING = re.compile(r"\b(?:t?g?kill|tkill|killpg|sigqueue|pidfd_send_signal)\s*\(|"
                         r"\bSYS_(?:t?g?kill|tkill|pidfd_send_signal|rt_t?g?sigqueueinfo)\b")
@@ -174,6 +181,9 @@ def allowed_folders(name):
 def check_layer(name, number, target, report):
     if target.startswith(ARCH_PRIVATE) and not name.startswith(("kernel/arch/", "tests/")):
         report(name, number, f'"{target}" is private to the architecture; see kernel/arch/')
+    if (target.startswith("kernel/arch/") and target not in ARCH_PUBLIC
+            and name.startswith("kernel/") and not name.startswith("kernel/arch/")):
+        report(name, number, f'of the architecture include "{ARCH_PUBLIC[0]}" only')
     if not layers.goes_up(name, target):
         return
     if (name, target) in LAYER_EXCEPTIONS:
@@ -222,12 +232,29 @@ def blanked(text):
                   lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.DOTALL)
 
 
+def uncommented(text):
+    """Without comments, every character in its place."""
+    return re.sub(r'/\*.*?\*/|("(?:[^"\\\n]|\\.)*")',
+                  lambda m: m.group(1) or re.sub(r"[^\n]", " ", m.group()), text, flags=re.DOTALL)
+
+
 def check_signalling(name, text, report):
     if not name.startswith("monitor/") or name in SIGNALLERS:
         return
     for match in SIGNALLING.finditer(text):
         report(name, text.count("\n", 0, match.start()) + 1,
                f"{match.group().rstrip('( ')}: tools/check.py lists who may signal processes")
+
+
+def check_arch_words(name, text, report):
+    """text is without comments; strings count, as they name registers, too."""
+    if not name.startswith("kernel/") or name.startswith("kernel/arch/"):
+        return
+    for match in ARCH_WORDS.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1:match.end()]
+        if not INCLUDE.match(line):
+            report(name, text.count("\n", 0, match.start()) + 1,
+                   f"{match.group()} belongs behind kernel/arch/arch.h")
 
 
 def calls_around(text, position):
@@ -316,6 +343,7 @@ def check_file(path, report, sizes):
         text = blanked("\n".join(lines))
         check_signalling(path.as_posix(), text, report)
         check_kin_reads(path.as_posix(), text, report)
+        check_arch_words(path.as_posix(), uncommented("\n".join(lines)), report)
 
 
 def check_functions(sizes, report):

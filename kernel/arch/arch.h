@@ -4,57 +4,66 @@
  * trap is a trap whether it came through the IDT of a VM or through a host signal.
  *
  * Who runs when: one vCPU per member. The kernel is never preempted by another thread of the
- * member; an interrupt that lands while kernel code runs (RIP in the kernel's window) only sets
- * percpu->irq_pending, which the way out to the application looks at. Kernel code never touches
- * FPU, SSE, FS or GS: these belong to the application and stay in the registers until
- * context_switch or fpu_save.
+ * member; an interrupt that lands while kernel code runs (its address in the kernel's window) only
+ * asks for exit work (cpu_ask_exit_work). Kernel code never touches the FPU, vectors or thread
+ * pointers: these belong to the application.
  */
 #ifndef KERNEL_ARCH_ARCH_H
 #define KERNEL_ARCH_ARCH_H
 
 #include "abi/boot.h"
-#include "abi/image.h" /* struct trapframe */
 #include "abi/layout.h"
+#include "common/types.h"
 
-/*
- * What the processor keeps of a thread; struct thread begins with it (kernel/task/thread.h). All
- * but the stack is valid while the thread does not run.
- */
-struct arch_thread {
-	u64 ksp;           /* saved kernel stack pointer */
-	u64 kstack_top;
-	void *xsave;       /* 64-byte aligned */
-	u64 fsbase, gsbase;
-};
 struct thread;
+struct trapframe;
 
-/* The application's registers, while the thread is in the kernel. */
-static inline struct trapframe *thread_frame(struct thread *t)
-{
-	return (struct trapframe *)((struct arch_thread *)t)->kstack_top - 1;
-}
-
-/*
- * At PERCPU_ADDR, so that assembly reaches it with absolute addresses. Offsets of the first fields
- * are in kernel_entry.S.
- */
-struct percpu {
-	u64 kstack_top;           /* 0: current thread's kernel stack, where its trapframe ends */
-	u64 user_rsp;             /* 8: scratch of the entry paths */
-	struct thread *current;   /* 16 */
-	u32 irq_pending;          /* 24: an interrupt arrived while the kernel ran */
-	u32 irq_count;            /* 28: interrupts ever, counted by the backend */
-	_Atomic u32 *attention;   /* 32: in kin: others store 1: look at signals on the way out */
-	u64 scratch[11];          /* 40: entry paths only */
-	u64 host_fsbase;          /* 128: process backend */
-	u64 pad[15];
-	u64 syscalls_direct, syscalls_trapped, sites, faults, interrupts; /* 256: counts */
+/* What this member's processor did since the last look (kernel/kin/stats.c). */
+struct cpu_counts {
+	u64 syscalls_direct, syscalls_trapped, sites, faults, interrupts;
 };
 
-#define PERCPU ((struct percpu *)PERCPU_ADDR)
-#define current (PERCPU->current)
+/*
+ * native.h defines, for the architecture that the kernel is built for:
+ *
+ *   struct arch_thread   What the processor keeps of a thread; struct thread begins with it
+ *                        (kernel/task/thread.h). All but the stack is valid while the thread does
+ *                        not run.
+ *   current              The thread that runs.
+ *
+ * and, inlined, what the rest of this comment lists. What others have asked of this processor:
+ *
+ *   cpu_follow_attention The word in kin that makes the way out look at signals: that of the
+ *                        current process. cpu_attention: which one that is.
+ *   cpu_ask_exit_work    The way out does its work. Every interrupt asks for it as well.
+ *                        cpu_exit_work_asked; cpu_exit_work_begins takes the request.
+ *   cpu_interrupts       Interrupts ever, modulo 2^32.
+ *   cpu_counts           Where the counts above lie.
+ *
+ * The application's registers while the thread is in the kernel, thread_frame(t):
+ *
+ *   frame_ip, frame_sp, frame_set_ip, frame_set_sp
+ *   frame_is_call        A system call that may have to be made again: false for faults,
+ *                        interrupts, and calls that frame_end_call was told of.
+ *   frame_call, frame_argument(f, 0..5)   Its number and arguments, as they were at its entry.
+ *   frame_result, frame_set_result
+ *   frame_repeat_call    The application makes that system call (again) as soon as it goes on, with
+ *                        the arguments that it had.
+ *
+ * Instructions:
+ *
+ *   arch_cycles          A clock that every processor of the host shares, in KIN->clock.tsc_khz.
+ *                        arch_cycles_ordered is read after everything before it in program order.
+ *   cpu_relax            In a loop that waits for another processor.
+ *   arch_user_call       In application code (the vDSO): a system call of two arguments.
+ */
+#if defined(__x86_64__)
+#include "kernel/arch/x86_64/native.h"
+#else
+#error "this architecture needs a folder in kernel/arch with a native.h"
+#endif
 
-/* Page-fault error code bits, as the processor gives them. */
+/* What a page fault was. The values are those of x86's error code. */
 enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_FETCH = 16 };
 
 void arch_init(void);
@@ -68,41 +77,53 @@ _Noreturn void arch_return_to_user(struct trapframe *frame);
 /* Makes t's first switch-in call fn(arg) on its kernel stack. fn must not return. */
 void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg);
 /*
- * Saves FPU, FS, GS and kernel context of the current thread, loads next's. Sets percpu->current
- * and kstack_top; attention is the caller's.
+ * Saves registers and kernel context of the current thread, loads next's. Sets current; whose
+ * attention is followed is the caller's.
  */
 void context_switch(struct thread *next);
 
 /*
- * Fork: saves the current thread (kernel context, FPU, bases) in its own memory and makes the clone
- * hypercall. Returns 0 in the parent (or -errno), 1 in the clone, whose registers, FPU and FS/GS
- * are the thread's.
+ * Fork: saves the current thread in its own memory and makes the clone hypercall. Returns 0 in the
+ * parent (or -errno), 1 in the clone, whose registers are the thread's.
  */
 int arch_clone(u32 member);
 
-/* FPU state in XSAVE standard format, 64-byte aligned, BOOT_INFO->xsave_size bytes. */
-void fpu_save(void *area);
-/* The area must be valid: fpu_area_sanitize first if the application wrote it. */
-void fpu_restore(const void *area);
-int fpu_area_sanitize(void *area, u32 size); /* 0 or -EINVAL */
-void fpu_reset(void *area); /* fills area with the initial state of a new program */
+/*
+ * Registers that the kernel itself does not use (FPU, vectors, thread pointers) stay in the
+ * processor until another thread runs, and lie in the thread's area meanwhile.
+ */
+u64 arch_area_size(void);
+/* A new thread with that stack and area (any alignment): as a new program finds the registers. */
+void arch_thread_init(struct thread *t, void *kstack_top, void *area);
+/* The current thread's registers for t, which has not run yet, with a thread pointer of its own. */
+void arch_thread_copy(struct thread *t, bool set_tls, u64 tls);
+void arch_set_tls(u64 tls); /* clone(CLONE_SETTLS) */
+/* exec: the current thread's registers become a new program's, which begins at ip with stack sp. */
+_Noreturn void arch_start_program(u64 ip, u64 sp);
 
-u64 fsbase_get(void);
-void fsbase_set(u64 base);
-u64 gsbase_get(void);
-void gsbase_set(u64 base);
-
-static inline u64 rdtsc(void)
-{
-	u32 lo, hi;
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (u64)hi << 32 | lo;
-}
-
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
+/*
+ * What a signal handler gets and gives back: kernel/signal decides which and where, the frame's
+ * layout is Linux's for the architecture.
+ */
+struct signal_context {
+	u64 mask;
+	u64 alt_sp, alt_size;
+	u32 alt_flags;
+};
+struct handler_call {
+	int signal;
+	u64 handler, restorer;
+	const void *info; /* siginfo, info_size bytes; the rest of its 128 bytes is zero */
+	size_t info_size;
+};
+u64 arch_signal_frame_size(void); /* the largest, with what it leaves free: AT_MINSIGSTKSZ */
+u64 arch_signal_stack(const struct trapframe *f); /* below it the interrupted code keeps nothing */
+u64 arch_signal_frame_place(u64 top);             /* the stack pointer of a frame below top */
+/* Writes the frame below top and points the registers at the handler. 0 or -EFAULT. */
+int arch_signal_frame_push(struct trapframe *f, u64 top, const struct handler_call *call,
+	const struct signal_context *context);
+/* The handler has returned: registers from the frame that it left. 0 or -EFAULT. */
+int arch_signal_frame_pop(struct trapframe *f, struct signal_context *context);
 
 /*
  * Application memory. Any address may be passed; a fault that the address space cannot serve ends
@@ -120,15 +141,10 @@ int clear_out(void *user_dst, size_t n);
 int user_load32(const u32 *addr, u32 *value);
 int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found);
 
-/* Called by the entry code. In kernel/arch/x86_64/exceptions.c. */
-void trap_handle(struct trapframe *frame, u64 vector, u64 error, u64 cr2);
+struct text;
+void arch_describe_cpu(struct text *t, u64 khz); /* /proc/cpuinfo */
 
-/*
- * The redirected call sites (redirect.c). Called for each `syscall` that trapped; rip is the
- * address after it.
- */
-void redirect_site(u64 rip);
-/* Text was unmapped or replaced: its stubs may be reused. */
-void redirect_range_gone(u64 addr, u64 len);
+#include "kernel/arch/paging.h"
+#include "kernel/arch/redirect.h"
 
 #endif

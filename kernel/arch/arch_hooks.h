@@ -33,12 +33,10 @@ int application_fault(u64 addr, u64 error, int *code);
  */
 bool text_mapped(u64 addr, u64 len);
 bool text_thread_inside(u64 from, u64 to);
-void text_site_found(u64 rip, u32 nr);
+void text_site_found(u64 after, u32 nr); /* after: the address behind the call */
 
 /* kernel/signal/signal_deliver.c */
 /* A fault of the current thread: delivered at once, and kills if blocked or ignored. */
 void signal_fault(int sig, int code, u64 addr);
-/* Before signal_fault, by the trap handler: what sigcontext shows of the exception. */
-void signal_trap_context(u64 vector, u64 error, u64 cr2);
 
 #endif

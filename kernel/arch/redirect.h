@@ -9,13 +9,14 @@
 
 #include "common/types.h"
 
-/* redirect_site, redirect_range_gone: arch.h. */
+/* Text was unmapped or replaced: its stubs may be reused. */
+void redirect_range_gone(u64 addr, u64 len);
 
 #define REDIRECT_BEFORE 64 /* bytes that are looked at before a site, and some after it: */
 #define REDIRECT_AFTER 8
 
 struct known_call {
-	u64 rip; /* after the `syscall` */
+	u64 after; /* the address behind the call */
 	u32 nr;  /* the number that it loads */
 };
 /*

@@ -188,7 +188,7 @@ static _Noreturn void run_main_thread(bool first)
 	t->tid = kp->pid;
 	memcpy(t->comm, kp->comm, sizeof(t->comm));
 	arch_thread_init_kernel(t, main_begin, first ? kp : NULL);
-	PERCPU->attention = &kp->attention;
+	cpu_follow_attention(&kp->attention);
 	context_switch(t);
 	kpanic("the boot stack was switched to");
 }
@@ -200,7 +200,7 @@ _Noreturn void kernel_main(void)
 	boot_proc.kp = &boot_kp;
 	boot_thread.proc = &boot_proc;
 	current = &boot_thread;
-	PERCPU->attention = &boot_kp.attention;
+	cpu_follow_attention(&boot_kp.attention);
 	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		void (*init)(void) = first ? parts[i].first : parts[i].fresh;
 
@@ -208,8 +208,8 @@ _Noreturn void kernel_main(void)
 			init();
 	}
 	/* context_switch saves the boot thread, too: it never runs again, but needs a place. */
-	boot_thread.arch.xsave = (void *)ALIGN_UP((u64)kmalloc(BOOT_INFO->xsave_size + 64ul), 64);
-	member_self()->first_tsc = rdtsc();
+	arch_thread_init(&boot_thread, NULL, kmalloc(arch_area_size()));
+	member_self()->first_tsc = arch_cycles();
 	if (first) {
 		make_first_process();
 		atomic_store(&KIN->ready, 1);

@@ -14,7 +14,6 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/redirect.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc.h"
@@ -22,9 +21,6 @@
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 
-#define USER_CS 0x33
-#define USER_SS 0x2b
-#define USER_RFLAGS 0x202       /* IF and the bit that is always set */
 #define STACK_LIMIT_MAX (1ul << 30) /* of RLIMIT_STACK, what is kept free of mappings */
 
 void exec_args_free(struct exec_args *a)
@@ -76,7 +72,7 @@ static void specials_add(struct mm *mm, const struct exec_image *image, u64 vdso
 
 /* Replaces the address space. From here on there is no way back. */
 static s64 image_replace(struct mm *mm, struct exec_image *image, const struct arg_block *args,
-	const char *execfn, u64 *rsp)
+	const char *execfn, u64 *sp)
 {
 	u64 stack = MIN(mm_rlimit(RLIMIT_STACK), STACK_LIMIT_MAX), vdso;
 	struct exec_random random;
@@ -91,7 +87,7 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 	err = exec_image_map(mm, image, &random);
 	if (!err)
 		mm_redirect_known(mm);
-	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, &random, rsp);
+	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, &random, sp);
 }
 
 /*
@@ -101,23 +97,22 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	struct arg_block *args)
 {
-	struct trapframe frame = {.cs = USER_CS, .ss = USER_SS, .rflags = USER_RFLAGS, .orig_rax =
-		~0ull};
 	struct proc *p = current->proc;
+	u64 entry, sp = 0;
 	const char *exe;
 	char comm[COMM_LEN];
 	s64 err = 0;
 
 	proc_exec_begin();
 	if (!image->unmappable)
-		err = image_replace(p->mm, image, args, a->path, &frame.rsp);
+		err = image_replace(p->mm, image, args, a->path, &sp);
 	if (image->unmappable || err) {
 		if (err) /* the host has not given what the program needs; a bad program dies as on Linux */
 			exec_complain("", a->path, err);
 		exec_image_close(image);
 		proc_exit(SIGSEGV);
 	}
-	frame.rip = exec_image_entry(image);
+	entry = exec_image_entry(image);
 	exe = image->program.file->path ? image->program.file->path : image->path;
 	proc_info_set_exec(p->kp, exe, args->strings, p->mm->arg_end - p->mm->arg_start);
 	strlcpy(comm, base_name(a->path), sizeof(comm));
@@ -125,11 +120,7 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	exec_image_close(image);
 	arg_block_free(args);
 	exec_args_free(a);
-	fpu_reset(current->arch.xsave);
-	fpu_restore(current->arch.xsave);
-	fsbase_set(0);
-	gsbase_set(0);
-	arch_return_to_user(&frame);
+	arch_start_program(entry, sp);
 }
 
 s64 exec_run(struct exec_args *a)

@@ -86,9 +86,9 @@ static inline u64 exec_image_entry(const struct exec_image *image)
 
 	return first->header.entry + first->bias;
 }
-/* exec_stack.c: the initial stack; *rsp for the first instruction. */
+/* exec_stack.c: the initial stack; *sp for the first instruction. */
 s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct arg_block *args,
-	const char *execfn, u64 vdso, const struct exec_random *r, u64 *rsp);
+	const char *execfn, u64 vdso, const struct exec_random *r, u64 *sp);
 
 /* exec_script.c: head holds EXEC_HEAD_SIZE bytes, zero-padded. True if it begins with #!. */
 bool script_detect(const char *head);

@@ -2,7 +2,7 @@
 /*
  * The stack of a new program, from the top: eight zero bytes, the file name, envp strings, argv
  * strings, random bytes, platform name; then, 16-byte aligned at its lower end, argc, argv, envp
- * and the auxiliary vector. Source: System V ABI for x86-64, section 3.4.1; getauxval(3).
+ * and the auxiliary vector. Source: the System V ABI (for x86-64, section 3.4.1); getauxval(3).
  */
 #include "kernel/exec/exec.h"
 #include "kernel/signal/signal_delivery.h"
@@ -74,7 +74,7 @@ static void vector_add_aux(struct stack *s, const struct exec_image *image, u64 
 
 	if (vdso)
 		aux_add(s, AT_SYSINFO_EHDR, vdso);
-	aux_add(s, AT_MINSIGSTKSZ, signal_frame_size());
+	aux_add(s, AT_MINSIGSTKSZ, arch_signal_frame_size());
 	aux_add(s, AT_HWCAP, BOOT_INFO->hwcap);
 	aux_add(s, AT_PAGESZ, PAGE_SIZE);
 	aux_add(s, AT_CLKTCK, CLOCK_TICKS);
@@ -114,7 +114,7 @@ static void stack_fill(struct stack *s, struct mm *mm, const struct exec_image *
 	const struct arg_block *args,
 	const char *execfn, u64 vdso, const struct exec_random *r)
 {
-	static const char platform_name[] = "x86_64";
+	static const char platform_name[] = ARCH_NAME;
 	u64 zero = 0, name, strings, random, platform;
 
 	stack_push(s, &zero, sizeof(zero));
@@ -140,7 +140,7 @@ static void stack_fill(struct stack *s, struct mm *mm, const struct exec_image *
 }
 
 s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct arg_block *args,
-	const char *execfn, u64 vdso, const struct exec_random *r, u64 *rsp)
+	const char *execfn, u64 vdso, const struct exec_random *r, u64 *sp)
 {
 	size_t words = (size_t)args->argc + args->envc + 3 + 2 * AUX_MAX;
 	u64 top = USER_STACK_TOP - r->stack;
@@ -155,6 +155,6 @@ s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct
 		return -ENOMEM;
 	stack_fill(&s, mm, image, args, execfn, vdso, r);
 	kpages_free(s.vector, s.npages);
-	*rsp = s.sp;
+	*sp = s.sp;
 	return s.fault ? -EFAULT : 0;
 }

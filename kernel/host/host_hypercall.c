@@ -3,6 +3,8 @@
  * Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in
  * the frame.
  */
+#include <stdatomic.h>
+
 #include "abi/boot.h"
 #include "abi/layout.h"
 #include "kernel/host/host.h"
@@ -12,8 +14,7 @@
 u64 host_counts[HYPERCALL_COUNT], host_calls;
 
 /*
- * kernel/arch/x86_64/kernel_entry.S: the one `syscall` instruction that MSR_LSTAR's stub takes for
- * a hypercall.
+ * kernel/arch: the one `syscall` instruction that the monitor takes for a hypercall.
  */
 void hypercall_kvm(void);
 
@@ -40,6 +41,6 @@ s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, 
 	else
 		hypercall_kvm();
 	/* The monitor has read and written any memory that the arguments name. */
-	__asm__ volatile("" : : : "memory");
+	atomic_signal_fence(memory_order_seq_cst);
 	return f->ret;
 }

@@ -16,7 +16,6 @@
 #include "kernel/kin/root.h"
 
 #include "kernel/arch/arch.h"
-#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 

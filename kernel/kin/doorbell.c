@@ -48,7 +48,7 @@ void doorbell_ring(u32 member)
 	else
 		kick(member);
 	woken_member = member;
-	woken_tsc = rdtsc();
+	woken_tsc = arch_cycles();
 }
 
 bool doorbell_woken_since(u32 member, u64 tsc)

@@ -70,7 +70,7 @@ static void learn(struct patience *p, bool paid)
 
 static bool spin(struct patience *p, bool (*ready)(void *arg), void *arg, u32 peer)
 {
-	u64 begin = rdtsc(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
+	u64 begin = arch_cycles(), waking = spin_tsc(SPIN_WAKING_NS), limit = spin_tsc(SPIN_NS);
 
 	if (peer >= MEMBERS_MAX || peer == BOOT_INFO->member)
 		return false;
@@ -90,7 +90,7 @@ static bool spin(struct patience *p, bool (*ready)(void *arg), void *arg, u32 pe
 			learn(p, true);
 			return true;
 		}
-	} while (rdtsc() - begin < limit && !PERCPU->irq_pending);
+	} while (arch_cycles() - begin < limit && !cpu_exit_work_asked());
 	learn(p, false);
 	return false;
 }

@@ -27,7 +27,7 @@ static void publish_calls(_Atomic u64 *sums, u32 *counts)
 		}
 }
 
-static u64 percpu_take(u64 *count)
+static u64 count_take(u64 *count)
 {
 	u64 n = *count;
 
@@ -39,26 +39,27 @@ void stats_publish(void)
 {
 	struct kin_member *self = member_self();
 	struct kin_stats *sums = &KIN->stats;
-	u64 faults = percpu_take(&PERCPU->faults), interrupts = percpu_take(&PERCPU->interrupts);
+	struct cpu_counts *cpu = cpu_counts();
+	u64 faults = count_take(&cpu->faults), interrupts = count_take(&cpu->interrupts);
 
 	publish_calls(sums->direct, syscall_direct);
 	/* Seldom anything: the pages of these stay untouched. */
-	if (PERCPU->syscalls_trapped)
+	if (cpu->syscalls_trapped)
 		publish_calls(sums->trapped, syscall_trapped);
-	if (PERCPU->sites)
+	if (cpu->sites)
 		publish_calls(sums->first, syscall_first);
 	if (syscall_unsupported_any)
 		publish_calls(sums->unsupported, syscall_unsupported);
 	syscall_unsupported_any = false;
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
 		if (host_counts[i])
-			atomic_fetch_add(&sums->hypercalls[i], percpu_take(&host_counts[i]));
+			atomic_fetch_add(&sums->hypercalls[i], count_take(&host_counts[i]));
 	atomic_fetch_add(&sums->faults, faults);
 	atomic_fetch_add(&sums->interrupts, interrupts);
-	self->syscalls_direct += percpu_take(&PERCPU->syscalls_direct);
-	self->syscalls_trapped += percpu_take(&PERCPU->syscalls_trapped);
-	self->sites += percpu_take(&PERCPU->sites);
-	self->hypercalls += percpu_take(&host_calls);
+	self->syscalls_direct += count_take(&cpu->syscalls_direct);
+	self->syscalls_trapped += count_take(&cpu->syscalls_trapped);
+	self->sites += count_take(&cpu->sites);
+	self->hypercalls += count_take(&host_calls);
 	self->faults += faults;
 	self->interrupts += interrupts;
 }
@@ -67,6 +68,6 @@ void stats_publish(void)
 void stats_fork_child(void)
 {
 	memset(host_counts, 0, sizeof(host_counts));
-	PERCPU->syscalls_direct = PERCPU->syscalls_trapped = PERCPU->sites = 0;
-	PERCPU->faults = PERCPU->interrupts = host_calls = 0;
+	*cpu_counts() = (struct cpu_counts){0};
+	host_calls = 0;
 }

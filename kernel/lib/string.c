@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Memory and strings, ISO C and BSD semantics. The compiler may call the first four by itself. */
+/*
+ * Memory and strings, ISO C and BSD semantics. The compiler may call memmove and memcmp by itself,
+ * and memcpy and memset, which are the architecture's.
+ */
 #include "kernel/lib/lib.h"
-
-
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
-{
-	void *d = dst;
-
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(n) : : "memory");
-	return dst;
-}
 
 void *memmove(void *dst, const void *src, size_t n)
 {
@@ -24,14 +18,6 @@ void *memmove(void *dst, const void *src, size_t n)
 	}
 	while (n--)
 		d[n] = s[n];
-	return dst;
-}
-
-void *memset(void *dst, int c, size_t n)
-{
-	void *d = dst;
-
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
 	return dst;
 }
 

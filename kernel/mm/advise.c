@@ -4,6 +4,7 @@
  * membarrier(2). The host decides what is resident; locking makes pages present and is otherwise a
  * promise.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/task/thread.h"
 
@@ -11,7 +12,6 @@
 #include <linux/membarrier.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"

@@ -12,7 +12,6 @@
 #include <linux/mman.h>
 
 #include "kernel/arch/arch_hooks.h"
-#include "kernel/arch/redirect.h"
 #include "kernel/kin/claim.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/mm/call_sites.h"
@@ -140,15 +139,15 @@ static bool is_text(const struct vma *v)
 }
 
 /* Where a noted site lies in v; 0: not there, or not present. */
-static u64 site_rip(struct mm *mm, struct vma *v, const struct known_site *k)
+static u64 site_place(struct mm *mm, struct vma *v, const struct known_site *k)
 {
-	u64 rip = v->start + (k->offset - v->offset), s, e;
+	u64 after = v->start + (k->offset - v->offset), s, e;
 
 	if (k->offset < v->offset + REDIRECT_BEFORE ||
 		k->offset - v->offset > v->end - v->start - REDIRECT_AFTER ||
-		ranges_next_gap(&mm->present, rip - REDIRECT_BEFORE, rip + REDIRECT_AFTER, &s, &e))
+		ranges_next_gap(&mm->present, after - REDIRECT_BEFORE, after + REDIRECT_AFTER, &s, &e))
 		return 0;
-	return rip;
+	return after;
 }
 
 void sites_redirect(struct mm *mm, struct vma *v)
@@ -158,10 +157,10 @@ void sites_redirect(struct mm *mm, struct vma *v)
 	u32 count = f ? MIN(f->count, (u32)FILE_SITES_MAX) : 0, n = 0;
 
 	for (u32 i = 0; i < count; i++) {
-		u64 rip = site_rip(mm, v, &f->site[i]);
+		u64 after = site_place(mm, v, &f->site[i]);
 
-		if (rip)
-			calls[n++] = (struct known_call){.rip = rip, .nr = f->site[i].nr};
+		if (after)
+			calls[n++] = (struct known_call){.after = after, .nr = f->site[i].nr};
 	}
 	if (n)
 		redirect_known(v->start, v->end, calls, n);
@@ -196,16 +195,18 @@ bool text_thread_inside(u64 from, u64 to)
 	struct thread *t;
 
 	LIST_FOREACH (t, &current->proc->threads, sibling) {
-		if (t != current && thread_frame(t)->rip >= from && thread_frame(t)->rip < to)
+		u64 ip = frame_ip(thread_frame(t));
+
+		if (t != current && ip >= from && ip < to)
 			return true;
 	}
 	return false;
 }
 
-void text_site_found(u64 rip, u32 nr)
+void text_site_found(u64 after, u32 nr)
 {
-	struct vma *v = mm_find(current->proc->mm, rip - 2);
+	struct vma *v = mm_find(current->proc->mm, after - ARCH_CALL_BYTES);
 
 	if (v && v->file && !v->object)
-		sites_note(v->file, v->offset + (rip - v->start), nr);
+		sites_note(v->file, v->offset + (after - v->start), nr);
 }

@@ -5,6 +5,7 @@
  * in the kernel's window or in kin's, and memory that can be accessed lies below PRIVATE_END; above
  * it there are only PROT_NONE reservations, which are bookkeeping.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/task/thread.h"
@@ -14,7 +15,6 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/redirect.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"

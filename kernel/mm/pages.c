@@ -4,7 +4,7 @@
  * memory is what was touched. A bitmap, first fit from the bottom, so that a small program's kernel
  * touches few pages. Needs no initialisation: the page tables come from here. No lock (see mm.h).
  */
-#include "kernel/arch/paging.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 

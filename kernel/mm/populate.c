@@ -12,6 +12,7 @@
  * are wanted again; a little of it is zeroed here instead, so that a loop of mmap and munmap makes
  * no exits. Stale and present never overlap.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/task/thread.h"
@@ -19,8 +20,6 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/paging.h"
-#include "kernel/arch/redirect.h"
 #include "kernel/host/host.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"

@@ -238,7 +238,7 @@ static _Noreturn void member_exit(u32 wait_status, bool first)
 
 	waiters_bury((u32)(self - KIN->members), self->generation);
 	stats_publish();
-	self->exit_tsc = rdtsc();
+	self->exit_tsc = arch_cycles();
 	if (first)
 		family_end(wait_status);
 	atomic_store(&self->state, MEMBER_EXITING);

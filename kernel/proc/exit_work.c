@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The way out: everything that must happen before the application goes on. The entry code comes
- * here when percpu->irq_pending or the current process's attention is set, and looks at both again
- * after.
+ * here when it was asked to (cpu_ask_exit_work) or the current process's attention is set, and
+ * looks at both again after.
  *
  * Why nothing is lost. A sender stores the signal (or the inbox bit), then attention or kicked,
- * then interrupts this vCPU. Here irq_pending and attention are cleared first and the sources are
+ * then interrupts this vCPU. Here request and attention are cleared first and the sources are
  * looked at second, each step sequentially consistent. If the sender's store of attention comes
  * after the clearing, it is seen at the end of the loop or by the entry code; if it comes before,
  * so did its store of the signal, which the look then finds. An interrupt that lands in the kernel
- * sets irq_pending again.
+ * asks again.
  */
 #include <stdatomic.h>
 
@@ -21,7 +21,7 @@
 
 static bool work_left(void)
 {
-	return *(volatile u32 *)&PERCPU->irq_pending || atomic_load(PERCPU->attention);
+	return cpu_exit_work_asked() || atomic_load(cpu_attention());
 }
 
 void exit_work(struct trapframe *frame)
@@ -31,7 +31,7 @@ void exit_work(struct trapframe *frame)
 	do {
 		struct proc *p = current->proc;
 
-		*(volatile u32 *)&PERCPU->irq_pending = 0;
+		cpu_exit_work_begins();
 		atomic_store(&p->kp->attention, 0);
 		if (inbox_waiting())
 			inbox_run();

@@ -80,7 +80,7 @@ static void process_commit(struct fork *f)
 	p->vfork_parent = NULL;
 	current->vfork_child = NULL;
 	current->tid = f->kp->pid;
-	PERCPU->attention = &f->kp->attention;
+	cpu_follow_attention(&f->kp->attention);
 	/*
 	 * The other processes of the parent's VM are suspended in vfork, or a vfork's children: they
 	 * stay there.
@@ -130,7 +130,7 @@ static void member_commit(struct fork *f)
 {
 	struct kin_member *rec = &KIN->members[f->member];
 
-	rec->first_tsc = rdtsc();
+	rec->first_tsc = arch_cycles();
 	member_live();
 	if (KIN->verbose)
 		klog("pid %d forked by pid %d, runs after %u us", rec->pid, rec->ppid,
@@ -305,9 +305,9 @@ static void registers_commit(struct fork *f)
 	const struct clone_request *r = f->request;
 
 	if (r->flags & CLONE_SETTLS)
-		fsbase_set(r->tls);
+		arch_set_tls(r->tls);
 	if (r->stack)
-		thread_frame(current)->rsp = r->stack;
+		frame_set_sp(thread_frame(current), r->stack);
 	if (r->flags & CLONE_CHILD_SETTID)
 		copy_out((void *)r->child_tid, &current->tid, sizeof(current->tid));
 }
@@ -357,7 +357,7 @@ s64 fork_vm(const struct clone_request *r)
 		}
 	}
 	pid = f.kp->pid;
-	KIN->members[f.member].clone_tsc = rdtsc();
+	KIN->members[f.member].clone_tsc = arch_cycles();
 	err = arch_clone(f.member);
 	if (err == 1) {
 		for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
@@ -373,7 +373,7 @@ s64 fork_vm(const struct clone_request *r)
 	 * f.kp is the child's now: it may be gone already. So may its member record, but then this is
 	 * one wrong number.
 	 */
-	KIN->members[f.member].resumed_tsc = rdtsc();
+	KIN->members[f.member].resumed_tsc = arch_cycles();
 	atomic_fetch_add(&KIN->stats.forks, 1);
 	if (r->flags & CLONE_PARENT_SETTID)
 		copy_out((void *)r->parent_tid, &pid, sizeof(pid));

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * prctl, arch_prctl, personality: attributes of the process that the kernel keeps and mostly only
+ * prctl, personality: attributes of the process that the kernel keeps and mostly only
  * reports.
  */
 #include <stdatomic.h>
 
 #include <asm/errno.h>
-#include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 
@@ -96,28 +95,6 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_SET_MM: return mm_prctl(a, b, c, d);
 	case PR_SET_THP_DISABLE: return 0;
 	case PR_GET_THP_DISABLE: return 0;
-	default: return -EINVAL;
-	}
-}
-
-s64 sys_arch_prctl(u64 code, u64 addr)
-{
-	u64 base;
-
-	switch ((s32)code) {
-	case ARCH_SET_FS:
-	case ARCH_SET_GS:
-		if (addr >= USER_ADDRESS_END)
-			return -EPERM;
-		if ((s32)code == ARCH_SET_FS)
-			fsbase_set(addr);
-		else
-			gsbase_set(addr);
-		return 0;
-	case ARCH_GET_FS:
-	case ARCH_GET_GS:
-		base = (s32)code == ARCH_GET_FS ? fsbase_get() : gsbase_get();
-		return copy_out((void *)addr, &base, sizeof(base));
 	default: return -EINVAL;
 	}
 }

@@ -74,17 +74,15 @@ static struct thread *clone_thread(struct proc *p, const struct clone_request *r
 		t->sig.alt_sp = t->sig.alt_size = 0;
 		t->sig.alt_flags = 0;
 	}
-	fpu_save(t->arch.xsave);
-	t->arch.fsbase = r->flags & CLONE_SETTLS ? r->tls : fsbase_get();
-	t->arch.gsbase = gsbase_get();
+	arch_thread_copy(t, r->flags & CLONE_SETTLS, r->tls);
 	if (r->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = r->child_tid;
 	if (r->flags & CLONE_CHILD_SETTID)
 		t->set_child_tid = r->child_tid;
 	memcpy(t->comm, self->comm, sizeof(t->comm));
-	frame.rax = 0;
+	frame_set_result(&frame, 0);
 	if (r->stack)
-		frame.rsp = r->stack;
+		frame_set_sp(&frame, r->stack);
 	if (thread_start_user(t, &frame)) {
 		LIST_REMOVE(t, sibling);
 		thread_destroy(t);

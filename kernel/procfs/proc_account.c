@@ -106,8 +106,10 @@ s64 show_pid_syscall(struct text *t, const struct proc_target *p)
 	if (thread != current && thread->state != THREAD_BLOCKED)
 		text_add(t, "running\n");
 	else
-		text_add(t, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", (s64)f->orig_rax,
-				 f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9, f->rsp, f->rip);
+		text_add(t, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", (s64)frame_call(f),
+				 frame_argument(f, 0), frame_argument(f, 1), frame_argument(f, 2),
+				 frame_argument(f, 3), frame_argument(f, 4), frame_argument(f, 5), frame_sp(f),
+				 frame_ip(f));
 	return 0;
 }
 

@@ -50,7 +50,7 @@ static struct {
 	struct thread *spare[SPARES]; /* with stack and FPU area, for the next vfork */
 	u64 slice_end_ns;             /* 0: no slice runs */
 	u64 timer_ns;                 /* what the host timer is armed for */
-	u32 irq_count;                /* percpu->irq_count when that was decided */
+	u32 irq_count;                /* cpu_interrupts when that was decided */
 	u64 now_floor_ns;             /* the host said that this time has come */
 	u64 quiet_until_ns;           /* no timer is served before, except in idle */
 	u64 exit_ns;                  /* what a way out to the monitor and back costs, at best */
@@ -80,7 +80,7 @@ static void publish_running(void)
 
 void sched_init(void)
 {
-	sched.start_tsc = rdtsc();
+	sched.start_tsc = arch_cycles();
 	publish_running();
 }
 
@@ -93,7 +93,7 @@ static u64 tsc_ns(u64 tsc)
 
 u64 sched_cpu_ns(void)
 {
-	return tsc_ns(rdtsc() - sched.start_tsc - sched.slept_tsc);
+	return tsc_ns(arch_cycles() - sched.start_tsc - sched.slept_tsc);
 }
 
 /*
@@ -110,7 +110,7 @@ static u64 member_ran_tsc(struct kin_member *m)
 		if (again == stop)
 			break;
 	}
-	u64 end = stop ? stop : rdtsc();
+	u64 end = stop ? stop : arch_cycles();
 	return base && end > base ? end - base : 0;
 }
 
@@ -125,9 +125,8 @@ u64 proc_cpu_ns(const struct kin_proc *p)
 
 struct thread *thread_create(struct proc *p)
 {
-	size_t area = ALIGN_UP(BOOT_INFO->xsave_size, 64);
 	struct thread *t = NULL;
-	void *kstack, *xsave;
+	void *kstack, *area;
 
 	for (u32 i = 0; i < SPARES && !t; i++) {
 		t = sched.spare[i];
@@ -135,27 +134,25 @@ struct thread *thread_create(struct proc *p)
 	}
 	if (t) {
 		kstack = t->kstack;
-		xsave = t->xsave_block;
+		area = t->area;
 		memset(t, 0, sizeof(*t));
 	} else {
 		t = kmalloc_hot(sizeof(*t));
 		kstack = kpages_alloc(KSTACK_SIZE / PAGE_SIZE);
-		xsave = kmalloc_hot(area + 64);
+		area = kmalloc_hot(arch_area_size());
 	}
-	if (!t || !kstack || !xsave) {
+	if (!t || !kstack || !area) {
 		if (t)
 			kfree(t);
-		if (xsave)
-			kfree(xsave);
+		if (area)
+			kfree(area);
 		if (kstack)
 			kpages_free(kstack, KSTACK_SIZE / PAGE_SIZE);
 		return NULL;
 	}
 	t->kstack = kstack;
-	t->arch.kstack_top = (u64)kstack + KSTACK_SIZE;
-	t->xsave_block = xsave;
-	t->arch.xsave = (void *)ALIGN_UP((u64)xsave, 64);
-	fpu_reset(t->arch.xsave);
+	t->area = area;
+	arch_thread_init(t, (char *)kstack + KSTACK_SIZE, area);
 	t->proc = p;
 	t->state = THREAD_RUNNABLE;
 	t->deadline_ns = HYP_NO_DEADLINE;
@@ -183,7 +180,7 @@ void thread_destroy(struct thread *t)
 		}
 	}
 	kpages_free(t->kstack, KSTACK_SIZE / PAGE_SIZE);
-	kfree(t->xsave_block);
+	kfree(t->area);
 	kfree(t);
 }
 
@@ -192,7 +189,7 @@ static void make_runnable(struct thread *t, int result)
 	t->state = THREAD_RUNNABLE;
 	t->sleep_result = result;
 	TAILQ_INSERT_TAIL(&sched.runnable, t, run);
-	PERCPU->irq_pending = 1; /* exit work: a slice begins */
+	cpu_ask_exit_work(); /* exit work: a slice begins */
 }
 
 /* Of a thread that is in no list: a new one. */
@@ -240,7 +237,7 @@ static bool sleep_over(struct thread *t, int *result)
 		t->wake_pending = 0;
 		*result = 0;
 	} else if (interrupted(t)) {
-		PERCPU->irq_pending = 1; /* the way out must look at signals */
+		cpu_ask_exit_work(); /* the way out must look at signals */
 		*result = -EINTR;
 	} else if (t->deadline_ns != HYP_NO_DEADLINE && now_ns() >= t->deadline_ns) {
 		*result = -ETIMEDOUT;
@@ -373,10 +370,10 @@ static void idle(u32 seen)
 	/* Some handles did not fit: look at the others before long. */
 	if (fds == idle_fds && nfds + 64 > IDLE_FDS)
 		deadline = MIN(deadline, now_ns() + SLICE_NS);
-	begin = rdtsc();
+	begin = arch_cycles();
 	atomic_store_explicit(&member_self()->cpu_stop_tsc, begin, memory_order_release);
 	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER);
-	sched.slept_tsc += rdtsc() - begin;
+	sched.slept_tsc += arch_cycles() - begin;
 	publish_running();
 	if (r == -ETIMEDOUT && deadline != HYP_NO_DEADLINE)
 		sched.now_floor_ns = MAX(sched.now_floor_ns, deadline);
@@ -428,7 +425,7 @@ static void switched(void)
 	 * The thread before may have cleared attention without being the one that could take the
 	 * signal.
 	 */
-	atomic_store(PERCPU->attention, 1);
+	atomic_store(cpu_attention(), 1);
 }
 
 void sched_first_thread(void)
@@ -441,7 +438,7 @@ static void switch_to(struct thread *next)
 	if (next == current)
 		return;
 	sched.slice_end_ns = 0;
-	PERCPU->attention = &next->proc->kp->attention;
+	cpu_follow_attention(&next->proc->kp->attention);
 	context_switch(next);
 	switched();
 }
@@ -563,11 +560,11 @@ static bool wakers_possible(void)
  */
 static void timer_arm_host(u64 want_ns)
 {
-	u64 begin = rdtsc(), took;
+	u64 begin = arch_cycles(), took;
 
 	host_timer(want_ns);
 	sched.timer_ns = want_ns;
-	took = tsc_ns(rdtsc() - begin);
+	took = tsc_ns(arch_cycles() - begin);
 	sched.exit_ns = sched.exit_ns ? MIN(took, sched.exit_ns + sched.exit_ns / 8 + 1) : took;
 }
 
@@ -592,7 +589,7 @@ bool sched_timers_due(void)
  */
 void sched_timer(bool expired)
 {
-	u32 irq_count = *(volatile u32 *)&PERCPU->irq_count;
+	u32 irq_count = cpu_interrupts();
 	u64 want = timers_next();
 
 	if (sched_others()) {
@@ -634,7 +631,7 @@ void sched_fork_child(void)
 	sched.slice_end_ns = 0;
 	sched.timer_ns = HYP_NO_DEADLINE;
 	sched.quiet_until_ns = 0;
-	sched.start_tsc = rdtsc();
+	sched.start_tsc = arch_cycles();
 	sched.slept_tsc = 0;
 	publish_running();
 }

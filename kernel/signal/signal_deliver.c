@@ -137,16 +137,6 @@ void signal_fault(int sig, int code, u64 addr)
 	force(sig, &info);
 }
 
-void signal_trap_context(u64 vector, u64 error, u64 cr2)
-{
-	struct thread_signals *s = &current->sig;
-
-	s->trap_vector = vector;
-	s->trap_error = error;
-	if (vector == 14)
-		s->trap_cr2 = cr2;
-}
-
 void signal_force_segv(int while_delivering)
 {
 	struct ksiginfo info = { .signo = SIGSEGV, .code = SI_KERNEL };

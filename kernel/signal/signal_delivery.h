@@ -24,8 +24,6 @@ u32 signal_altstack_flags(const struct thread *t, u64 sp);
 
 /* The current thread's SIGSEGV when a frame cannot be written or read. */
 void signal_force_segv(int while_delivering);
-/* Bytes of the largest frame: AT_MINSIGSTKSZ. */
-u64 signal_frame_size(void);
 
 /* ---- signal_deliver.c */
 /*

@@ -147,7 +147,7 @@ s64 sys_rt_sigtimedwait(u64 uset, u64 uinfo, u64 utimeout, u64 size)
 s64 sys_sigaltstack(u64 unew, u64 uold)
 {
 	struct thread *t = current;
-	u64 sp = thread_frame(t)->rsp;
+	u64 sp = frame_sp(thread_frame(t));
 	stack_t new_stack, old = {
 		.ss_sp = (void *)t->sig.alt_sp,
 		.ss_flags = (int)(signal_altstack_flags(t, sp) | (t->sig.alt_flags & SS_AUTODISARM)),

@@ -7,7 +7,6 @@
 #include <asm/errno.h>
 
 #include "kernel/arch/arch.h"
-#include "kernel/arch/redirect.h"
 #include "kernel/kin/syscall_counts.h"
 #include "kernel/syscall/syscall.h"
 
@@ -51,7 +50,7 @@ static const syscall_fn table[SYSCALL_MAX] = {
 
 static void count(u64 nr, bool direct)
 {
-	struct percpu *cpu = PERCPU;
+	struct cpu_counts *cpu = cpu_counts();
 
 	if (direct) {
 		syscall_direct[nr]++;
@@ -67,10 +66,10 @@ static void count(u64 nr, bool direct)
 
 void syscall_dispatch(struct trapframe *frame, bool direct)
 {
-	u64 nr = frame->orig_rax;
+	u64 nr = frame_call(frame);
 
 	if ((u32)nr >= SYSCALL_MAX) {
-		frame->rax = (u64)-ENOSYS;
+		frame_set_result(frame, -ENOSYS);
 		return;
 	}
 	nr = (u32)nr;
@@ -78,8 +77,10 @@ void syscall_dispatch(struct trapframe *frame, bool direct)
 	if (!table[nr]) {
 		syscall_unsupported[nr]++;
 		syscall_unsupported_any = true;
-		frame->rax = (u64)-ENOSYS;
+		frame_set_result(frame, -ENOSYS);
 		return;
 	}
-	frame->rax = table[nr](frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
+	frame_set_result(frame, table[nr](frame_argument(frame, 0), frame_argument(frame, 1),
+		frame_argument(frame, 2), frame_argument(frame, 3), frame_argument(frame, 4),
+		frame_argument(frame, 5)));
 }

@@ -15,7 +15,7 @@ s64 sys_uname(u64 buf)
 	strlcpy(u.nodename, "unifork", sizeof(u.nodename));
 	strlcpy(u.release, "6.1.0-unifork", sizeof(u.release));
 	strlcpy(u.version, "#1 SMP unifork", sizeof(u.version));
-	strlcpy(u.machine, "x86_64", sizeof(u.machine));
+	strlcpy(u.machine, ARCH_NAME, sizeof(u.machine));
 	strlcpy(u.domainname, "(none)", sizeof(u.domainname));
 	return copy_out((void *)buf, &u, sizeof(u));
 }

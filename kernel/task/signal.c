@@ -296,7 +296,6 @@ void signal_exec(struct thread *t)
 	t->sig.alt_sp = t->sig.alt_size = 0;
 	t->sig.alt_flags = 0;
 	t->sig.restore_mask = false;
-	t->sig.trap_vector = t->sig.trap_error = t->sig.trap_cr2 = 0;
 	t->restart_fn = 0;
 	mirror_sigchld(t->proc);
 	signal_publish(t->proc);

@@ -100,7 +100,6 @@ struct thread_signals {
 	struct signal_queue queue;
 	u64 alt_sp, alt_size;          /* alt_size 0: none */
 	u32 alt_flags;                 /* as sigaltstack was told, SS_AUTODISARM included */
-	u64 trap_vector, trap_error, trap_cr2; /* of the last exception, for sigcontext */
 };
 
 struct kin_proc;

@@ -7,6 +7,8 @@
  * signal_queue_repair makes whole: the list is walked from head, everything else follows from it.
  * What the dead sender had not published yet is lost with it; a node that it had unlinked leaks.
  */
+#include <stdatomic.h>
+
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
@@ -14,7 +16,6 @@
 #include "kernel/task/thread.h"
 
 #define STANDARD_SIGNALS 0x7fffffffull
-#define barrier() __asm__ volatile("" ::: "memory") /* x86 keeps the order of stores */
 
 int signal_choose(sigset set)
 {
@@ -41,7 +42,7 @@ int signal_queue_post(struct signal_queue *q, _Atomic u64 *pending, const struct
 		if (*pending & SIGBIT(sig))
 			return 0;
 		q->info[sig] = *info;
-		barrier();
+		atomic_thread_fence(memory_order_release);
 		*pending |= SIGBIT(sig);
 		return 1;
 	}
@@ -54,7 +55,7 @@ int signal_queue_post(struct signal_queue *q, _Atomic u64 *pending, const struct
 	*node = NULL;
 	n->next = NULL;
 	n->info = *info;
-	barrier();
+	atomic_thread_fence(memory_order_release);
 	if (q->head)
 		q->tail->next = n;
 	else
@@ -71,7 +72,7 @@ static void unlink_node(struct signal_queue *q, struct signal_node *before, stru
 		before->next = n->next;
 	else
 		q->head = n->next;
-	barrier();
+	atomic_thread_fence(memory_order_release);
 	if (q->tail == n)
 		q->tail = before;
 	q->queued--;

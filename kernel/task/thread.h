@@ -48,7 +48,7 @@ struct thread {
 	struct trapframe *start;     /* first switch-in goes to the application with these; heap */
 	u64 set_child_tid;           /* and stores its tid here first */
 	struct proc *vfork_child;    /* it is suspended until this one execs or exits */
-	void *xsave_block;           /* what arch.xsave lies in */
+	void *area;                  /* on the heap: registers that the kernel does not use (arch.h) */
 };
 _Static_assert(offsetof(struct thread, arch) == 0, "arch.h finds its part at the start");
 

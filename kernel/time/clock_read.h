@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "abi/kin.h"
+#include "kernel/arch/arch.h"
 
 #define CLOCK_READ_TRIES 1000
 #define CLOCK_MAX_AGE_NS (CLOCK_MAX_AGE_MS * 1000000ull)
@@ -18,15 +19,6 @@ struct clock_sample {
 	u64 mono_ns;
 	s64 realtime_offset_ns, boottime_offset_ns;
 };
-
-/* The TSC, read after everything before it in program order. */
-static inline u64 clock_tsc(void)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("lfence\n\trdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (u64)hi << 32 | lo;
-}
 
 /* A calibration by another CPU may be a little ahead of this CPU's TSC: never before its base. */
 static inline u64 clock_scale(u64 tsc, u64 base, u64 mult, u32 shift)
@@ -43,7 +35,7 @@ static inline bool clock_read(const struct kin_clock *c, struct clock_sample *s)
 		u64 base_ns, age_ns;
 
 		if (seq & 1) {
-			__asm__ volatile("pause");
+			cpu_relax();
 			continue;
 		}
 		if (!*(const volatile u32 *)&c->usable)
@@ -51,7 +43,7 @@ static inline bool clock_read(const struct kin_clock *c, struct clock_sample *s)
 		base_ns = c->mono_base_ns;
 		s->realtime_offset_ns = c->realtime_offset_ns;
 		s->boottime_offset_ns = c->boottime_offset_ns;
-		age_ns = clock_scale(clock_tsc(), c->tsc_base, c->mult, c->shift);
+		age_ns = clock_scale(arch_cycles_ordered(), c->tsc_base, c->mult, c->shift);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&c->seq, memory_order_relaxed) != seq)
 			continue;

@@ -8,7 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/paging.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vfs/vfs_hooks.h"
 

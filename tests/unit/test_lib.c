@@ -26,6 +26,7 @@
 #define strlcpy kernel_strlcpy
 #define strlcat kernel_strlcat
 #include "kernel/lib/printf.c"
+#include "kernel/arch/x86_64/block_copy.c"
 #include "kernel/lib/string.c"
 #undef memcpy
 #undef memmove

@@ -285,7 +285,7 @@ static void test_alternate_stack(void **state)
 	assert_int_equal(thread.sig.alt_size, sizeof(alt_stack));
 	/* Overflow of the alternate stack is no frame elsewhere. */
 	thread.sig.alt_flags = 0;
-	thread.sig.alt_size = 2048 < signal_frame_size() - 300 ? 1024 : 256;
+	thread.sig.alt_size = 2048 < arch_signal_frame_size() - 300 ? 1024 : 256;
 	assert_int_equal(signal_frame_push(f, SIGUSR1, &info, &on_stack), -EFAULT);
 }
 
@@ -294,7 +294,7 @@ static void model_altstack(u32 missing)
 {
 	struct signal_action on_stack = action;
 	struct trapframe *f = thread_frame(&thread);
-	u64 size = signal_frame_size() - missing;
+	u64 size = arch_signal_frame_size() - missing;
 
 	on_stack.flags |= SA_ONSTACK;
 	assert_true(size <= sizeof(alt_stack));

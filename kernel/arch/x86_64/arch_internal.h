@@ -20,7 +20,28 @@ int arch_clone_parent(u32 member);
 void arch_clone_child(void);
 void arch_exit_work(struct trapframe *frame);
 void arch_exit_bad_rip(struct trapframe *frame);
+/* exceptions.c */
+void trap_handle(struct trapframe *frame, u64 vector, u64 error, u64 cr2);
+/* redirect.c: for each `syscall` that trapped; rip is the address after it. */
+void redirect_site(u64 rip);
 _Noreturn void trap_in_stub(u64 vector, u64 rip, u64 error, u64 cr2, u64 rsp);
+
+/* The processor's part of a thread: struct thread begins with it. */
+static inline struct arch_thread *thread_part(struct thread *t)
+{
+	return (struct arch_thread *)t;
+}
+
+/* fpu.c: FPU state in XSAVE standard format, 64-byte aligned, BOOT_INFO->xsave_size bytes. */
+void fpu_save(void *area);
+/* The area must be valid: fpu_area_sanitize first if the application wrote it. */
+void fpu_restore(const void *area);
+int fpu_area_sanitize(void *area, u32 size); /* 0 or -EINVAL */
+void fpu_reset(void *area); /* fills area with the initial state of a new program */
+u64 fsbase_get(void);
+void fsbase_set(u64 base);
+u64 gsbase_get(void);
+void gsbase_set(u64 base);
 
 /* thread.c: FPU and bases of t to and from the registers. */
 void thread_load_registers(struct arch_thread *t);

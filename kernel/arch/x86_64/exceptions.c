@@ -137,7 +137,7 @@ static void fault_page(u64 error, u64 cr2)
 {
 	int code = SEGV_MAPERR, sig;
 
-	PERCPU->faults++;
+	PERCPU->counts.faults++;
 	if (error & TRAP_ERROR_BUS) {
 		signal_fault(SIGBUS, BUS_ADRERR, cr2);
 		return;
@@ -147,9 +147,20 @@ static void fault_page(u64 error, u64 cr2)
 		signal_fault(sig, code, cr2);
 }
 
+/* What sigcontext shows of the exception. */
+static void trap_note(u64 vector, u64 error, u64 cr2)
+{
+	struct arch_thread *t = thread_part(current);
+
+	t->trap_vector = vector;
+	t->trap_error = error;
+	if (vector == VEC_PF)
+		t->trap_cr2 = cr2;
+}
+
 static void trap_user(struct trapframe *f, u64 vector, u64 error, u64 cr2)
 {
-	signal_trap_context(vector, (u32)error & ~(u32)TRAP_ERROR_BUS, cr2);
+	trap_note(vector, (u32)error & ~(u32)TRAP_ERROR_BUS, cr2);
 	switch (vector) {
 	case VEC_PF: fault_page(error, cr2); break;
 	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, f->rip); break;
@@ -176,12 +187,12 @@ void trap_handle(struct trapframe *frame, u64 vector, u64 error, u64 cr2)
 		return;
 	}
 	if (vector == INTERRUPT_VECTOR) {
-		PERCPU->interrupts++;
+		PERCPU->counts.interrupts++;
 		PERCPU->irq_pending = 1;
 		return;
 	}
 	if (vector != VEC_PF)
-		PERCPU->faults++;
+		PERCPU->counts.faults++;
 	trap_user(frame, vector, error, cr2);
 	/* A page that became present needs no exit work; a signal sets attention or this. */
 	if (vector != VEC_PF)

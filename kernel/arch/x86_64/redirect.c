@@ -23,7 +23,7 @@
  */
 #include <linux/mman.h>
 
-#include "kernel/arch/arch.h"
+#include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/x86_64/decode.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/redirect.h"
@@ -320,9 +320,9 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
 	if (!table_mapped)
 		return;
 	for (u32 i = 0; i < count; i++) {
-		if (!site_find(calls[i].rip)) {
-			low = MIN(low, ALIGN_DOWN(calls[i].rip - 7, PAGE_SIZE));
-			high = MAX(high, ALIGN_UP(calls[i].rip + 6, PAGE_SIZE));
+		if (!site_find(calls[i].after)) {
+			low = MIN(low, ALIGN_DOWN(calls[i].after - 7, PAGE_SIZE));
+			high = MAX(high, ALIGN_UP(calls[i].after + 6, PAGE_SIZE));
 		}
 	}
 	if (!high)
@@ -336,8 +336,8 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
 		return;
 	text_open = true;
 	for (u32 i = 0; i < count; i++)
-		if (!site_find(calls[i].rip))
-			known_rewrite(calls[i].rip, calls[i].nr);
+		if (!site_find(calls[i].after))
+			known_rewrite(calls[i].after, calls[i].nr);
 	text_open = false;
 	paging->protect(low, high - low, PROT_READ | PROT_EXEC);
 }

@@ -13,11 +13,6 @@ struct switch_frame {
 	u64 r15, r14, r13, r12, rbx, rbp, rip;
 };
 
-static struct arch_thread *part(struct thread *t)
-{
-	return (struct arch_thread *)t;
-}
-
 void thread_save_registers(struct arch_thread *t)
 {
 	fpu_save(t->xsave);
@@ -42,7 +37,42 @@ void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
 		.r12 = (u64)arg,
 		.rip = (u64)thread_enter_kernel,
 	};
-	part(t)->ksp = (u64)s;
+	thread_part(t)->ksp = (u64)s;
+}
+
+#define AREA_ALIGN 64
+
+u64 arch_area_size(void)
+{
+	return ALIGN_UP(BOOT_INFO->xsave_size, AREA_ALIGN) + AREA_ALIGN;
+}
+
+void arch_thread_init(struct thread *t, void *kstack_top, void *area)
+{
+	struct arch_thread *a = thread_part(t);
+
+	*a = (struct arch_thread){
+		.kstack_top = (u64)kstack_top,
+		.xsave = (void *)ALIGN_UP((u64)area, AREA_ALIGN),
+	};
+	fpu_reset(a->xsave);
+}
+
+void arch_thread_copy(struct thread *t, bool set_tls, u64 tls)
+{
+	struct arch_thread *a = thread_part(t), *own = thread_part(current);
+
+	fpu_save(a->xsave);
+	a->fsbase = set_tls ? tls : fsbase_get();
+	a->gsbase = gsbase_get();
+	a->trap_vector = own->trap_vector;
+	a->trap_error = own->trap_error;
+	a->trap_cr2 = own->trap_cr2;
+}
+
+void arch_set_tls(u64 tls)
+{
+	fsbase_set(tls);
 }
 
 /*
@@ -57,16 +87,16 @@ void context_switch(struct thread *next)
 	if (prev == next)
 		return;
 	if (prev)
-		thread_save_registers(part(prev));
+		thread_save_registers(thread_part(prev));
 	current = next;
-	PERCPU->kstack_top = part(next)->kstack_top;
-	thread_load_registers(part(next));
-	stack_switch(part(prev), part(next));
+	PERCPU->kstack_top = thread_part(next)->kstack_top;
+	thread_load_registers(thread_part(next));
+	stack_switch(thread_part(prev), thread_part(next));
 }
 
 int arch_clone(u32 member)
 {
-	struct arch_thread *t = part(current);
+	struct arch_thread *t = thread_part(current);
 
 	thread_save_registers(t);
 	return clone_save(t, member);
@@ -80,7 +110,7 @@ int arch_clone_parent(u32 member)
 /* The clone's registers are constants: take the thread's from memory. Translations start empty. */
 void arch_clone_child(void)
 {
-	thread_load_registers(part(current));
+	thread_load_registers(thread_part(current));
 	PERCPU->irq_pending = 1;
 }
 
@@ -92,4 +122,20 @@ _Noreturn void arch_return_to_user(struct trapframe *frame)
 		memmove(top, frame, sizeof(*top));
 	PERCPU->irq_pending = 1; /* exit work first */
 	frame_resume(top);
+}
+
+_Noreturn void arch_start_program(u64 ip, u64 sp)
+{
+	struct arch_thread *a = thread_part(current);
+	struct trapframe frame = {
+		.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS, .rflags = RFLAGS_FIXED,
+		.orig_rax = ~0ull,
+	};
+
+	fpu_reset(a->xsave);
+	fpu_restore(a->xsave);
+	fsbase_set(0);
+	gsbase_set(0);
+	a->trap_vector = a->trap_error = a->trap_cr2 = 0;
+	arch_return_to_user(&frame);
 }

@@ -25,14 +25,6 @@ struct vdso_timezone {
 	s32 minutes_west, dst;
 };
 
-static inline long fallback(long nr, long a, long b)
-{
-	long rc;
-
-	__asm__ volatile("syscall" : "=a"(rc) : "0"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
-	return rc;
-}
-
 static inline bool mono_now(u64 *ns)
 {
 	struct clock_sample s;
@@ -89,7 +81,7 @@ int __vdso_clock_gettime(s32 clock, struct vdso_timespec *t)
 		break;
 	}
 	if (!known)
-		return (int)fallback(__NR_clock_gettime, clock, (long)t);
+		return (int)arch_user_call(__NR_clock_gettime, clock, (long)t);
 	t->sec = (s64)(ns / NSEC_PER_SEC);
 	t->nsec = (s64)(ns % NSEC_PER_SEC);
 	return 0;
@@ -110,7 +102,7 @@ int __vdso_clock_getres(s32 clock, struct vdso_timespec *t)
 	case CLOCK_BOOTTIME:
 		break;
 	default:
-		return (int)fallback(__NR_clock_getres, clock, (long)t);
+		return (int)arch_user_call(__NR_clock_getres, clock, (long)t);
 	}
 	if (t)
 		*t = (struct vdso_timespec){ 0, ns };
@@ -123,7 +115,7 @@ int __vdso_gettimeofday(struct vdso_timeval *t, struct vdso_timezone *zone)
 
 	if (t) {
 		if (!real_now(&ns))
-			return (int)fallback(__NR_gettimeofday, (long)t, (long)zone);
+			return (int)arch_user_call(__NR_gettimeofday, (long)t, (long)zone);
 		t->sec = (s64)(ns / NSEC_PER_SEC);
 		t->usec = (s64)(ns % NSEC_PER_SEC / 1000);
 	}
@@ -138,7 +130,7 @@ s64 __vdso_time(s64 *t)
 	u64 ns;
 
 	if (!real_now(&ns))
-		return fallback(__NR_time, (long)t, 0);
+		return arch_user_call(__NR_time, (long)t, 0);
 	seconds = (s64)(ns / NSEC_PER_SEC);
 	if (t)
 		*t = seconds;
