@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "kernel/arch/syscall_numbers.h"
 
 struct row {
 	int number;
@@ -11,7 +12,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-#define SYSCALL(nr, name, arity, types, level, note) {nr, #name, #level, note},
+#define SYSCALL(name, arity, types, level, note) {SYSCALL_##name, #name, #level, note},
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };

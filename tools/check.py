@@ -42,7 +42,7 @@ DIRECTIONS = [
     ("abi/", ("abi/", "common/")),
 ]
 # Tables that are data, not interface: their names may be printed anywhere.
-TABLES = ("kernel/syscall/syscalls.def",)
+TABLES = ("kernel/syscall/syscalls.def", "kernel/arch/syscall_numbers.h")
 # The command line uses what the monitor declares for it, not how a backend works.
 CLI_FORBIDDEN = ("monitor/backend/",)
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Writes docs/syscalls.md from the table of system calls, kernel/syscall/syscalls.def.
+"""Writes docs/syscalls.md from the table of system calls, kernel/syscall/syscalls.def,
+and their numbers.
 
 usage: gen_syscalls_md.py [--check]     (--check: only say whether the page is up to date)
 
-A row is SYSCALL(nr, name, arity, "types", LEVEL, "note"); it may span lines and the note may be
-several
-adjacent string literals.
+A row is SYSCALL(name, arity, "types", LEVEL, "note"); it may span lines and the note may be
+several adjacent string
+literals.
 """
 
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "kernel/syscall/syscalls.def"
+NUMBERS = ROOT / "kernel/arch/x86_64/syscall_numbers.def"
 PAGE = ROOT / "docs/syscalls.md"
 
 LEVELS = {
@@ -25,7 +27,7 @@ LEVELS = {
 }
 
 STRING = r'"(?:[^"\\]|\\.)*"'
-ROW = re.compile(r'^[ \t]*SYSCALL\s*\(\s*(\d+)\s*,\s*(\w+)\s*,\s*(\d+)\s*,'
+ROW = re.compile(r'^[ \t]*SYSCALL\s*\(\s*(\w+)\s*,\s*(\d+)\s*,'
                  r'\s*"[il]*"\s*,\s*(\w+)\s*,\s*'
                  rf"({STRING}(?:\s*{STRING})*)\s*\)", re.MULTILINE)
 ROW_START = re.compile(r"^[ \t]*SYSCALL\s*\(", re.MULTILINE)
@@ -44,17 +46,21 @@ def read_table(path=TABLE):
     """Returns the rows as (nr, name, arity, level, note), in order of nr."""
     text = re.sub(r"/\*.*?\*/", lambda match: "\n" * match.group().count("\n"),
                   path.read_text(), flags=re.DOTALL)
+    numbers = {name: int(nr) for nr, name in
+               re.findall(r"^NUMBER\((\d+), (\w+)\)$", NUMBERS.read_text(), re.MULTILINE)}
     rows = []
     for start in ROW_START.finditer(text):
         line = text.count("\n", 0, start.start()) + 1
         match = ROW.match(text, start.start())
         if not match:
-            raise TableError(f"{path.relative_to(ROOT)}:{line}: not a SYSCALL(nr, name, arity, "
+            raise TableError(f"{path.relative_to(ROOT)}:{line}: not a SYSCALL(name, arity, "
                              'LEVEL, "note") row')
-        nr, name, arity, level, note = match.groups()
+        name, arity, level, note = match.groups()
+        if name not in numbers:
+            raise TableError(f"{NUMBERS.relative_to(ROOT)}: no number for {name}")
         if level not in LEVELS:
             raise TableError(f"{path.relative_to(ROOT)}:{line}: {level} is no level")
-        rows.append((int(nr), name, int(arity), level, note_text(note)))
+        rows.append((numbers[name], name, int(arity), level, note_text(note)))
     rows.sort()
     for before, after in zip(rows, rows[1:]):
         if before[0] == after[0]:

@@ -146,5 +146,6 @@ void arch_describe_cpu(struct text *t, u64 khz); /* /proc/cpuinfo */
 
 #include "kernel/arch/paging.h"
 #include "kernel/arch/redirect.h"
+#include "kernel/arch/syscall_numbers.h"
 
 #endif

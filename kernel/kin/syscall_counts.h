@@ -3,7 +3,7 @@
 #ifndef KERNEL_KIN_SYSCALL_COUNTS_H
 #define KERNEL_KIN_SYSCALL_COUNTS_H
 
-#include "kernel/syscall/syscall.h"
+#include "kernel/arch/arch.h"
 
 extern u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
 extern u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];

@@ -33,17 +33,17 @@ typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 #define CALL_PARTIAL(name, arity, types) CALL(name, arity, types)
 #define CALL_STUB(name, arity, types) CALL(name, arity, types)
 #define CALL_NONE(name, arity, types)
-#define SYSCALL(nr, name, arity, types, level, note) CALL_##level(name, arity, types)
+#define SYSCALL(name, arity, types, level, note) CALL_##level(name, arity, types)
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 
-#define ENTRY_FULL(nr, name) [nr] = call_##name,
-#define ENTRY_PARTIAL(nr, name) [nr] = call_##name,
-#define ENTRY_STUB(nr, name) [nr] = call_##name,
-#define ENTRY_NONE(nr, name)
+#define ENTRY_FULL(name) [SYSCALL_##name] = call_##name,
+#define ENTRY_PARTIAL(name) [SYSCALL_##name] = call_##name,
+#define ENTRY_STUB(name) [SYSCALL_##name] = call_##name,
+#define ENTRY_NONE(name)
 
 static const syscall_fn table[SYSCALL_MAX] = {
-#define SYSCALL(nr, name, arity, types, level, note) ENTRY_##level(nr, name)
+#define SYSCALL(name, arity, types, level, note) ENTRY_##level(name)
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };

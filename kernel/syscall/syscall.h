@@ -21,11 +21,9 @@
 #define SYSCALL_PROTO_PARTIAL(name, arity) s64 sys_##name(SYS_ARGS_##arity);
 #define SYSCALL_PROTO_STUB(name, arity) s64 sys_##name(SYS_ARGS_##arity);
 #define SYSCALL_PROTO_NONE(name, arity)
-#define SYSCALL(nr, name, arity, types, level, note) SYSCALL_PROTO_##level(name, arity)
+#define SYSCALL(name, arity, types, level, note) SYSCALL_PROTO_##level(name, arity)
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
-
-#define SYSCALL_MAX 512
 
 struct trapframe;
 void syscall_dispatch(struct trapframe *frame, bool direct);

@@ -8,10 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/arch/syscall_numbers.h"
 #include "monitor/supervisor/internal.h"
 
 static const char *const syscall_names[STATS_SYSCALLS] = {
-#define SYSCALL(nr, name, arity, types, level, note) [nr] = #name,
+#define SYSCALL(name, arity, types, level, note) [SYSCALL_##name] = #name,
 #include "kernel/syscall/syscalls.def"
 #undef SYSCALL
 };
