@@ -53,7 +53,7 @@ static s64 wait_ready(struct file *f, u32 events, u64 deadline_ns)
 	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
 
 	for (;;) {
-		int err = thread_sleep_fds(deadline_ns, true, &p, 1);
+		int err = thread_sleep_mode(deadline_ns, SLEEP_INTERRUPTIBLE, &p, 1);
 		if (err < 0)
 			return err == -EINTR ? -ERESTARTSYS : err;
 		if (p.revents)

@@ -40,18 +40,25 @@ static bool nonblocking(struct file *f)
 	return file_call_flags(f) & O_NONBLOCK;
 }
 
+struct count_wait {
+	struct eventfd *e;
+	u64 add; /* what is to fit; 0: something to read */
+};
+
+static bool count_ready(void *arg)
+{
+	struct count_wait *w = arg;
+	u64 count = atomic_load(&w->e->count);
+
+	return w->add ? count <= EVENTFD_MAX - w->add : count != 0;
+}
+
 /* 0 when the count may have changed in the wanted direction, or -ERESTARTSYS. */
 static s64 eventfd_wait(struct eventfd *e, struct kin_queue *q, u64 add)
 {
-	struct kin_waiter *w = waiter_get();
-	int err = 0;
+	struct count_wait w = {e, add};
 
-	queue_add(q, w);
-	while (!err && (add ? atomic_load(&e->count) > EVENTFD_MAX - add : !atomic_load(&e->count)))
-		err = thread_sleep(HYP_NO_DEADLINE, true);
-	queue_remove(w);
-	waiter_put(w);
-	return err ? -ERESTARTSYS : 0;
+	return wait_until(q, count_ready, &w, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
 }
 
 static s64 eventfd_read(struct file *f, void *buf, size_t len, s64 *pos)

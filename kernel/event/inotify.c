@@ -96,17 +96,16 @@ static s64 event_take(struct inotify *in, char *event, size_t room)
 
 /* ---- as a file */
 
+static bool has_events(void *arg)
+{
+	struct inotify *in = arg;
+
+	return in->head != in->tail;
+}
+
 static s64 wait_for_event(struct inotify *in, struct kin_queue *q)
 {
-	struct kin_waiter *w = waiter_get();
-	int err = 0;
-
-	queue_add(q, w);
-	while (in->head == in->tail && !err)
-		err = thread_sleep(HYP_NO_DEADLINE, true);
-	queue_remove(w);
-	waiter_put(w);
-	return err ? -ERESTARTSYS : 0;
+	return wait_until(q, has_events, in, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
 }
 
 static s64 inotify_read(struct file *f, void *buf, size_t len, s64 *pos)

@@ -86,22 +86,16 @@ static void info_fill(struct signalfd_siginfo *out, const struct ksiginfo *in)
 	}
 }
 
-static bool readable(struct file *f)
+static bool readable(void *f)
 {
 	return signal_pending_set(current) & mask_of(f);
 }
 
 static s64 wait_for_signal(struct file *f)
 {
-	struct kin_waiter *w = waiter_get();
-	int err = 0;
+	struct kin_queue *q = queue_of(current->proc->kp);
 
-	queue_add(queue_of(current->proc->kp), w);
-	while (!readable(f) && !err)
-		err = thread_sleep(HYP_NO_DEADLINE, true);
-	queue_remove(w);
-	waiter_put(w);
-	return err ? -ERESTARTSYS : 0;
+	return wait_until(q, readable, f, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
 }
 
 static s64 signalfd_read(struct file *f, void *buf, size_t len, s64 *pos)

@@ -91,22 +91,28 @@ static u64 take(struct timerfd *t)
 	return n;
 }
 
+struct expiry_wait {
+	struct timerfd *t;
+	u64 expiry_ns; /* what is waited for */
+};
+
+/* It has expired, or was set to another time. */
+static bool expiry_over(void *arg)
+{
+	struct expiry_wait *w = arg;
+	struct timerfd_state s = state_get(w->t);
+
+	return s.expiry_ns != w->expiry_ns || expirations(s, time_mono_ns());
+}
+
+/* 0: look again. */
 static s64 timerfd_wait(struct timerfd *t)
 {
-	struct kin_waiter *w = waiter_get();
-	int err = 0;
+	struct expiry_wait w = {t, state_get(t).expiry_ns};
+	u64 deadline = w.expiry_ns ? w.expiry_ns : HYP_NO_DEADLINE;
+	s64 err = wait_until(&t->waiters, expiry_over, &w, deadline, WAIT_RESTARTABLE);
 
-	queue_add(&t->waiters, w);
-	while (err != -EINTR) {
-		struct timerfd_state s = state_get(t);
-
-		if (expirations(s, time_mono_ns()))
-			break;
-		err = thread_sleep(s.expiry_ns ? s.expiry_ns : HYP_NO_DEADLINE, true);
-	}
-	queue_remove(w);
-	waiter_put(w);
-	return err == -EINTR ? -ERESTARTSYS : 0;
+	return err == -ETIMEDOUT ? 0 : err;
 }
 
 static s64 timerfd_read(struct file *f, void *buf, size_t len, s64 *pos)

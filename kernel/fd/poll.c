@@ -114,10 +114,7 @@ int poll_table_sleep(struct poll_table *pt, u64 deadline_ns)
 	look_again_ns = HYP_NO_DEADLINE;
 	if (pt->host_missed)
 		until = MIN(until, time_deadline(time_mono_ns(), HOST_MISSED_NS));
-	if (pt->nhost)
-		r = thread_sleep_fds(until, true, pt->host, pt->nhost);
-	else
-		r = thread_sleep(until, true);
+	r = thread_sleep_mode(until, SLEEP_INTERRUPTIBLE, pt->host, pt->nhost);
 	return r == -ETIMEDOUT && until != deadline_ns ? 0 : r;
 }
 

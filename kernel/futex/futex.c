@@ -116,37 +116,53 @@ bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key)
 	}
 }
 
-static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
-{
+struct futex_wait {
 	struct futex_key key;
 	struct kin_waiter *w;
+	u64 addr;
+	u32 value;
+	bool slept;
+	s64 err;
+};
+
+/*
+ * Other things than wakes end a sleep: who sends a thread of its own member a signal wakes it as
+ * well, and so does a death. Who died may have changed the word and not come to waking.
+ */
+static bool wait_over(void *arg)
+{
+	struct futex_wait *f = arg;
+	bool slept = f->slept;
 	u32 now;
-	s64 err = futex_key_get(addr, shared, &key);
+
+	f->slept = true;
+	f->err = 0;
+	if (slept && signal_pending(current))
+		f->err = -EINTR;
+	else if (user_load32((u32 *)f->addr, &now))
+		f->err = -EFAULT;
+	else if (now != f->value)
+		f->err = slept ? 0 : -EAGAIN;
+	else
+		return futex_woken(f->w, &f->key) || (slept && f->key.queue && queue_lost(f->w));
+	return true;
+}
+
+static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
+{
+	struct futex_wait f = {.addr = addr, .value = value};
+	s64 err = futex_key_get(addr, shared, &f.key);
 
 	if (err)
 		return err;
-	w = waiter_get();
-	futex_enqueue(w, &key, bits);
-	if (user_load32((u32 *)addr, &now))
-		err = -EFAULT;
-	else if (now != value)
-		err = -EAGAIN;
-	/*
-	 * Other things than wakes end a sleep: who sends a thread of its own member a signal wakes it
-	 * as well, and so does a death. Who died may have changed the word and not come to waking.
-	 */
-	while (!err && now == value && !futex_woken(w, &key)) {
-		err = thread_sleep(deadline_ns, true);
-		if (!err && signal_pending(current))
-			err = -EINTR;
-		else if (!err && user_load32((u32 *)addr, &now))
-			err = -EFAULT;
-		else if (!err && key.queue && !futex_woken(w, &key) && queue_lost(w))
-			break;
-	}
-	if (!futex_dequeue(w, &key))
+	f.w = waiter_get();
+	futex_enqueue(f.w, &f.key, bits);
+	err = wait_until(NULL, wait_over, &f, deadline_ns, SLEEP_INTERRUPTIBLE);
+	if (!err)
+		err = f.err;
+	if (!futex_dequeue(f.w, &f.key))
 		err = 0;
-	waiter_put(w);
+	waiter_put(f.w);
 	return err;
 }
 

@@ -48,27 +48,38 @@ static s64 lock_take(u64 addr, u32 self, bool announce)
 	return -EAGAIN; /* a word that never stays the same is no lock */
 }
 
+struct lock_wait {
+	u64 addr;
+	struct futex_key *key;
+	struct kin_waiter *w;
+	s64 err;
+};
+
+static bool lock_wait_over(void *arg)
+{
+	struct lock_wait *l = arg;
+
+	l->err = 0;
+	if (futex_woken(l->w, l->key))
+		return true;
+	l->err = lock_take(l->addr, (u32)current->tid, true);
+	return l->err != -EBUSY;
+}
+
 static s64 lock_wait(u64 addr, struct futex_key *key, u64 deadline_ns)
 {
-	struct kin_waiter *w = waiter_get();
-	u32 self = (u32)current->tid;
+	struct lock_wait l = {.addr = addr, .key = key, .w = waiter_get()};
 	s64 err;
 
 	key->addr |= FUTEX_KEY_PI;
-	futex_enqueue(w, key, self);
-	for (;;) {
-		err = lock_take(addr, self, true);
-		if (err == -EBUSY)
-			err = thread_sleep(deadline_ns, true);
-		else
-			break;
-		if (err || futex_woken(w, key))
-			break;
-	}
+	futex_enqueue(l.w, key, (u32)current->tid);
+	err = wait_until(NULL, lock_wait_over, &l, deadline_ns, SLEEP_INTERRUPTIBLE);
+	if (!err)
+		err = l.err;
 	/* Off the queue already, or its own in spite of having waited: the lock was handed over. */
-	if (!futex_dequeue(w, key) || err == -EDEADLK)
+	if (!futex_dequeue(l.w, key) || err == -EDEADLK)
 		err = 0;
-	waiter_put(w);
+	waiter_put(l.w);
 	return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 

@@ -381,8 +381,9 @@ struct mq_wait {
 	bool for_room;
 };
 
-static bool mq_ready(const struct mq_wait *w)
+static bool mq_ready(void *arg)
 {
+	const struct mq_wait *w = arg;
 	bool ready;
 
 	mq_lock();
@@ -391,25 +392,13 @@ static bool mq_ready(const struct mq_wait *w)
 	return ready;
 }
 
-static s64 mq_sleep(const struct mq_wait *how, u64 deadline)
+static s64 mq_sleep(struct mq_wait *how, u64 deadline)
 {
 	struct kin_queue *q = how->for_room ? &how->q->writable : &how->q->readable;
-	struct kin_waiter *w;
-	int err = 0;
 
 	if (!deadline)
 		return -EAGAIN;
-	w = waiter_get();
-	w->exclusive = 1;
-	queue_add(q, w);
-	while (!mq_ready(how) && !err)
-		err = thread_sleep(deadline, true);
-	queue_remove(w);
-	waiter_put(w);
-	if (!err)
-		return 0;
-	queue_wake(q, 1);
-	return err == -ETIMEDOUT ? -ETIMEDOUT : -ERESTARTSYS;
+	return wait_until(q, mq_ready, how, deadline, WAIT_RESTARTABLE | WAIT_EXCLUSIVE);
 }
 
 /* Under the lock: *tell and info if somebody is to be told of a message in an empty queue. */

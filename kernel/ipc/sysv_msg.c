@@ -125,24 +125,30 @@ static s64 send_try(struct ipc_table *t, s32 id, struct sysv_message *m, bool kn
 	return err;
 }
 
+struct send {
+	struct ipc_table *table;
+	s32 id;
+	struct sysv_message *m;
+	s64 err;
+};
+
+static bool send_done(void *arg)
+{
+	struct send *s = arg;
+
+	s->err = send_try(s->table, s->id, s->m, true);
+	return s->err != -EAGAIN;
+}
+
 static s64 send_wait(struct ipc_table *t, s32 id, struct sysv_message *m, bool nowait)
 {
-	struct kin_waiter *w;
-	s64 err = send_try(t, id, m, false);
+	struct send s = {.table = t, .id = id, .m = m, .err = send_try(t, id, m, false)};
+	int err;
 
-	if (err != -EAGAIN || nowait)
-		return err;
-	w = waiter_get();
-	queue_add(ipc_queue(t, id), w);
-	while ((err = send_try(t, id, m, true)) == -EAGAIN) {
-		if (thread_sleep(HYP_NO_DEADLINE, true)) {
-			err = -EINTR;
-			break;
-		}
-	}
-	queue_remove(w);
-	waiter_put(w);
-	return err;
+	if (s.err != -EAGAIN || nowait)
+		return s.err;
+	err = wait_until(ipc_queue(t, id), send_done, &s, HYP_NO_DEADLINE, SLEEP_INTERRUPTIBLE);
+	return err ? err : s.err;
 }
 
 s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
@@ -181,6 +187,7 @@ struct receive {
 	u32 flags;
 	bool known;
 	struct sysv_message *got;
+	s64 err; /* of the last try */
 };
 
 /* The pointer to the message that is meant, or NULL. */
@@ -240,25 +247,24 @@ static s64 receive_try(struct receive *r)
 	return err;
 }
 
+static bool receive_done(void *arg)
+{
+	struct receive *r = arg;
+
+	r->err = receive_try(r);
+	return r->err != -ENOMSG;
+}
+
 static s64 receive_wait(struct receive *r)
 {
-	struct kin_waiter *w;
-	s64 err = receive_try(r);
+	struct kin_queue *q = ipc_queue(r->table, r->id);
+	int err;
 
-	if (err != -ENOMSG || r->flags & IPC_NOWAIT)
-		return err;
+	if (receive_done(r) || r->flags & IPC_NOWAIT)
+		return r->err;
 	r->known = true;
-	w = waiter_get();
-	queue_add(ipc_queue(r->table, r->id), w);
-	while ((err = receive_try(r)) == -ENOMSG) {
-		if (thread_sleep(HYP_NO_DEADLINE, true)) {
-			err = -EINTR;
-			break;
-		}
-	}
-	queue_remove(w);
-	waiter_put(w);
-	return err;
+	err = wait_until(q, receive_done, r, HYP_NO_DEADLINE, SLEEP_INTERRUPTIBLE);
+	return err ? err : r->err;
 }
 
 s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)

@@ -153,6 +153,7 @@ struct sem_call {
 	bool undo, known;       /* known: the array was there before the sleep */
 	u32 blocked;            /* the operation that could not be done */
 	struct sem_undo *fresh; /* allocated, to be used if the process has none */
+	s64 err;                /* of the last try */
 };
 
 static struct sem_undo *undo_find(struct sem_array *a, struct kin_proc *p)
@@ -322,29 +323,30 @@ static void undo_free(struct sem_undo *u)
 		kin_free(u);
 }
 
+static bool sem_done(void *arg)
+{
+	struct sem_call *c = arg;
+	u32 size;
+
+	c->err = sem_try(c, true, &size);
+	if (c->err != -EAGAIN)
+		return true;
+	c->known = true;
+	return c->ops[c->blocked].sem_flg & IPC_NOWAIT;
+}
+
 static s64 sem_wait(struct sem_call *c, u64 deadline_ns)
 {
-	struct kin_waiter *w = waiter_get();
+	struct kin_queue *q = ipc_queue(c->table, c->id);
+	int slept = wait_until(q, sem_done, c, deadline_ns, SLEEP_INTERRUPTIBLE);
 	u32 size;
-	s64 err;
 
-	queue_add(ipc_queue(c->table, c->id), w);
-	while ((err = sem_try(c, true, &size)) == -EAGAIN) {
-		int slept =
-			c->ops[c->blocked].sem_flg & IPC_NOWAIT ? -ETIMEDOUT : thread_sleep(deadline_ns, true);
-
-		c->known = true;
-		if (!slept)
-			continue;
-		/* The last look also takes the caller off the count. */
-		err = sem_try(c, false, &size);
-		if (err == -EAGAIN && slept == -EINTR)
-			err = -EINTR; /* never restarted, see signal(7) */
-		break;
-	}
-	queue_remove(w);
-	waiter_put(w);
-	return err;
+	if (c->err != -EAGAIN)
+		return c->err;
+	/* The last look also takes the caller off the count. */
+	c->err = sem_try(c, false, &size);
+	/* Never restarted, see signal(7). */
+	return c->err == -EAGAIN && slept == -EINTR ? -EINTR : c->err;
 }
 
 static s64 do_semop(s32 id, const struct sembuf *ops, u32 n, u64 deadline_ns)

@@ -96,11 +96,8 @@ bool kin_lock_orphaned(struct kin_lock *l);
 /*
  * Wait queues. A waiter lives in kin and belongs to one thread of one member.
  *
- *	struct kin_waiter *w = waiter_get();    never fails
- *	queue_add(&q, w);                          from now on a wake is remembered
- *	while (!condition && !err)
- *		err = thread_sleep(deadline_ns, true);  0 (woken: look again), -EINTR (signal), -ETIMEDOUT
- *	queue_remove(w); waiter_put(w);
+ * To wait is wait_until (kin_hooks.h). Who waits on several queues gets a waiter for each with
+ * waiter_get, adds it before it looks, sleeps, and removes and puts it back.
  *
  * queue_wake marks waiters and rings the doorbells of their members. It takes the queue's own lock
  * only.

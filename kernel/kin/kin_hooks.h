@@ -6,6 +6,7 @@
 #include "common/types.h"
 
 struct hyp_pollfd;
+struct kin_queue;
 struct kin_waiter;
 struct thread;
 struct thread_kin;
@@ -15,16 +16,39 @@ struct kin_waiter *waiter_get(void);
 void waiter_put(struct kin_waiter *w);
 struct thread_kin *thread_kin(struct thread *t); /* t NULL: the boot code's */
 
+/* What ends a sleep besides a wake-up and its deadline. */
+enum sleep_mode {
+	SLEEP_UNINTERRUPTIBLE,
+	SLEEP_INTERRUPTIBLE, /* a signal to deliver */
+	SLEEP_KILLABLE,      /* SIGKILL, or the process is leaving */
+	SLEEP_STOPPED,       /* SIGCONT or SIGKILL pending, blocked or not */
+	SLEEP_ANY_SIGNAL,    /* any pending signal of the process: the kernel's own PID 1 */
+};
+enum wait_flags {
+	WAIT_MODE = 7,       /* one of enum sleep_mode, and: */
+	WAIT_EXCLUSIVE = 8,  /* one of these is woken for an event that one can use */
+	WAIT_RESTARTS = 16,  /* a signal makes it -ERESTARTSYS instead of -EINTR */
+	WAIT_RESTARTABLE = SLEEP_INTERRUPTIBLE | WAIT_RESTARTS, /* what most system calls do */
+};
+
+/* ---- kernel/sched/wait_until.c */
+/*
+ * Sleeps until ready(argument) is true: 0. Else -EINTR, or -ETIMEDOUT at the deadline
+ * (CLOCK_MONOTONIC ns or HYP_NO_DEADLINE). Whoever makes ready true wakes the queue after it. queue
+ * NULL: the caller's own waiters are on some queue already, or the thread itself is woken
+ * (thread_wake). ready NULL: until the time or a signal comes. Never with a kin lock held. How it
+ * cannot miss a wake-up: at the function.
+ */
+int wait_until(struct kin_queue *queue, bool (*ready)(void *argument), void *argument,
+	u64 deadline_ns, u32 flags);
+
 /* ---- kernel/sched/sched.c */
 /*
- * Blocks the current thread; other threads of the member may run. Returns 0 after any of the
- * thread's waiters was woken (or spuriously), -EINTR if interruptible and a signal is to be
- * delivered, -ETIMEDOUT. deadline: CLOCK_MONOTONIC ns or HYP_NO_DEADLINE. Never called with a kin
- * lock held.
+ * One sleep, for wait_until, and for who waits for host handles as well (at most 64; revents are
+ * filled). 0 after any of the thread's waiters was woken, a handle is ready, or spuriously; -EINTR,
+ * -ETIMEDOUT. Never with a kin lock held.
  */
-int thread_sleep(u64 deadline_ns, bool interruptible);
-/* The same, and host handles are waited for: revents are filled. At most 64 handles. */
-int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds);
+int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds);
 
 /* ---- kernel/futex/futex.c */
 void futexes_init(void);

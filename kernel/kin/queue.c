@@ -4,13 +4,9 @@
  * a pointer, and back pointers, tail and count are rebuilt when the lock of a dead owner is
  * recovered.
  *
- * Why no wake is lost. The waiter: (1) links itself, which raises count, (2) full barrier, (3)
- * looks at its condition, (4) sleeps if it does not hold. The waker: (a) makes the condition
- * true, (b) full barrier, (c) reads count. By the barriers either (c) sees (1), and the waiter is
- * marked and its doorbell rung, or (3) sees (a), and it does not sleep. Between (3) and the
- * host's sleep the doorbell takes over: thread_sleep reads the doorbell's sequence before it
- * looks at the marks, the ring raises the sequence after the mark is set, and the host compares
- * the sequence before it blocks.
+ * Why no wake is lost: kernel/sched/wait_until.c. The barriers that it speaks of are the one at the
+ * end of queue_add, after count was raised, and the one at the start of queue_wake, before count is
+ * read.
  *
  * A mark stays until the owner takes it (waiters_woken), so a second waker need not ring again:
  * the first one's ring is on its way. If that first waker is killed between (a) and its ring, its
@@ -92,7 +88,7 @@ void queue_add(struct kin_queue *q, struct kin_waiter *w)
 	queue_lock(q);
 	queue_link(q, w);
 	kin_unlock(&q->lock);
-	atomic_thread_fence(memory_order_seq_cst); /* (2) */
+	atomic_thread_fence(memory_order_seq_cst); /* before the waiter looks */
 }
 
 /* A futex waker or requeue may take w away meanwhile: only its queue's lock says where it is. */
@@ -186,7 +182,7 @@ void queue_wake(struct kin_queue *q, u32 max)
 	struct ring_set r = {0};
 	bool more;
 
-	atomic_thread_fence(memory_order_seq_cst); /* (b) */
+	atomic_thread_fence(memory_order_seq_cst); /* after what it wakes for */
 	if (atomic_load(&q->count) == 0)
 		return;
 	do {

@@ -66,26 +66,17 @@ u64 net_deadline(u64 timeout_ns, bool nonblock)
 
 s64 net_wait(struct kin_queue *q, u32 peer, u64 deadline_ns, bool (*ready)(void *arg), void *arg)
 {
-	struct kin_waiter *w;
-	int err = 0;
+	u32 flags = SLEEP_INTERRUPTIBLE | WAIT_EXCLUSIVE;
+	int err;
 
 	if (!deadline_ns)
 		return -EAGAIN;
 	if (spin_for(ready, arg, peer))
 		return 0;
-	w = waiter_get();
-	w->exclusive = 1;
-	queue_add(q, w);
-	while (!ready(arg) && !err)
-		err = thread_sleep(deadline_ns, true);
-	queue_remove(w);
-	waiter_put(w);
-	if (!err)
-		return 0;
-	queue_wake(q, 1); /* a wake may have been ours */
-	if (err == -ETIMEDOUT)
-		return -EAGAIN;
-	return deadline_ns == HYP_NO_DEADLINE ? -ERESTARTSYS : -EINTR;
+	if (deadline_ns == HYP_NO_DEADLINE)
+		flags |= WAIT_RESTARTS; /* calls with a time-out are not, see signal(7) */
+	err = wait_until(q, ready, arg, deadline_ns, flags);
+	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
 s64 net_broken(u32 flags)

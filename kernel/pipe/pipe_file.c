@@ -256,18 +256,24 @@ s64 sys_pipe2(u64 fds, u64 flags)
 	return do_pipe(fds, flags);
 }
 
+struct opens {
+	_Atomic u32 *count;
+	u32 before;
+};
+
+static bool opened_since(void *arg)
+{
+	struct opens *o = arg;
+
+	return atomic_load(o->count) != o->before;
+}
+
 /* Waits until the other side has been opened, even if it is closed again by now. */
 static s64 fifo_wait(struct kin_queue *q, _Atomic u32 *opens, u32 before)
 {
-	struct kin_waiter *w = waiter_get();
-	int err = 0;
+	struct opens o = {opens, before};
 
-	queue_add(q, w);
-	while (atomic_load(opens) == before && !err)
-		err = thread_sleep(HYP_NO_DEADLINE, true);
-	queue_remove(w);
-	waiter_put(w);
-	return err ? -ERESTARTSYS : 0;
+	return wait_until(q, opened_since, &o, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
 }
 
 /* Into f: the pipe that the inode has, or else fresh, which is in hand. */

@@ -105,10 +105,8 @@ static int sleep_patient(struct want *w)
 	struct pipe_patience *t = w->writes ? &w->p->writing : &w->p->reading;
 	u64 ns = w->writes ? WRITER_PATIENCE_NS : READER_PATIENCE_NS;
 	u64 deadline = time_deadline(time_mono_ns(), ns);
-	int err = 0;
+	int err = wait_until(NULL, ready, w, deadline, SLEEP_INTERRUPTIBLE);
 
-	while (!ready(w) && !err)
-		err = thread_sleep(deadline, true);
 	if (err == -ETIMEDOUT || enough(w->p, w->writes))
 		patience_learn(t, err != -ETIMEDOUT);
 	return err == -ETIMEDOUT ? 0 : err;
@@ -117,11 +115,10 @@ static int sleep_patient(struct want *w)
 static int sleep_impatient(struct want *w)
 {
 	struct pipe_patience *t = w->writes ? &w->p->writing : &w->p->reading;
-	int err = 0;
+	int err;
 
 	atomic_fetch_add(&t->impatient, 1);
-	while (!ready(w) && !err)
-		err = thread_sleep(HYP_NO_DEADLINE, true);
+	err = wait_until(NULL, ready, w, HYP_NO_DEADLINE, SLEEP_INTERRUPTIBLE);
 	atomic_fetch_sub(&t->impatient, 1);
 	return err;
 }

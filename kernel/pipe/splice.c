@@ -43,21 +43,27 @@ static bool nonblocking(struct file *f, u32 flags)
 	return (flags & SPLICE_NONBLOCK) || (f->flags & O_NONBLOCK);
 }
 
+struct pipe_end {
+	struct pipe *p;
+	u32 end;
+};
+
+static bool end_ready(void *arg)
+{
+	struct pipe_end *e = arg;
+
+	return pipe_poll(e->p, e->end, true);
+}
+
 /* Until this end of the pipe would not block: 0, -EAGAIN, -ERESTARTSYS. */
 static s64 end_wait(struct pipe *p, u32 end, bool nonblock)
 {
-	struct kin_waiter *w = waiter_get();
-	s64 err = 0;
+	struct kin_queue *q = end == PIPE_WRITES ? &p->writable : &p->readable;
+	struct pipe_end e = {p, end};
 
-	queue_add(end == PIPE_WRITES ? &p->writable : &p->readable, w);
-	while (!err && !pipe_poll(p, end, true)) {
-		err = nonblock ? -EAGAIN : 0;
-		if (!err && thread_sleep(HYP_NO_DEADLINE, true))
-			err = -ERESTARTSYS;
-	}
-	queue_remove(w);
-	waiter_put(w);
-	return err;
+	if (nonblock)
+		return end_ready(&e) ? 0 : -EAGAIN;
+	return wait_until(q, end_ready, &e, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
 }
 
 /* Bytes that the pipe takes without blocking, at least one; all if nobody reads: EPIPE then. */

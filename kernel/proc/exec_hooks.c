@@ -14,6 +14,13 @@
 #include "kernel/proc/proc_internal.h"
 #include "kernel/time/time.h"
 
+static bool alone(void *arg)
+{
+	struct kin_proc *kp = arg;
+
+	return kp->nthreads <= 1;
+}
+
 /* The caller becomes the only thread and takes over the number of the first one. */
 void proc_exec_begin(void)
 {
@@ -21,8 +28,7 @@ void proc_exec_begin(void)
 	struct proc *p = t->proc;
 
 	p->exec_thread = t;
-	while (p->kp->nthreads > 1)
-		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_UNINTERRUPTIBLE, NULL, 0);
+	wait_until(NULL, alone, p->kp, HYP_NO_DEADLINE, SLEEP_UNINTERRUPTIBLE);
 	p->exec_thread = NULL;
 	if (t->tid != p->kp->pid) {
 		tid_free(t->tid);

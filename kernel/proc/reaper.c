@@ -37,24 +37,29 @@ static void pass_on(s32 program, int sig)
 	tree_unlock();
 }
 
+/* All of PID 1's work; it is never done. */
+static bool serve(void *arg)
+{
+	s32 program = *(s32 *)arg;
+	struct ksiginfo info;
+	int sig;
+
+	reap_all(program);
+	while ((sig = signal_take(current, ~0ull, &info)) != 0)
+		pass_on(program, sig);
+	return false;
+}
+
 static _Noreturn void init_loop(s32 program)
 {
 	struct thread *t = current;
-	struct kin_waiter *w = waiter_get();
-	struct ksiginfo info;
-	int sig;
 
 	/* Every signal stays pending until it is taken here, and ends the sleep. */
 	t->sig.blocked = ~0ull & ~SIGSET_NEVER_BLOCKED;
 	t->sig.waited = ~0ull;
 	signal_publish(t->proc);
-	queue_add(&t->proc->kp->wait_queue, w);
-	for (;;) {
-		reap_all(program);
-		while ((sig = signal_take(t, ~0ull, &info)) != 0)
-			pass_on(program, sig);
-		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_ANY_SIGNAL, NULL, 0);
-	}
+	for (;;)
+		wait_until(&t->proc->kp->wait_queue, serve, &program, HYP_NO_DEADLINE, SLEEP_ANY_SIGNAL);
 }
 
 void init_fork(void)

@@ -163,6 +163,13 @@ static void share_undo(struct kin_proc *kp, struct proc *p)
 	tree_unlock();
 }
 
+static bool vfork_over(void *arg)
+{
+	struct thread *t = arg;
+
+	return !t->vfork_child;
+}
+
 /*
  * Suspends the caller until p has gone to another VM or has exited. SIGKILL ends the wait: p then
  * goes on alone.
@@ -171,11 +178,9 @@ static void vfork_wait(void)
 {
 	struct thread *t = current;
 
-	while (t->vfork_child) {
-		if (thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_KILLABLE, NULL, 0) && t->vfork_child) {
-			t->vfork_child->vfork_parent = NULL;
-			t->vfork_child = NULL;
-		}
+	if (wait_until(NULL, vfork_over, t, HYP_NO_DEADLINE, SLEEP_KILLABLE)) {
+		t->vfork_child->vfork_parent = NULL;
+		t->vfork_child = NULL;
 	}
 }
 

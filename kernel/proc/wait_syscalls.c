@@ -26,6 +26,7 @@ struct wait {
 	u32 type; /* P_ALL, P_PID, P_PGID */
 	s32 id;
 	u32 options;
+	s64 result; /* of the last look */
 	s32 pid;
 	u32 uid;
 	u32 status; /* as wait4 gives it */
@@ -112,27 +113,23 @@ static s64 look(struct wait *w)
 	return r;
 }
 
+static bool found(void *arg)
+{
+	struct wait *w = arg;
+
+	w->result = look(w);
+	return w->result != 0;
+}
+
 static s64 do_wait(struct wait *w)
 {
-	struct kin_waiter *waiter;
-	s64 r = look(w);
+	struct kin_queue *q = &current->proc->kp->wait_queue;
+	int err;
 
-	if (r || (w->options & WNOHANG))
-		return r;
-	waiter = waiter_get();
-	queue_add(&current->proc->kp->wait_queue, waiter);
-	while ((r = look(w)) == 0) {
-		if (thread_sleep(HYP_NO_DEADLINE, true) == -EINTR) {
-			/* What happened at the same time as the signal is not left for later. */
-			r = look(w);
-			if (!r)
-				r = -ERESTARTSYS;
-			break;
-		}
-	}
-	queue_remove(waiter);
-	waiter_put(waiter);
-	return r;
+	if (found(w) || (w->options & WNOHANG))
+		return w->result;
+	err = wait_until(q, found, w, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
+	return err ? err : w->result;
 }
 
 s64 sys_wait4(u64 upid, u64 ustatus, u64 options, u64 uusage)

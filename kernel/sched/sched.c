@@ -228,8 +228,8 @@ static bool interrupted(struct thread *t)
 }
 
 /*
- * Marks first, condition after: waiters_woken clears marks that the caller of thread_sleep then
- * acts on.
+ * Marks first, condition after: waiters_woken clears marks that the caller of thread_sleep_mode
+ * then acts on.
  */
 static bool sleep_over(struct thread *t, int *result)
 {
@@ -490,18 +490,6 @@ int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *
 	t->deadline_ns = HYP_NO_DEADLINE;
 	t->sleep_nfds = 0;
 	return t->sleep_result;
-}
-
-int thread_sleep(u64 deadline_ns, bool interruptible)
-{
-	return thread_sleep_fds(deadline_ns, interruptible, NULL, 0);
-}
-
-int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds)
-{
-	enum sleep_mode mode = interruptible ? SLEEP_INTERRUPTIBLE : SLEEP_UNINTERRUPTIBLE;
-
-	return thread_sleep_mode(deadline_ns, mode, fds, nfds);
 }
 
 /* ---- giving up the vCPU */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The scheduler of a member: which of its threads runs, and how one sleeps (thread_sleep is in
- * kin_core.h, for everybody).
+ * The scheduler of a member: which of its threads runs. How one waits: wait_until in kin_hooks.h,
+ * for everybody.
  */
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H
@@ -12,8 +12,6 @@ struct thread *thread_create(struct proc *p); /* not runnable yet */
 void thread_destroy(struct thread *t);
 void thread_start(struct thread *t);          /* into the run queue */
 void schedule(void);
-/* thread_sleep and thread_sleep_fds of kin_core.h, with every way to be ended. */
-int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds);
 /*
  * The one place that programs the host's timer: for the earlier of timers_next() and the end of a
  * slice. Part of exit_work; call it if a timer was armed without setting attention.
@@ -35,7 +33,7 @@ void sched_poll(void);         /* blocked threads that may go on become runnable
 
 /* ---- waiter.c */
 /*
- * For thread_sleep: was one of t's waiters woken since the last call? Clears the marks, so it
+ * For thread_sleep_mode: was one of t's waiters woken since the last call? Clears the marks, so it
  * must be called before the condition is looked at again, and after the doorbell was read.
  */
 bool waiters_woken(struct thread *t);

@@ -82,8 +82,7 @@ s64 sys_rt_sigpending(u64 uset, u64 size)
 /* Until a handler is to run or the process to end. */
 static s64 wait_for_signal(void)
 {
-	while (thread_sleep(HYP_NO_DEADLINE, true) != -EINTR)
-		;
+	wait_until(NULL, NULL, NULL, HYP_NO_DEADLINE, SLEEP_INTERRUPTIBLE);
 	return -ERESTARTNOHAND;
 }
 
@@ -105,15 +104,21 @@ s64 sys_rt_sigsuspend(u64 uset, u64 size)
 	return -ERESTARTNOHAND;
 }
 
+static bool waited_pending(void *arg)
+{
+	struct thread *t = arg;
+
+	return signal_pending_set(t) & t->sig.waited;
+}
+
 /* Sleeps until one of set is pending (it may be blocked) or another signal is to be delivered. */
 static int sleep_for(struct thread *t, sigset set, u64 deadline_ns)
 {
-	int err = 0;
+	int err;
 
 	t->sig.waited = set;
 	signal_publish(t->proc);
-	while (!err && !(signal_pending_set(t) & set))
-		err = thread_sleep(deadline_ns, true);
+	err = wait_until(NULL, waited_pending, t, deadline_ns, SLEEP_INTERRUPTIBLE);
 	t->sig.waited = 0;
 	signal_publish(t->proc);
 	return err;

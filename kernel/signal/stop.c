@@ -40,22 +40,35 @@ static void end_own_stop(int sig)
 	tree_unlock();
 }
 
+/* What continues a stopped process; 0: nothing yet. */
+static int stop_ender(const struct kin_proc *kp)
+{
+	u64 pending = kp->signals.pending;
+
+	if (thread_must_exit(current) || (pending & SIGBIT(SIGKILL)))
+		return SIGKILL;
+	return pending & SIGBIT(SIGCONT) ? SIGCONT : 0;
+}
+
+static bool stop_over(void *arg)
+{
+	struct kin_proc *kp = arg;
+
+	return kp->state != PROC_STOPPED || stop_ender(kp);
+}
+
 void stop_wait(void)
 {
 	struct kin_proc *kp = current->proc->kp;
 
 	while (kp->state == PROC_STOPPED) {
-		u64 pending = kp->signals.pending;
+		int sig = stop_ender(kp);
 
-		if (thread_must_exit(current) || (pending & SIGBIT(SIGKILL))) {
-			end_own_stop(SIGKILL);
+		if (sig) {
+			end_own_stop(sig);
 			return;
 		}
-		if (pending & SIGBIT(SIGCONT)) {
-			end_own_stop(SIGCONT);
-			return;
-		}
-		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_STOPPED, NULL, 0);
+		wait_until(NULL, stop_over, kp, HYP_NO_DEADLINE, SLEEP_STOPPED);
 	}
 }
 

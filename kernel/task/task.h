@@ -106,7 +106,7 @@ LIST_HEAD(proc_list, proc);
 extern struct proc_list member_procs;
 
 /*
- * table.c. Lock order: tree_lock, then signals.lock and queue locks. Not held across thread_sleep
+ * table.c. Lock order: tree_lock, then signals.lock and queue locks. Not held across a sleep
  * or copies to and from the application.
  */
 void tree_lock(void);

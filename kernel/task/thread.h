@@ -7,20 +7,12 @@
 #define KERNEL_TASK_THREAD_H
 
 #include "kernel/arch/arch.h"
+#include "kernel/kin/kin_hooks.h"
 #include "kernel/task/task.h"
 
 #define KSTACK_SIZE 0x8000
 
 enum thread_state { THREAD_RUNNABLE, THREAD_BLOCKED, THREAD_DEAD };
-
-/* What ends a sleep besides a wake-up. */
-enum sleep_mode {
-	SLEEP_UNINTERRUPTIBLE,
-	SLEEP_INTERRUPTIBLE, /* a signal to deliver */
-	SLEEP_KILLABLE,      /* SIGKILL, or the process is leaving */
-	SLEEP_STOPPED,       /* SIGCONT or SIGKILL pending, blocked or not */
-	SLEEP_ANY_SIGNAL,    /* any pending signal of the process: the kernel's own PID 1 */
-};
 
 struct thread {
 	struct arch_thread arch;     /* first */

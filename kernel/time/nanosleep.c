@@ -12,14 +12,23 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
-/* 0 or -EINTR. Not before the deadline by the clock that the application reads. */
+static bool time_has_come(void *deadline_ns)
+{
+	return time_mono_ns() >= *(u64 *)deadline_ns;
+}
+
+/*
+ * 0 or -EINTR. Not before the deadline by the clock that the application reads: the host's, by
+ * which a sleep ends, may be ahead of it.
+ */
 static int sleep_until(u64 deadline_ns)
 {
-	while (time_mono_ns() < deadline_ns) {
-		if (thread_sleep(deadline_ns, true) == -EINTR)
-			return -EINTR;
-	}
-	return 0;
+	int err;
+
+	do
+		err = wait_until(NULL, time_has_come, &deadline_ns, deadline_ns, SLEEP_INTERRUPTIBLE);
+	while (err == -ETIMEDOUT);
+	return err;
 }
 
 /* restart_arg: deadline, address for the remainder or 0 */

@@ -32,7 +32,7 @@ u64 time_deadline(u64 now_ns, u64 ns);
 struct proc;
 struct timers;
 /*
- * The earliest expiry of any timer of the member's processes, or HYP_NO_DEADLINE: thread_sleep and
+ * The earliest expiry of any timer of the member's processes, or HYP_NO_DEADLINE: a sleep and
  * the tick use it. CPU-time timers count while the application computes only: timers_next_asleep
  * leaves them out.
  */

@@ -94,8 +94,10 @@ s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 		s64 n = host_io_ioctl(handle, cmd, buf, requests[i].size);
 		/* Output is left: the other threads run for a while. */
 		while (n == -EINTR) {
-			if (thread_sleep(time_mono_ns() + DRAIN_LOOK_NS, true) == -EINTR)
-				return -ERESTARTSYS;
+			u64 until = time_mono_ns() + DRAIN_LOOK_NS;
+			s64 err = wait_until(NULL, NULL, NULL, until, WAIT_RESTARTABLE);
+			if (err != -ETIMEDOUT)
+				return err;
 			n = host_io_ioctl(handle, cmd, buf, requests[i].size);
 		}
 		if (n >= 0 && !requests[i].in && copy_out((void *)arg, buf, requests[i].size))

@@ -29,33 +29,23 @@ static bool nonblocking(struct file *f)
  * One sleep on q unless ready(p) holds by now. 0: look again. -EAGAIN: would block. -ETIMEDOUT,
  * -ERESTARTSYS.
  */
-static s64 wait_for(struct file *f, struct kin_queue *q, bool (*ready)(struct file *),
-					u64 deadline_ns)
+static s64 wait_for(struct file *f, struct kin_queue *q, bool (*ready)(void *), u64 deadline_ns)
 {
-	struct kin_waiter *w;
-	int err = 0;
-
 	if (nonblocking(f))
 		return ready(f) ? 0 : -EAGAIN;
-	w = waiter_get();
-	queue_add(q, w);
-	while (!err && !ready(f))
-		err = thread_sleep(deadline_ns, true);
-	queue_remove(w);
-	waiter_put(w);
-	return err == -EINTR ? -ERESTARTSYS : err;
+	return wait_until(q, ready, f, deadline_ns, WAIT_RESTARTABLE);
 }
 
 /* ---- the slave */
 
-static bool slave_readable(struct file *f)
+static bool slave_readable(void *f)
 {
 	struct pty *p = pty_of(f);
 
 	return p->hung_up || ldisc_ready(p, 1);
 }
 
-static bool slave_writable(struct file *f)
+static bool slave_writable(void *f)
 {
 	struct pty *p = pty_of(f);
 
@@ -159,14 +149,14 @@ static bool slaves_gone(struct pty *p)
 	return p->slave_came && !p->slaves;
 }
 
-static bool master_readable(struct file *f)
+static bool master_readable(void *f)
 {
 	struct pty *p = pty_of(f);
 
 	return p->out_head != p->out_tail || (p->packet && p->packet_events) || slaves_gone(p);
 }
 
-static bool master_writable(struct file *f)
+static bool master_writable(void *f)
 {
 	struct pty *p = pty_of(f);
 

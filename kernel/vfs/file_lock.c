@@ -344,43 +344,47 @@ static s64 try_set(struct lock_table *t, const struct file_lock *want, struct sp
 	return err;
 }
 
+/* One call's tries. */
+struct lock_call {
+	struct lock_table *table;
+	const struct file_lock *want;
+	struct spares spares;
+	struct lock_wait *wait;
+	s64 err;
+};
+
+static bool set_done(void *arg)
+{
+	struct lock_call *c = arg;
+
+	c->err = try_set(c->table, c->want, &c->spares, &c->wait);
+	return c->err != -EAGAIN;
+}
+
 static s64 set_lock(const struct file_lock *want, bool block)
 {
-	struct lock_table *t = table(want->type != F_UNLCK);
-	struct lock_wait *wait = NULL;
-	struct spares s;
+	struct lock_call c = {.table = table(want->type != F_UNLCK), .want = want};
 	s64 err = 0;
 
-	if (!t)
+	if (!c.table)
 		return want->type == F_UNLCK ? 0 : -ENOLCK;
-	if (!spares_get(&s)) {
-		spares_put(&s);
+	if (!spares_get(&c.spares)) {
+		spares_put(&c.spares);
 		return -ENOLCK;
 	}
-	struct kin_waiter *w = NULL;
-	if (block) {
-		w = waiter_get();
-		queue_add(queue_of(t, want), w);
-	}
-	for (;;) {
-		err = try_set(t, want, &s, block ? &wait : NULL);
-		if (err != -EAGAIN || !block)
-			break;
-		if (thread_sleep(HYP_NO_DEADLINE, true) == -EINTR) {
-			err = -ERESTARTSYS;
-			break;
-		}
-	}
-	if (w) {
-		queue_remove(w);
-		waiter_put(w);
-	}
-	if (wait)
-		wait_end(t, wait);
-	spares_put(&s);
+	struct kin_queue *q = queue_of(c.table, want);
+	if (block)
+		err = wait_until(q, set_done, &c, HYP_NO_DEADLINE, WAIT_RESTARTABLE);
+	else
+		c.err = try_set(c.table, want, &c.spares, NULL);
+	if (!err)
+		err = c.err;
+	if (c.wait)
+		wait_end(c.table, c.wait);
+	spares_put(&c.spares);
 	/* A smaller range, or a weaker lock, may be what others wait for. */
 	if (!err && want->type != F_WRLCK)
-		queue_wake_all(queue_of(t, want));
+		queue_wake_all(q);
 	return err;
 }
 

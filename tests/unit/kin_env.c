@@ -299,7 +299,7 @@ u64 mm_shared_key(struct mm *mm, u64 addr)
 }
 
 /* One thread: the protocol of kernel/sched/sched.c and the monitor in one function. */
-int thread_sleep(u64 deadline_ns, bool interruptible)
+int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds)
 {
 	struct kin_member *self = member_self();
 
@@ -311,7 +311,7 @@ int thread_sleep(u64 deadline_ns, bool interruptible)
 
 		if (waiters_woken(current))
 			return 0;
-		if (env_interrupt && interruptible)
+		if (env_interrupt && mode == SLEEP_INTERRUPTIBLE)
 			return -EINTR;
 		if (now >= deadline_ns)
 			return -ETIMEDOUT;
@@ -322,11 +322,6 @@ int thread_sleep(u64 deadline_ns, bool interruptible)
 								      : deadline_ns - now);
 		atomic_store(&self->doorbell_state, DOORBELL_RUNNING);
 	}
-}
-
-int thread_sleep_fds(u64 deadline_ns, bool interruptible, struct hyp_pollfd *fds, u32 nfds)
-{
-	return thread_sleep(deadline_ns, interruptible);
 }
 
 void thread_wake(struct thread *t)

@@ -24,7 +24,7 @@ extern u32 env_discards;
 extern u64 env_discarded_pages;
 /* How often the current process was sent SIGPIPE. */
 extern u32 env_sigpipes;
-/* Makes thread_sleep return -EINTR. */
+/* Makes thread_sleep_mode return -EINTR. */
 extern bool env_interrupt;
 /* An inode with a FIFO, one reference. */
 struct inode *env_fifo(void);

@@ -384,7 +384,7 @@ static void meeting_wait(void *arg)
 	queue_add(&m->queue, w);
 	atomic_fetch_add(&m->waiting, 1);
 	while (!atomic_load(&m->open))
-		thread_sleep(HYP_NO_DEADLINE, false);
+		thread_sleep_mode(HYP_NO_DEADLINE, SLEEP_UNINTERRUPTIBLE, NULL, 0);
 	queue_remove(w);
 	waiter_put(w);
 }

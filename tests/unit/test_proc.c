@@ -46,6 +46,7 @@ static u32 locks_held;
 #include "kernel/task/procinfo.c"
 #include "kernel/task/table.c"
 #include "kernel/proc/wait_syscalls.c"
+#include "kernel/sched/wait_until.c"
 
 /* ---- the world around */
 
@@ -145,7 +146,7 @@ void signal_notify(struct kin_proc *p, int sig)
 
 /* A sleeper that nobody will wake is a bug of the test. */
 static void (*while_asleep)(void);
-int thread_sleep(u64 deadline_ns, bool interruptible)
+int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds)
 {
 	void (*happens)(void) = while_asleep;
 
