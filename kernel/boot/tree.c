@@ -30,7 +30,7 @@ static struct inode *plant(struct inode *dir, const char *name, struct inode *in
 		dir->nlink++;
 		if (ino->fs != FS_PROC) {
 			inode_get(dir);
-			ino->dir.parent = dir;
+			ino->parent = dir;
 			ino->dir.entry = e;
 		}
 	}

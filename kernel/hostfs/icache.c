@@ -205,7 +205,7 @@ static void place_set(struct inode *ino, struct inode *parent, const char *name,
 {
 	struct vfs_shared *v = vfs_shared();
 
-	if (!parent || (ino->vol_parent == parent && lower_len(ino) == len &&
+	if (!parent || (ino->parent == parent && lower_len(ino) == len &&
 					!memcmp(lower_path(ino), name, len)))
 		return;
 	struct kin_text *copy = kin_text(name, len), *old = NULL;
@@ -213,11 +213,11 @@ static void place_set(struct inode *ino, struct inode *parent, const char *name,
 	if (!copy)
 		return;
 	rename_lock();
-	if (ino->vol_parent && v->volume_renames == renames) {
-		old_parent = ino->vol_parent;
+	if (ino->parent && !inode_is(ino, INODE_MOUNT) && v->volume_renames == renames) {
+		old_parent = ino->parent;
 		inode_get(parent);
 		old = own_exchange(&ino->lower, copy);
-		ino->vol_parent = parent;
+		ino->parent = parent;
 		copy = NULL;
 	}
 	kin_unlock(&v->rename_lock);
@@ -239,7 +239,7 @@ struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *na
 		if (!made)
 			return NULL;
 		made->volume = volume;
-		made->vol_parent = parent;
+		made->parent = parent;
 		if (parent)
 			inode_get(parent);
 		ino = chain_enter(made, key, NULL, 0);

@@ -31,7 +31,7 @@ static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 nu
 	if (!ino)
 		return NULL;
 	inode_get(parent);
-	ino->proc.parent = parent;
+	ino->parent = parent;
 	ino->proc.entry = entry;
 	ino->proc.pid = pid;
 	ino->proc.number = number;
@@ -144,7 +144,7 @@ s64 proc_dir_path(struct inode *dir, char *buf, size_t size)
 	size_t at = size - 1;
 	char number[16];
 
-	for (; dir && dir->fs == FS_PROC; dir = dir->proc.parent) {
+	for (; dir && dir->fs == FS_PROC; dir = dir->parent) {
 		const struct proc_entry *e = &proc_entries[dir->proc.entry];
 		const char *name = e->name;
 		if (!*name) {

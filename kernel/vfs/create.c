@@ -41,7 +41,7 @@ static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
 	}
 	if (!err && S_ISDIR(ino->mode)) {
 		inode_get(dir);
-		ino->dir.parent = dir;
+		ino->parent = dir;
 		ino->dir.entry = e;
 		dir->nlink++;
 	}

@@ -53,7 +53,7 @@ void inode_get(struct inode *ino)
  */
 static struct inode *inode_free(struct inode *ino)
 {
-	struct inode *parent = NULL;
+	struct inode *parent = ino->parent;
 	u32 mode = ino->mode;
 
 	if (ino->lock_count)
@@ -61,11 +61,9 @@ static struct inode *inode_free(struct inode *ino)
 	if (on_volume(ino)) {
 		if (inode_is(ino, INODE_KEPT))
 			vfs_shared()->shelf_stale = 1;
-		parent = ino->vol_parent;
 	} else if (ino->fs == FS_PROC) {
-		parent = ino->proc.parent;
+		; /* holds nothing else */
 	} else if (S_ISDIR(mode)) {
-		parent = ino->dir.parent;
 		dir_free(ino);
 	} else if (S_ISREG(mode)) {
 		ref_put(OWN_OBJECT, &ino->object);

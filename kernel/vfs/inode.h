@@ -55,7 +55,7 @@ struct dirent_node {
 RB_HEAD(dirent_names, dirent_node);
 RB_HEAD(dirent_seqs, dirent_node);
 
-/* lock of the inode protects all; parent and entry change under rename_lock as well. */
+/* lock of the inode protects all; entry changes under rename_lock as well. */
 struct dir {
 	struct dirent_names names;
 	struct dirent_seqs seqs;
@@ -63,8 +63,7 @@ struct dir {
 	u32 count; /* entries that are not whiteouts */
 	u32 whiteouts;
 	u32 changing; /* DIR_*: which tree a dead owner of the lock may have left torn */
-	struct inode *parent;      /* reference; NULL: root, or INODE_MERGED (its path says) */
-	struct dirent_node *entry; /* in parent; NULL once removed */
+	struct dirent_node *entry; /* in the inode's parent; NULL once removed */
 };
 
 struct file_lock; struct lock_table; struct watch_table; struct xattr;
@@ -87,13 +86,13 @@ struct inode {
 	LIST_ENTRY(inode) hash; /* bucket lock */
 	u32 bucket;
 	/*
-	 * FS_VOLUME: which, from 1; the directory of the name by which it was last seen (reference;
-	 * NULL: the volume's root) and that name in lower, both under rename_lock. serial: of this
-	 * life, 0 once freed. The attributes are what the host said last.
+	 * Reference. A directory's; NULL: the root, or its path says it (INODE_MERGED). On a volume
+	 * anything's: the directory of the name by which it was last seen, the name is in lower.
+	 * rename_lock; constant in /proc.
 	 */
-	u32 volume;
-	struct inode *vol_parent;
-	_Atomic u64 serial;
+	struct inode *parent;
+	u32 volume;          /* FS_VOLUME: which, from 1. The attributes are what the host said last */
+	_Atomic u64 serial;  /* of this life, 0 once freed */
 	struct kin_text *lower; /* its path on the host, constant; INODE_LOWER and INODE_MERGED */
 	u32 link_len;
 	u64 lower_blocks; /* st_blocks of the host's file while INODE_LOWER */
@@ -103,8 +102,7 @@ struct inode {
 		char *link;        /* symbolic link: target, constant */
 		struct pipe *fifo; /* kernel/pipe/pipe.c */
 		struct {
-			struct inode *parent; /* reference; constant */
-			u32 entry;            /* index into proc_entries */
+			u32 entry; /* index into proc_entries */
 			s32 pid;
 			u32 number;
 		} proc;

@@ -185,8 +185,8 @@ static u64 parent_number(struct inode *dir)
 
 	if (dir->fs != FS_PROC && !inode_is(dir, INODE_MERGED)) {
 		rename_lock();
-		if (dir->dir.parent)
-			number = dir->dir.parent->ino;
+		if (dir->parent)
+			number = dir->parent->ino;
 		kin_unlock(&vfs_shared()->rename_lock);
 	} else if (inode_is(dir, INODE_MERGED) && lower_len(dir)) {
 		static char text[VFS_PATH_MAX];
@@ -211,7 +211,7 @@ struct volume_listing {
 static bool volume_record(void *arg, struct host_dirent *d)
 {
 	struct volume_listing *l = arg;
-	bool up = !l->dir->vol_parent && !strcmp(d->name, "..");
+	bool up = inode_is(l->dir, INODE_MOUNT) && !strcmp(d->name, "..");
 	u64 ino = up ? parent_number(l->dir) : d->ino;
 
 	return emit(l->fill, d->name, strlen(d->name), ino, d->type, (u64)d->off);

@@ -40,7 +40,7 @@ static s64 recheck(struct walk *w, struct inode *ino, bool on_host, struct diren
 static bool is_below(struct inode *dir, struct inode *ancestor)
 {
 	while (dir && dir != ancestor && !inode_is(dir, INODE_MERGED))
-		dir = dir->dir.parent;
+		dir = dir->parent;
 	if (!dir || dir == ancestor)
 		return dir != NULL;
 	u32 len = lower_len(ancestor);
@@ -71,7 +71,7 @@ static void set_parent(struct inode *ino, struct inode *from, struct inode *to,
 	if (from == to)
 		return;
 	inode_get(to);
-	ino->dir.parent = to;
+	ino->parent = to;
 	to->nlink++;
 	from->nlink--;
 	inode_put(from); /* the walk holds another reference */

@@ -66,8 +66,9 @@ static s64 climb(struct inode *dir, char *buf, size_t size)
 	size_t at = size;
 
 	while (!inode_is(dir, INODE_MERGED) && dir != vfs_shared()->root) {
-		struct dirent_node *e = dir->vol_parent ? NULL : dir->dir.entry;
-		if (!e && !dir->vol_parent)
+		bool named = on_volume(dir) && !inode_is(dir, INODE_MOUNT);
+		struct dirent_node *e = named ? NULL : dir->dir.entry;
+		if (!e && !named)
 			return -ENOENT;
 		u32 len = e ? e->len : lower_len(dir);
 		if (at < len + 2u)
@@ -75,7 +76,7 @@ static s64 climb(struct inode *dir, char *buf, size_t size)
 		at -= len;
 		memcpy(buf + at, e ? e->name : lower_path(dir), len);
 		buf[--at] = '/';
-		dir = e ? dir->dir.parent : dir->vol_parent;
+		dir = dir->parent;
 	}
 	if (at < lower_len(dir) + 1u)
 		return -ENAMETOOLONG;
@@ -137,11 +138,11 @@ static void step_up(struct walk *w)
 	if (at_root(w))
 		return;
 	if (w->dir && w->dir->fs == FS_PROC) {
-		up = w->dir->proc.parent;
+		up = w->dir->parent;
 		inode_get(up);
 	} else if (w->dir && !inode_is(w->dir, INODE_MERGED)) {
 		rename_lock();
-		up = w->dir->vol_parent ? w->dir->vol_parent : w->dir->dir.parent;
+		up = w->dir->parent;
 		inode_get(up);
 		kin_unlock(&vfs_shared()->rename_lock);
 	}

@@ -20,15 +20,21 @@
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
+/* The volume's root, also while it has no place in the tree yet. */
+static bool is_top(const struct inode *ino)
+{
+	return !ino->parent || inode_is(ino, INODE_MOUNT);
+}
+
 /* From the end of buf: where the path begins, or NULL. rename_lock held. */
 static char *climb(struct inode *ino, char *buf, char *at)
 {
-	for (; ino->vol_parent; ino = ino->vol_parent) {
+	for (; !is_top(ino); ino = ino->parent) {
 		if (at - buf < (s64)lower_len(ino) + 1)
 			return NULL;
 		at -= lower_len(ino);
 		memcpy(at, lower_path(ino), lower_len(ino));
-		if (ino->vol_parent->vol_parent)
+		if (!is_top(ino->parent))
 			*--at = '/';
 	}
 	return at;
@@ -45,7 +51,7 @@ const char *volume_path(struct inode *dir, const char *name, u32 len)
 		return NULL;
 	at -= len;
 	memcpy(at, name, len);
-	if (len && dir->vol_parent)
+	if (len && !is_top(dir))
 		*--at = '/';
 	rename_lock();
 	at = climb(dir, buf, at);
@@ -316,9 +322,9 @@ s64 volume_unlink(struct walk *w, u32 flags)
 static void move_to(struct inode *ino, struct walk *w, struct kin_text **text,
 					struct inode **parent)
 {
-	*parent = ino->vol_parent;
+	*parent = ino->parent;
 	inode_get(w->dir);
-	ino->vol_parent = w->dir;
+	ino->parent = w->dir;
 	*text = own_exchange(&ino->lower, *text);
 }
 
@@ -409,7 +415,7 @@ static void mount(u32 volume, const char *path)
 	else
 		dirent_insert(dir, e = fresh, ino);
 	ino->flags |= INODE_MOUNT;
-	ino->dir.parent = dir; /* the reference of mount_parent */
+	ino->parent = dir; /* the reference of mount_parent */
 	ino->dir.entry = e;
 	vfs_shared()->volumes[volume - 1] = ino;
 }
