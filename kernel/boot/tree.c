@@ -12,7 +12,7 @@
 #include "kernel/procfs/procfs.h"
 #include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/volume/volume.h"
 
 /* An inode that exists for good, under a name of dir. */
@@ -137,8 +137,10 @@ void vfs_init(void)
 	s64 err = host_fs_stat(0, ".", &st);
 	if (err || !S_ISDIR(st.mode))
 		family_fatal("the root directory cannot be read (error %d)", (int)-err);
-	v->root_dev = st.dev;
-	v->root = icache_get("", 0, &st);
+	for (u32 fs = 0; fs < FS_KINDS; fs++)
+		v->devices[fs] = 0x30 + fs;
+	v->devices[FS_ROOT] = st.dev;
+	v->root = file_systems[FS_ROOT]->inode_at("", 0, &st);
 	if (!v->root)
 		family_fatal("no memory for the root directory");
 	inode_pin(v->root);

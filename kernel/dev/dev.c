@@ -8,6 +8,7 @@
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/magic.h>
 #include <linux/random.h>
 
 #include "kernel/dev/dev.h"
@@ -18,7 +19,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/tty/host_tty.h"
 #include "kernel/tty/pty.h"
-#include "kernel/vfs/inode.h"
+#include "kernel/tmpfs/tmpfs.h"
 #include "kernel/vfs/vfs_hooks.h"
 
 enum device { DEV_NONE, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
@@ -116,18 +117,27 @@ const struct file_ops dev_file_ops = {
 	.seekable = true,
 };
 
-s64 dev_open(struct inode *ino, u32 flags, struct file **out)
+/* Terminals, whose nodes may be in /dev and in /dev/pts; -ENXIO: none of them. */
+static s64 open_terminal(struct inode *ino, u32 flags, struct file **out)
 {
-	if (inode_is(ino, INODE_LOWER) || on_volume(ino))
-		return -ENXIO;
 	if (ino->rdev == (5 << 8) || ino->rdev == (5 << 8 | 1))
 		return tty_open(ino, out, flags);
 	if (ino == vfs_shared()->tty)
 		return terminal_open(out, flags);
 	if (ino->rdev == (5 << 8 | 2))
 		return pty_master_open(ino, flags, out);
-	if (ino->fs == FS_DEVPTS)
-		return pty_slave_open(ino, flags, out);
+	return -ENXIO;
+}
+
+static bool is_terminal(const struct inode *ino)
+{
+	return ino->rdev >> 8 == 5 || ino == vfs_shared()->tty;
+}
+
+static s64 dev_open(struct inode *ino, u32 flags, struct file **out)
+{
+	if (is_terminal(ino))
+		return open_terminal(ino, flags, out);
 	if (ino->rdev >> 8 != 1)
 		return -ENXIO;
 	struct file *f = file_alloc(FILE_DEV, flags);
@@ -139,3 +149,28 @@ s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 	*out = f;
 	return 0;
 }
+
+static s64 pts_open(struct inode *ino, u32 flags, struct file **out)
+{
+	return is_terminal(ino) ? open_terminal(ino, flags, out) : pty_slave_open(ino, flags, out);
+}
+
+/* Memory like /tmp, with nodes that lead somewhere. */
+const struct inode_ops dev_fs = {
+	.name = "devtmpfs",
+	.magic = TMPFS_MAGIC,
+	.xattrs = true,
+	.place = {FS_ROOT, MOUNT_NOSUID, "dev", "/dev", ""},
+	.statfs = tmpfs_statfs,
+	.open_device = dev_open,
+	TMPFS_OPERATIONS,
+};
+
+const struct inode_ops devpts_fs = {
+	.name = "devpts",
+	.magic = DEVPTS_SUPER_MAGIC,
+	.place = {FS_DEV, MOUNT_NOSUID | MOUNT_NOEXEC, "devpts", "/dev/pts",
+			  ",gid=5,mode=620,ptmxmode=666"},
+	.open_device = pts_open,
+	TMPFS_OPERATIONS,
+};

@@ -25,7 +25,6 @@
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 /* ---- in the old member */
 

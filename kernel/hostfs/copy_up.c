@@ -8,10 +8,8 @@
  */
 #include <asm/errno.h>
 
-#include "kernel/host/host.h"
+#include "kernel/hostfs/hostfs.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vfs/inode.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 /* Reads the host's file into pages of o; holes of whole pages stay holes. Bytes, or -errno. */
 static s64 fetch(struct kin_object *o, int handle, u64 size)

@@ -14,8 +14,6 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
-#include "kernel/vfs/vfs_hooks.h"
-#include "kernel/vfs/walk.h"
 
 #define DCACHE_BUCKETS 1024
 #define DCACHE_MAX 4096

@@ -17,7 +17,6 @@
 #include "kernel/host/host.h"
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 #define HANDLES 64
 #define VOLUME_HANDLES 640
@@ -41,7 +40,7 @@ s64 handle_get(struct inode *ino)
 	struct hyp_stat st;
 	u32 victim = 0;
 
-	if (on_volume(ino))
+	if (ino->volume)
 		return handle_get_volume(ino, O_RDONLY);
 	for (u32 i = 0; i < HANDLES; i++) {
 		if (handles[i].used && handles[i].ino == ino->ino && handles[i].dev == ino->dev) {
@@ -215,28 +214,11 @@ void volume_keep(struct inode *ino)
 	keep_all(ino);
 }
 
-void file_pass(struct file *f)
-{
-	if (f->type == FILE_INODE)
-		volume_pass(f->inode);
-}
-
-void files_pass(struct fdtable *t)
-{
-	for (int fd = 0; vfs_shared()->volume_count && (fd = fdtable_next(t, fd)) >= 0; fd++) {
-		struct file *f = fdtable_get(t, fd);
-
-		if (f && !(t->entries[fd].flags & FD_CLOEXEC))
-			file_pass(f);
-		file_put(f);
-	}
-}
-
 void volume_pass(struct inode *ino)
 {
 	struct hyp_stat st;
 
-	if (!on_volume(ino) || !S_ISREG(ino->mode))
+	if (!S_ISREG(ino->mode))
 		return;
 	ino->flags |= INODE_PASSED;
 	const char *path = volume_path(ino, NULL, 0);

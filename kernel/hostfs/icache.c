@@ -12,7 +12,6 @@
  */
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 #include "kernel/lib/lib.h"
 
@@ -84,7 +83,8 @@ static bool chains_recover(void *arg)
 	return true;
 }
 
-struct kin_lock *icache_lock(u32 bucket)
+/* Takes the lock of that bucket's chain. */
+static struct kin_lock *icache_lock(u32 bucket)
 {
 	struct kin_lock *lock = &vfs_shared()->locks[bucket % ICACHE_LOCKS];
 
@@ -156,7 +156,7 @@ static struct inode *host_inode(enum inode_fs fs, const char *path, u32 len,
 		return NULL;
 	}
 	ino->flags = INODE_HASHED;
-	if (fs != FS_VOLUME)
+	if (fs == FS_ROOT)
 		ino->flags |= S_ISDIR(st->mode) ? INODE_MERGED : INODE_LOWER;
 	ino->dev = st->dev;
 	ino->ino = st->ino;
@@ -253,9 +253,9 @@ struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *na
 }
 
 /* The filter first: a lookup that sees the change through any other way must not miss the pin. */
-void inode_pin(struct inode *ino)
+static void pin(struct inode *ino)
 {
-	if (!inode_is(ino, INODE_HASHED) || inode_is(ino, INODE_PINNED) || on_volume(ino))
+	if (!inode_is(ino, INODE_HASHED) || inode_is(ino, INODE_PINNED))
 		return;
 	u64 key = inode_key(ino), bit = key % FILTER_BITS;
 	vfs_shared()->filter[bit / 64] |= 1ull << (bit % 64);
@@ -268,7 +268,7 @@ void inode_pin(struct inode *ino)
 }
 
 /* The caller has a reference of its own, so this never frees. */
-void inode_unpin(struct inode *ino)
+static void unpin(struct inode *ino)
 {
 	if (!inode_is(ino, INODE_PINNED))
 		return;
@@ -279,4 +279,28 @@ void inode_unpin(struct inode *ino)
 		ino->refs--;
 	}
 	kin_unlock(lock);
+}
+
+void icache_pin(struct inode *ino, bool stay)
+{
+	if (stay)
+		pin(ino);
+	else
+		unpin(ino);
+}
+
+/*
+ * A hashed inode can be found until it is taken off under the bucket's lock, because a lookup there
+ * may be taking a reference.
+ */
+bool icache_drop(struct inode *ino)
+{
+	if (!inode_is(ino, INODE_HASHED))
+		return --ino->refs == 0;
+	struct kin_lock *lock = icache_lock(ino->bucket);
+	bool last = --ino->refs == 0;
+	if (last)
+		LIST_REMOVE(ino, hash);
+	kin_unlock(lock);
+	return last;
 }

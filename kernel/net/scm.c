@@ -15,7 +15,6 @@
 #include "kernel/net/net.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 #define SOL_SOCKET_ 1
 #define CONTROL_MAX 131072u /* net.core.optmem_max */

@@ -7,13 +7,16 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 
 #include "kernel/event/event_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/thread.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
+#include "kernel/vfs/readdir.h"
+#include "kernel/vfs/walk.h"
 
 #define DYNAMIC 1024 /* positions of pids and descriptors in listings start here */
 
@@ -119,8 +122,9 @@ static struct proc_target target_of(const struct inode *ino)
 	return p;
 }
 
-s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
+static s64 proc_lookup(struct walk *w, const char *name, u32 len, const char *rest)
 {
+	struct inode *dir = w->dir, *ino;
 	u32 in = proc_entries[dir->proc.entry].self;
 	s64 number = parse_number(name, len);
 	s32 pid = dir->proc.pid;
@@ -133,34 +137,26 @@ s64 proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **
 								: number >= 0 && number_exists(dir, in, number, &pid);
 		if (!match)
 			continue;
-		*out = proc_inode(dir, i, pid, e->name[0] ? number_in(dir) : (u32)number);
-		return *out ? 0 : -ENOMEM;
+		ino = proc_inode(dir, i, pid, e->name[0] ? number_in(dir) : (u32)number);
+		if (!ino)
+			return -ENOMEM;
+		walk_found(w, ino);
+		return 0;
 	}
 	return -ENOENT;
 }
 
-s64 proc_dir_path(struct inode *dir, char *buf, size_t size)
+static const char *proc_name_of(struct inode *dir, u32 *len)
 {
-	size_t at = size - 1;
-	char number[16];
+	static char number[16];
+	const char *name = proc_entries[dir->proc.entry].name;
 
-	for (; dir && dir->fs == FS_PROC; dir = dir->parent) {
-		const struct proc_entry *e = &proc_entries[dir->proc.entry];
-		const char *name = e->name;
-		if (!*name) {
-			ksnprintf(number, sizeof(number), "%u", dir->proc.number);
-			name = number;
-		}
-		size_t n = strlen(name);
-		if (at < n + 1)
-			return -ENAMETOOLONG;
-		at -= n;
-		memcpy(buf + at, name, n);
-		buf[--at] = '/';
+	if (!*name) {
+		ksnprintf(number, sizeof(number), "%u", dir->proc.number);
+		name = number;
 	}
-	memmove(buf, buf + at, size - 1 - at);
-	buf[size - 1 - at] = '\0';
-	return (s64)(size - 1 - at);
+	*len = (u32)strlen(name);
+	return name;
 }
 
 /* The smallest number >= from in a directory of numbers, or -1. */
@@ -203,7 +199,7 @@ static s32 next_number(struct inode *dir, u32 in, s32 from)
  * The entry at position pos (>= 2) or after: length of its name, 0 at the end. Static entries
  * first, then numbers.
  */
-s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next)
+static s64 next_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, u64 *next)
 {
 	u32 in = proc_entries[dir->proc.entry].self, numbered = 0;
 
@@ -232,8 +228,27 @@ s64 proc_dir_entry(struct inode *dir, u64 pos, char *name, u64 *ino, u32 *type, 
 	return ksnprintf(name, 256, "%d", n);
 }
 
-s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump)
+static s64 proc_list(struct file *f, struct filler *fill, u64 pos)
 {
+	static char name[256];
+	struct inode *dir = f->inode;
+	u64 ino, next;
+	u32 type;
+
+	if (!list_dots(fill, dir, &pos, dir->ino))
+		return 0;
+	for (;;) {
+		s64 n = next_entry(dir, pos, name, &ino, &type, &next);
+		if (n <= 0 || !list_emit(fill, name, (size_t)n, ino, type, next))
+			return n < 0 ? n : 0;
+		pos = next;
+	}
+}
+
+/* A file (*jump) or text. */
+static s64 proc_readlink(struct walk *w, char *buf, const char **out, struct file **jump)
+{
+	struct inode *ino = w->inode;
 	const struct proc_entry *e = &proc_entries[ino->proc.entry];
 	struct proc_target target = target_of(ino);
 	struct text t = {0};
@@ -247,10 +262,11 @@ s64 proc_link(struct inode *ino, char *buf, size_t size, struct file **jump)
 	s64 err = e->link(&t, &target);
 	if (!err && t.failed)
 		err = -ENOMEM;
-	size_t n = MIN(t.len, size);
+	size_t n = MIN(t.len, (size_t)VFS_PATH_MAX);
 	if (!err)
 		memcpy(buf, t.buf, n);
 	text_free(&t);
+	*out = buf;
 	return err ? err : (s64)n;
 }
 
@@ -381,4 +397,17 @@ const struct file_ops proc_file_ops = {
 	.stat = file_stat,
 	.release = proc_release,
 	.seekable = true,
+};
+
+/* Nothing can be made or changed in it but through its files. */
+const struct inode_ops proc_fs = {
+	.name = "proc",
+	.magic = PROC_SUPER_MAGIC,
+	.file_type = FILE_PROC,
+	.place = {FS_ROOT, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_RELATIME, "proc", "/proc",
+			  ""},
+	.lookup = proc_lookup,
+	.readlink = proc_readlink,
+	.list = proc_list,
+	.name_of = proc_name_of,
 };

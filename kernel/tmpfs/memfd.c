@@ -13,8 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_hooks.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/vfs/inode.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/tmpfs/tmpfs.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u

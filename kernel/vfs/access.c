@@ -7,7 +7,7 @@
 #include <asm/errno.h>
 
 #include "kernel/task/thread.h"
-#include "kernel/vfs/inode.h"
+#include "kernel/vfs/inode_ops.h"
 
 /* Before the first process exists the kernel itself acts, as root. */
 static struct kin_proc *cred(void)
@@ -63,7 +63,9 @@ int access_inode(struct inode *ino, u32 want)
 
 int access_mount(const struct inode *ino)
 {
-	return on_volume(ino) && KIN->volumes[ino->volume - 1].read_only ? -EROFS : 0;
+	const struct inode_ops *ops = inode_ops(ino);
+
+	return ops->read_only && ops->read_only(ino) ? -EROFS : 0;
 }
 
 int access_owner(struct inode *ino)

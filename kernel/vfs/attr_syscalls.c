@@ -14,23 +14,17 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/notify.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
-
-#ifndef UTIME_NOW
-#define UTIME_NOW ((1l << 30) - 1l)
-#define UTIME_OMIT ((1l << 30) - 2l)
-#endif
 
 static s64 may_alter(struct inode *ino)
 {
-	if (ino->fs == FS_PROC)
-		return -EPERM;
-	return access_mount(ino);
+	return inode_ops(ino)->setattr ? access_mount(ino) : -EPERM;
 }
 
-static s64 change_mode(struct inode *ino, u32 mode)
+static s64 change_mode(struct inode *ino, const struct inode_change *given)
 {
+	struct inode_change c = *given;
 	s64 err = may_alter(ino);
 
 	if (!err)
@@ -39,97 +33,45 @@ static s64 change_mode(struct inode *ino, u32 mode)
 		return err;
 	if (S_ISLNK(ino->mode))
 		return -EOPNOTSUPP;
-	mode &= 07777;
-	if ((ino->seals & F_SEAL_EXEC) && ((ino->mode ^ mode) & 0111))
+	c.mode &= 07777;
+	if ((ino->seals & F_SEAL_EXEC) && ((ino->mode ^ c.mode) & 0111))
 		return -EPERM;
 	if (cred_uid() != 0 && !S_ISDIR(ino->mode) && !cred_in_group(ino->gid))
-		mode &= ~(u32)S_ISGID;
-	if (on_volume(ino))
-		return volume_set_mode(ino, mode);
-	inode_pin(ino);
-	ino->mode = (ino->mode & S_IFMT) | mode;
-	inode_touch(ino, false);
-	return 0;
+		c.mode &= ~(u32)S_ISGID;
+	return inode_ops(ino)->setattr(ino, &c);
 }
 
-static s64 change_owner(struct inode *ino, u32 uid, u32 gid)
+static s64 change_owner(struct inode *ino, const struct inode_change *c)
 {
 	s64 err = may_alter(ino);
 
 	if (err)
 		return err;
 	if (cred_uid() != 0) {
-		if ((uid != ~0u && (uid != ino->uid || uid != cred_uid())) ||
-			(gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(gid))))
+		if ((c->uid != ~0u && (c->uid != ino->uid || c->uid != cred_uid())) ||
+			(c->gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(c->gid))))
 			return -EPERM;
 	}
-	if (on_volume(ino))
-		return volume_set_owner(ino, uid, gid);
-	inode_pin(ino);
-	if (!S_ISDIR(ino->mode) && (uid != ~0u || gid != ~0u))
-		ino->mode &= ~(u32)S_ISUID & ~(ino->mode & 010 ? (u32)S_ISGID : 0);
-	if (uid != ~0u)
-		ino->uid = uid;
-	if (gid != ~0u)
-		ino->gid = gid;
-	inode_touch(ino, false);
-	return 0;
+	return inode_ops(ino)->setattr(ino, c);
 }
 
-/* Two times in ns; OMIT and NOW as markers. */
-#define TIME_NOW (INT64_MIN)
-#define TIME_OMIT (INT64_MIN + 1)
-
-static s64 change_times_on_volume(struct inode *ino, const s64 *t)
+static s64 change_times(struct inode *ino, const struct inode_change *c)
 {
-	s64 times[4];
-
-	for (u32 i = 0; i < 2; i++) {
-		times[2 * i] = t[i] / (s64)NSEC_PER_SEC;
-		times[2 * i + 1] = t[i] % (s64)NSEC_PER_SEC;
-		if (t[i] == TIME_NOW || t[i] == TIME_OMIT) {
-			times[2 * i + 1] = t[i] == TIME_NOW ? UTIME_NOW : UTIME_OMIT;
-		} else if (times[2 * i + 1] < 0) {
-			times[2 * i]--;
-			times[2 * i + 1] += NSEC_PER_SEC;
-		}
-	}
-	return volume_set_times(ino, times);
-}
-
-static s64 change_times(struct inode *ino, const s64 *t)
-{
-	bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
-	s64 err, now = (s64)time_real_ns();
+	const s64 *t = c->times;
 
 	if (t[0] == TIME_OMIT && t[1] == TIME_OMIT)
 		return 0;
-	err = may_alter(ino);
+	s64 err = may_alter(ino);
 	if (err)
 		return err;
 	if (access_owner(ino)) {
+		bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
 		err = both_now ? access_inode(ino, MAY_WRITE) : -EPERM;
 		if (err)
 			return err;
 	}
-	if (on_volume(ino))
-		return change_times_on_volume(ino, t);
-	inode_pin(ino);
-	if (t[0] != TIME_OMIT)
-		ino->atime_ns = t[0] == TIME_NOW ? now : t[0];
-	if (t[1] != TIME_OMIT)
-		ino->mtime_ns = t[1] == TIME_NOW ? now : t[1];
-	ino->ctime_ns = now;
-	return 0;
+	return inode_ops(ino)->setattr(ino, c);
 }
-
-/* What a call does to the inode it found. */
-struct change {
-	enum { CHANGE_MODE, CHANGE_OWNER, CHANGE_TIMES, CHANGE_SIZE } what;
-	u32 mode, uid, gid;
-	s64 times[2];
-	u64 size;
-};
 
 static s64 change_size(struct inode *ino, u64 size)
 {
@@ -152,18 +94,18 @@ static s64 change_size(struct inode *ino, u64 size)
 	return err;
 }
 
-static s64 apply(struct inode *ino, const struct change *c)
+static s64 apply(struct inode *ino, const struct inode_change *c)
 {
 	switch (c->what) {
-	case CHANGE_MODE: return change_mode(ino, c->mode);
-	case CHANGE_OWNER: return change_owner(ino, c->uid, c->gid);
-	case CHANGE_TIMES: return change_times(ino, c->times);
+	case CHANGE_MODE: return change_mode(ino, c);
+	case CHANGE_OWNER: return change_owner(ino, c);
+	case CHANGE_TIMES: return change_times(ino, c);
 	default: return change_size(ino, c->size);
 	}
 }
 
 /* What inotify calls a change. */
-static u32 change_event(const struct change *c)
+static u32 change_event(const struct inode_change *c)
 {
 	if (c->what == CHANGE_SIZE)
 		return IN_MODIFY;
@@ -172,7 +114,7 @@ static u32 change_event(const struct change *c)
 	return c->what == CHANGE_TIMES && c->times[1] == TIME_OMIT ? IN_ACCESS : IN_ATTRIB;
 }
 
-static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct change *c)
+static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct inode_change *c)
 {
 	struct walk *w;
 	s64 err = walk_user(&w, (int)dirfd, path, walk);
@@ -190,7 +132,7 @@ static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct change *c)
 	return err;
 }
 
-static s64 apply_fd(u64 fd, const struct change *c)
+static s64 apply_fd(u64 fd, const struct inode_change *c)
 {
 	struct file *f = fd_get((int)fd);
 
@@ -205,7 +147,7 @@ static s64 apply_fd(u64 fd, const struct change *c)
 
 s64 sys_fchmodat(u64 dirfd, u64 path, u64 mode)
 {
-	struct change c = {.what = CHANGE_MODE, .mode = (u32)mode};
+	struct inode_change c = {.what = CHANGE_MODE, .mode = (u32)mode};
 
 	return apply_path(dirfd, path, WALK_FOLLOW, &c);
 }
@@ -217,14 +159,14 @@ s64 sys_chmod(u64 path, u64 mode)
 
 s64 sys_fchmod(u64 fd, u64 mode)
 {
-	struct change c = {.what = CHANGE_MODE, .mode = (u32)mode};
+	struct inode_change c = {.what = CHANGE_MODE, .mode = (u32)mode};
 
 	return apply_fd(fd, &c);
 }
 
 s64 sys_fchownat(u64 dirfd, u64 path, u64 uid, u64 gid, u64 flags)
 {
-	struct change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
+	struct inode_change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
 
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
@@ -246,7 +188,7 @@ s64 sys_lchown(u64 path, u64 uid, u64 gid)
 
 s64 sys_fchown(u64 fd, u64 uid, u64 gid)
 {
-	struct change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
+	struct inode_change c = {.what = CHANGE_OWNER, .uid = (u32)uid, .gid = (u32)gid};
 
 	return apply_fd(fd, &c);
 }
@@ -266,7 +208,7 @@ static s64 time_of(s64 sec, s64 nsec, s64 *out)
 
 s64 sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 {
-	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	struct inode_change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
 	s64 t[4];
 
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
@@ -287,7 +229,7 @@ s64 sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 
 s64 sys_futimesat(u64 dirfd, u64 path, u64 times)
 {
-	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	struct inode_change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
 	s64 t[4];
 
 	if (times) {
@@ -309,7 +251,7 @@ s64 sys_utimes(u64 path, u64 times)
 
 s64 sys_utime(u64 path, u64 times)
 {
-	struct change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
+	struct inode_change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
 	s64 t[2];
 
 	if (times) {
@@ -323,7 +265,7 @@ s64 sys_utime(u64 path, u64 times)
 
 s64 sys_truncate(u64 path, u64 size)
 {
-	struct change c = {.what = CHANGE_SIZE, .size = size};
+	struct inode_change c = {.what = CHANGE_SIZE, .size = size};
 
 	return (s64)size < 0 ? -EINVAL : apply_path((u64)AT_FDCWD, path, WALK_FOLLOW, &c);
 }
@@ -343,57 +285,6 @@ s64 sys_ftruncate(u64 fd, u64 size)
 		notify_file(f, IN_MODIFY);
 	file_put(f);
 	return err;
-}
-
-/* Pages of [pos, +len) are allocated, so that later writes there cannot run out of memory. */
-static s64 allocate(struct inode *ino, u64 pos, u64 len, bool keep_size)
-{
-	s64 err = 0;
-
-	inode_data_lock(ino);
-	inode_object(ino);
-	for (u64 i = pos / PAGE_SIZE; ino->object && !err && i <= (pos + len - 1) / PAGE_SIZE;) {
-		u64 run;
-		if (object_page(ino->object, i, true, &run))
-			i += run;
-		else
-			err = -ENOSPC;
-	}
-	if (!ino->object)
-		err = -ENOSPC;
-	if (!err && !keep_size && pos + len > ino->size)
-		ino->size = pos + len;
-	kin_unlock(&ino->lock);
-	inode_touch(ino, !keep_size);
-	return err;
-}
-
-static void clear_part(struct kin_object *o, u64 from, u64 to)
-{
-	u64 run;
-	u8 *page = to > from ? object_page(o, from / PAGE_SIZE, false, &run) : NULL;
-
-	if (page)
-		memset(page + from % PAGE_SIZE, 0, to - from);
-}
-
-/* Zeroes [pos, +len): whole pages become holes, parts are cleared. */
-static void punch(struct inode *ino, u64 pos, u64 len)
-{
-	inode_data_lock(ino);
-	u64 end = pos + len, first = ALIGN_UP(pos, PAGE_SIZE), last = ALIGN_DOWN(end, PAGE_SIZE);
-	struct kin_object *o = ino->object;
-
-	if (o && first > last) { /* within one page */
-		clear_part(o, pos, end);
-	} else if (o) {
-		clear_part(o, pos, first);
-		if (last > first)
-			object_punch(o, first / PAGE_SIZE, (last - first) / PAGE_SIZE);
-		clear_part(o, last, end);
-	}
-	kin_unlock(&ino->lock);
-	inode_touch(ino, true);
 }
 
 static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
@@ -419,11 +310,10 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 		return -EPERM;
 	if (!keep && pos + len > current->proc->rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
-	if (on_volume(f->inode))
-		return volume_allocate(f->inode, mode | (keep ? FALLOC_FL_KEEP_SIZE : 0), pos, len);
-	if (mode)
-		punch(f->inode, pos, len);
-	return mode & FALLOC_FL_PUNCH_HOLE ? 0 : allocate(f->inode, pos, len, keep);
+	const struct inode_ops *ops = inode_ops(f->inode);
+	if (!ops->allocate)
+		return -EOPNOTSUPP;
+	return ops->allocate(f->inode, mode | (keep ? FALLOC_FL_KEEP_SIZE : 0), pos, len);
 }
 
 s64 sys_fallocate(u64 fd, u64 mode, u64 pos, u64 len)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * New names: files, directories, links, nodes. The inode is complete before its entry is inserted
- * under the directory's lock; there it is decided whether the name is free, for two members may
- * create it at once.
+ * New names: files, directories, links, nodes. Whether a name is free is decided in the end by the
+ * file system, for two members may create it at once.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -10,49 +9,9 @@
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/notify.h"
-#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
-
-/*
- * Inserts ino (reference taken over on success) under w's last name. on_host: the host has that
- * name, so without a whiteout it exists.
- */
-static s64 link_in(struct walk *w, struct inode *ino, bool on_host)
-{
-	struct inode *dir = w->dir;
-	struct dirent_node *fresh = dirent_alloc(w->name, w->name_len);
-	s64 err = 0;
-
-	if (!fresh)
-		return -ENOSPC;
-	dir_lock(dir);
-	struct dirent_node *e = dirent_find(dir, w->name, w->name_len);
-	if (inode_is(dir, INODE_DEAD)) {
-		err = -ENOENT;
-	} else if (e ? e->inode != NULL : on_host) {
-		err = -EEXIST;
-	} else if (e) {
-		dirent_set(dir, e, ino);
-	} else {
-		e = fresh;
-		fresh = NULL;
-		dirent_insert(dir, e, ino);
-	}
-	if (!err && S_ISDIR(ino->mode)) {
-		inode_get(dir);
-		ino->parent = dir;
-		ino->dir.entry = e;
-		dir->nlink++;
-	}
-	kin_unlock(&dir->lock);
-	dirent_free(fresh);
-	if (!err) {
-		inode_touch(dir, true);
-		inode_pin(dir);
-	}
-	return err;
-}
 
 /* Checks that hold for every new name: 0, or what Linux says. */
 static s64 may_create(struct walk *w)
@@ -61,58 +20,20 @@ static s64 may_create(struct walk *w)
 		return -EEXIST;
 	if (!walk_dir(w))
 		return -ENOSPC;
-	if (w->dir->fs == FS_PROC)
-		return -ENOENT;
 	s64 err = access_mount(w->dir);
+	if (!err && !inode_ops(w->dir)->create)
+		err = -ENOENT;
 	return err ? err : access_inode(w->dir, MAY_WRITE | MAY_EXEC);
-}
-
-/* In kin, with the permissions checked. *out: a reference. */
-static s64 kin_create(struct walk *w, bool on_host, u32 mode, u64 rdev, const char *target,
-					  struct inode **out)
-{
-	struct inode *ino = inode_alloc(w->dir->fs, mode);
-	s64 err = 0;
-
-	if (!ino)
-		return -ENOSPC;
-	if (w->dir->fs == FS_ROOT)
-		ino->dev = w->dir->dev;
-	ino->rdev = rdev;
-	ino->nlink = S_ISDIR(mode) ? 2 : 1;
-	if (w->dir->mode & S_ISGID) {
-		ino->gid = w->dir->gid;
-		if (S_ISDIR(mode))
-			ino->mode |= S_ISGID;
-	}
-	if (target) {
-		ino->link_len = (u32)strlen(target);
-		ino->size = ino->link_len;
-		err = own_give_if(&ino->link, kin_string(target, ino->link_len)) ? 0 : -ENOSPC;
-	}
-	if (!err) {
-		inode_get(ino); /* the entry's */
-		err = link_in(w, ino, on_host);
-		if (err)
-			inode_put(ino);
-	}
-	if (err)
-		inode_put(ino);
-	else
-		*out = ino;
-	return err;
 }
 
 s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out)
 {
-	bool on_host = walk_name_on_host(w);
 	struct inode *ino;
 	s64 err = may_create(w);
 
 	if (err)
 		return err;
-	err = on_volume(w->dir) ? volume_create(w, mode, target, &ino)
-							: kin_create(w, on_host, mode, rdev, target, &ino);
+	err = inode_ops(w->dir)->create(w, mode, rdev, target, &ino);
 	if (err)
 		return err;
 	notify_name(w, ino, IN_CREATE, 0);
@@ -207,38 +128,23 @@ s64 sys_symlink(u64 target, u64 path)
 	return sys_symlinkat(target, (u64)AT_FDCWD, path);
 }
 
-/* In kin, with the permissions checked. */
-static s64 kin_link(struct inode *ino, struct walk *w, bool on_host)
-{
-	if (!ino->nlink && !inode_is(ino, INODE_TMPFILE))
-		return -ENOENT;
-	inode_get(ino);
-	inode_add_link(ino);
-	s64 err = link_in(w, ino, on_host);
-	if (err) {
-		inode_drop_link(ino);
-		inode_put(ino);
-	}
-	return err;
-}
-
 static s64 link_to(struct inode *ino, struct walk *w)
 {
-	bool on_host = walk_name_on_host(w);
-
 	if (!walk_dir(w))
 		return -ENOSPC;
 	s64 err = access_mount(w->dir);
 	if (err)
 		return err;
-	if (w->dir->fs != ino->fs || w->dir->volume != ino->volume)
+	if (!same_mount(w->dir, ino))
 		return -EXDEV;
 	err = may_create(w);
 	if (!err && S_ISDIR(ino->mode))
 		err = -EPERM;
 	if (err)
 		return err;
-	err = on_volume(ino) ? volume_link(ino, w) : kin_link(ino, w, on_host);
+	if (!inode_ops(ino)->link)
+		return -EPERM;
+	err = inode_ops(ino)->link(ino, w);
 	if (err)
 		return err;
 	ino->flags &= ~(u32)INODE_TMPFILE; /* once it had a name it does not get a first one again */

@@ -20,7 +20,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/mounts.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 
 #define RANGE_END 0x7fffffffffffffffll
 #define QUEUES 64
@@ -414,8 +414,8 @@ static s64 range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	case SEEK_SET: base = 0; break;
 	case SEEK_CUR: base = f->pos; break;
 	case SEEK_END:
-		if (f->inode && on_volume(f->inode))
-			volume_refresh(f->inode);
+		if (f->inode)
+			inode_refresh(f->inode);
 		base = f->inode ? (s64)f->inode->size : 0;
 		break;
 	default: return -EINVAL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files as memory, for exec and mmap. A host-backed file is mapped privately from the host's page
- * cache, so its text is shared by all members; a file in kin is copied for a private mapping, or
- * its object is mapped for a shared one.
+ * Files as memory, for exec and mmap. How pages come into a mapping is the file system's: a file of
+ * the host is mapped from the host's page cache, so its text is shared by all members; a file in
+ * kin is copied for a private mapping, or its object is mapped for a shared one.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 
 #define DEV_ZERO 0x105ull
 
@@ -83,18 +83,10 @@ void file_allow_write(struct file *f)
 	ref_put(OWN_EXECUTOR, &f->executes);
 }
 
-s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
+s64 inode_map_copy(struct inode *ino, u64 va, u64 len, int prot, u64 offset)
 {
-	struct inode *ino = regular(f);
-
-	if (!ino)
-		return -ENODEV;
-	if (inode_is(ino, INODE_LOWER) || on_volume(ino)) {
-		s64 handle = on_volume(ino) ? handle_get_volume(ino, O_RDONLY) : handle_get(ino);
-		return handle < 0 ? handle
-						  : paging->map_file(va, len, prot, (int)handle, offset, MAP_PRIVATE);
-	}
 	s64 err = paging->map_private(va, len, PROT_READ | PROT_WRITE, true);
+
 	if (err)
 		return err;
 	s64 n = inode_read_kernel(ino, (void *)va, len, offset);
@@ -103,18 +95,26 @@ s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 	return prot == (PROT_READ | PROT_WRITE) ? 0 : paging->protect(va, len, prot);
 }
 
+s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
+{
+	struct inode *ino = regular(f);
+
+	if (!ino)
+		return -ENODEV;
+	return inode_ops(ino)->map ? inode_ops(ino)->map(ino, va, len, prot, offset)
+							   : inode_map_copy(ino, va, len, prot, offset);
+}
+
 bool file_maps_host(struct file *f)
 {
 	struct inode *ino = regular(f);
 
-	return ino && on_volume(ino);
+	return ino && inode_ops(ino)->map_shared;
 }
 
 s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset)
 {
-	s64 handle = handle_get_volume(f->inode, f->flags & O_ACCMODE);
-
-	return handle < 0 ? handle : paging->map_file(va, len, prot, (int)handle, offset, MAP_SHARED);
+	return inode_ops(f->inode)->map_shared(f->inode, f->flags & O_ACCMODE, va, len, prot, offset);
 }
 
 u64 file_shared_key(struct file *f, u64 offset)
@@ -124,22 +124,14 @@ u64 file_shared_key(struct file *f, u64 offset)
 
 s64 file_sync_data(struct file *f)
 {
-	return volume_sync(f->inode, HYP_SYNC_DATA);
+	return inode_sync(f->inode, HYP_SYNC_DATA);
 }
 
 struct kin_object *file_shared_object(struct file *f)
 {
 	struct inode *ino = regular(f);
 
-	/* A host-backed file was not opened for writing: its pages are the host's, nothing to share. */
-	if (!ino || inode_is(ino, INODE_LOWER) || on_volume(ino))
-		return NULL;
-	inode_data_lock(ino);
-	struct kin_object *o = inode_object(ino);
-	if (o)
-		ref_get(OWN_OBJECT, o, hold_new(OWN_OBJECT));
-	kin_unlock(&ino->lock);
-	return o;
+	return ino && inode_ops(ino)->object ? inode_ops(ino)->object(ino) : NULL;
 }
 
 bool file_is_zero(struct file *f)

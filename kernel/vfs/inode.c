@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inodes: allocation, references, times, attributes. The last reference frees; a host-backed
- * inode leaves the table first, under its bucket's lock, because a lookup there may be taking a
- * reference (icache.c).
+ * Inodes: allocation, references, times, attributes. The last reference frees.
  */
 #include "kernel/task/thread.h"
-#include "kernel/vfs/inode.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/mounts.h"
 #include "kernel/vfs/notify.h"
-#include "kernel/vfs/vfs_hooks.h"
 
 #include "kernel/lib/lib.h"
 #include "kernel/time/time.h"
 
-/* Device numbers of the kernel's own file systems; the root's is the host's. */
 u64 inode_device(enum inode_fs fs)
 {
-	return fs == FS_ROOT ? vfs_shared()->root_dev : 0x30 + fs;
+	return vfs_shared()->devices[fs];
 }
 
 struct inode *inode_alloc(enum inode_fs fs, u32 mode)
@@ -47,29 +43,24 @@ void inode_get(struct inode *ino)
 	ino->refs++;
 }
 
+_Noreturn void inode_unknown(u32 fs)
+{
+	family_fatal("shared memory is damaged: there is no file system %u", fs);
+}
+
 /*
  * Frees what ino holds; the parent's reference is handed back, so that a chain of directories
  * does not recurse.
  */
 static struct inode *inode_free(struct inode *ino)
 {
+	const struct inode_ops *ops = inode_ops(ino);
 	struct inode *parent = ino->parent;
-	u32 mode = ino->mode;
 
 	if (ino->lock_count)
 		locks_release_inode(ino);
-	if (on_volume(ino)) {
-		if (inode_is(ino, INODE_KEPT))
-			vfs_shared()->shelf_stale = 1;
-	} else if (ino->fs == FS_PROC) {
-		; /* holds nothing else */
-	} else if (S_ISDIR(mode)) {
-		dir_free(ino);
-	} else if (S_ISREG(mode)) {
-		ref_put(OWN_OBJECT, &ino->object);
-	} else if (S_ISLNK(mode)) {
-		own_free(own_take(OWN_MEMORY, &ino->link, NULL));
-	}
+	if (ops->release)
+		ops->release(ino);
 	if (ino->xattrs)
 		xattrs_free(ino);
 	own_free(own_take(OWN_MEMORY, &ino->lower, NULL));
@@ -78,25 +69,16 @@ static struct inode *inode_free(struct inode *ino)
 	return parent;
 }
 
-/*
- * True if this was the last reference. A hashed inode can be found until it is taken off under
- * the bucket's lock.
- */
+/* True if this was the last reference. */
 static bool inode_drop(struct inode *ino)
 {
+	const struct inode_ops *ops = inode_ops(ino);
 	u32 refs = ino->refs;
 
 	while (refs > 1)
 		if (atomic_compare_exchange_weak(&ino->refs, &refs, refs - 1))
 			return false;
-	if (!inode_is(ino, INODE_HASHED))
-		return --ino->refs == 0;
-	struct kin_lock *lock = icache_lock(ino->bucket);
-	bool last = --ino->refs == 0;
-	if (last)
-		LIST_REMOVE(ino, hash);
-	kin_unlock(lock);
-	return last;
+	return ops->drop ? ops->drop(ino) : --ino->refs == 0;
 }
 
 void inode_put(struct inode *ino)
@@ -119,22 +101,16 @@ void inode_touch(struct inode *ino, bool modified)
 		ino->mtime_ns = now;
 }
 
-/*
- * A volume has a number of its own, so that programs see where one file system ends; not for mounts
- * below it.
- */
 u64 inode_shown_device(const struct inode *ino)
 {
-	const struct inode *root;
+	const struct inode_ops *ops = inode_ops(ino);
 
-	if (!on_volume(ino))
-		return ino->dev;
-	root = vfs_shared()->volumes[ino->volume - 1];
-	return root && ino->dev != root->dev ? ino->dev : inode_device(FS_VOLUME) + ino->volume;
+	return ops->device ? ops->device(ino) : ino->dev;
 }
 
 void inode_stat(struct inode *ino, struct kstat *st)
 {
+	const struct inode_ops *ops = inode_ops(ino);
 	u64 size = ino->size;
 
 	memset(st, 0, sizeof(*st));
@@ -147,19 +123,14 @@ void inode_stat(struct inode *ino, struct kstat *st)
 	st->gid = ino->gid;
 	st->size = size;
 	st->blksize = PAGE_SIZE;
-	st->blocks = inode_is(ino, INODE_LOWER | INODE_MERGED) || on_volume(ino) ? ino->lower_blocks
-																			  : (size + 511) / 512;
+	st->blocks = (size + 511) / 512;
 	st->atime_ns = ino->atime_ns;
 	st->mtime_ns = ino->mtime_ns;
 	st->ctime_ns = ino->ctime_ns;
 	st->btime_ns = ino->btime_ns;
 	st->read_only = access_mount(ino) != 0;
-	if (S_ISREG(st->mode) && !inode_is(ino, INODE_LOWER) && !on_volume(ino) &&
-		ino->fs != FS_PROC) {
-		inode_data_lock(ino);
-		st->blocks = ino->object ? object_pages(ino->object) * (PAGE_SIZE / 512) : 0;
-		kin_unlock(&ino->lock);
-	}
+	if (ops->stat)
+		ops->stat(ino, st);
 }
 
 void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st)
@@ -190,6 +161,18 @@ struct pipe **inode_fifo_slot(struct inode *ino)
 struct vfs_shared *vfs_shared(void)
 {
 	return kin_root_get(ROOT_VFS);
+}
+
+void inode_pin(struct inode *ino)
+{
+	if (inode_ops(ino)->pin)
+		inode_ops(ino)->pin(ino, true);
+}
+
+void inode_unpin(struct inode *ino)
+{
+	if (inode_ops(ino)->pin)
+		inode_ops(ino)->pin(ino, false);
 }
 
 void inode_drop_link(struct inode *ino)

@@ -27,18 +27,21 @@
 #include "kernel/kin/kin_text.h"
 #include "kernel/vfs/vfs.h"
 
-enum inode_fs { /* which file system, for EXDEV and statfs */
-	FS_ROOT, FS_TMP, FS_DEV, FS_SHM, FS_SYS, FS_PROC, FS_MEMFD, FS_DEVPTS, FS_VOLUME, FS_KINDS
+/* The file system that an inode is of: its place in file_systems[]. In the order of mounts. */
+enum inode_fs {
+	FS_ROOT, FS_PROC, FS_DEV, FS_DEVPTS, FS_SHM, FS_SYS, FS_TMP, FS_MEMFD, FS_VOLUME, FS_KINDS
 };
 
 enum inode_flags {
-	INODE_LOWER = 1,    /* regular file, FIFO, ...: the content is the host's file at lower */
-	INODE_MERGED = 2,   /* directory: the host's names show through, lower is its path */
-	INODE_HASHED = 4,   /* in the table of host-backed inodes; bucket lock */
-	INODE_PINNED = 8,   /* the table holds a reference; bucket lock */
 	INODE_DEAD = 16,    /* directory removed: nothing can be created in it; its lock */
 	INODE_TMPFILE = 32, /* O_TMPFILE: may be linked though nlink is 0 */
 	INODE_MOUNT = 64,   /* root of /proc, /dev, ...: cannot be removed or renamed */
+	/* Of the root's file system alone (overlay.c). */
+	INODE_LOWER = 1,  /* regular file, FIFO, ...: the content is the host's file at lower */
+	INODE_MERGED = 2, /* directory: the host's names show through, lower is its path */
+	/* Of what has a file on the host: kernel/hostfs. */
+	INODE_HASHED = 4,   /* in the table of host-backed inodes; bucket lock */
+	INODE_PINNED = 8,   /* the table holds a reference; bucket lock */
 	INODE_PASSED = 128, /* on a volume: went to a member that may have to open it by its name */
 	INODE_KEPT = 256,   /* the family's shelf has it open (handles.c) */
 };
@@ -72,7 +75,7 @@ struct inode {
 	_Atomic u32 refs;
 	_Atomic u32 flags;                 /* enum inode_flags */
 	_Atomic u32 mode, uid, gid, nlink; /* single stores */
-	u32 fs, seals;
+	u32 fs, seals;                     /* fs: enum inode_fs, see inode_ops() */
 	u64 dev, ino, rdev;
 	_Atomic u64 size; /* stored after the data it covers; lock to change */
 	_Atomic s64 atime_ns, mtime_ns, ctime_ns;
@@ -91,12 +94,12 @@ struct inode {
 	 * rename_lock; constant in /proc.
 	 */
 	struct inode *parent;
-	u32 volume;          /* FS_VOLUME: which, from 1. The attributes are what the host said last */
-	_Atomic u64 serial;  /* of this life, 0 once freed */
+	u32 volume;         /* which of those that were mounted with -v, from 1 */
+	_Atomic u64 serial; /* of this life, 0 once freed */
 	struct kin_text *lower; /* its path on the host, constant; INODE_LOWER and INODE_MERGED */
 	u32 link_len;
 	u64 lower_blocks; /* st_blocks of the host's file while INODE_LOWER */
-	union {
+	union { /* the file system's own; release frees what it holds */
 		struct kin_object *object; /* regular file: NULL while it is all holes; lock */
 		struct dir dir;
 		char *link;        /* symbolic link: target, constant */
@@ -123,7 +126,7 @@ struct vfs_shared {
 	struct inode *root;
 	struct inode *tty; /* /dev/pts/N: the node of the host's terminal; NULL: there is none */
 	_Atomic u64 next_ino;
-	u64 root_dev;
+	u64 devices[FS_KINDS]; /* constant: the root's is the host's */
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
 	struct lock_table *_Atomic lock_table; /* file_lock.c; NULL until the first lock */
 	struct watch_table *_Atomic watch_table; /* notify.c; NULL until the first watch */
@@ -148,11 +151,6 @@ static inline bool inode_is(const struct inode *ino, u32 flag)
 	return ino->flags & flag;
 }
 
-static inline bool on_volume(const struct inode *ino)
-{
-	return ino->fs == FS_VOLUME;
-}
-
 static inline const char *lower_path(const struct inode *i) { return kin_text_get(i->lower); }
 static inline u32 lower_len(const struct inode *i) { return i->lower ? i->lower->len : 0; }
 
@@ -164,7 +162,9 @@ void inode_stat(struct inode *ino, struct kstat *st);
 void hyp_to_kstat(const struct hyp_stat *h, struct kstat *st);
 u64 inode_device(enum inode_fs fs);
 
-/* ---- inode.c */
+/* It is (no longer) different from what its file system could make anew: inode_ops.pin. */
+void inode_pin(struct inode *ino);
+void inode_unpin(struct inode *ino);
 /* One name less: nlink, ctime, and the pin that a last name held. */
 void inode_drop_link(struct inode *ino);
 void inode_add_link(struct inode *ino);
@@ -187,6 +187,8 @@ void dir_free(struct inode *dir);
 struct walk; /* kernel/vfs/walk.h */
 /* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
+bool dir_is_below(struct inode *dir, struct inode *ancestor); /* or is it; rename_lock held */
+u64 inode_parent_number(struct inode *dir);                   /* takes rename_lock */
 
 /* ---- open.c, create.c, inode_io.c, file_map.c */
 /*
@@ -202,16 +204,11 @@ size_t file_may_extend(u64 pos, size_t len);
 s64 inode_read_kernel(struct inode *ino, void *buf, size_t len, u64 pos);
 s64 inode_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos);
 bool inode_data_lock(struct inode *ino);
-struct kin_object *inode_object(struct inode *ino); /* its object, made if need be; lock */
 /* A writer comes, held as OWN_WRITER: 0 or -ETXTBSY. */
 s64 inode_writer_hold(struct inode *ino);
 void inode_writer_put(struct inode *ino);
 s64 file_stat(struct file *f, struct kstat *st);
 /* release: locks of the description, the inode; may be repeated */
 void file_drop_inode(struct file *f);
-
-/* ---- readdir.c */
-/* reads the host's names: 1 if none is visible, 0, -errno; takes dir's lock */
-s64 lower_dir_empty(struct inode *dir);
 
 #endif

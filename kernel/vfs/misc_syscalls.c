@@ -8,7 +8,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
 
 static s64 check_fd(u64 fd, s64 result)
@@ -22,14 +22,13 @@ static s64 check_fd(u64 fd, s64 result)
 	return path ? -EBADF : result;
 }
 
-/* What is on a volume goes to the disk; all else is memory. */
-static s64 sync_volume_of(u64 fd, enum hyp_sync what)
+static s64 sync_file_system_of(u64 fd)
 {
 	struct file *f = fd_get((int)fd);
 	s64 err = 0;
 
-	if (f && f->inode && f->type != FILE_PATH && on_volume(f->inode))
-		err = volume_sync(f->inode, what);
+	if (f && f->inode && f->type != FILE_PATH)
+		err = inode_sync(f->inode, HYP_SYNC_FS);
 	file_put(f);
 	return err;
 }
@@ -37,13 +36,13 @@ static s64 sync_volume_of(u64 fd, enum hyp_sync what)
 s64 sys_sync(void)
 {
 	for (u32 i = 0; i < vfs_shared()->volume_count; i++)
-		volume_sync(vfs_shared()->volumes[i], HYP_SYNC_FS);
+		inode_sync(vfs_shared()->volumes[i], HYP_SYNC_FS);
 	return 0;
 }
 
 s64 sys_syncfs(u64 fd)
 {
-	return check_fd(fd, sync_volume_of(fd, HYP_SYNC_FS));
+	return check_fd(fd, sync_file_system_of(fd));
 }
 
 static s64 sync_file(u64 fd, enum hyp_sync what)
@@ -54,8 +53,8 @@ static s64 sync_file(u64 fd, enum hyp_sync what)
 		return -EBADF;
 	bool ok = f->type == FILE_INODE || f->type == FILE_DIR || f->type == FILE_HOST_IO;
 	s64 err = f->type == FILE_PATH ? -EBADF : ok ? 0 : -EINVAL;
-	if (!err && f->inode && on_volume(f->inode))
-		err = volume_sync(f->inode, what);
+	if (!err && f->inode)
+		err = inode_sync(f->inode, what);
 	file_put(f);
 	return err;
 }

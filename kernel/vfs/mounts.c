@@ -4,97 +4,69 @@
  * the device numbers that stat reports and the flags that statfs does. A directory that is not the
  * root of a file system of its own (usually /tmp) is not listed.
  */
-#include <linux/mount.h>
-
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/mounts.h"
 
 #define FIRST_ID 20
 #define FIRST_VOLUME_ID 40
 
-/* Flags as in f_flags of statfs. */
-enum {
-	RDONLY = 1,
-	NOSUID = 2,
-	NODEV = 4,
-	NOEXEC = 8,
-	VALID = 0x20,
-	RELATIME = 0x1000
-};
-
-/* In this order, parents first; ids follow from it. */
-static const struct mount {
-	enum inode_fs fs, parent;
-	u32 flags;
-	const char *source, *path, *type;
-	const char *super; /* options of the file system, after rw or ro */
-} mounts[] = {
-	{FS_ROOT, FS_ROOT, RELATIME, "unifork", "/", "overlay", ""},
-	{FS_PROC, FS_ROOT, NOSUID | NODEV | NOEXEC | RELATIME, "proc", "/proc", "proc", ""},
-	{FS_DEV, FS_ROOT, NOSUID, "dev", "/dev", "devtmpfs", ""},
-	{FS_DEVPTS, FS_DEV, NOSUID | NOEXEC | RELATIME, "devpts", "/dev/pts", "devpts",
-		",gid=5,mode=620,ptmxmode=666"},
-	{FS_SHM, FS_DEV, NOSUID | NODEV, "shm", "/dev/shm", "tmpfs", ""},
-	{FS_SYS, FS_ROOT, RDONLY | NOSUID | NODEV | NOEXEC | RELATIME, "sysfs", "/sys", "sysfs", ""},
-	{FS_TMP, FS_ROOT, NOSUID | NODEV, "tmpfs", "/tmp", "tmpfs", ""},
-};
-
-static bool mounted(const struct mount *m)
+static u32 id_of(u32 fs, u32 volume)
 {
-	return m->fs != FS_TMP || vfs_shared()->tmp_mounted;
-}
-
-static u32 mount_index(enum inode_fs fs)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
-		if (mounts[i].fs == fs)
-			return i;
-	return 0;
+	return volume ? FIRST_VOLUME_ID + volume - 1 : FIRST_ID + fs;
 }
 
 u32 mount_id(const struct inode *ino)
 {
-	return ino->volume ? FIRST_VOLUME_ID + ino->volume - 1 : FIRST_ID + mount_index(ino->fs);
+	return id_of(inode_fs(ino), ino->volume);
+}
+
+static bool place_at(u32 fs, u32 volume, struct mount_place *p)
+{
+	const struct inode_ops *ops = file_systems[fs];
+
+	*p = ops->place;
+	return ops->place_at ? ops->place_at(volume, p) : !volume && p->path;
 }
 
 u32 mount_flags(enum inode_fs fs, u32 volume)
 {
-	u32 own = volume ? RELATIME | (KIN->volumes[volume - 1].read_only ? RDONLY : 0)
-					 : mounts[mount_index(fs)].flags;
+	struct mount_place p;
 
-	return VALID | (fs == FS_MEMFD ? 0 : own);
+	place_at(fs, volume, &p);
+	return MOUNT_VALID | p.flags;
 }
 
 static void add_flags(struct text *t, u32 flags)
 {
-	text_add(t, "%s%s%s%s%s", flags & RDONLY ? "ro" : "rw", flags & NOSUID ? ",nosuid" : "",
-			 flags & NODEV ? ",nodev" : "", flags & NOEXEC ? ",noexec" : "",
-			 flags & RELATIME ? ",relatime" : "");
+	text_add(t, "%s%s%s%s%s", flags & MOUNT_RDONLY ? "ro" : "rw",
+			 flags & MOUNT_NOSUID ? ",nosuid" : "", flags & MOUNT_NODEV ? ",nodev" : "",
+			 flags & MOUNT_NOEXEC ? ",noexec" : "", flags & MOUNT_RELATIME ? ",relatime" : "");
 }
 
-/* Calls add for every mount; its root's device as stat reports it. */
+/* A mount; its root's device as stat reports it. */
 struct shown {
-	u32 id, parent, flags;
+	u32 id, parent;
 	u64 dev;
-	const char *source, *path, *type, *super;
+	const char *type;
+	struct mount_place at;
 };
 
 static void foreach_mount(struct text *t, void (*add)(struct text *t, const struct shown *s))
 {
-	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++) {
-		const struct mount *m = &mounts[i];
-		if (mounted(m))
-			add(t, &(struct shown){FIRST_ID + i, i ? FIRST_ID + mount_index(m->parent) : 1,
-									m->flags, inode_device(m->fs), m->source, m->path, m->type,
-									m->super});
-	}
-	for (u32 i = 0; i < vfs_shared()->volume_count; i++) {
-		char source[16];
-		ksnprintf(source, sizeof(source), "volume%u", i);
-		add(t, &(struct shown){FIRST_VOLUME_ID + i, FIRST_ID, mount_flags(FS_VOLUME, i + 1),
-								inode_device(FS_VOLUME) + i + 1, source, KIN->volumes[i].path,
-								"unifork", ""});
+	struct shown s;
+
+	for (u32 fs = 0; fs < FS_KINDS; fs++) {
+		for (u32 volume = 0; volume <= vfs_shared()->volume_count; volume++) {
+			if (!place_at(fs, volume, &s.at))
+				continue;
+			s.id = id_of(fs, volume);
+			s.parent = fs == FS_ROOT ? 1 : id_of(s.at.parent, 0);
+			s.dev = s.at.dev ? s.at.dev : inode_device(fs);
+			s.type = file_systems[fs]->name;
+			add(t, &s);
+		}
 	}
 }
 
@@ -111,27 +83,28 @@ static void add_path(struct text *t, const char *path)
 
 static void add_mounts_line(struct text *t, const struct shown *s)
 {
-	text_add(t, "%s ", s->source);
-	add_path(t, s->path);
+	text_add(t, "%s ", s->at.source);
+	add_path(t, s->at.path);
 	text_add(t, " %s ", s->type);
-	add_flags(t, s->flags);
-	text_add(t, "%s 0 0\n", s->super);
+	add_flags(t, s->at.flags);
+	text_add(t, "%s 0 0\n", s->at.options);
 }
 
 static void add_mountinfo_line(struct text *t, const struct shown *s)
 {
 	text_add(t, "%u %u %lu:%lu / ", s->id, s->parent, s->dev >> 8 & 0xfff,
 			 (s->dev & 0xff) | (s->dev >> 12 & 0xfff00));
-	add_path(t, s->path);
+	add_path(t, s->at.path);
 	text_add(t, " ");
-	add_flags(t, s->flags);
-	text_add(t, " - %s %s %s%s\n", s->type, s->source, s->flags & RDONLY ? "ro" : "rw", s->super);
+	add_flags(t, s->at.flags);
+	text_add(t, " - %s %s %s%s\n", s->type, s->at.source,
+			 s->at.flags & MOUNT_RDONLY ? "ro" : "rw", s->at.options);
 }
 
 static void add_mountstats_line(struct text *t, const struct shown *s)
 {
-	text_add(t, "device %s mounted on ", s->source);
-	add_path(t, s->path);
+	text_add(t, "device %s mounted on ", s->at.source);
+	add_path(t, s->at.path);
 	text_add(t, " with fstype %s\n", s->type);
 }
 

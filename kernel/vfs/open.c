@@ -12,6 +12,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
@@ -29,10 +30,10 @@ void file_drop_inode(struct file *f)
 	ref_put(OWN_WRITER, &f->writes);
 	ref_put(OWN_EXECUTOR, &f->executes);
 	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
-	bool host = ino && on_volume(ino);
+	void (*closed)(void) = ino ? inode_ops(ino)->closed : NULL;
 	inode_put(ino);
-	if (host)
-		handles_sweep();
+	if (closed)
+		closed();
 }
 
 /* O_PATH: names a place, nothing can be read or written. */
@@ -62,24 +63,17 @@ static s64 new_file(struct inode *ino, enum file_type type, const char *path, u3
 
 static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file **out)
 {
-	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	const struct inode_ops *ops = inode_ops(ino);
 
 	if (flags & O_TRUNC) {
 		s64 err = inode_truncate(ino, 0);
 		if (err)
 			return err;
 	}
-	if (on_volume(ino)) {
-		s64 err = handle_get_volume(ino, flags & O_ACCMODE);
-		if (err < 0)
-			return err;
-	} else if (inode_is(ino, INODE_LOWER)) {
-		/* The host may refuse what its mode bits allow: now, not at the first read. */
-		s64 err = writes ? inode_copy_up(ino, false) : handle_get(ino);
-		if (err < 0)
-			return err;
-	}
-	s64 err = new_file(ino, FILE_INODE, path, flags, out);
+	s64 err = ops->open ? ops->open(ino, flags & O_ACCMODE) : 0;
+	if (err)
+		return err;
+	err = new_file(ino, FILE_INODE, path, flags, out);
 	if (!err && flags & O_TRUNC)
 		notify_file(*out, IN_MODIFY);
 	return err;
@@ -88,10 +82,11 @@ static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file
 static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	u32 own_type = inode_ops(ino)->file_type;
 	s64 err;
 
-	if (ino->fs == FS_PROC)
-		return new_file(ino, FILE_PROC, path, flags, out);
+	if (own_type)
+		return new_file(ino, own_type, path, flags, out);
 	if (!writes && !(flags & O_TRUNC))
 		return open_data(ino, path, flags, out);
 	err = inode_writer_hold(ino);
@@ -145,7 +140,9 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 			file_set_path(*out, path);
 		return err;
 	case S_IFCHR:
-		err = dev_open(ino, flags & STATUS_FLAGS, out);
+		if (!inode_ops(ino)->open_device)
+			return -ENXIO;
+		err = inode_ops(ino)->open_device(ino, flags & STATUS_FLAGS, out);
 		if (!err && !(*out)->path)
 			file_set_path(*out, path);
 		return err;
@@ -204,25 +201,34 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 		err = access_inode(dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
-	if (dir->fs == FS_PROC)
+	if (!inode_ops(dir)->create_nameless)
 		return -EOPNOTSUPP;
 	mode = S_IFREG | (mode & 07777 & ~current->proc->fs->umask);
-	if (on_volume(dir)) {
-		err = volume_create_nameless(dir, mode, flags & O_EXCL, &ino);
-		if (err)
-			return err;
-	} else {
-		ino = inode_alloc(dir->fs, mode);
-	}
-	if (!ino)
-		return -ENOSPC;
-	if (dir->fs == FS_ROOT)
-		ino->dev = dir->dev;
+	err = inode_ops(dir)->create_nameless(dir, mode, flags & O_EXCL, &ino);
+	if (err)
+		return err;
 	if (!(flags & O_EXCL))
 		ino->flags |= INODE_TMPFILE;
 	err = open_regular(ino, walk_text(w), flags & ~(u32)O_TRUNC, out);
 	inode_put(ino);
 	return err;
+}
+
+void file_pass(struct file *f)
+{
+	if (f->type == FILE_INODE && inode_ops(f->inode)->pass)
+		inode_ops(f->inode)->pass(f->inode);
+}
+
+void files_pass(struct fdtable *t)
+{
+	for (int fd = 0; vfs_shared()->volume_count && (fd = fdtable_next(t, fd)) >= 0; fd++) {
+		struct file *f = fdtable_get(t, fd);
+
+		if (f && !(t->entries[fd].flags & FD_CLOEXEC))
+			file_pass(f);
+		file_put(f);
+	}
 }
 
 static s64 check_flags(u32 flags)

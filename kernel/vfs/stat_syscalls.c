@@ -7,14 +7,13 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
-#include <linux/magic.h>
 
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/mounts.h"
-#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 #define ANON_DEV 13
@@ -28,8 +27,7 @@ s64 file_stat(struct file *f, struct kstat *st)
 
 	memset(st, 0, sizeof(*st));
 	if (f->inode) {
-		if (on_volume(f->inode))
-			volume_refresh(f->inode);
+		inode_refresh(f->inode);
 		inode_stat(f->inode, st);
 		return 0;
 	}
@@ -234,29 +232,9 @@ s64 sys_access(u64 path, u64 mode)
 	return sys_faccessat2((u64)AT_FDCWD, path, mode, 0);
 }
 
-/* The target of the link that was found. */
-static s64 read_link(struct walk *w, const char **target)
-{
-	static char buf[VFS_PATH_MAX];
-	struct inode *ino = w->inode;
-
-	if (ino && ino->fs == FS_PROC) {
-		*target = buf;
-		return proc_link(ino, buf, sizeof(buf), NULL);
-	}
-	if (ino && on_volume(ino))
-		return volume_readlink(ino, target);
-	if (ino && !inode_is(ino, INODE_LOWER)) {
-		*target = ino->link;
-		return ino->link_len;
-	}
-	if (ino)
-		return dcache_readlink(lower_path(ino), lower_len(ino), target);
-	return dcache_readlink(w->path, w->path_len, target);
-}
-
 s64 sys_readlinkat(u64 dirfd, u64 path, u64 buf, u64 size)
 {
+	static char text[VFS_PATH_MAX];
 	const char *target;
 	struct walk *w;
 
@@ -265,7 +243,9 @@ s64 sys_readlinkat(u64 dirfd, u64 path, u64 buf, u64 size)
 	s64 err = walk_user(&w, (int)dirfd, path, WALK_EMPTY);
 	if (err)
 		return err;
-	s64 n = S_ISLNK(w->mode) && w->last == LAST_NAME ? read_link(w, &target) : -EINVAL;
+	s64 n = -EINVAL;
+	if (S_ISLNK(w->mode) && w->last == LAST_NAME)
+		n = walk_readlink(w, text, &target, NULL);
 	if (n > 0) {
 		n = MIN(n, (s64)(s32)size);
 		if (copy_out((void *)buf, target, (size_t)n))
@@ -280,45 +260,27 @@ s64 sys_readlink(u64 path, u64 buf, u64 size)
 	return sys_readlinkat((u64)AT_FDCWD, path, buf, size);
 }
 
-static s64 put_volume_statfs(u64 buf, u32 volume)
+static s64 put_statfs(u64 buf, enum inode_fs fs, u32 volume)
 {
+	const struct inode_ops *ops = file_systems[fs];
 	struct statfs s;
-	s64 err = host_vol_statfs(volume, &s, sizeof(s));
-
-	if (err)
-		return err;
-	s.f_flags = mount_flags(FS_VOLUME, volume);
-	return copy_out((void *)buf, &s, sizeof(s)) ? -EFAULT : 0;
-}
-
-static s64 put_statfs(u64 buf, enum inode_fs fs)
-{
-	static const u32 magic[FS_KINDS] = {
-		[FS_ROOT] = OVERLAYFS_SUPER_MAGIC,
-		[FS_TMP] = TMPFS_MAGIC,
-		[FS_DEV] = TMPFS_MAGIC,
-		[FS_SHM] = TMPFS_MAGIC,
-		[FS_SYS] = SYSFS_MAGIC,
-		[FS_PROC] = PROC_SUPER_MAGIC,
-		[FS_MEMFD] = TMPFS_MAGIC,
-		[FS_DEVPTS] = DEVPTS_SUPER_MAGIC,
-		[FS_VOLUME] = 0, /* the host says */
-	};
-	struct statfs s;
-	u64 used = kin_pages_used(), total = memory_total() / PAGE_SIZE;
 
 	memset(&s, 0, sizeof(s));
-	s.f_type = magic[fs];
+	s.f_type = ops->magic;
 	s.f_bsize = s.f_frsize = PAGE_SIZE;
 	s.f_namelen = 255;
 	s.f_fsid.val[0] = (int)inode_device(fs);
-	s.f_flags = mount_flags(fs, 0);
-	if (fs != FS_PROC && fs != FS_SYS && fs != FS_DEVPTS) {
-		s.f_blocks = (s64)total;
-		s.f_bfree = s.f_bavail = (s64)(total - MIN(used, total));
-		s.f_files = s.f_ffree = 1 << 20;
-	}
+	s64 err = ops->statfs ? ops->statfs(volume, &s) : 0;
+	if (err)
+		return err;
+	s.f_flags = mount_flags(fs, volume);
 	return copy_out((void *)buf, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+/* Nobody's inode: what is anonymous counts as memory. */
+static s64 put_statfs_of(u64 buf, const struct inode *ino, enum inode_fs otherwise)
+{
+	return ino ? put_statfs(buf, inode_fs(ino), ino->volume) : put_statfs(buf, otherwise, 0);
 }
 
 s64 sys_statfs(u64 path, u64 buf)
@@ -328,10 +290,9 @@ s64 sys_statfs(u64 path, u64 buf)
 
 	if (err)
 		return err;
-	enum inode_fs fs = w->inode ? w->inode->fs : w->jump ? FS_MEMFD : FS_ROOT;
-	u32 volume = w->inode ? w->inode->volume : 0;
+	err = put_statfs_of(buf, w->inode, w->jump ? FS_MEMFD : FS_ROOT);
 	walk_free(w);
-	return volume ? put_volume_statfs(buf, volume) : put_statfs(buf, fs);
+	return err;
 }
 
 s64 sys_fstatfs(u64 fd, u64 buf)
@@ -340,8 +301,7 @@ s64 sys_fstatfs(u64 fd, u64 buf)
 
 	if (!f)
 		return -EBADF;
-	enum inode_fs fs = f->inode ? f->inode->fs : FS_MEMFD;
-	u32 volume = f->inode ? f->inode->volume : 0;
+	s64 err = put_statfs_of(buf, f->inode, FS_MEMFD);
 	file_put(f);
-	return volume ? put_volume_statfs(buf, volume) : put_statfs(buf, fs);
+	return err;
 }

@@ -47,6 +47,12 @@ void fs_context_fork_abort(struct fs_context *c);
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);
 s64 vfs_stat(int dirfd, const char *path, u32 at_flags, struct kstat *st);
 /*
+ * A member that has none of this one's host handles gets this file: it must be able to open it.
+ * open.c.
+ */
+void file_pass(struct file *f);
+void files_pass(struct fdtable *t); /* all that stay open at an exec */
+/*
  * Locks (fcntl, flock): file_lock.c. Dropped when a process closes any descriptor of the inode, and
  * at its death. The rest: kernel/fd/fd_hooks.h.
  */

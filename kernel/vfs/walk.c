@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Path resolution. The walk goes component by component; a directory in hand is an inode in kin,
- * or, if nobody has touched it, only its path on the host. Each lookup asks the writable layer
- * first (an entry or a whiteout decides), then the member's memory of the host, which sees to it
- * that a whole path costs one hypercall.
+ * Path resolution. The walk goes component by component and asks the file system of the directory
+ * in hand for the next. That directory is an inode in kin, or, in the file system at / if nobody
+ * has touched it, only a path.
  *
  * A walk is private to its thread: it holds references, takes one lock at a time and never
  * sleeps.
@@ -15,12 +14,23 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
 
 #define LINKS_MAX 40
 
 static struct walk *free_walks;
+
+/* The one that knows directories by path alone. */
+static const struct inode_ops *root_ops(void)
+{
+	return file_systems[FS_ROOT];
+}
+
+static const struct inode_ops *dir_ops(const struct walk *w)
+{
+	return w->dir ? inode_ops(w->dir) : root_ops();
+}
 
 struct walk *walk_new(void)
 {
@@ -43,7 +53,6 @@ static void drop_found(struct walk *w)
 	w->inode = NULL;
 	w->jump = NULL;
 	w->found = false;
-	w->name_lower = false;
 }
 
 void walk_free(struct walk *w)
@@ -57,31 +66,47 @@ void walk_free(struct walk *w)
 	free_walks = w;
 }
 
-/*
- * The text of a directory that is not on the host, from its parents' entries; buf has size + 1
- * bytes. rename_lock held.
- */
+static const struct kin_text *fixed_path(const struct inode *dir)
+{
+	const struct inode_ops *ops = inode_ops(dir);
+
+	return ops->fixed_path ? ops->fixed_path(dir) : NULL;
+}
+
+/* In its parent; NULL: it has none any more. */
+static const char *name_of(struct inode *dir, u32 *len)
+{
+	const struct inode_ops *ops = inode_ops(dir);
+	struct dirent_node *e;
+
+	if (ops->name_of)
+		return ops->name_of(dir, len);
+	e = dir->dir.entry;
+	*len = e ? e->len : 0;
+	return e ? e->name : NULL;
+}
+
+/* From its parents' names; buf has size + 1 bytes. rename_lock held. */
 static s64 climb(struct inode *dir, char *buf, size_t size)
 {
+	const struct kin_text *top;
 	size_t at = size;
+	u32 len;
 
-	while (!inode_is(dir, INODE_MERGED) && dir != vfs_shared()->root) {
-		bool named = on_volume(dir) && !inode_is(dir, INODE_MOUNT);
-		struct dirent_node *e = named ? NULL : dir->dir.entry;
-		if (!e && !named)
+	for (; !(top = fixed_path(dir)); dir = dir->parent) {
+		const char *name = name_of(dir, &len);
+		if (!name)
 			return -ENOENT;
-		u32 len = e ? e->len : lower_len(dir);
 		if (at < len + 2u)
 			return -ENAMETOOLONG;
 		at -= len;
-		memcpy(buf + at, e ? e->name : lower_path(dir), len);
+		memcpy(buf + at, name, len);
 		buf[--at] = '/';
-		dir = dir->parent;
 	}
-	if (at < lower_len(dir) + 1u)
+	if (at < top->len + 1u)
 		return -ENAMETOOLONG;
-	at -= lower_len(dir);
-	memcpy(buf + at, lower_path(dir), lower_len(dir));
+	at -= top->len;
+	memcpy(buf + at, kin_text_get(top), top->len);
 	memmove(buf, buf + at, size - at);
 	buf[size - at] = '\0';
 	return (s64)(size - at);
@@ -89,16 +114,17 @@ static s64 climb(struct inode *dir, char *buf, size_t size)
 
 s64 dir_path(struct inode *dir, char *buf, size_t size)
 {
-	if (dir->fs == FS_PROC)
-		return proc_dir_path(dir, buf, size);
+	const struct kin_text *path;
+
 	if (inode_is(dir, INODE_DEAD))
 		return -ENOENT;
-	if (inode_is(dir, INODE_MERGED)) {
-		if (lower_len(dir) >= size)
+	path = fixed_path(dir);
+	if (path) {
+		if (path->len >= size)
 			return -ENAMETOOLONG;
-		memcpy(buf, lower_path(dir), lower_len(dir));
-		buf[lower_len(dir)] = '\0';
-		return lower_len(dir);
+		memcpy(buf, kin_text_get(path), path->len);
+		buf[path->len] = '\0';
+		return path->len;
 	}
 	rename_lock();
 	s64 n = climb(dir, buf, size - 1);
@@ -106,12 +132,32 @@ s64 dir_path(struct inode *dir, char *buf, size_t size)
 	return n;
 }
 
+bool dir_is_below(struct inode *dir, struct inode *ancestor)
+{
+	const struct kin_text *below = NULL, *above;
+
+	while (dir && dir != ancestor && !(below = fixed_path(dir)))
+		dir = dir->parent;
+	if (!dir || dir == ancestor)
+		return dir != NULL;
+	above = S_ISDIR(ancestor->mode) ? fixed_path(ancestor) : NULL;
+	return above && below->len > above->len && kin_text_get(below)[above->len] == '/' &&
+		   !memcmp(kin_text_get(below), kin_text_get(above), above->len);
+}
+
+u64 inode_parent_number(struct inode *dir)
+{
+	rename_lock();
+	u64 number = dir->parent ? dir->parent->ino : dir->ino;
+	kin_unlock(&vfs_shared()->rename_lock);
+	return number;
+}
+
 /* Takes over the reference. A removed directory has no path, and nothing is found in it. */
 static void set_dir(struct walk *w, struct inode *dir)
 {
 	inode_put(w->dir);
 	w->dir = dir;
-	w->merged = inode_is(dir, INODE_MERGED) && !inode_is(dir, INODE_DEAD);
 	s64 n = dir_path(dir, w->path, VFS_PATH_MAX);
 	w->dir_len = n < 0 ? 0 : (u32)n;
 	w->ahead_next = w->ahead_have = 0;
@@ -125,10 +171,12 @@ static void set_root(struct walk *w)
 
 static bool at_root(struct walk *w)
 {
-	if (w->dir == w->root)
-		return true;
-	return w->merged && inode_is(w->root, INODE_MERGED) && w->dir_len == lower_len(w->root) &&
-		   !memcmp(w->path, lower_path(w->root), w->dir_len);
+	const struct kin_text *path;
+
+	if (w->dir)
+		return w->dir == w->root;
+	path = fixed_path(w->root);
+	return path && w->dir_len == path->len && !memcmp(w->path, kin_text_get(path), w->dir_len);
 }
 
 static void step_up(struct walk *w)
@@ -137,10 +185,7 @@ static void step_up(struct walk *w)
 
 	if (at_root(w))
 		return;
-	if (w->dir && w->dir->fs == FS_PROC) {
-		up = w->dir->parent;
-		inode_get(up);
-	} else if (w->dir && !inode_is(w->dir, INODE_MERGED)) {
+	if (w->dir && !fixed_path(w->dir)) {
 		rename_lock();
 		up = w->dir->parent;
 		inode_get(up);
@@ -151,127 +196,75 @@ static void step_up(struct walk *w)
 	if (!up && !w->dir_len) {
 		up = vfs_shared()->root;
 		inode_get(up);
-	} else if (!up && icache_path_pinned(w->path, w->dir_len)) {
-		up = icache_find_dir(w->path, w->dir_len);
+	} else if (!up) {
+		up = root_ops()->inode_at(w->path, w->dir_len, NULL);
 	}
 	inode_put(w->dir);
 	w->dir = up;
-	w->merged = !up || (inode_is(up, INODE_MERGED) && !inode_is(up, INODE_DEAD));
 	w->ahead_next = w->ahead_have = 0;
 }
 
-/* What the host says about the directory in hand. */
-static s64 dir_stat(struct walk *w, struct dentry **d)
+/* Of the directory in hand, which has no inode. */
+static s64 dir_stat(struct walk *w, struct hyp_stat *st)
 {
 	char saved = w->path[w->dir_len];
 
 	w->path[w->dir_len] = '\0';
-	s64 err = dcache_lookup(w->path, w->dir_len, "", true, d);
+	s64 err = root_ops()->stat_path(w->path, w->dir_len, st);
 	w->path[w->dir_len] = saved;
 	return err;
 }
 
 static s64 may_search(struct walk *w)
 {
-	struct dentry *d;
+	struct hyp_stat st;
 
 	if (cred_uid() == 0)
 		return 0;
 	if (w->dir)
 		return access_inode(w->dir, MAY_EXEC);
-	s64 err = dir_stat(w, &d);
-	return err ? err : access_check(d->st.mode, d->st.uid, d->st.gid, MAY_EXEC);
+	s64 err = dir_stat(w, &st);
+	return err ? err : access_check(st.mode, st.uid, st.gid, MAY_EXEC);
 }
 
 /* The directory itself is what was asked for: ".", "..", "/". */
 static s64 found_dir(struct walk *w)
 {
-	struct dentry *d;
-
 	w->path_len = w->dir_len;
 	if (w->dir) {
-		if (on_volume(w->dir))
-			volume_refresh(w->dir);
+		inode_refresh(w->dir);
 		inode_get(w->dir);
-		w->inode = w->dir;
-		w->mode = w->dir->mode;
-	} else {
-		s64 err = dir_stat(w, &d);
-		if (err)
-			return err;
-		w->st = d->st;
-		w->mode = d->st.mode;
+		walk_found(w, w->dir);
+		return 0;
 	}
-	w->found = true;
-	return 0;
-}
-
-static s64 lookup_lower(struct walk *w, const char *rest, bool last)
-{
-	struct dentry *d;
-	s64 err = dcache_lookup(w->path, w->path_len, rest, last, &d);
-
+	s64 err = dir_stat(w, &w->st);
 	if (err)
 		return err;
-	w->name_lower = true;
-	w->st = d->st;
-	w->mode = d->st.mode;
-	if (S_ISDIR(w->mode)) {
-		if (icache_path_pinned(w->path, w->path_len))
-			w->inode = icache_find_dir(w->path, w->path_len);
-	} else if (icache_file_pinned(w->st.dev, w->st.ino)) {
-		w->inode = icache_find_file(w->st.dev, w->st.ino);
-	}
-	if (w->inode)
-		w->mode = w->inode->mode;
+	w->mode = w->st.mode;
 	w->found = true;
 	return 0;
 }
 
-/*
- * Looks name up in the directory in hand. An entry of the writable layer decides; else the host's
- * directory if it shows through.
- */
+static bool name_path(struct walk *w, const char *name, u32 n)
+{
+	if (w->dir_len + n + 1 >= WALK_TEXT - 1)
+		return false;
+	w->path[w->dir_len] = '/';
+	memcpy(w->path + w->dir_len + 1, name, n);
+	w->path_len = w->dir_len + 1 + n;
+	w->path[w->path_len] = '\0';
+	return true;
+}
+
 static s64 lookup(struct walk *w, const char *name, u32 n, const char *rest)
 {
 	s64 err = may_search(w);
 
 	if (err)
 		return err;
-	if (n > NAME_MAX || w->dir_len + n + 1 >= WALK_TEXT - 1)
+	if (n > NAME_MAX || !name_path(w, name, n))
 		return -ENAMETOOLONG;
-	w->path[w->dir_len] = '/';
-	memcpy(w->path + w->dir_len + 1, name, n);
-	w->path_len = w->dir_len + 1 + n;
-	w->path[w->path_len] = '\0';
-	if (w->dir && w->dir->fs == FS_PROC) {
-		err = proc_lookup(w->dir, name, n, &w->inode);
-		if (err)
-			return err;
-		w->mode = w->inode->mode;
-		w->found = true;
-		return 0;
-	}
-	if (w->dir && on_volume(w->dir))
-		return volume_lookup(w, name, n, rest);
-	if (w->dir) {
-		dir_lock(w->dir);
-		struct dirent_node *e = dirent_find(w->dir, name, n);
-		bool hidden = e && !e->inode;
-		if (e && e->inode) {
-			inode_get(e->inode);
-			w->inode = e->inode;
-		}
-		kin_unlock(&w->dir->lock);
-		if (w->inode) {
-			w->mode = w->inode->mode;
-			w->found = true;
-			return 0;
-		}
-		if (hidden || !w->merged)
-			return -ENOENT;
-	}
-	return lookup_lower(w, rest, !*rest);
+	return dir_ops(w)->lookup(w, name, n, rest);
 }
 
 static void descend(struct walk *w)
@@ -279,10 +272,8 @@ static void descend(struct walk *w)
 	inode_put(w->dir);
 	w->dir = w->inode;
 	w->inode = NULL;
-	w->merged = !w->dir || (inode_is(w->dir, INODE_MERGED) && !inode_is(w->dir, INODE_DEAD));
 	w->dir_len = w->path_len;
 	w->found = false;
-	w->name_lower = false;
 }
 
 /* A link in /proc led to an open file: its inode counts, where it has one that paths can name. */
@@ -310,34 +301,26 @@ static void jumped(struct walk *w, struct file *f)
 	w->jump = f;
 }
 
+s64 walk_readlink(struct walk *w, char *buf, const char **target, struct file **jump)
+{
+	const struct inode_ops *ops = w->inode ? inode_ops(w->inode) : root_ops();
+
+	return ops->readlink ? ops->readlink(w, buf, target, jump) : -EINVAL;
+}
+
 /* The target's text, or a jump (*target NULL). */
 static s64 link_target(struct walk *w, const char **target, char *buf)
 {
-	struct inode *ino = w->inode;
 	struct file *f = NULL;
+	s64 n = walk_readlink(w, buf, target, &f);
 
-	if (ino && ino->fs == FS_PROC) {
-		s64 n = proc_link(ino, buf, VFS_PATH_MAX, &f);
-		if (n < 0)
-			return n;
-		*target = f ? NULL : buf;
-		if (f)
-			jumped(w, f);
-		if (f && (w->flags & WALK_NO_MAGIC))
-			return -ELOOP;
-		if (f && (w->flags & (WALK_BENEATH | WALK_IN_ROOT)))
-			return -EXDEV;
+	if (n < 0 || !f)
 		return n;
-	}
-	if (ino && on_volume(ino))
-		return volume_readlink(ino, target);
-	if (ino && !inode_is(ino, INODE_LOWER)) {
-		*target = ino->link;
-		return ino->link_len;
-	}
-	if (ino)
-		return dcache_readlink(lower_path(ino), lower_len(ino), target);
-	return dcache_readlink(w->path, w->path_len, target);
+	*target = NULL;
+	jumped(w, f);
+	if (w->flags & WALK_NO_MAGIC)
+		return -ELOOP;
+	return w->flags & (WALK_BENEATH | WALK_IN_ROOT) ? -EXDEV : n;
 }
 
 /*
@@ -538,16 +521,16 @@ s64 walk_user(struct walk **out, int dirfd, u64 path, u32 flags)
 struct inode *walk_inode(struct walk *w)
 {
 	if (!w->inode && w->found && !w->jump)
-		w->inode = icache_get(w->path, w->path_len, &w->st);
+		w->inode = root_ops()->inode_at(w->path, w->path_len, &w->st);
 	return w->inode;
 }
 
 struct inode *walk_dir(struct walk *w)
 {
-	struct dentry *d;
+	struct hyp_stat st;
 
-	if (!w->dir && !dir_stat(w, &d))
-		w->dir = icache_get(w->path, w->dir_len, &d->st);
+	if (!w->dir && !dir_stat(w, &st))
+		w->dir = root_ops()->inode_at(w->path, w->dir_len, &st);
 	return w->dir;
 }
 
@@ -576,16 +559,7 @@ s64 walk_name(struct walk *w)
 	return err == -ENOENT ? 0 : err;
 }
 
-bool walk_name_on_host(struct walk *w)
+bool walk_name_path(struct walk *w)
 {
-	struct dentry *d;
-
-	if (!w->merged || w->last != LAST_NAME || w->dir_len + w->name_len + 2 > WALK_TEXT)
-		return false;
-	w->path[w->dir_len] = '/';
-	memcpy(w->path + w->dir_len + 1, w->name, w->name_len);
-	w->path_len = w->dir_len + 1 + w->name_len;
-	w->path[w->path_len] = '\0';
-	s64 err = dcache_lookup(w->path, w->path_len, "", false, &d);
-	return err != -ENOENT && err != -ENOTDIR;
+	return name_path(w, w->name, w->name_len);
 }

@@ -8,18 +8,6 @@
 
 #include "kernel/vfs/inode.h"
 
-/* The member's private memory of the host's names: kernel/hostfs/dcache.c. */
-struct dentry {
-	LIST_ENTRY(dentry) hash;
-	TAILQ_ENTRY(dentry) age;
-	u32 key, len;
-	s32 error;       /* 0, or -ENOENT, -ENOTDIR */
-	bool stat_known; /* false: a directory, nothing else is known */
-	char *target;    /* symbolic link, once read */
-	struct hyp_stat st;
-	char path[];
-};
-
 /* ---- walk.c */
 enum walk_flags {
 	WALK_FOLLOW = 1, /* a symbolic link in the last place is followed */
@@ -39,9 +27,8 @@ enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 #define WALK_REST (2 * VFS_PATH_MAX)
 struct walk {
 	/* The directory in hand, at the end the one that holds name. */
-	struct inode *dir; /* reference, or NULL: an untouched host directory */
+	struct inode *dir; /* reference, or NULL: untouched, of the file system at / */
 	u32 dir_len;       /* its path: path[0..dir_len), "/" has length 0 */
-	bool merged;       /* the host's directory of that path shows through */
 	/* The last name. */
 	const char *name;
 	u32 name_len;
@@ -53,7 +40,7 @@ struct walk {
 	struct file *jump;   /* reference: a descriptor named through /proc or AT_EMPTY_PATH */
 	struct hyp_stat st;
 	u32 mode;        /* type and permissions of what was found */
-	bool name_lower; /* the host has this name (looked up below the writable layer) */
+	bool below;      /* a layer below has the last name, too: tmpfs.h */
 	u32 path_len;    /* its path: path[0..path_len) */
 	u32 links, flags;
 	struct inode *root; /* borrowed: of the process, or own_root */
@@ -77,9 +64,26 @@ struct inode *walk_inode(struct walk *w); /* of what was found: a reference of w
 struct inode *walk_dir(struct walk *w);   /* the same for the directory */
 void walk_stat(struct walk *w, struct kstat *st);
 const char *walk_text(struct walk *w); /* absolute path of what was found (NUL-terminated) */
-/* Does the host have the last name (a whiteout is needed to hide it)? */
-bool walk_name_on_host(struct walk *w);
+/* path becomes that of the last name. Does it fit? */
+bool walk_name_path(struct walk *w);
+/* lookup found ino, whose reference w takes over. */
+static inline void walk_found(struct walk *w, struct inode *ino)
+{
+	w->inode = ino;
+	w->mode = ino->mode;
+	w->found = true;
+}
+/* inode_ops.readlink of what was found, which is a symbolic link. */
+s64 walk_readlink(struct walk *w, char *buf, const char **target, struct file **jump);
 /* The application's path; in w->text[1]. */
 s64 walk_user(struct walk **out, int dirfd, u64 path, u32 flags);
+
+/* A rename under way: both last names are looked up. */
+struct rename {
+	struct walk *from, *to;
+	u32 flags;              /* RENAME_* */
+	struct inode *moved;    /* from's inode; borrowed from the walk */
+	struct inode *replaced; /* to's, or NULL */
+};
 
 #endif

@@ -17,8 +17,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/notify.h"
-#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 struct xattr {
@@ -70,7 +70,7 @@ static bool has_prefix(const char *name, const char *prefix)
 
 static bool has_attributes(const struct inode *ino)
 {
-	return ino->fs != FS_PROC && ino->fs != FS_SYS && ino->fs != FS_DEVPTS && !on_volume(ino);
+	return inode_ops(ino)->xattrs;
 }
 
 /* 0, or what Linux answers; want: MAY_READ or MAY_WRITE. */

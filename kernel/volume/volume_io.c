@@ -14,7 +14,6 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
-#include "kernel/vfs/vfs_hooks.h"
 #include "kernel/volume/volume.h"
 
 #define PIECE_MAX (8ull << 20)
@@ -107,6 +106,28 @@ s64 volume_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
 			break;
 	}
 	return done ? (s64)done : got < 0 ? got : c.fault ? -EFAULT : 0;
+}
+
+s64 volume_open(struct inode *ino, u32 access)
+{
+	s64 handle = handle_get_volume(ino, access);
+
+	return handle < 0 ? handle : 0;
+}
+
+s64 volume_read(struct inode *ino, u64 buf, size_t len, u64 pos, bool user)
+{
+	return host_read(handle_get_volume(ino, O_RDONLY), buf, len, pos, user);
+}
+
+s64 volume_map(struct inode *ino, u64 va, u64 len, int prot, u64 offset)
+{
+	return host_map(handle_get_volume(ino, O_RDONLY), va, len, prot, offset, false);
+}
+
+s64 volume_map_shared(struct inode *ino, u32 access, u64 va, u64 len, int prot, u64 offset)
+{
+	return host_map(handle_get_volume(ino, access), va, len, prot, offset, true);
 }
 
 s64 volume_write_kernel(struct inode *ino, const void *buf, size_t len, u64 pos)

@@ -16,7 +16,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
-#include "kernel/vfs/vfs_hooks.h"
+#include "kernel/time/time.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/volume/volume.h"
 
@@ -24,6 +24,14 @@
 static bool is_top(const struct inode *ino)
 {
 	return !ino->parent || inode_is(ino, INODE_MOUNT);
+}
+
+const char *volume_name_of(struct inode *dir, u32 *len)
+{
+	const struct dirent_node *e = is_top(dir) ? dir->dir.entry : NULL;
+
+	*len = e ? e->len : lower_len(dir);
+	return e ? e->name : lower_path(dir);
 }
 
 /* From the end of buf: where the path begins, or NULL. rename_lock held. */
@@ -88,11 +96,11 @@ s64 volume_lookup(struct walk *w, const char *name, u32 n, const char *rest)
 			return err;
 	}
 	struct hyp_stat *st = &w->ahead[w->ahead_next++];
-	w->inode = icache_get_volume(w->dir->volume, w->dir, name, n, st, w->ahead_renames);
-	if (!w->inode)
+	struct inode *ino =
+		icache_get_volume(w->dir->volume, w->dir, name, n, st, w->ahead_renames);
+	if (!ino)
 		return -ENOSPC;
-	w->mode = w->inode->mode;
-	w->found = true;
+	walk_found(w, ino);
 	return 0;
 }
 
@@ -114,14 +122,13 @@ void volume_refresh(struct inode *ino)
 		inode_attributes_set(ino, &st);
 }
 
-s64 volume_readlink(struct inode *ino, const char **target)
+s64 volume_readlink(struct walk *w, char *buf, const char **target, struct file **jump)
 {
-	static char buf[VFS_PATH_MAX];
-	const char *path = volume_path(ino, NULL, 0);
+	const char *path = volume_path(w->inode, NULL, 0);
 
 	if (!path)
 		return -ENAMETOOLONG;
-	s64 n = host_fs_readlink(ino->volume, path, buf, sizeof(buf) - 1);
+	s64 n = host_fs_readlink(w->inode->volume, path, buf, VFS_PATH_MAX - 1);
 	if (n >= 0)
 		buf[n] = '\0';
 	*target = buf;
@@ -130,33 +137,40 @@ s64 volume_readlink(struct inode *ino, const char **target)
 
 /* ---- attributes */
 
-/* After a change: r is its result. */
-static s64 changed(struct inode *ino, s64 r)
+/* As utimensat wants them: seconds and nanoseconds, twice. */
+static s64 set_times(struct inode *ino, const char *path, const s64 *t)
 {
-	if (!r)
+	s64 times[4];
+
+	for (u32 i = 0; i < 2; i++) {
+		times[2 * i] = t[i] / (s64)NSEC_PER_SEC;
+		times[2 * i + 1] = t[i] % (s64)NSEC_PER_SEC;
+		if (t[i] == TIME_NOW || t[i] == TIME_OMIT) {
+			times[2 * i + 1] = t[i] == TIME_NOW ? UTIME_NOW : UTIME_OMIT;
+		} else if (times[2 * i + 1] < 0) {
+			times[2 * i]--;
+			times[2 * i + 1] += NSEC_PER_SEC;
+		}
+	}
+	return volume_ask_times(ino->volume, path, times);
+}
+
+s64 volume_setattr(struct inode *ino, const struct inode_change *c)
+{
+	const char *path = volume_path(ino, NULL, 0);
+	s64 err;
+
+	if (!path)
+		return -ENAMETOOLONG;
+	if (c->what == CHANGE_MODE)
+		err = volume_ask_mode(ino->volume, path, c->mode);
+	else if (c->what == CHANGE_OWNER)
+		err = volume_ask_owner(ino->volume, path, c->uid, c->gid);
+	else
+		err = set_times(ino, path, c->times);
+	if (!err)
 		volume_refresh(ino);
-	return r;
-}
-
-s64 volume_set_mode(struct inode *ino, u32 mode)
-{
-	const char *path = volume_path(ino, NULL, 0);
-
-	return path ? changed(ino, volume_ask_mode(ino->volume, path, mode)) : -ENAMETOOLONG;
-}
-
-s64 volume_set_owner(struct inode *ino, u32 uid, u32 gid)
-{
-	const char *path = volume_path(ino, NULL, 0);
-
-	return path ? changed(ino, volume_ask_owner(ino->volume, path, uid, gid)) : -ENAMETOOLONG;
-}
-
-s64 volume_set_times(struct inode *ino, const s64 *times)
-{
-	const char *path = volume_path(ino, NULL, 0);
-
-	return path ? changed(ino, volume_ask_times(ino->volume, path, times)) : -ENAMETOOLONG;
+	return err;
 }
 
 /* ---- names */
@@ -175,7 +189,7 @@ static s64 make(u32 tree, const char *path, u32 mode, const char *target, struct
 	return err ? err : r;
 }
 
-s64 volume_create(struct walk *w, u32 mode, const char *target, struct inode **out)
+s64 volume_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out)
 {
 	const char *path = volume_path(w->dir, w->name, w->name_len);
 	u32 renames = vfs_shared()->volume_renames;
@@ -305,7 +319,7 @@ static void name_lost(struct inode *ino, bool gone, s64 handle)
 		host_fs_close((int)handle);
 }
 
-s64 volume_unlink(struct walk *w, u32 flags)
+s64 volume_unlink(struct walk *w, bool dir)
 {
 	volume_keep(w->inode); /* first: it needs the buffers of paths */
 	const char *path = volume_path(w->dir, w->name, w->name_len);
@@ -313,7 +327,7 @@ s64 volume_unlink(struct walk *w, u32 flags)
 	if (!path)
 		return -ENAMETOOLONG;
 	s64 handle = watched_open(w->inode, path);
-	s64 err = volume_ask_unlink(w->dir->volume, path, flags);
+	s64 err = volume_ask_unlink(w->dir->volume, path, dir ? AT_REMOVEDIR : 0);
 	name_lost(w->inode, !err, handle);
 	return err;
 }
@@ -328,8 +342,10 @@ static void move_to(struct inode *ino, struct walk *w, struct kin_text **text,
 	*text = own_exchange(&ino->lower, *text);
 }
 
-s64 volume_rename(struct walk *from, struct walk *to, u32 flags)
+s64 volume_rename(struct rename *r)
 {
+	struct walk *from = r->from, *to = r->to;
+	u32 flags = r->flags;
 	struct vfs_shared *v = vfs_shared();
 	struct inode *parents[2] = {NULL, NULL};
 	struct kin_text *texts[2] = {kin_text(to->name, to->name_len),
@@ -385,7 +401,7 @@ static struct inode *mount_parent(const char *path, const char **name)
 			err = node_create(w, S_IFDIR | 0755, 0, NULL, &next);
 		else if (!err && (next = walk_inode(w)))
 			inode_get(next);
-		if (err || !next || !S_ISDIR(next->mode) || next->fs == FS_PROC)
+		if (err || !next || !S_ISDIR(next->mode) || !inode_ops(next)->create)
 			family_fatal("a volume cannot be at %s: no directory can be there", path);
 		walk_free(w);
 		inode_put(dir);

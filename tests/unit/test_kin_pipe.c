@@ -25,6 +25,7 @@
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/vfs/vfs.h"
 #include "kernel/vfs/vfs_hooks.h"
 
 #define KILLED 9
