@@ -184,6 +184,7 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 	if (supervisor_start(f, err) < 0)
 		return -1;
 	signals_take();
+	turns_short();
 	if (supervisor_release(f, err) < 0) {
 		close(f->link_fd); /* which ends it */
 		waitpid(f->supervisor, NULL, 0);

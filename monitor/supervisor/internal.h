@@ -134,6 +134,10 @@ int child_open(pid_t claimed);
 bool child_signal(pid_t claimed, int sig); /* false: no living child of ours */
 void namespace_signal(int sig); /* all processes of the family's PID namespace but this one */
 
+/* turns.c: of this process, on the host's processors; short in front and supervisor */
+void turns_short(void);
+void turns_long(void);
+
 /* members.c */
 int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;
 void members_mailbox(struct supervisor *s);

@@ -113,6 +113,7 @@ static void monitor_dispositions(void)
 
 static void child_begin(const struct supervisor *s)
 {
+	turns_long();
 	monitor_dispositions();
 	limits_enter(s);
 	close(s->signal_fd);
@@ -342,9 +343,17 @@ void members_reap(struct supervisor *s)
 	}
 }
 
-/* The members' own, so that --stats knows them: the rest of the children is killed unseen. */
+/*
+ * As init of the namespace: everybody, however it came to be, by one call. Each look at a record
+ * before would be a time in which thousands compute. Elsewhere the members' own, so that --stats
+ * knows them; the rest of the children is killed unseen.
+ */
 static void members_kill(struct supervisor *s)
 {
+	if (s->family.namespaced) {
+		namespace_signal(SIGKILL);
+		return;
+	}
 	for (u32 i = 0; record_used(s, i); i++) {
 		struct kin_member *m = &s->family.kin->members[i];
 
@@ -352,9 +361,6 @@ static void members_kill(struct supervisor *s)
 		child_signal(KIN_READ(m->host_pid), SIGKILL);
 	}
 	child_signal(s->spawner_pid, SIGKILL);
-	/* As init of the namespace: everybody else in it, however it came to be. */
-	if (s->family.namespaced)
-		namespace_signal(SIGKILL);
 }
 
 /*
@@ -367,8 +373,8 @@ void members_end_all(struct supervisor *s)
 	int status;
 	pid_t pid;
 
-	limits_end(s);
 	members_kill(s);
+	limits_end(s);
 	do {
 		if (!s->family.namespaced)
 			children_signal(s, SIGKILL);

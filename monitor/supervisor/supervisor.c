@@ -339,6 +339,14 @@ static void term_take(struct supervisor *s)
 	}
 }
 
+static void term_check(struct supervisor *s)
+{
+	if (s->ended || !s->term_deadline_ns || supervisor_now_ns() < s->term_deadline_ns)
+		return;
+	s->status = SIGTERM;
+	s->ended = true;
+}
+
 static bool on_terminal(void)
 {
 	return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
@@ -439,6 +447,9 @@ static void event_loop(struct supervisor *s)
 		if (fds[2].revents & POLLHUP) /* the front is gone, and its signal on the way */
 			s->ended = true;
 		look_at_kin(s);
+		term_check(s);
+		if (s->ended) /* what follows takes long where thousands compute */
+			break;
 		members_reap(s);
 		/* After reaping: a member may have died between setting its bit and telling us. */
 		members_mailbox(s);
@@ -447,10 +458,6 @@ static void event_loop(struct supervisor *s)
 		inbox_check(s);
 		doom_check(s);
 		limits_check(s);
-		if (s->term_deadline_ns && supervisor_now_ns() >= s->term_deadline_ns && !s->ended) {
-			s->status = SIGTERM;
-			s->ended = true;
-		}
 	}
 }
 
@@ -493,6 +500,7 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.stats_fd = -1,
 							.family.proc_fd = -1,
 							.link_fd = link_fd};
+	turns_short();
 	s.family.namespaced = namespaces != NAMESPACES_NONE;
 	s.user_namespace = namespaces == NAMESPACES_USER;
 	s.limits.cgroup = *cgroup;

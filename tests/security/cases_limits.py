@@ -4,6 +4,7 @@ family is ended, and one line says so. Each with the host's cgroups, where one c
 without: then the supervisor counts. limits.c says what is taken.
 """
 
+import os
 import signal
 import subprocess
 import time
@@ -19,6 +20,9 @@ SLACK = 64 * MIB
 TOO_MANY = b"monitors, more than --pids allows; it was ended"
 # An honest family's monitors are at most twice as many as its tasks, and a few that are dying.
 MONITORS_ABOVE = 80
+ORDINARY = 12345
+# From SIGTERM to the end; it was 25 and more where the supervisor had to wait for its turn.
+SPINNING_S = 4
 
 
 def one_line_each(result, processes):
@@ -123,6 +127,46 @@ def bomb(context, by, options, monitors):
     return check
 
 
+def spinning(context, user):
+    """As many monitors as there may be, all computing: SIGTERM ends them soon all the same."""
+    def check():
+        context.needs("process")
+        guard = Group("pids", limit=4096 + MONITORS_ABOVE + 400)
+        if not guard.path:
+            raise Skipped("no cgroup of version 1 that would keep a bomb from the host")
+        program = [context.build / "tests/security/limits", "spin", "1"]
+        words = command(context, "process", "counting", ["--stop-timeout", "0"], program, [guard])
+        at = words.index(context.unifork)
+        if user:
+            words[at:at] = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=runs.environment(), start_new_session=True)
+        try:
+            end = time.monotonic() + 8
+            while guard.read("pids.current") < 2000:
+                require(time.monotonic() < end and process.poll() is None, "no bomb")
+                time.sleep(0.01)
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            start = time.monotonic()
+            out, err = process.communicate(timeout=60)
+            seconds = time.monotonic() - start
+            require(process.returncode == -signal.SIGTERM, f"{process.returncode}: {out} {err}")
+            require(seconds < SPINNING_S * context.scale, f"it took {seconds:.1f} s")
+        finally:
+            guard.kill()
+            process.kill()
+            process.wait()
+            guard.remove()
+    return check
+
+
+def short_turns():
+    """Does the host let processes ask for short turns (Linux 6.12)?"""
+    return tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 12)
+
+
 def cases(context):
     taken = [("shared", 1024, 64, ["process"]), ("tables", 100, 64, ["process", "kvm"]),
              ("mappings", 30000, 16, ["process"]), ("files", 3000, 64, ["process"]),
@@ -142,4 +186,7 @@ def cases(context):
     if "process" in context.backends():
         found.append(Case("security/limits_bomb_default@process",
                           bomb(context, "counting", [], 4096 + MONITORS_ABOVE), exclusive=True))
+        if short_turns():
+            found += [Case(f"security/limits_spinning.{name}@process", spinning(context, user),
+                           exclusive=True) for name, user in (("root", 0), ("user", ORDINARY))]
     return found

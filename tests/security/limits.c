@@ -12,6 +12,7 @@
  *   members COUNT   processes, where the guest has taken the limit out of its kernel's memory
  *   crowd MIB       process: memory, one MiB in each of as many clones
  *   bomb            process: clones that clone, without end
+ *   spin            process: the same, and who can make no more computes without a host call
  * @test timeout=60 members=200 nosvm
  */
 #include "gadget.h"
@@ -20,6 +21,7 @@
 
 #define NOTICED_BY_MS 6000
 #define BOMB_S 15
+#define SPINS 100000000 /* some tenths of a second of a processor */
 
 static const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;
 
@@ -133,19 +135,33 @@ static int crowd(long mib)
 }
 
 /* Their alarm, and everybody's, is the host's clock. */
-static int bomb(UNUSED long count)
+static int clones_make(bool spins)
 {
 	struct timespec now, end;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += BOMB_S;
 	do {
-		if (host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) < 0)
-			host(SYS_sched_yield, 0, 0, 0, 0, 0);
+		if (host(SYS_clone, CLONE_PARENT, 0, 0, 0, 0) < 0) {
+			if (!spins)
+				host(SYS_sched_yield, 0, 0, 0, 0, 0);
+			for (volatile long i = 0; spins && i < SPINS; i++)
+				;
+		}
 		host(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
 	} while (now.tv_sec < end.tv_sec);
 	host(SYS_exit_group, 1, 0, 0, 0, 0);
 	return 1;
+}
+
+static int bomb(UNUSED long count)
+{
+	return clones_make(false);
+}
+
+static int spin(UNUSED long count)
+{
+	return clones_make(true);
 }
 
 static const struct {
@@ -154,7 +170,7 @@ static const struct {
 	bool native; /* with the monitor's own instructions */
 } modes[] = {{"shared", shared, true},     {"tables", tables, false}, {"files", files, true},
 			 {"mappings", mappings, true}, {"members", members, false}, {"crowd", crowd, true},
-			 {"bomb", bomb, true}};
+			 {"bomb", bomb, true},         {"spin", spin, true}};
 
 int main(int argc, char **argv)
 {

@@ -402,6 +402,11 @@ u64 supervisor_now_ns(void)
 	return now_ns;
 }
 
+void turns_long(void)
+{
+	finding("the supervisor became a monitor");
+}
+
 _Noreturn void monitor_start(struct family *f, u32 index)
 {
 	finding("the supervisor became a monitor");
