@@ -106,6 +106,10 @@ struct supervisor {
 	u64 doom_deadline_ns;     /* the earliest of doomed_ns; 0: none */
 	u64 *doomed_ns;           /* MEMBERS_MAX: a member that was sent SIGKILL ends by then; 0 */
 	struct member_row *rows;
+	/* Of the mailbox: taken and not done yet, and the word of the maps that is next. */
+	u64 spawn_todo[MEMBERS_MAX / 64], request_todo[MEMBERS_MAX / 64];
+	u32 mailbox_word;
+	bool mailbox_again; /* there was more than a turn's time */
 	u32 row_count, rows_dropped, peak_members, live;
 	pid_t spawner_pid;       /* 0: there is none */
 	u32 spawns, spawners;    /* served here; started */

@@ -19,6 +19,7 @@
 #define INBOX_PATIENCE_NS 3000000000ull
 #define STEWARD_TRIES_MAX 8
 #define REAPED_AT_ONCE 64
+#define MAILBOX_TURN_NS 5000000ull
 #define SPAWNS_BEFORE_SPAWNER 2
 #define SPAWNERS_MAX 4
 
@@ -191,29 +192,63 @@ static void spawn_requested(struct supervisor *s, u32 index)
 	}
 }
 
-void members_mailbox(struct supervisor *s)
+/* What takes no time to speak of. */
+static void mailbox_quick(struct supervisor *s, u32 w)
 {
 	struct kin_header *kin = s->family.kin;
-	bool spawner = s->spawner_pid && KIN_READ(kin->spawner_ready);
+	u64 doom = kin_bits_take(&kin->doom_map[w]);
+	u64 kick = kin_bits_take(&kin->kick_map[w]);
 
-	for (u32 w = 0; w < MEMBERS_MAX / 64; w++) {
-		if (spawner && KIN_READ(kin->spawn_map[w])) { /* its business; it may have been told */
-			kin->spawn_word++;
-			futex_wake_all(&kin->spawn_word);
-		}
-		u64 spawn = spawner ? 0 : kin_bits_take(&kin->spawn_map[w]);
-		u64 doom = kin_bits_take(&kin->doom_map[w]);
-		u64 request = kin_bits_take(&kin->request_map[w]);
-		u64 kick = kin_bits_take(&kin->kick_map[w]);
+	for (; doom; doom &= doom - 1)
+		doom_note(s, w * 64 + __builtin_ctzll(doom));
+	for (; kick; kick &= kick - 1)
+		member_interrupt(s, w * 64 + __builtin_ctzll(kick));
+}
 
-		for (; spawn; spawn &= spawn - 1)
-			spawn_requested(s, w * 64 + __builtin_ctzll(spawn));
-		for (; doom; doom &= doom - 1)
-			doom_note(s, w * 64 + __builtin_ctzll(doom));
-		for (; request; request &= request - 1)
-			request_answer(s, w * 64 + __builtin_ctzll(request));
-		for (; kick; kick &= kick - 1)
-			member_interrupt(s, w * 64 + __builtin_ctzll(kick));
+/*
+ * What may: one after the other until the time is over. Who asks again meanwhile waits until all
+ * that were taken together are served. false: some are left.
+ */
+static bool mailbox_slow(struct supervisor *s, u32 w, bool spawner, u64 until_ns)
+{
+	struct kin_header *kin = s->family.kin;
+	u64 *spawn = &s->spawn_todo[w], *request = &s->request_todo[w];
+
+	if (spawner && KIN_READ(kin->spawn_map[w])) { /* its business; it may have been told */
+		kin->spawn_word++;
+		futex_wake_all(&kin->spawn_word);
+	}
+	if (!*spawn && !spawner)
+		*spawn = kin_bits_take(&kin->spawn_map[w]);
+	if (!*request)
+		*request = kin_bits_take(&kin->request_map[w]);
+	for (; *spawn; *spawn &= *spawn - 1) {
+		if (supervisor_now_ns() >= until_ns)
+			return false;
+		spawn_requested(s, w * 64 + __builtin_ctzll(*spawn));
+	}
+	for (; *request; *request &= *request - 1) {
+		if (supervisor_now_ns() >= until_ns)
+			return false;
+		request_answer(s, w * 64 + __builtin_ctzll(*request));
+	}
+	return true;
+}
+
+/* A guest can ask faster than it is answered: in between are signals, deaths and deadlines. */
+void members_mailbox(struct supervisor *s)
+{
+	bool spawner = s->spawner_pid && KIN_READ(s->family.kin->spawner_ready);
+	u64 until_ns = supervisor_now_ns() + MAILBOX_TURN_NS;
+
+	for (u32 w = 0; w < MEMBERS_MAX / 64; w++)
+		mailbox_quick(s, w);
+	s->mailbox_again = false;
+	for (u32 i = 0; i < MEMBERS_MAX / 64 && !s->mailbox_again; i++) {
+		if (mailbox_slow(s, s->mailbox_word, spawner, until_ns))
+			s->mailbox_word = (s->mailbox_word + 1) % (MEMBERS_MAX / 64);
+		else
+			s->mailbox_again = true;
 	}
 	spawner_start(s);
 }

@@ -388,7 +388,7 @@ static struct timespec *next_timeout(const struct supervisor *s, struct timespec
 	deadline = earlier(deadline, s->limits.deadline_ns);
 	if (s->unclaimed_count)
 		deadline = earlier(deadline, now + UNCLAIMED_RETRY_NS);
-	if (s->reap_again)
+	if (s->reap_again || s->mailbox_again)
 		deadline = now;
 	if (!deadline)
 		return NULL;
