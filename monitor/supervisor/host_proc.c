@@ -5,6 +5,7 @@
  * not be the supervisor's; a child that is listed is not reaped before this process, the only one
  * that could, gets to it, so its entry stays its own.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,23 +15,57 @@
 
 #include "monitor/supervisor/internal.h"
 
-FILE *children_open(const struct supervisor *s)
+/*
+ * What is gone has nothing to be counted, and what changes its ids at this moment is a monitor that
+ * starts. Whatever else keeps this process from reading, above all a lack of descriptors, makes the
+ * count wrong.
+ */
+static void uncounted(struct supervisor *s)
+{
+	if (errno != ENOENT && errno != ESRCH && errno != EACCES && errno != EPERM)
+		s->uncounted = errno;
+}
+
+FILE *children_open(struct supervisor *s)
 {
 	int fd = openat(s->family.proc_fd, "thread-self/children", O_RDONLY | O_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (!f && fd >= 0)
-		close(fd);
-	return f;
-}
-
-bool proc_read(int dir, const char *name, char *text, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-
+	if (f)
+		return f;
+	s->uncounted = errno;
 	if (fd >= 0)
 		close(fd);
+	return NULL;
+}
+
+void children_close(struct supervisor *s, FILE *f)
+{
+	if (f && ferror(f))
+		s->uncounted = EIO;
+	if (f)
+		fclose(f);
+}
+
+int proc_open(struct supervisor *s, int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | flags);
+
+	if (fd < 0)
+		uncounted(s);
+	return fd;
+}
+
+bool proc_read(struct supervisor *s, int dir, const char *name, char *text, size_t size)
+{
+	int fd = proc_open(s, dir, name, 0);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0) {
+		if (n < 0)
+			uncounted(s);
+		close(fd);
+	}
 	text[n > 0 ? n : 0] = 0;
 	return n > 0;
 }
@@ -39,7 +74,7 @@ bool proc_read(int dir, const char *name, char *text, size_t size)
  * In the family's PID namespace that is everybody in it, by one call that can want for nothing:
  * members that were stopped must go on, whatever has run out meanwhile.
  */
-void children_signal(const struct supervisor *s, int sig)
+void children_signal(struct supervisor *s, int sig)
 {
 	FILE *f;
 	int pid;
@@ -61,20 +96,19 @@ void children_signal(const struct supervisor *s, int sig)
 		syscall(SYS_pidfd_send_signal, dir, sig, NULL, 0);
 		close(dir);
 	}
-	if (f)
-		fclose(f);
+	children_close(s, f);
 }
 
 /* One that is being taken down has no memory any more, and none that is dead has. */
-static bool child_lives(const struct supervisor *s, int pid)
+static bool child_lives(struct supervisor *s, int pid)
 {
 	char name[24], text[128];
 
 	snprintf(name, sizeof(name), "%d/statm", pid);
-	return proc_read(s->family.proc_fd, name, text, sizeof(text)) && strtoull(text, NULL, 10) != 0;
+	return proc_read(s, s->family.proc_fd, name, text, sizeof(text)) && strtoull(text, NULL, 10) != 0;
 }
 
-bool children_exceed(const struct supervisor *s, u64 most, u32 *count)
+bool children_exceed(struct supervisor *s, u64 most, u32 *count)
 {
 	int pid;
 
@@ -84,8 +118,7 @@ bool children_exceed(const struct supervisor *s, u64 most, u32 *count)
 		*count = 0;
 		while (f && fscanf(f, "%d", &pid) == 1)
 			*count += look == 0 || child_lives(s, pid);
-		if (f)
-			fclose(f);
+		children_close(s, f);
 		if (*count <= most)
 			return false;
 	}

@@ -118,6 +118,8 @@ struct supervisor {
 	bool reap_again; /* more may have died than were reaped in this round */
 	struct limits limits;
 	struct usage usage;
+	int uncounted; /* errno of what kept a count from being right; 0 */
+	u32 files_max; /* descriptors that this process may have */
 	struct shelf_item shelf[SHELF_MAX];
 	u32 shelf_count;
 };
@@ -160,17 +162,20 @@ void doom_note(struct supervisor *s, u32 index);
 void doom_check(struct supervisor *s);
 
 /* host_proc.c: our children as the host lists them; ids and directories are of its /proc */
-FILE *children_open(const struct supervisor *s); /* process ids in text; NULL: no such list */
-bool proc_read(int dir, const char *name, char *text, size_t size); /* text of one read */
-void children_signal(const struct supervisor *s, int sig);
+FILE *children_open(struct supervisor *s); /* process ids in text; NULL: no such list */
+void children_close(struct supervisor *s, FILE *f);
+/* What cannot be opened or read though it is there leaves its errno in s->uncounted. */
+int proc_open(struct supervisor *s, int dir, const char *name, int flags); /* to read; or -1 */
+bool proc_read(struct supervisor *s, int dir, const char *name, char *text, size_t size);
+void children_signal(struct supervisor *s, int sig);
 /* Do more than so many live? *count: how many there are. */
-bool children_exceed(const struct supervisor *s, u64 most, u32 *count);
+bool children_exceed(struct supervisor *s, u64 most, u32 *count);
 
 /* usage.c: bytes of the family's memory, at most and exactly */
 u64 usage_bound(struct supervisor *s);
 u64 usage_exact(struct supervisor *s, struct usage_largest *largest);
 /* Can monitors be counted here, and their memory? why: what is missing. */
-bool usage_possible(const struct supervisor *s, bool memory, const char **why);
+bool usage_possible(struct supervisor *s, bool memory, const char **why);
 
 /* limits.c: the family's control group, made by the process that the user started */
 void limits_cgroup_make(struct cgroup *cg, const struct run_options *o);

@@ -192,6 +192,7 @@ int limits_begin(struct supervisor *s, struct error *err)
 	if (o->memory_bytes && memory_begin(s, why, err) < 0)
 		return -1;
 	keepers_tell(s);
+	s->uncounted = 0; /* what cannot be counted at all is known now */
 	s->limits.deadline_ns = supervisor_now_ns();
 	return 0;
 }
@@ -528,6 +529,17 @@ static bool monitors_watched(const struct supervisor *s)
 	return !s->limits.host_bounds || (s->options->tasks_asked && s->options->tasks_max);
 }
 
+/* A family that cannot be counted could have anything. */
+static void uncounted_check(struct supervisor *s)
+{
+	if (s->uncounted && !s->ended && (s->options->memory_bytes || monitors_watched(s))) {
+		error_set(&s->failure, s->uncounted,
+				  "cannot count the family for --memory and --pids; it was ended");
+		s->ended = true;
+	}
+	s->uncounted = 0;
+}
+
 void limits_check(struct supervisor *s)
 {
 	u64 now = supervisor_now_ns(), memory = s->options->memory_bytes;
@@ -538,6 +550,7 @@ void limits_check(struct supervisor *s)
 		monitors_check(s, now);
 	if (memory && (now >= s->limits.memory_ns || look_wanted(s, now)) && !s->ended)
 		memory_check(s, now);
+	uncounted_check(s);
 	s->limits.deadline_ns = memory ? s->limits.memory_ns : 0;
 	if (memory && KIN_READ(s->family.kin->memory_wanted))
 		s->limits.deadline_ns = MIN(s->limits.deadline_ns, s->limits.rested_ns);

@@ -22,6 +22,7 @@
 
 /* What a gift in the queue keeps in flight is counted for the user: few, and only for a moment. */
 #define GIFT_BUFFER 4096
+#define FILES_SPARE 48 /* descriptors; of them VICTIMS_MAX at once in limits.c */
 
 union control {
 	char room[CMSG_SPACE(sizeof(int))];
@@ -106,6 +107,11 @@ static s64 shelf_put(struct supervisor *s, u32 index, const struct volume_reques
 	fd = handle_copy(s, index, req->handle);
 	if (fd < 0)
 		return fd;
+	/* The lowest that is free: those above are needed to count and to end the family. */
+	if ((u32)fd + FILES_SPARE >= s->files_max) {
+		close(fd);
+		return -ENFILE;
+	}
 	s->shelf[s->shelf_count++] = (struct shelf_item){req->word, req->value, req->access, fd};
 	return 0;
 }

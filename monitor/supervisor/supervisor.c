@@ -292,12 +292,31 @@ static int authority_reduce(struct error *err)
 	return 0;
 }
 
+/*
+ * What is asked of a program that the user starts is not asked of the supervisor, which looks into
+ * all of them. The monitors get a limit of their own.
+ */
+static int files_raise(struct supervisor *s, struct error *err)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return error_set(err, errno, "cannot read the limit of open files");
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		return error_set(err, errno, "cannot raise the limit of open files");
+	s->files_max = (u32)MIN(files.rlim_cur, (rlim_t)INT32_MAX);
+	return 0;
+}
+
 static int prepare(struct supervisor *s, const struct error *refused, struct error *err)
 {
 	struct family *f = &s->family;
 	struct clock_pair first = clock_pair_read();
 	bool usable;
 
+	if (files_raise(s, err) < 0)
+		return -1;
 	f->verbose = s->options->verbose;
 	f->supervisor_pid = getpid();
 	f->without = s->options->without;

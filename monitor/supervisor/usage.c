@@ -12,6 +12,7 @@
  * measured (with a memory cgroup's count of kernel memory).
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,10 @@ static u64 field(const char *text, const char *name)
 	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
 }
 
-static u64 mappings_count(int dir)
+static u64 mappings_count(struct supervisor *s, int dir)
 {
 	static char text[16384];
-	int fd = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
+	int fd = proc_open(s, dir, "maps", 0);
 	u64 lines = 0;
 	ssize_t n;
 
@@ -56,14 +57,16 @@ static u64 mappings_count(int dir)
 	return lines;
 }
 
-static u64 files_count(int dir)
+static u64 files_count(struct supervisor *s, int dir)
 {
-	int fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = proc_open(s, dir, "fd", O_DIRECTORY);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	u64 files = 0;
 
-	if (!d && fd >= 0)
+	if (!d && fd >= 0) {
+		s->uncounted = errno;
 		close(fd);
+	}
 	while (d && readdir(d))
 		files++;
 	if (d)
@@ -71,11 +74,11 @@ static u64 files_count(int dir)
 	return files;
 }
 
-static u64 objects_bytes(int dir, u64 fd_size)
+static u64 objects_bytes(struct supervisor *s, int dir, u64 fd_size)
 {
-	u64 files = fd_size > FILES_FEW ? files_count(dir) : 0;
+	u64 files = fd_size > FILES_FEW ? files_count(s, dir) : 0;
 
-	return mappings_count(dir) * MAPPING_BYTES +
+	return mappings_count(s, dir) * MAPPING_BYTES +
 		   (files > FILES_FEW ? files - FILES_FEW : 0) * FILE_BYTES;
 }
 
@@ -90,23 +93,23 @@ static u64 slots_bytes(const struct supervisor *s, pid_t own_pid)
 	return 0;
 }
 
-static int child_dir(const struct supervisor *s, int pid)
+static int child_dir(struct supervisor *s, int pid)
 {
 	char name[16];
 
 	snprintf(name, sizeof(name), "%d", pid);
-	return openat(s->family.proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return proc_open(s, s->family.proc_fd, name, O_DIRECTORY);
 }
 
 /* false: it is dead or gone. */
-static bool stat_read(const struct supervisor *s, int pid, struct usage_counters *now)
+static bool stat_read(struct supervisor *s, int pid, struct usage_counters *now)
 {
 	char name[24], text[1024], state, *p;
 	unsigned long minor, major;
 	long resident;
 
 	snprintf(name, sizeof(name), "%d/stat", pid);
-	if (!proc_read(s->family.proc_fd, name, text, sizeof(text)))
+	if (!proc_read(s, s->family.proc_fd, name, text, sizeof(text)))
 		return false;
 	p = strrchr(text, ')'); /* behind the name, which may hold anything */
 	if (!p || sscanf(p + 1,
@@ -136,13 +139,14 @@ static pid_t own_pid(const char *status, pid_t pid)
 }
 
 /* Counts what it has unless that was done a moment ago, or it has not run since. */
-static void objects_count(int dir, u64 fd_size, u64 time_ns, struct usage_counters *now)
+static void objects_count(struct supervisor *s, int dir, u64 fd_size, u64 time_ns,
+						  struct usage_counters *now)
 {
 	char text[128];
-	u64 ran = proc_read(dir, "schedstat", text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
+	u64 ran = proc_read(s, dir, "schedstat", text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
 
 	if (!now->counted_ns || !ran || ran != now->ran_ns)
-		now->object_bytes = objects_bytes(dir, fd_size);
+		now->object_bytes = objects_bytes(s, dir, fd_size);
 	now->ran_ns = ran;
 	now->counted_ns = time_ns;
 }
@@ -151,7 +155,7 @@ static void objects_count(int dir, u64 fd_size, u64 time_ns, struct usage_counte
  * One monitor's counters; false: it is dead or gone. row->now may be those of an earlier look.
  * Page tables grow with faults.
  */
-static bool row_read(const struct supervisor *s, struct usage_row *row)
+static bool row_read(struct supervisor *s, struct usage_row *row)
 {
 	struct usage_counters *now = &row->now, before = *now;
 	u64 time_ns = supervisor_now_ns();
@@ -166,13 +170,13 @@ static bool row_read(const struct supervisor *s, struct usage_row *row)
 	if (same && time_ns - now->counted_ns < COUNT_EVERY_NS)
 		return true;
 	dir = child_dir(s, row->pid);
-	read = dir >= 0 && proc_read(dir, "status", text, sizeof(text));
+	read = dir >= 0 && proc_read(s, dir, "status", text, sizeof(text));
 	if (read) {
 		row->own_pid = own_pid(text, row->pid);
 		now->swap_bytes = field(text, "\nVmSwap:") << 10;
 		now->table_bytes = field(text, "\nVmPTE:") << 10;
 		if (time_ns - now->counted_ns >= COUNT_EVERY_NS)
-			objects_count(dir, field(text, "\nFDSize:"), time_ns, now);
+			objects_count(s, dir, field(text, "\nFDSize:"), time_ns, now);
 	}
 	if (dir >= 0)
 		close(dir);
@@ -188,7 +192,7 @@ static u64 kernel_bytes(const struct supervisor *s, const struct usage_row *row,
 }
 
 /* Its part of anonymous and of shared memory, each page divided among those who have it. */
-static u64 proportional_bytes(const struct supervisor *s, const struct usage_row *row,
+static u64 proportional_bytes(struct supervisor *s, const struct usage_row *row,
 							  u64 *shared_bytes)
 {
 	char name[32], text[4096];
@@ -196,7 +200,7 @@ static u64 proportional_bytes(const struct supervisor *s, const struct usage_row
 	*shared_bytes = 0;
 	snprintf(name, sizeof(name), "%d/smaps_rollup", (int)row->pid);
 	/* Else it is going, or cannot be looked at. */
-	if (!proc_read(s->family.proc_fd, name, text, sizeof(text)))
+	if (!proc_read(s, s->family.proc_fd, name, text, sizeof(text)))
 		return row->now.resident_bytes + row->now.swap_bytes;
 	*shared_bytes = field(text, "\nPss_Shmem:") << 10;
 	return (field(text, "\nPss_Anon:") + field(text, "\nSwapPss:")) << 10;
@@ -286,8 +290,7 @@ u64 usage_bound(struct supervisor *s)
 								  growth(kernel_bytes(s, &row, then), kernel);
 		row_keep(u, &row);
 	}
-	if (f)
-		fclose(f);
+	children_close(s, f);
 	rows_end(u);
 	return MIN(resident, grown);
 }
@@ -337,8 +340,7 @@ u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 		else
 			largest_add(largest, (struct usage_victim){row.own_pid, own});
 	}
-	if (f)
-		fclose(f);
+	children_close(s, f);
 	rows_end(u);
 	if (first.pid && (!largest->count || first.bytes > private_bytes / 2)) {
 		largest->count = 1;
@@ -349,7 +351,7 @@ u64 usage_exact(struct supervisor *s, struct usage_largest *largest)
 	return u->exact_bytes;
 }
 
-bool usage_possible(const struct supervisor *s, bool memory, const char **why)
+bool usage_possible(struct supervisor *s, bool memory, const char **why)
 {
 	char text[4096];
 	FILE *f = children_open(s);
@@ -358,13 +360,13 @@ bool usage_possible(const struct supervisor *s, bool memory, const char **why)
 	*why = "/proc/thread-self/children (CONFIG_PROC_CHILDREN)";
 	if (!f)
 		return false;
-	fclose(f);
+	children_close(s, f);
 	*why = NULL;
 	if (!memory)
 		return true;
-	dir = openat(s->family.proc_fd, "self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = proc_open(s, s->family.proc_fd, "self", O_DIRECTORY);
 	*why = "Pss_Anon in /proc/self/smaps_rollup (Linux 5.4)";
-	if (dir >= 0 && proc_read(dir, "smaps_rollup", text, sizeof(text)) &&
+	if (dir >= 0 && proc_read(s, dir, "smaps_rollup", text, sizeof(text)) &&
 		strstr(text, "\nPss_Anon:"))
 		*why = NULL;
 	if (dir >= 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Guests that keep the supervisor and the front busy: signals of the user are obeyed all the same."""
+"""Guests that keep the supervisor and the front busy: signals of the user are obeyed."""
 
 import contextlib
 import importlib.util

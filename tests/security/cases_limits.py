@@ -77,6 +77,27 @@ def members(context, backend, by):
     return check
 
 
+def few_files(context, backend):
+    """With too few descriptors to count the family does not go on uncounted."""
+    def check():
+        context.needs(backend)
+        taken = ("crowd", "300") if backend == "process" else ("tables", "100")
+        program = [context.build / "tests/security/limits", *taken]
+        for soft, hard in (*((n, n) for n in (12, 13, 14, 20)), (12, 4096)):
+            words = command(context, backend, "counting", ["-m", "64M"], program)
+            at = words.index(context.unifork)
+            words[at:at] = ["prlimit", f"--nofile={soft}:{hard}"]
+            result = context.run(words, timeout=60)
+            require(not result.problem, f"{result.problem}\n{tail(result)}")
+            require(b"BROKEN" not in result.stdout, f"{soft}, {hard}: {tail(result)}")
+            require(result.status in (0, 111, 137), f"{soft}, {hard}: {tail(result)}")
+            require(b"unifork: " in result.stderr or b"refused" in result.stdout,
+                    f"{soft}, {hard}: nobody counted\n{tail(result)}")
+            if hard > soft: # the supervisor may have more than the family's programs
+                require(b"Too many open files" not in result.stderr, tail(result))
+    return check
+
+
 def watch(process, group, seconds):
     """The most tasks that were in the group until the process had ended; None: it has not."""
     most, end = 0, time.monotonic() + seconds
@@ -177,6 +198,9 @@ def cases(context):
             found += [Case(f"security/limits_{what}_{by}@{backend}",
                            memory(context, backend, by, what, amount, limit))
                       for what, amount, limit, backends in taken if backend in backends]
+            if by == "counting":
+                found.append(Case(f"security/limits_few_files@{backend}",
+                                  few_files(context, backend)))
             found.append(Case(f"security/limits_members_{by}@{backend}",
                               members(context, backend, by)))
         if "process" in context.backends():

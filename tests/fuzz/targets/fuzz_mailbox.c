@@ -290,7 +290,7 @@ long mailbox_syscall(long nr, ...)
 }
 
 /* ---- what the host says of our children: host_proc.c, usage.c, cgroup.c */
-void children_signal(const struct supervisor *of, int sig)
+void children_signal(struct supervisor *of, int sig)
 {
 	hostile_moment();
 	if (of->family.namespaced)
@@ -300,7 +300,7 @@ void children_signal(const struct supervisor *of, int sig)
 			signal_child(children[i].pid, sig);
 }
 
-bool children_exceed(const struct supervisor *of, u64 most, u32 *count)
+bool children_exceed(struct supervisor *of, u64 most, u32 *count)
 {
 	*count = 0;
 	for (u32 i = 0; i < child_count; i++)
@@ -334,7 +334,7 @@ u64 usage_exact(struct supervisor *of, struct usage_largest *largest)
 	return bytes_now();
 }
 
-bool usage_possible(const struct supervisor *of, bool memory, const char **why)
+bool usage_possible(struct supervisor *of, bool memory, const char **why)
 {
 	*why = "";
 	return true;
@@ -579,6 +579,7 @@ static void supervisor_reset(struct run_options *o)
 	for (u32 i = 0; i < s.shelf_count; i++)
 		close(s.shelf[i].fd);
 	memset(&s, 0, sizeof(s));
+	s.files_max = 1u << 20;
 	s.options = o;
 	s.signal_fd = -1;
 	s.family = (struct family){.kin = KIN,
