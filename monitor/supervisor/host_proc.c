@@ -105,7 +105,8 @@ static bool child_lives(struct supervisor *s, int pid)
 	char name[24], text[128];
 
 	snprintf(name, sizeof(name), "%d/statm", pid);
-	return proc_read(s, s->family.proc_fd, name, text, sizeof(text)) && strtoull(text, NULL, 10) != 0;
+	return proc_read(s, s->family.proc_fd, name, text, sizeof(text)) &&
+		   strtoull(text, NULL, 10) != 0;
 }
 
 bool children_exceed(struct supervisor *s, u64 most, u32 *count)

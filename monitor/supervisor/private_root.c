@@ -32,6 +32,9 @@ int umount2(const char *target, int flags);
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+/* Of the list of mounts. */
+#define LOOKS_MAX 200
+#define LOOKS_BEHIND 8
 #define LOCKED_DOWN (MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID)
 
 static int open_tree(int dir_fd, const char *path, unsigned flags)
@@ -164,22 +167,100 @@ static bool is_granted(const char *path)
 	return !strcmp(path, "/root") || (!strncmp(path, "/volumes/", 9) && !strchr(path + 9, '/'));
 }
 
-/* Is the mount at path still that one, and not below or behind another? Then it is covered. */
-static int cover(const char *path, u64 mount_id, struct error *err)
+/*
+ * One line of mountinfo (proc(5)): ID PARENT DEV ROOT PATH OPTIONS [FIELDS] - TYPE ... Paths may
+ * be those of different moments: who owns a directory on the way can rename it meanwhile.
+ */
+struct mount_line {
+	unsigned long long id, parent;
+	char *path, *type;
+	bool covered; /* by this process */
+};
+
+struct mounts {
+	struct mount_line *lines;
+	size_t count;
+	unsigned long long *covered; /* ids; they stay what they are */
+	size_t covered_count;
+};
+
+static int line_parse(char *line, struct mount_line *m, struct error *err)
+{
+	char *type = strstr(line, " - ");
+	int at = 0;
+
+	if (!type || sscanf(line, "%llu %llu %*s %*s %n", &m->id, &m->parent, &at) != 2 || !at)
+		return error_set(err, 0, "cannot read the list of mounts");
+	m->type = type + 3;
+	m->type[strcspn(m->type, " ")] = 0;
+	m->path = line + at;
+	m->path[strcspn(m->path, " ")] = 0;
+	unescape(m->path);
+	return 0;
+}
+
+static const struct mount_line *line_of(const struct mounts *all, unsigned long long id)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->lines[i].id == id)
+			return &all->lines[i];
+	return NULL;
+}
+
+/* Does it, or what it is mounted in, have a cover? That holds whatever is renamed. */
+static bool is_covered(const struct mounts *all, const struct mount_line *m)
+{
+	for (size_t depth = 0; m && depth <= all->count; depth++) {
+		if (m->covered)
+			return true;
+		m = m->parent == m->id ? NULL : line_of(all, m->parent);
+	}
+	return false;
+}
+
+/* Is the way to m through another mount, on top of it or of a directory above it? */
+static bool is_behind(const struct mounts *all, const struct mount_line *m)
+{
+	const struct mount_line *below = NULL; /* on the way down to where it began */
+
+	for (size_t depth = 0; m && depth <= all->count; depth++) {
+		for (size_t i = 0; i < all->count; i++) {
+			const struct mount_line *other = &all->lines[i];
+			size_t len = strlen(other->path);
+
+			if (other == m || other == below || strncmp(other->path, m->path, len))
+				continue;
+			if (other->parent == m->id ? !m->path[len]
+									   : other->parent == m->parent && m->path[len] == '/')
+				return true;
+		}
+		below = m;
+		m = m->parent == m->id ? NULL : line_of(all, m->parent);
+	}
+	return false;
+}
+
+/* Only the root of that very mount: 1 if it is covered now, 0 if something else was found there. */
+static int cover(const struct mount_line *m, struct error *err)
 {
 	struct statx stx;
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), cloak, r = 0;
+	int fd = open(m->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), cloak, r = 0;
 
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
 				   ? 0
-				   : error_set(err, errno, "cannot look at the host's '%.200s'", path);
+				   : error_set(err, errno, "cannot look at the host's '%.200s'", m->path);
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) < 0) {
-		r = error_set(err, errno, "cannot look at the host's '%.200s'", path);
-	} else if (!(stx.stx_mask & STATX_MNT_ID) || stx.stx_mnt_id == mount_id) {
+		r = error_set(err, errno, "cannot look at the host's '%.200s'", m->path);
+	} else if (!(stx.stx_mask & STATX_MNT_ID) ||
+			   !(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)) {
+		r = error_set(err, 0, "the host does not say which mount '%.200s' is", m->path);
+	} else if (stx.stx_mnt_id == m->id && stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
 		cloak = open_tree(AT_FDCWD, S_ISDIR(stx.stx_mode) ? "/empty" : "/nothing", OPEN_TREE_CLONE);
 		if (cloak < 0 || move_mount(cloak, fd, "") < 0)
-			r = error_set(err, errno, "cannot hide the host's '%.200s'", path);
+			r = error_set(err, errno, "cannot hide the host's '%.200s'", m->path);
+		else
+			r = 1;
 		if (cloak >= 0)
 			close(cloak);
 	}
@@ -187,27 +268,41 @@ static int cover(const char *path, u64 mount_id, struct error *err)
 	return r;
 }
 
-/* One line of mountinfo (proc(5)): ID PARENT DEV ROOT PATH OPTIONS [FIELDS] - TYPE ... */
-static int line_look(char *line, struct error *err)
+static int covered_note(struct mounts *all, struct mount_line *m, struct error *err)
 {
-	char *type = strstr(line, " - "), *path;
-	unsigned long long id;
-	int at = 0;
+	size_t count = all->covered_count;
+	unsigned long long *ids = realloc(all->covered, (count + 1) * sizeof(*ids));
 
-	if (!type || sscanf(line, "%llu %*s %*s %*s %n", &id, &at) != 1 || !at)
-		return error_set(err, 0, "cannot read the list of mounts");
-	type += 3;
-	type[strcspn(type, " ")] = 0;
-	path = line + at;
-	path[strcspn(path, " ")] = 0;
-	unescape(path);
-	if (type_refused(type) && is_granted(path))
+	if (!ids)
+		return error_set(err, ENOMEM, "cannot hide the host's '%.200s'", m->path);
+	ids[count] = m->id;
+	all->covered = ids;
+	all->covered_count = count + 1;
+	m->covered = true;
+	return 0;
+}
+
+/* What a look found: how sure is it that nothing of the host's shows? */
+enum look { LOOK_HIDDEN, LOOK_BEHIND, LOOK_OPEN };
+
+static int line_look(struct mounts *all, struct mount_line *m, enum look *found, struct error *err)
+{
+	int r;
+
+	if (type_refused(m->type) && is_granted(m->path))
 		return error_set(
 			err, 0,
 			"the host's %s file system cannot be %s; share a directory that is none of "
 			"the host's own",
-			type, !strcmp(path, "/root") ? "--root" : "a volume");
-	return type_refused(type) || place_refused(path) ? cover(path, id, err) : 0;
+			m->type, !strcmp(m->path, "/root") ? "--root" : "a volume");
+	if ((!type_refused(m->type) && !place_refused(m->path)) || is_covered(all, m))
+		return 0;
+	r = cover(m, err);
+	if (r > 0)
+		return covered_note(all, m, err);
+	if (r == 0)
+		*found = MAX(*found, is_behind(all, m) ? LOOK_BEHIND : LOOK_OPEN);
+	return r;
 }
 
 /* A file of /proc as a string, read before anything is changed that it would show. */
@@ -236,23 +331,72 @@ static char *slurp(int fd)
 	return text;
 }
 
-/* In the new root, which holds nothing else: what is listed is what a guest could reach. */
-static int covers_make(int proc_fd, struct error *err)
+static int lines_parse(char *text, struct mounts *all, struct error *err)
 {
-	int fd = openat(proc_fd, "thread-self/mountinfo", O_RDONLY | O_CLOEXEC), r = 0;
-	char *text = fd < 0 ? NULL : slurp(fd), *line, *rest;
+	size_t count = 0;
+	char *line, *rest;
+
+	for (const char *c = text; *c; c++)
+		count += *c == '\n';
+	all->lines = calloc(count + 1, sizeof(*all->lines));
+	if (!all->lines)
+		return error_set(err, ENOMEM, "cannot read the list of mounts");
+	for (all->count = 0, line = text; *line; line = rest) {
+		struct mount_line *m = &all->lines[all->count++];
+
+		rest = line + strcspn(line, "\n");
+		if (*rest)
+			*rest++ = 0;
+		if (line_parse(line, m, err) < 0)
+			return -1;
+		for (size_t i = 0; i < all->covered_count; i++)
+			m->covered |= all->covered[i] == m->id;
+	}
+	return 0;
+}
+
+/* In the new root, which holds nothing else: what is listed is what a guest could reach. */
+static int mounts_look(int proc_fd, struct mounts *all, enum look *found, struct error *err)
+{
+	int fd = openat(proc_fd, "thread-self/mountinfo", O_RDONLY | O_CLOEXEC), r;
+	char *text = fd < 0 ? NULL : slurp(fd);
 
 	if (fd >= 0)
 		close(fd);
 	if (!text)
 		return error_set(err, errno, "cannot read the list of mounts");
-	for (line = text; r == 0 && *line; line = rest) {
-		rest = line + strcspn(line, "\n");
-		if (*rest)
-			*rest++ = 0;
-		r = line_look(line, err);
-	}
+	r = lines_parse(text, all, err);
+	*found = LOOK_HIDDEN;
+	for (size_t i = 0; r == 0 && i < all->count; i++)
+		r = line_look(all, &all->lines[i], found, err);
+	free(all->lines);
 	free(text);
+	return r;
+}
+
+/*
+ * Looks until nothing of the host's shows. A directory that is renamed between the list and the
+ * look is found the next time. What another mount hides cannot be covered; whether it is hidden
+ * is a matter of names, so several looks in a row must say so.
+ */
+static int covers_make(int proc_fd, struct error *err)
+{
+	struct mounts all = {0};
+	enum look found = LOOK_OPEN;
+	u32 behind = 0;
+	int r = 0;
+
+	for (u32 i = 0; i < LOOKS_MAX && r == 0; i++) {
+		r = mounts_look(proc_fd, &all, &found, err);
+		behind = found == LOOK_BEHIND ? behind + 1 : 0;
+		if (found == LOOK_HIDDEN || behind == LOOKS_BEHIND)
+			break;
+	}
+	free(all.covered);
+	if (r == 0 && found != LOOK_HIDDEN && behind < LOOKS_BEHIND)
+		return error_set(err, 0,
+						 "cannot hide a file system of the host below what was granted, because "
+						 "its directories are being renamed; try again, or grant others");
 	return r;
 }
 

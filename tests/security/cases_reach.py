@@ -19,6 +19,7 @@ from harness.cases import Case, Skipped, require, tail
 BUSYBOX = "/bin/busybox"
 NAMESPACES = ("pid", "mnt", "ipc", "uts", "cgroup", "user")
 ORDINARY = 12345
+ROUNDS = 20
 
 
 def started_class():
@@ -117,6 +118,56 @@ def device_nodes(context):
                                   f"mount -t proc proc {nested} && exec {family}"], timeout=60)
             require(result.status == 0 and b"BROKEN" not in result.stdout
                     and result.stdout.count(b"write: held") == 3, tail(result))
+    return check
+
+
+RENAMING = """
+import os, signal, subprocess, sys
+unifork, backend, root, rounds = sys.argv[1:5]
+places = [root + "/chroot/a", root + "/chroot/b"]
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root + "/chroot"], check=True)
+for number in range(100): # so many that covering the first ones takes a while
+    os.makedirs(f"{places[0]}/proc{number}")
+    subprocess.run(["mount", "-t", "proc", "proc", f"{places[0]}/proc{number}"], check=True)
+renamer = os.fork()
+if renamer == 0:
+    while True:
+        os.rename(places[0], places[1])
+        os.rename(places[1], places[0])
+try:
+    for _ in range(int(rounds)):
+        family = subprocess.Popen(
+            [unifork, "run", "-b", backend, "--root", root, "--", "/bin/busybox", "sh", "-c",
+             "echo ready; read x"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if family.stdout.readline() == b"ready\\n":
+            supervisor = open(f"/proc/{family.pid}/task/{family.pid}/children").read().strip()
+            mounts = [line.split() for line in open(f"/proc/{supervisor}/mountinfo")]
+            under = {words[1] for words in mounts}
+            own = [words[0] for words in mounts if words[words.index("-") + 1] == "proc"]
+            family.communicate(b"\\n", timeout=20)
+            print("hidden" if len(own) == 100 and under.issuperset(own) else "SHOWN")
+        else:
+            out, err = family.communicate(timeout=20)
+            print("refused" if b"being renamed" in err else (out, err))
+finally:
+    os.kill(renamer, signal.SIGKILL)
+"""
+
+
+def renamed_mounts(context, backend):
+    """A file system of the host is hidden though the directories above it are being renamed."""
+    def check():
+        context.needs(backend)
+        if os.geteuid() != 0:
+            raise Skipped("needs root to mount")
+        with Host() as host:
+            (host.root / "chroot").mkdir()
+            result = context.run(["unshare", "-m", "/usr/bin/python3", "-c", RENAMING,
+                                  context.unifork, backend, host.root, ROUNDS], timeout=120)
+            lines = result.stdout.split(b"\n")[:-1]
+            require(result.status == 0 and len(lines) == ROUNDS, tail(result))
+            require(set(lines) <= {b"hidden", b"refused"} and b"hidden" in lines, tail(result))
     return check
 
 
@@ -264,6 +315,7 @@ def cases(context):
         found.append(Case("security/survivor.supervisor", survivor(context, "process",
                                                                    "supervisor", started)))
     for backend in context.backends():
+        found.append(Case(f"security/renamed_mounts@{backend}", renamed_mounts(context, backend)))
         found.append(Case(f"security/any_process@{backend}", any_process(context, backend, ())))
         found.append(Case(f"security/any_process.plain@{backend}",
                           any_process(context, backend, ("--without", "namespaces"))))
