@@ -7,6 +7,7 @@ without: then the supervisor counts. limits.c says what is taken.
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 from harness import runs
@@ -21,6 +22,7 @@ TOO_MANY = b"monitors, more than --pids allows; it was ended"
 # An honest family's monitors are at most twice as many as its tasks, and a few that are dying.
 MONITORS_ABOVE = 80
 ORDINARY = 12345
+UNSHARED = 12399 # nobody else's processes count with its
 # From SIGTERM to the end; it was 25 and more where the supervisor had to wait for its turn.
 SPINNING_S = 4
 
@@ -183,6 +185,31 @@ def spinning(context, user):
     return check
 
 
+def few_tasks(context):
+    """A user whose limit of processes leaves KVM no task for a virtual machine is told so."""
+    def check():
+        context.needs("kvm")
+        if os.geteuid() != 0:
+            raise Skipped("needs root to become another user")
+        with tempfile.TemporaryDirectory(prefix="unifork-kvm-", dir="/var/tmp") as folder:
+            os.chmod(folder, 0o755)
+            node = f"{folder}/kvm"
+            os.mknod(node, 0o020600, os.stat("/dev/kvm").st_rdev)
+            os.chmod(node, 0o666)
+            for most in range(2, 7):
+                result = context.run(
+                    ["unshare", "-m", "sh", "-c", f'mount --bind {node} /dev/kvm && exec "$@"',
+                     "sh", "setpriv", f"--reuid={UNSHARED}", f"--regid={UNSHARED}",
+                     "--clear-groups", "prlimit", f"--nproc={most}", context.unifork, "run", "-b",
+                     "kvm", "--", "/bin/busybox", "sh", "-c",
+                     "echo hi; /bin/busybox true; /bin/busybox true"], timeout=20)
+                require(not result.problem, f"{most}: {tail(result)}")
+                told = b"no task for another virtual machine" in result.stderr
+                require(told or result.status in (0, 2, 111), f"{most}: {tail(result)}")
+            require(result.status == 0, tail(result))
+    return check
+
+
 def short_turns():
     """Does the host let processes ask for short turns (Linux 6.12)?"""
     return tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 12)
@@ -207,6 +234,8 @@ def cases(context):
             found.append(Case(f"security/limits_bomb_{by}@process",
                               bomb(context, by, ["--pids", "8"], 8 + MONITORS_ABOVE),
                               exclusive=True))
+    if "kvm" in context.backends():
+        found.append(Case("security/limits_few_tasks@kvm", few_tasks(context)))
     if "process" in context.backends():
         found.append(Case("security/limits_bomb_default@process",
                           bomb(context, "counting", [], 4096 + MONITORS_ABOVE), exclusive=True))

@@ -12,6 +12,7 @@
  * nothing half delivered.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 
@@ -20,6 +21,7 @@
 
 #define VECTOR_PF 14
 #define RFLAGS_VALUE 0x202ull
+#define RUN_AGAIN_MAX 1000 /* in a row */
 
 /*
  * For the signal handler, which has no other way to find its member. Set once, before the signal is
@@ -210,15 +212,23 @@ static void exit_handle(struct member *m)
 void kvm_run_member(struct member *m, bool clone)
 {
 	struct kvm_state *s = kvm_state(m);
+	u32 again = 0;
 
 	for (;;) {
-		if (ioctl(s->vcpu_fd, KVM_RUN, 0) == 0)
+		if (ioctl(s->vcpu_fd, KVM_RUN, 0) == 0) {
+			again = 0;
 			exit_handle(m);
-		else if (errno == EINTR)
+		} else if (errno == EINTR) {
 			interrupt_deliver(m);
-		else if (errno == EFAULT)
+		} else if (errno == EFAULT) {
 			backing_fault(m);
-		else if (errno != EAGAIN)
+		} else if (errno != EAGAIN) {
 			member_die(m, "KVM_RUN failed (errno %d)", errno);
+		} else if (++again == RUN_AGAIN_MAX) { /* the host makes it at the first KVM_RUN */
+			member_die(m, "the host has no task for another virtual machine; "
+						  "raise the limit of processes (ulimit -u)");
+		} else {
+			sched_yield();
+		}
 	}
 }
