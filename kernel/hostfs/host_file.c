@@ -6,7 +6,7 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
-#include "kernel/arch/paging.h"
+#include "kernel/arch/arch.h"
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"

@@ -205,21 +205,38 @@ static json_t *report_json(struct supervisor *s, bool *whole)
 		"member_list", members_json(s, whole), "members_not_listed", (int)s->rows_dropped);
 }
 
+static bool text_write(int fd, const char *text)
+{
+	for (size_t left = strlen(text); left;) {
+		ssize_t n = write(fd, text, left);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		text += MAX(n, 0);
+		left -= (size_t)MAX(n, 0);
+	}
+	return true;
+}
+
 int report_write(struct supervisor *s, struct error *err)
 {
 	bool whole = true;
 	json_t *root = report_json(s, &whole);
-	int failed;
+	char *text = NULL;
+	bool failed;
 
-	if (!root || !whole)
+	if (root && whole) {
+		limits_report(s, root);
+		text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	}
+	json_decref(root);
+	if (!text)
 		return error_set(err, ENOMEM, "cannot put the statistics together");
-	limits_report(s, root);
-	errno = 0;
 	/* A file of its own is written anew; standard output goes on, a pipe has no size. */
 	if (strcmp(s->options->stats, "-") != 0 && ftruncate(s->stats_fd, 0) < 0)
 		errno = 0;
-	failed = json_dumpfd(root, s->stats_fd, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0;
-	json_decref(root);
+	failed = !text_write(s->stats_fd, text);
+	free(text);
 	return failed ? error_set(err, errno, "cannot write the statistics to '%s'", s->options->stats)
 				  : 0;
 }

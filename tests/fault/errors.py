@@ -55,6 +55,8 @@ ERRORS = {
     "setpgid": ("EPERM", "EACCES"),
     "setsid": ("EPERM",),
     "sched_setaffinity": ("EINVAL", "EPERM"),
+    "sched_getattr": ("EINVAL", "E2BIG", "EPERM", "ENOSYS"),
+    "sched_setattr": ("EINVAL", "E2BIG", "EPERM", "EBUSY", "ENOSYS"),
     # authority
     "seccomp": ("ENOMEM", "EINVAL", "EACCES"),
     "prctl": ("EINVAL", "EPERM"),
