@@ -205,6 +205,21 @@ static json_t *report_json(struct supervisor *s, bool *whole)
 		"member_list", members_json(s, whole), "members_not_listed", (int)s->rows_dropped);
 }
 
+/* NULL: no memory. json_dumps forgets keys for which it has none, and says nothing. */
+static char *text_of(const json_t *root)
+{
+	size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER, size = json_dumpb(root, NULL, 0, flags);
+	char *text = size ? malloc(size + 1) : NULL;
+
+	if (!text)
+		return NULL;
+	text[size] = 0;
+	if (json_dumpb(root, text, size, flags) == size)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static bool text_write(int fd, const char *text)
 {
 	for (size_t left = strlen(text); left;) {
@@ -227,7 +242,7 @@ int report_write(struct supervisor *s, struct error *err)
 
 	if (root && whole) {
 		limits_report(s, root);
-		text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		text = text_of(root);
 	}
 	json_decref(root);
 	if (!text)
