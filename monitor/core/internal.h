@@ -89,7 +89,6 @@ void member_live(struct member *m, enum member_state from);
 void member_message(const struct member *m, const char *what, const char *text, size_t len);
 void member_follow_supervisor(const struct family *f); /* die with it; at once if it is gone */
 _Noreturn void member_exit(struct member *m, int status);
-#define MEMBER_EXIT_DIED 111
 
 /* memory.c */
 int memory_reserve(const struct backend_ops *backend, struct error *err) MUST_CHECK;

@@ -13,6 +13,9 @@
 #include "abi/kin.h"
 #include "monitor/core/error.h"
 
+/* Exit status of a monitor that cannot go on; it has said why. */
+#define MEMBER_EXIT_DIED 111
+
 /* Layers of the confinement that the user gives up. */
 enum without_layer { WITHOUT_NAMESPACES = 1, WITHOUT_LANDLOCK = 2 };
 

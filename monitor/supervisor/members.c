@@ -286,6 +286,14 @@ static void settle_unborn(struct supervisor *s, u32 parent)
 	}
 }
 
+/* What the family ends with when the monitor of its first process did not say that it ended. */
+static int status_of_first(int host_status)
+{
+	if (WIFSIGNALED(host_status))
+		return WTERMSIG(host_status);
+	return WEXITSTATUS(host_status) == MEMBER_EXIT_DIED ? host_status : SIGKILL;
+}
+
 static void member_gone(struct supervisor *s, u32 index, int host_status, const struct rusage *ru)
 {
 	struct kin_header *kin = s->family.kin;
@@ -304,7 +312,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 	if (index == 0) {
 		/* PID 1 lives in record 0 from the first to the last. */
 		if (!KIN_READ(kin->ended) && !KIN_READ(kin->fatal)) {
-			s->status = WIFSIGNALED(host_status) ? WTERMSIG(host_status) : SIGKILL;
+			s->status = status_of_first(host_status);
 			s->ended = true;
 			if (WIFSIGNALED(host_status) && !s->limits.death_told)
 				message("the family's first process was killed from outside (signal %d)",

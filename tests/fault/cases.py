@@ -276,17 +276,17 @@ def every_call(context, backend, verb, user=0):
 
 
 def allocation_judge(context, command, number):
-    """(number of allocations or None, None or how it went wrong)"""
+    """(number of allocations or None, did the program run whole, None or how it went wrong)"""
     result = context.run(command, ALLOCATION_S, env={"UNIFORK_FAULT_ALLOCATION": str(number)})
     lines = result.stderr.splitlines()
     own = [line for line in lines if line.startswith(b"unifork: ")]
     total = next((int(line.split()[-1]) for line in lines if b"allocations in all" in line), None)
     if result.problem:
-        return total, result.problem
+        return total, False, result.problem
     if result.status == 0 and result.stdout == b"done\n":
-        return total, None
+        return total, True, None
     told = result.status in (SYSTEM_FAILED, USAGE_WRONG) and len(own) == 1 and len(lines) == 2
-    return total, None if told else f"status {result.status}: {tail(result)}"
+    return total, False, None if told else f"status {result.status}: {tail(result)}"
 
 
 def counted_calls(subject):
@@ -304,13 +304,14 @@ def every_allocation(context, backend):
             command = [context.build / "tests" / "fault" / "unifork-allocate", "run", "--backend",
                        backend, "--stats", subject.folder / "stats", "-v",
                        f"{subject.folder}/volume:/vol", "--", subject.program, "start"]
-            total, _ = allocation_judge(context, command, 1 << 40)
+            total, _, _ = allocation_judge(context, command, 1 << 40)
             require(total, "the allocations were not counted")
             whole, wrong = counted_calls(subject), []
             for number in range(1, total + 1):
                 (subject.folder / "stats").write_text("", encoding="ascii")
-                verdict = allocation_judge(context, command, number)[1]
-                if not verdict and counted_calls(subject) not in (whole, None):
+                _, done, verdict = allocation_judge(context, command, number)
+                counted = counted_calls(subject)
+                if done and counted not in (whole, None):
                     verdict = "the statistics lack something"
                 if verdict:
                     wrong.append(f"allocation {number}: {verdict}")

@@ -35,7 +35,7 @@
 #define TTY_GET 0x5401
 #define TTY_SET 0x5402
 const struct tty_ioctl tty_ioctls[] = {
-	{TTY_GET, 36, TTY_OUT}, {TTY_SET, 36, TTY_IN}, {0, 0, TTY_VALUE}};
+	{TTY_GET, 36, TTY_OUT, false}, {TTY_SET, 36, TTY_IN, true}, {0, 0, TTY_VALUE, false}};
 
 #define RUN 0xae80
 #define MAKE_VM 0xae01
