@@ -28,7 +28,7 @@ static struct inode *plant(struct inode *dir, const char *name, struct inode *in
 	dirent_insert(dir, e, ino);
 	if (S_ISDIR(ino->mode)) {
 		dir->nlink++;
-		if (ino->fs != FS_PROC) {
+		if (!ino->parent) { /* else it knows its place already */
 			inode_get(dir);
 			ino->parent = dir;
 			ino->dir.entry = e;

@@ -56,7 +56,7 @@ enum mount_flag { /* as in f_flags of statfs */
 
 /* Where a file system is in the tree, for /proc/mounts and statfs. */
 struct mount_place {
-	u32 parent;                /* enum inode_fs */
+	u32 parent;                /* enum inode_fs; itself: at the top */
 	u32 flags;                 /* enum mount_flag */
 	const char *source, *path; /* path NULL: nowhere */
 	const char *options;       /* beside the flags: ",name=value" or "" */

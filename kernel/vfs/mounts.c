@@ -62,7 +62,7 @@ static void foreach_mount(struct text *t, void (*add)(struct text *t, const stru
 			if (!place_at(fs, volume, &s.at))
 				continue;
 			s.id = id_of(fs, volume);
-			s.parent = fs == FS_ROOT ? 1 : id_of(s.at.parent, 0);
+			s.parent = s.at.parent == fs ? 1 : id_of(s.at.parent, 0);
 			s.dev = s.at.dev ? s.at.dev : inode_device(fs);
 			s.type = file_systems[fs]->name;
 			add(t, &s);

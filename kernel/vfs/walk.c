@@ -282,7 +282,7 @@ static void jumped(struct walk *w, struct file *f)
 	drop_found(w);
 	w->found = true;
 	if (f->inode && (f->type == FILE_INODE || f->type == FILE_DIR || f->type == FILE_PATH ||
-					 f->type == FILE_PROC || f->type == FILE_DEV)) {
+					 f->type == FILE_DEV || f->type == inode_ops(f->inode)->file_type)) {
 		inode_get(f->inode);
 		w->inode = f->inode;
 		w->mode = f->inode->mode;
