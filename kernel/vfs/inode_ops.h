@@ -15,7 +15,8 @@
  *
  * Deaths. The caller can be killed at any store; see docs/adr/0007.
  *
- * NULL is allowed for every operation but lookup, and means what is said beside it.
+ * NULL is allowed for every operation but lookup, and means what is said beside it; where nothing
+ * is said, that nothing has to be done.
  */
 #ifndef KERNEL_VFS_INODE_OPS_H
 #define KERNEL_VFS_INODE_OPS_H
@@ -100,6 +101,7 @@ struct inode_ops {
 	/*
 	 * Target of the symbolic link that w found: its length, text in *target; buf (VFS_PATH_MAX
 	 * bytes) may be used. Where jump is given, *jump may get an open file (a reference) instead.
+	 * NULL: -EINVAL.
 	 */
 	s64 (*readlink)(struct walk *w, char *buf, const char **target, struct file **jump);
 	/* Entries from position pos on into fill (readdir.h). f->lock is held. NULL: none. */
@@ -108,7 +110,7 @@ struct inode_ops {
 	s64 (*create)(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out);
 	/* O_TMPFILE. exclusive: it will never get a name. NULL: -EOPNOTSUPP. */
 	s64 (*create_nameless)(struct inode *dir, u32 mode, bool exclusive, struct inode **out);
-	s64 (*link)(struct inode *ino, struct walk *w);
+	s64 (*link)(struct inode *ino, struct walk *w); /* w: the new name. NULL: -EPERM */
 	s64 (*unlink)(struct walk *w, bool dir); /* NULL: -EPERM */
 	s64 (*rename)(struct rename *r);         /* NULL: -EPERM */
 	/* A directory's name in its parent, under rename_lock. NULL: its entry's. */
@@ -134,13 +136,13 @@ struct inode_ops {
 	s64 (*open)(struct inode *ino, u32 access);  /* O_RDONLY, O_WRONLY, O_RDWR */
 	s64 (*open_device)(struct inode *ino, u32 flags, struct file **out); /* NULL: -ENXIO */
 	void (*closed)(void); /* a description of some inode is gone */
-	/* The open file goes to a member that has none of this one's host handles. */
+	/* A file that is open here goes to a member that has none of this one's host handles. */
 	void (*pass)(struct inode *ino);
 	/* user: buf is the application's memory. NULL: -EINVAL. */
 	s64 (*read)(struct inode *ino, u64 buf, size_t len, u64 pos, bool user);
 	/* One write: nobody else's bytes come between; *pos advances. NULL: -EBADF. */
 	s64 (*writev)(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
-	s64 (*write_kernel)(struct inode *ino, const void *buf, size_t len, u64 pos);
+	s64 (*write_kernel)(struct inode *ino, const void *buf, size_t len, u64 pos); /* NULL: -EBADF */
 	s64 (*truncate)(struct inode *ino, u64 size); /* NULL: -EINVAL */
 	s64 (*allocate)(struct inode *ino, u32 mode, u64 pos, u64 len); /* NULL: -EOPNOTSUPP */
 	s64 (*seek)(struct inode *ino, u64 pos, int whence); /* SEEK_DATA, _HOLE. NULL: all is data */
