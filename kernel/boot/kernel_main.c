@@ -121,7 +121,6 @@ static _Noreturn void first_program(void)
 	signal_actions_ignore(p->actions, e->ignored);
 	if (e->ignored & SIGBIT(SIGCHLD))
 		atomic_fetch_or(&p->kp->flags, KP_NOCLDWAIT);
-	rlimits_default(p);
 	open_standard_io();
 	proc_set_comm(current, "unifork");
 	if (e->workdir && (err = fs_directory_check(cwd))) {
@@ -144,6 +143,9 @@ static void make_first_process(void)
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();
 	kp->exit_signal = SIGCHLD;
+	kp->inherited.dumpable = 1;
+	caps_reset(&kp->inherited);
+	rlimits_default(&kp->inherited);
 	tree_lock();
 	kp->pgid = kp->sid = kp->pid;
 	kin_proc_publish(kp, NULL);

@@ -189,7 +189,8 @@ s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
 
 s64 sys_pidfd_getfd(u64 fd, u64 target, u64 flags)
 {
-	struct kin_proc *me = current->proc->kp, *p;
+	const struct proc_inherited *me = &current->proc->kp->inherited;
+	struct kin_proc *p;
 	struct file *f, *got = NULL;
 	s64 r;
 
@@ -202,7 +203,7 @@ s64 sys_pidfd_getfd(u64 fd, u64 target, u64 flags)
 	p = pidfd_proc(f);
 	if (!p || p->state == PROC_ZOMBIE || !p->fds)
 		r = -ESRCH;
-	else if (me->euid != 0 && (me->uid != p->uid || me->uid != p->suid))
+	else if (me->euid != 0 && (me->uid != p->inherited.uid || me->uid != p->inherited.suid))
 		r = -EPERM;
 	else
 		got = fdtable_get(p->fds, (int)target);

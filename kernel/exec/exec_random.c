@@ -60,7 +60,7 @@ void exec_random_draw(struct exec_random *r, const struct exec_image *image)
 	memset(r, 0, sizeof(*r));
 	host_random(&bits, sizeof(bits));
 	memcpy(r->auxv, bits.auxv, sizeof(r->auxv));
-	if (current->proc->personality & ADDR_NO_RANDOMIZE)
+	if (current->proc->kp->inherited.personality & ADDR_NO_RANDOMIZE)
 		return;
 	r->stack = pick(bits.word[0], s.stack, PAGE_SIZE);
 	r->sp = pick(bits.word[1], SP_SPREAD, 16);

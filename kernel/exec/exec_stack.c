@@ -84,10 +84,10 @@ static void vector_add_aux(struct stack *s, const struct exec_image *image, u64 
 	aux_add(s, AT_BASE, image->interp.file ? image->interp.bias : 0);
 	aux_add(s, AT_FLAGS, 0);
 	aux_add(s, AT_ENTRY, p->header.entry + p->bias);
-	aux_add(s, AT_UID, kp->uid);
-	aux_add(s, AT_EUID, kp->euid);
-	aux_add(s, AT_GID, kp->gid);
-	aux_add(s, AT_EGID, kp->egid);
+	aux_add(s, AT_UID, kp->inherited.uid);
+	aux_add(s, AT_EUID, kp->inherited.euid);
+	aux_add(s, AT_GID, kp->inherited.gid);
+	aux_add(s, AT_EGID, kp->inherited.egid);
 	aux_add(s, AT_SECURE, 0);
 	aux_add(s, AT_RANDOM, random);
 	aux_add(s, AT_HWCAP2, BOOT_INFO->hwcap2);

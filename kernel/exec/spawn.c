@@ -28,29 +28,6 @@
 
 /* ---- in the old member */
 
-static void state_save(struct spawn_state *s)
-{
-	struct thread *t = current;
-	struct proc *p = t->proc;
-	struct timer *alarm = p->timers ? &p->timers->itimer[0] : NULL;
-
-	s->blocked = t->sig.blocked;
-	s->ignoring = p->actions->ignoring;
-	memcpy(s->rlimit_cur, p->rlimit_cur, sizeof(s->rlimit_cur));
-	memcpy(s->rlimit_max, p->rlimit_max, sizeof(s->rlimit_max));
-	if (alarm) {
-		s->alarm_ns = alarm->expiry_ns;
-		s->alarm_interval_ns = alarm->interval_ns;
-	}
-	s->cwd_inode = p->fs->cwd_inode;
-	s->root = p->fs->root;
-	s->umask = p->fs->umask;
-	s->no_new_privs = p->no_new_privs;
-	s->personality = p->personality;
-	s->ngroups = p->ngroups;
-	memcpy(s->groups, p->groups, sizeof(s->groups));
-}
-
 /* The request in kin pages, owned by the process from here on. */
 static struct kin_exec *request_make(const struct exec_args *a)
 {
@@ -71,7 +48,6 @@ static struct kin_exec *request_make(const struct exec_args *a)
 	memcpy(e->strings, a->path, path);
 	memcpy(e->strings + path, p->fs->cwd, cwd);
 	memcpy(e->strings + path + cwd, a->strings, a->bytes);
-	state_save(spawn_state_of(e));
 	return e;
 }
 
@@ -104,10 +80,7 @@ static void spawn_tell(void)
  */
 static void process_leaves(struct proc *p)
 {
-	/* Its references to inodes went with the request. */
-	p->fs->cwd_inode = NULL;
-	p->fs->root = NULL;
-	timers_release(p);
+	participants_left(p);
 	member_lost(p);
 }
 
@@ -125,13 +98,12 @@ s64 vfork_exec(struct exec_args *a)
 		return index;
 	}
 	proc_exec_begin();
-	files_pass(kp->fds);
+	participants_pass(p, spawn_state_of(e));
 	rec = &KIN->members[index];
 	rec->exec_offset = (u32)(((u64)e - KIN_BASE) / PAGE_SIZE);
 	rec->pid = kp->pid;
 	rec->ppid = kp->ppid;
 	memcpy(rec->comm, kp->comm, sizeof(rec->comm));
-	mm_release(p->mm);
 	tree_lock();
 	atomic_store(&rec->proc, (u64)kp);
 	kp->generation = rec->generation;
@@ -195,48 +167,15 @@ void exec_args_of(struct kin_exec *e, struct exec_args *a, const char **cwd)
 	a->bytes = e->bytes - (size_t)(strings - e->strings);
 }
 
-static bool state_restore(struct proc *p, struct spawn_state *s, const char *cwd)
-{
-	struct thread *t = current;
-
-	p->actions = signal_actions_clone(NULL);
-	p->fs = fs_context_create("/");
-	p->mm = mm_create();
-	if (!p->actions || !p->fs || !p->mm)
-		return false;
-	signal_actions_ignore(p->actions, s->ignoring);
-	t->sig.blocked = s->blocked;
-	inode_put(p->fs->cwd_inode);
-	p->fs->cwd_inode = s->cwd_inode;
-	p->fs->root = s->root;
-	strlcpy(p->fs->cwd, cwd, sizeof(p->fs->cwd));
-	p->fs->umask = s->umask;
-	memcpy(p->rlimit_cur, s->rlimit_cur, sizeof(p->rlimit_cur));
-	memcpy(p->rlimit_max, s->rlimit_max, sizeof(p->rlimit_max));
-	if (timers_cpu_limit())
-		return false;
-	p->no_new_privs = s->no_new_privs;
-	p->personality = s->personality;
-	p->ngroups = s->ngroups;
-	memcpy(p->groups, s->groups, sizeof(p->groups));
-	if (s->alarm_ns) {
-		struct timers *ts = timers_get();
-
-		if (ts)
-			timer_arm(ts, &ts->itimer[0], s->alarm_ns, s->alarm_interval_ns);
-	}
-	return true;
-}
-
 _Noreturn void spawn_run(void)
 {
 	struct kin_exec *e = current->proc->kp->spawn;
+	struct spawn_state *state = spawn_state_of(e);
 	struct exec_args a;
-	const char *cwd;
 	s64 err = -ENOMEM;
 
-	exec_args_of(e, &a, &cwd);
-	if (state_restore(current->proc, spawn_state_of(e), cwd))
+	exec_args_of(e, &a, &state->cwd);
+	if (participants_take(current->proc, state))
 		err = exec_run(&a);
 	/*
 	 * It was checked before; what changed since then ends it as a failed exec past its point of no

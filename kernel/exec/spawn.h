@@ -10,17 +10,6 @@
 #include "kernel/exec/exec.h"
 #include "kernel/proc/proc_internal.h"
 
-struct inode;
-
-struct spawn_state {
-	sigset blocked, ignoring;
-	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
-	u64 alarm_ns, alarm_interval_ns;  /* ITIMER_REAL, CLOCK_MONOTONIC; 0: not armed */
-	struct inode *cwd_inode, *root;   /* references, passed on */
-	u32 umask, no_new_privs, personality, ngroups;
-	u32 groups[GROUPS_MAX];
-};
-
 static inline struct spawn_state *spawn_state_of(struct kin_exec *e)
 {
 	return (struct spawn_state *)ALIGN_UP((u64)e + sizeof(*e) + e->bytes, 16);

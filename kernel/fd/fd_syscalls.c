@@ -37,7 +37,7 @@ s64 sys_close_range(u64 first, u64 last, u64 flags)
 
 static s64 dup_lowest(struct file *f, u64 lowest, u32 flags)
 {
-	if (lowest >= current->proc->rlimit_cur[RESOURCE_NOFILE])
+	if (lowest >= current->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE])
 		return -EINVAL;
 	file_hold(f);
 	return fd_install(f, lowest, flags);

@@ -210,7 +210,7 @@ int fdtable_next(struct fdtable *t, int fd)
 
 static u32 fd_limit(void)
 {
-	return MIN(current->proc->rlimit_cur[RESOURCE_NOFILE], FD_LIMIT);
+	return MIN(current->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE], FD_LIMIT);
 }
 
 /* Under the lock: room for descriptor fd. */

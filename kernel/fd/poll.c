@@ -296,7 +296,7 @@ s64 sys_poll(u64 fds, u64 n, u64 timeout_ms)
 	struct thread *t = current;
 	s32 ms = timeout_ms;
 
-	if ((u32)n > t->proc->rlimit_cur[RESOURCE_NOFILE])
+	if ((u32)n > t->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE])
 		return -EINVAL;
 	t->restart_arg[0] = fds;
 	t->restart_arg[1] = (u32)n;
@@ -311,7 +311,7 @@ s64 sys_ppoll(u64 fds, u64 n, u64 timeout, u64 mask, u64 size)
 	u64 deadline;
 	s64 r = poll_deadline(timeout, false, &deadline);
 
-	if ((u32)n > current->proc->rlimit_cur[RESOURCE_NOFILE])
+	if ((u32)n > current->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE])
 		return -EINVAL;
 	if (!r)
 		r = poll_mask_begin(mask, size);

@@ -127,7 +127,7 @@ static s64 do_select(s32 n, const u64 user[SETS], u64 deadline_ns)
 
 	if (n < 0)
 		return -EINVAL;
-	r = sets_in(&s, MIN((u64)n, current->proc->rlimit_cur[RESOURCE_NOFILE]));
+	r = sets_in(&s, MIN((u64)n, current->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE]));
 	if (!r)
 		r = items_open(&s);
 	if (!r)

@@ -222,7 +222,7 @@ static struct mqueue *mq_find(const char *name)
 
 static s64 attr_check(const struct mq_attr *a)
 {
-	bool root = current->proc->kp->euid == 0;
+	bool root = current->proc->kp->inherited.euid == 0;
 	s64 messages = root ? ROOT_MESSAGES : IPC_MQ_MESSAGES, size = root ? ROOT_SIZE : IPC_MQ_SIZE;
 
 	if (a->mq_maxmsg <= 0 || a->mq_msgsize <= 0 || a->mq_maxmsg > messages || a->mq_msgsize > size)

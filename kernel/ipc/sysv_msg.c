@@ -333,7 +333,8 @@ static s64 msg_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
 	msg_lock(t);
 	q = (struct sysv_queue *)ipc_find(t, id);
 	err = q ? ipc_owner(&q->object) : -EINVAL;
-	if (!err && cmd == IPC_SET && ds.msg_qbytes > IPC_QUEUE_BYTES && current->proc->kp->euid != 0)
+	if (!err && cmd == IPC_SET && ds.msg_qbytes > IPC_QUEUE_BYTES &&
+		current->proc->kp->inherited.euid != 0)
 		err = -EPERM;
 	if (!err && cmd == IPC_SET) {
 		ipc_perm_set(&q->object, &ds.msg_perm);

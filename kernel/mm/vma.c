@@ -282,5 +282,5 @@ u64 vma_gap(struct mm *mm, u64 len, u64 align, u64 bottom, u64 top)
 
 u64 mm_rlimit(u32 which)
 {
-	return current->proc->rlimit_cur[which];
+	return current->proc->kp->inherited.rlimit_cur[which];
 }

@@ -30,7 +30,7 @@ struct net_cred net_cred_self(void)
 {
 	struct kin_proc *kp = current->proc->kp;
 
-	return (struct net_cred){kp->pid, kp->uid, kp->gid};
+	return (struct net_cred){kp->pid, kp->inherited.uid, kp->inherited.gid};
 }
 
 static void passed_release(void *what)
@@ -116,7 +116,7 @@ static s64 cred_check(const struct net_cred *c)
 	struct kin_proc *me = current->proc->kp;
 	bool known = true;
 
-	if (me->euid == 0) {
+	if (me->inherited.euid == 0) {
 		tree_lock();
 		known = c->pid == me->pid || proc_find(c->pid) != NULL;
 		tree_unlock();
@@ -124,9 +124,9 @@ static s64 cred_check(const struct net_cred *c)
 	}
 	if (c->pid != me->pid)
 		return -EPERM;
-	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid)
+	if (c->uid != me->inherited.uid && c->uid != me->inherited.euid && c->uid != me->inherited.suid)
 		return -EPERM;
-	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid)
+	if (c->gid != me->inherited.gid && c->gid != me->inherited.egid && c->gid != me->inherited.sgid)
 		return -EPERM;
 	return 0;
 }

@@ -304,7 +304,7 @@ s64 pipe_resize(struct pipe *p, u64 size)
 		rounded *= 2;
 	if (rounded > PIPE_SIZE_HARD)
 		return -EINVAL;
-	if (rounded > PIPE_SIZE_MAX && current->proc->kp->euid != 0)
+	if (rounded > PIPE_SIZE_MAX && current->proc->kp->inherited.euid != 0)
 		return -EPERM;
 	char *old;
 	pipe_ring r = ring_new((u32)rounded);

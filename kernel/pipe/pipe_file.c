@@ -166,8 +166,8 @@ static s64 pipe_file_stat(struct file *f, struct kstat *st)
 	st->ino = f->pipe->ino;
 	st->mode = S_IFIFO | 0600;
 	st->nlink = 1;
-	st->uid = current->proc->kp->uid;
-	st->gid = current->proc->kp->gid;
+	st->uid = current->proc->kp->inherited.uid;
+	st->gid = current->proc->kp->inherited.gid;
 	st->blksize = PAGE_SIZE;
 	st->atime_ns = st->mtime_ns = st->ctime_ns = st->btime_ns = f->pipe->created_ns;
 	return 0;

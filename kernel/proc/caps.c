@@ -13,28 +13,28 @@
 
 #define CAPS_ALL ((2ull << CAP_LAST_CAP) - 1)
 
-void caps_reset(struct proc *p)
+void caps_reset(struct proc_inherited *in)
 {
-	p->caps_permitted = p->kp->euid && p->kp->uid ? 0 : CAPS_ALL;
-	p->caps_effective = p->kp->euid ? 0 : CAPS_ALL;
+	in->caps_permitted = in->euid && in->uid ? 0 : CAPS_ALL;
+	in->caps_effective = in->euid ? 0 : CAPS_ALL;
 }
 
 void caps_exec(struct proc *p)
 {
-	caps_reset(p);
-	p->keepcaps = 0;
+	caps_reset(&p->kp->inherited);
+	p->kp->inherited.keepcaps = 0;
 }
 
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid)
 {
-	const struct kin_proc *kp = p->kp;
+	struct proc_inherited *in = &p->kp->inherited;
 
-	if ((!uid || !euid || !suid) && kp->uid && kp->euid && kp->suid && !p->keepcaps)
-		p->caps_permitted = p->caps_effective = 0;
-	if (!euid && kp->euid)
-		p->caps_effective = 0;
-	if (euid && !kp->euid)
-		p->caps_effective = p->caps_permitted;
+	if ((!uid || !euid || !suid) && in->uid && in->euid && in->suid && !in->keepcaps)
+		in->caps_permitted = in->caps_effective = 0;
+	if (!euid && in->euid)
+		in->caps_effective = 0;
+	if (euid && !in->euid)
+		in->caps_effective = in->caps_permitted;
 }
 
 /* 32-bit words of capabilities in this version of the interface, 0 if it is unknown. */
@@ -61,32 +61,26 @@ static s64 capability_header(struct __user_cap_header_struct *h, u64 header)
 	return -EINVAL;
 }
 
-static void caps_split(struct __user_cap_data_struct *d, const struct proc *p)
+static void caps_split(struct __user_cap_data_struct *d, const struct proc_inherited *in)
 {
-	u64 effective = p->caps_effective, permitted = p->caps_permitted;
+	u64 effective = in->caps_effective, permitted = in->caps_permitted;
 
 	for (u32 i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
 		d[i].effective = (u32)(effective >> 32 * i);
 		d[i].permitted = (u32)(permitted >> 32 * i);
-		d[i].inheritable = (u32)(p->caps_inheritable >> 32 * i);
+		d[i].inheritable = (u32)(in->caps_inheritable >> 32 * i);
 	}
 }
 
-/* Of another process only the user id is known here: as if it had just run a program. */
-static s64 caps_of(s32 pid, struct proc *copy)
+static s64 caps_of(s32 pid, struct __user_cap_data_struct *d)
 {
-	struct kin_proc *kp;
+	struct kin_proc *kp = current->proc->kp;
 
-	if (!pid || pid == current->proc->kp->pid) {
-		*copy = *current->proc;
-		return 0;
-	}
 	tree_lock();
-	kp = proc_find(pid);
-	if (kp) {
-		copy->kp = kp;
-		caps_reset(copy);
-	}
+	if (pid)
+		kp = proc_find(pid);
+	if (kp)
+		caps_split(d, &kp->inherited);
 	tree_unlock();
 	return kp ? 0 : -ESRCH;
 }
@@ -95,17 +89,15 @@ s64 sys_capget(u64 header, u64 data)
 {
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct h;
-	struct proc copy = {0};
 	s64 err = capability_header(&h, header);
 
 	if (err)
 		return err == -EINVAL && !data ? 0 : err;
 	if (!data)
 		return 0;
-	err = caps_of(h.pid, &copy);
+	err = caps_of(h.pid, d);
 	if (err)
 		return err;
-	caps_split(d, &copy);
 	return copy_out((void *)data, d, capability_words(h.version) * sizeof(d[0]));
 }
 
@@ -114,6 +106,7 @@ s64 sys_capset(u64 header, u64 data)
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {{0}};
 	struct __user_cap_header_struct h;
 	struct proc *p = current->proc;
+	struct proc_inherited *in = &p->kp->inherited;
 	u64 effective = 0, permitted = 0, inheritable = 0;
 	s64 err = capability_header(&h, header);
 
@@ -131,11 +124,11 @@ s64 sys_capset(u64 header, u64 data)
 	effective &= CAPS_ALL;
 	permitted &= CAPS_ALL;
 	inheritable &= CAPS_ALL;
-	if (inheritable & ~(p->caps_inheritable | p->caps_permitted) ||
-	    permitted & ~p->caps_permitted || effective & ~permitted)
+	if (inheritable & ~(in->caps_inheritable | in->caps_permitted) ||
+	    permitted & ~in->caps_permitted || effective & ~permitted)
 		return -EPERM;
-	p->caps_effective = effective;
-	p->caps_permitted = permitted;
-	p->caps_inheritable = inheritable;
+	in->caps_effective = effective;
+	in->caps_permitted = permitted;
+	in->caps_inheritable = inheritable;
 	return 0;
 }

@@ -123,7 +123,7 @@ void proc_notify_parent(struct kin_proc *p, u32 code, u32 status)
 	if (!parent)
 		return;
 	info.chld.pid = p->pid;
-	info.chld.uid = p->uid;
+	info.chld.uid = p->inherited.uid;
 	info.chld.status = (s32)status;
 	info.chld.utime = p->utime_ns / 10000000; /* clock ticks of 1/100 s */
 	info.chld.stime = p->stime_ns / 10000000;

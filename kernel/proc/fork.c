@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fork: one ordered list of participants. Each says what it does in the parent before the clone (it
- * may fail), what the clone does to become the child, and what the parent undoes, in reverse order,
- * if a later participant or the clone itself fails. If the clone works, the parent keeps everything
- * as it is and goes on at once.
+ * Making processes: one ordered list of participants, for fork, for vfork, and for the way of a
+ * vfork's child to a VM of its own. Each says what it does in the parent before the clone (it may
+ * fail), what the clone does to become the child, and what the parent undoes, in reverse order, if
+ * a later participant or the clone itself fails. If the clone works, the parent keeps everything as
+ * it is and goes on at once. What is inherited by value is one assignment: struct proc_inherited.
  *
- * The child is in the process table, RUNNING, before the clone, so that kill and wait find it right
- * after fork returned. Until it is published it belongs to the parent's member; from then on to the
- * member record that it will run in. So at every instruction a death of the parent leaves something
- * whose burial gives back what the child was to hold: the supervisor declares a CLONING record dead
- * whose parent has died before the clone.
+ * A fork's child is in the process table, RUNNING, before the clone, so that kill and wait find it
+ * right after fork returned. Until it is published it belongs to the parent's member; from then on
+ * to the member record that it will run in. So at every instruction a death of the parent leaves
+ * something whose burial gives back what the child was to hold: the supervisor declares a CLONING
+ * record dead whose parent has died before the clone.
  */
 #include <stdatomic.h>
 
@@ -22,44 +23,40 @@
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/sched_hooks.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
+#include "kernel/time/timers.h"
 #include "kernel/vfs/vfs.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 /* ---- the process in kin: pid, identity, what is inherited by value */
 
-struct kin_proc *fork_process(const struct clone_request *r)
+static int process_prepare(struct fork *f)
 {
-	struct kin_proc *parent = current->proc->kp;
-	struct kin_proc *kp = kin_proc_alloc();
+	struct kin_proc *parent = current->proc->kp, *kp = kin_proc_alloc();
 
 	if (!kp)
-		return NULL;
-	kp->exit_signal = r->exit_signal;
+		return -EAGAIN;
+	f->kp = kp;
+	kp->exit_signal = f->request->exit_signal;
 	atomic_fetch_or(&kp->flags, parent->flags & (KP_NOCLDWAIT | KP_NOCLDSTOP));
-	kp->uid = parent->uid;
-	kp->euid = parent->euid;
-	kp->suid = parent->suid;
-	kp->fsuid = parent->fsuid;
-	kp->gid = parent->gid;
-	kp->egid = parent->egid;
-	kp->sgid = parent->sgid;
-	kp->fsgid = parent->fsgid;
-	kp->nice = parent->nice;
+	kp->inherited = parent->inherited;
 	kp->vm_pages = parent->vm_pages;
 	kp->present_pages = parent->present_pages;
-	kp->oom_adjust = parent->oom_adjust;
-	kp->sched_class = parent->sched_class;
-	kp->ioprio = parent->ioprio;
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();
 	memcpy(kp->comm, parent->comm, sizeof(kp->comm));
-	return kp;
+	return 0;
 }
 
-static int process_prepare(struct fork *f)
+static int process_share(struct fork *f)
 {
-	f->kp = fork_process(f->request);
-	return f->kp ? 0 : -EAGAIN;
+	int err = process_prepare(f);
+
+	if (!err)
+		atomic_fetch_or(&f->kp->flags, KP_VFORK);
+	return err;
 }
 
 static void process_abort(struct fork *f)
@@ -137,35 +134,50 @@ static void member_commit(struct fork *f)
 		     (u32)((rec->first_tsc - rec->clone_tsc) * 1000 / MAX(KIN->clock.tsc_khz, 1)));
 }
 
+static int member_share(struct fork *f)
+{
+	f->member = (u32)(member_self() - KIN->members);
+	return 0;
+}
+
+/* ---- the private side: a clone's is its parent's, in memory of its own */
+
+static int private_share(struct fork *f)
+{
+	f->proc = proc_create(f->kp);
+	return f->proc ? 0 : -ENOMEM;
+}
+
+static void private_unshare(struct fork *f)
+{
+	LIST_REMOVE(f->proc, link);
+	proc_destroy(f->proc);
+}
+
 /*
  * ---- descriptors: the same open file descriptions in a table of its own, or with CLONE_FILES the
  * same table
  */
 
-int fork_descriptors(struct kin_proc *kp, u64 flags)
+static int descriptors_prepare(struct fork *f)
 {
 	struct fdtable *own = current->proc->kp->fds;
 
-	if (flags & CLONE_FILES) {
-		ref_get(OWN_TABLE, own, &kp->fds);
+	if (f->request->flags & CLONE_FILES) {
+		ref_get(OWN_TABLE, own, &f->kp->fds);
 		return 0;
 	}
-	return fdtable_clone(own, &kp->fds);
-}
-
-void fork_descriptors_abort(struct kin_proc *kp)
-{
-	fdtable_drop(&kp->fds);
-}
-
-static int descriptors_prepare(struct fork *f)
-{
-	return fork_descriptors(f->kp, f->request->flags);
+	return fdtable_clone(own, &f->kp->fds);
 }
 
 static void descriptors_abort(struct fork *f)
 {
-	fork_descriptors_abort(f->kp);
+	fdtable_drop(&f->kp->fds);
+}
+
+static void descriptors_pass(struct proc *p, struct spawn_state *s)
+{
+	files_pass(p->kp->fds);
 }
 
 /*
@@ -189,6 +201,29 @@ static void memory_commit(struct fork *f)
 	mm_fork_child(current->proc->mm);
 }
 
+static int memory_share(struct fork *f)
+{
+	f->proc->mm = current->proc->mm;
+	f->proc->mm->refs++;
+	return 0;
+}
+
+static void memory_unshare(struct fork *f)
+{
+	f->proc->mm->refs--;
+}
+
+static void memory_pass(struct proc *p, struct spawn_state *s)
+{
+	mm_release(p->mm);
+}
+
+static bool memory_take(struct proc *p, struct spawn_state *s)
+{
+	p->mm = mm_create();
+	return p->mm != NULL;
+}
+
 /* ---- call sites that others have found: rewritten once, and not by every child again */
 
 static int sites_prepare(struct fork *f)
@@ -209,6 +244,39 @@ static int directory_prepare(struct fork *f)
 static void directory_abort(struct fork *f)
 {
 	fs_context_fork_abort(current->proc->fs);
+}
+
+static int directory_share(struct fork *f)
+{
+	f->proc->fs = fs_context_clone(current->proc->fs); /* proc_destroy gives it back */
+	return f->proc->fs ? 0 : -ENOMEM;
+}
+
+static void directory_pass(struct proc *p, struct spawn_state *s)
+{
+	s->cwd_inode = p->fs->cwd_inode;
+	s->root = p->fs->root;
+	s->umask = p->fs->umask;
+}
+
+/* Its references to inodes went with the process. */
+static void directory_left(struct proc *p)
+{
+	p->fs->cwd_inode = NULL;
+	p->fs->root = NULL;
+}
+
+static bool directory_take(struct proc *p, struct spawn_state *s)
+{
+	p->fs = fs_context_create("/");
+	if (!p->fs)
+		return false;
+	inode_put(p->fs->cwd_inode);
+	p->fs->cwd_inode = s->cwd_inode;
+	p->fs->root = s->root;
+	p->fs->umask = s->umask;
+	strlcpy(p->fs->cwd, s->cwd, sizeof(p->fs->cwd));
+	return true;
 }
 
 /* ---- threads: the child has only the one that forked */
@@ -235,9 +303,70 @@ static void signals_commit(struct fork *f)
 		fork_clear_handlers(current->proc->actions);
 }
 
+static int signals_share(struct fork *f)
+{
+	struct proc *p = f->proc;
+
+	p->actions = signal_actions_clone(current->proc->actions); /* proc_destroy gives it back */
+	if (p->actions && f->request->flags & CLONE_CLEAR_SIGHAND)
+		fork_clear_handlers(p->actions);
+	return p->actions ? 0 : -ENOMEM;
+}
+
+static void signals_pass(struct proc *p, struct spawn_state *s)
+{
+	s->blocked = current->sig.blocked;
+	s->ignoring = p->actions->ignoring;
+}
+
+static bool signals_take(struct proc *p, struct spawn_state *s)
+{
+	p->actions = signal_actions_clone(NULL);
+	if (!p->actions)
+		return false;
+	signal_actions_ignore(p->actions, s->ignoring);
+	current->sig.blocked = s->blocked;
+	return true;
+}
+
+/* ---- timers: a child has none; exec keeps alarm's */
+
 static void timers_commit(struct fork *f)
 {
 	timers_fork_child(current->proc);
+}
+
+static int timers_share(struct fork *f)
+{
+	timers_fork_child(f->proc);
+	return 0;
+}
+
+static void timers_pass(struct proc *p, struct spawn_state *s)
+{
+	struct timer *alarm = p->timers ? &p->timers->itimer[0] : NULL;
+
+	if (alarm) {
+		s->alarm_ns = alarm->expiry_ns;
+		s->alarm_interval_ns = alarm->interval_ns;
+	}
+}
+
+static void timers_left(struct proc *p)
+{
+	timers_release(p);
+}
+
+static bool timers_take(struct proc *p, struct spawn_state *s)
+{
+	struct timers *ts;
+
+	if (timers_cpu_limit())
+		return false;
+	ts = s->alarm_ns ? timers_get() : NULL;
+	if (ts)
+		timer_arm(ts, &ts->itimer[0], s->alarm_ns, s->alarm_interval_ns);
+	return true;
 }
 
 /* ---- statistics: each member counts from zero. Published first: the child finds zeroes */
@@ -255,27 +384,21 @@ static void counts_commit(struct fork *f)
 
 /* ---- the tree: from here on others see the child */
 
-void fork_publish(struct kin_proc *kp, u64 flags, u32 member)
+static int tree_prepare(struct fork *f)
 {
-	struct kin_proc *self = current->proc->kp;
-	struct kin_proc *parent = self;
+	struct kin_proc *self = current->proc->kp, *parent = self, *kp = f->kp;
 
 	proc_refresh_cmdline(); /* the child may ask for it at once, or start a ps */
 	tree_lock();
-	if ((flags & (CLONE_PARENT | CLONE_THREAD)) && self->parent)
+	if ((f->request->flags & (CLONE_PARENT | CLONE_THREAD)) && self->parent)
 		parent = self->parent;
 	kp->pgid = self->pgid;
 	kp->sid = self->sid;
 	proc_info_share(kp, self);
-	kp->generation = KIN->members[member].generation;
-	kp->member = member;
+	kp->generation = KIN->members[f->member].generation;
+	kp->member = f->member;
 	kin_proc_publish(kp, parent);
 	tree_unlock();
-}
-
-static int tree_prepare(struct fork *f)
-{
-	fork_publish(f->kp, f->request->flags, f->member);
 	return 0;
 }
 
@@ -312,50 +435,117 @@ static void registers_commit(struct fork *f)
 		copy_out((void *)r->child_tid, &current->tid, sizeof(current->tid));
 }
 
+static int registers_share(struct fork *f)
+{
+	f->thread = clone_thread(f->proc, f->request, f->kp->pid);
+	return f->thread ? 0 : -ENOMEM;
+}
+
 /*
- * The list. Prepare and commit run from top to bottom, abort from the failed one's predecessor to
- * the top. Entropy needs no participant: the kernel keeps no pool, every request goes to the host.
+ * The list, for all ways to make a process and to move one.
+ *
+ * fork, into a VM of its own: prepare in the parent, commit in the clone, from top to bottom; abort
+ * from the failed one's predecessor to the top.
+ * vfork, into this VM as a second struct proc: share, and unshare in the same way.
+ * exec of such a child, which moves it to a fresh member: pass while the process is here and
+ * nothing can fail any more, left when it has moved, take in the fresh member (false: no memory).
+ *
+ * Entropy needs no participant: the kernel keeps no pool, every request goes to the host. The tree
+ * cannot fail and is last, so that nothing others have seen is undone but by a clone that fails.
  */
 static const struct participant {
 	const char *name;
 	int (*prepare)(struct fork *f);
 	void (*commit)(struct fork *f);
 	void (*abort)(struct fork *f);
+	int (*share)(struct fork *f);
+	void (*unshare)(struct fork *f);
+	void (*pass)(struct proc *p, struct spawn_state *s);
+	void (*left)(struct proc *p);
+	bool (*take)(struct proc *p, struct spawn_state *s);
 } participants[] = {
-	{"process", process_prepare, process_commit, process_abort},
-	{"member record", member_prepare, member_commit, member_abort},
-	{"threads", NULL, threads_commit, NULL},
-	{"descriptors", descriptors_prepare, NULL, descriptors_abort},
-	{"memory", memory_prepare, memory_commit, memory_abort},
-	{"call sites", sites_prepare, NULL, NULL},
-	{"current directory", directory_prepare, NULL, directory_abort},
-	{"signals", NULL, signals_commit, NULL},
-	{"timers", NULL, timers_commit, NULL},
-	{"statistics", counts_prepare, counts_commit, NULL},
-	{"process tree", tree_prepare, NULL, tree_abort},
-	{"registers", NULL, registers_commit, NULL},
+	{"process", process_prepare, process_commit, process_abort,
+	 .share = process_share, .unshare = process_abort},
+	{"member record", member_prepare, member_commit, member_abort, .share = member_share},
+	{"private side", .share = private_share, .unshare = private_unshare},
+	{"threads", .commit = threads_commit},
+	{"descriptors", descriptors_prepare, NULL, descriptors_abort,
+	 .share = descriptors_prepare, .unshare = descriptors_abort, .pass = descriptors_pass},
+	{"memory", memory_prepare, memory_commit, memory_abort,
+	 .share = memory_share, .unshare = memory_unshare, .pass = memory_pass, .take = memory_take},
+	{"call sites", .prepare = sites_prepare},
+	{"current directory", directory_prepare, NULL, directory_abort, .share = directory_share,
+	 .pass = directory_pass, .left = directory_left, .take = directory_take},
+	{"signals", .commit = signals_commit, .share = signals_share, .pass = signals_pass,
+	 .take = signals_take},
+	{"timers", .commit = timers_commit, .share = timers_share, .pass = timers_pass,
+	 .left = timers_left, .take = timers_take},
+	{"statistics", .prepare = counts_prepare, .commit = counts_commit},
+	{"registers", .commit = registers_commit, .share = registers_share},
+	{"process tree", tree_prepare, NULL, tree_abort, .share = tree_prepare},
 };
 
-static void undo(struct fork *f, u32 done)
+static void undo(struct fork *f, u32 done, bool share)
 {
-	while (done-- > 0)
-		if (participants[done].abort)
-			participants[done].abort(f);
+	while (done-- > 0) {
+		void (*back)(struct fork *) = share ? participants[done].unshare : participants[done].abort;
+
+		if (back)
+			back(f);
+	}
+}
+
+/* In the parent. 0, or an error and all is undone. */
+static int begin(struct fork *f, bool share)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(participants); i++) {
+		int (*step)(struct fork *) = share ? participants[i].share : participants[i].prepare;
+		int err = step ? step(f) : 0;
+
+		if (err) {
+			undo(f, i, share);
+			return err;
+		}
+	}
+	return 0;
+}
+
+void participants_pass(struct proc *p, struct spawn_state *s)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
+		if (participants[i].pass)
+			participants[i].pass(p, s);
+}
+
+void participants_left(struct proc *p)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
+		if (participants[i].left)
+			participants[i].left(p);
+}
+
+bool participants_take(struct proc *p, struct spawn_state *s)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
+		if (participants[i].take && !participants[i].take(p, s))
+			return false;
+	return true;
+}
+
+static void store_parent_tid(const struct clone_request *r, s32 tid)
+{
+	if (r->flags & CLONE_PARENT_SETTID)
+		copy_out((void *)r->parent_tid, &tid, sizeof(tid));
 }
 
 s64 fork_vm(const struct clone_request *r)
 {
 	struct fork f = {.request = r};
 	s32 pid;
-	int err;
+	int err = begin(&f, false);
 
-	for (u32 i = 0; i < ARRAY_SIZE(participants); i++) {
-		err = participants[i].prepare ? participants[i].prepare(&f) : 0;
-		if (err) {
-			undo(&f, i);
-			return err;
-		}
-	}
+	if (err)
+		return err;
 	pid = f.kp->pid;
 	KIN->members[f.member].clone_tsc = arch_cycles();
 	err = arch_clone(f.member);
@@ -366,7 +556,7 @@ s64 fork_vm(const struct clone_request *r)
 		return 0;
 	}
 	if (err < 0) {
-		undo(&f, ARRAY_SIZE(participants));
+		undo(&f, ARRAY_SIZE(participants), false);
 		return err;
 	}
 	/*
@@ -375,7 +565,45 @@ s64 fork_vm(const struct clone_request *r)
 	 */
 	KIN->members[f.member].resumed_tsc = arch_cycles();
 	atomic_fetch_add(&KIN->stats.forks, 1);
-	if (r->flags & CLONE_PARENT_SETTID)
-		copy_out((void *)r->parent_tid, &pid, sizeof(pid));
+	store_parent_tid(r, pid);
 	return pid;
+}
+
+s64 fork_share_vm(const struct clone_request *r)
+{
+	struct fork f = {.request = r};
+	int err = begin(&f, true);
+	s32 pid;
+
+	if (err)
+		return err;
+	pid = f.kp->pid;
+	if (r->flags & CLONE_VFORK) {
+		f.proc->vfork_parent = current;
+		current->vfork_child = f.proc;
+	}
+	atomic_fetch_add(&KIN->stats.vforks, 1);
+	store_parent_tid(r, pid);
+	vfork_wait();
+	return pid;
+}
+
+s64 fork_thread(const struct clone_request *r)
+{
+	struct proc *p = current->proc;
+	tree_lock();
+	bool full = tasks_full();
+	p->kp->nthreads += !full;
+	tree_unlock();
+	s32 tid = full ? -EAGAIN : tid_alloc();
+	if (tid >= 0 && !clone_thread(p, r, tid)) {
+		tid_free(tid);
+		tid = -EAGAIN;
+	}
+	if (tid < 0) {
+		p->kp->nthreads -= !full;
+		return tid;
+	}
+	store_parent_tid(r, tid);
+	return tid;
 }

@@ -46,21 +46,21 @@ struct ids {
 
 static struct ids user_ids(void)
 {
-	struct kin_proc *p = current->proc->kp;
+	struct proc_inherited *in = &current->proc->kp->inherited;
 
-	return (struct ids){&p->uid, &p->euid, &p->suid, &p->fsuid, CAP_SETUID};
+	return (struct ids){&in->uid, &in->euid, &in->suid, &in->fsuid, CAP_SETUID};
 }
 
 static struct ids group_ids(void)
 {
-	struct kin_proc *p = current->proc->kp;
+	struct proc_inherited *in = &current->proc->kp->inherited;
 
-	return (struct ids){&p->gid, &p->egid, &p->sgid, &p->fsgid, CAP_SETGID};
+	return (struct ids){&in->gid, &in->egid, &in->sgid, &in->fsgid, CAP_SETGID};
 }
 
 static bool privileged(u32 capability)
 {
-	return current->proc->caps_effective >> capability & 1;
+	return current->proc->kp->inherited.caps_effective >> capability & 1;
 }
 
 static bool is_one_of(struct ids i, u32 id)
@@ -129,27 +129,28 @@ static s64 get_res(struct ids i, u64 real, u64 effective, u64 saved)
 
 s64 sys_getuid(void)
 {
-	return current->proc->kp->uid;
+	return current->proc->kp->inherited.uid;
 }
 
 s64 sys_geteuid(void)
 {
-	return current->proc->kp->euid;
+	return current->proc->kp->inherited.euid;
 }
 
 s64 sys_getgid(void)
 {
-	return current->proc->kp->gid;
+	return current->proc->kp->inherited.gid;
 }
 
 s64 sys_getegid(void)
 {
-	return current->proc->kp->egid;
+	return current->proc->kp->inherited.egid;
 }
 
-#define OLD_IDS                                                                  \
-	{                                                                            \
-		current->proc->kp->uid, current->proc->kp->euid, current->proc->kp->suid \
+#define OLD_IDS                                                                                    \
+	{                                                                                              \
+		current->proc->kp->inherited.uid, current->proc->kp->inherited.euid,                       \
+			current->proc->kp->inherited.suid                                                      \
 	}
 
 static s64 users_changed(const u32 *old, s64 err)
@@ -233,18 +234,18 @@ s64 sys_setfsgid(u64 id)
 
 s64 sys_getgroups(u64 size, u64 list)
 {
-	struct proc *p = current->proc;
+	struct proc_inherited *in = &current->proc->kp->inherited;
 
-	if ((s32)size < 0 || (size && (u32)size < p->ngroups))
+	if ((s32)size < 0 || (size && (u32)size < in->ngroups))
 		return -EINVAL;
-	if (size && copy_out((void *)list, p->groups, p->ngroups * sizeof(u32)))
+	if (size && copy_out((void *)list, in->groups, in->ngroups * sizeof(u32)))
 		return -EFAULT;
-	return p->ngroups;
+	return in->ngroups;
 }
 
 s64 sys_setgroups(u64 size, u64 list)
 {
-	struct proc *p = current->proc;
+	struct proc_inherited *in = &current->proc->kp->inherited;
 	u32 groups[GROUPS_MAX];
 
 	if (!privileged(CAP_SETGID))
@@ -253,7 +254,7 @@ s64 sys_setgroups(u64 size, u64 list)
 		return -EINVAL;
 	if (copy_in(groups, (void *)list, size * sizeof(u32)))
 		return -EFAULT;
-	memcpy(p->groups, groups, size * sizeof(u32));
-	p->ngroups = (u32)size;
+	memcpy(in->groups, groups, size * sizeof(u32));
+	in->ngroups = (u32)size;
 	return 0;
 }

@@ -60,8 +60,8 @@ static s64 get_number(u64 addr, s32 value)
 
 s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 {
-	struct proc *p = current->proc;
-	struct kin_proc *kp = p->kp;
+	struct kin_proc *kp = current->proc->kp;
+	struct proc_inherited *in = &kp->inherited;
 
 	switch ((s32)option) {
 	case PR_SET_NAME: return set_name(a);
@@ -72,16 +72,16 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 		kp->pdeathsig = (s32)a;
 		return 0;
 	case PR_GET_PDEATHSIG: return get_number(a, kp->pdeathsig);
-	case PR_SET_DUMPABLE: return set_flag(&p->dumpable, a, 1);
-	case PR_GET_DUMPABLE: return p->dumpable;
-	case PR_SET_KEEPCAPS: return set_flag(&p->keepcaps, a, 1);
-	case PR_GET_KEEPCAPS: return p->keepcaps;
+	case PR_SET_DUMPABLE: return set_flag(&in->dumpable, a, 1);
+	case PR_GET_DUMPABLE: return in->dumpable;
+	case PR_SET_KEEPCAPS: return set_flag(&in->keepcaps, a, 1);
+	case PR_GET_KEEPCAPS: return in->keepcaps;
 	case PR_SET_NO_NEW_PRIVS:
 		if (a != 1 || b || c || d)
 			return -EINVAL;
-		p->no_new_privs = 1;
+		in->no_new_privs = 1;
 		return 0;
-	case PR_GET_NO_NEW_PRIVS: return a || b || c || d ? -EINVAL : (s64)p->no_new_privs;
+	case PR_GET_NO_NEW_PRIVS: return a || b || c || d ? -EINVAL : (s64)in->no_new_privs;
 	case PR_SET_CHILD_SUBREAPER: return set_subreaper(a);
 	case PR_GET_CHILD_SUBREAPER: return get_number(a, !!(kp->flags & KP_SUBREAPER));
 	case PR_SET_TIMERSLACK: return set_timer_slack(a);
@@ -89,7 +89,7 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_SECUREBITS: return 0;
 	case PR_GET_SECCOMP: return 0;
 	case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 1 : -EINVAL;
-	case PR_CAPBSET_DROP: return a > CAP_LAST_CAP ? -EINVAL : kp->euid ? -EPERM : 0;
+	case PR_CAPBSET_DROP: return a > CAP_LAST_CAP ? -EINVAL : kp->inherited.euid ? -EPERM : 0;
 	case PR_GET_TSC: return get_number(a, PR_TSC_ENABLE);
 	case PR_GET_TID_ADDRESS: return copy_out((void *)a, &current->clear_child_tid, sizeof(u64));
 	case PR_SET_MM: return mm_prctl(a, b, c, d);
@@ -101,9 +101,9 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 
 s64 sys_personality(u64 persona)
 {
-	u32 old = current->proc->personality;
+	u32 old = current->proc->kp->inherited.personality;
 
 	if ((u32)persona != 0xffffffff)
-		current->proc->personality = (u32)persona;
+		current->proc->kp->inherited.personality = (u32)persona;
 	return old;
 }

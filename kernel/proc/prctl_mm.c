@@ -22,7 +22,7 @@
 
 static bool may(u32 capability)
 {
-	return current->proc->caps_effective >> capability & 1;
+	return current->proc->kp->inherited.caps_effective >> capability & 1;
 }
 
 static void layout_get(const struct mm *mm, struct prctl_mm_map *m)

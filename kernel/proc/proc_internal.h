@@ -5,6 +5,8 @@
 
 #include "kernel/proc/proc.h"
 
+struct inode;
+
 /* ---- clone_syscalls.c decodes, the others act. */
 struct clone_request {
 	u64 flags, stack, parent_tid, child_tid, tls, pidfd;
@@ -16,19 +18,32 @@ struct fork {
 	const struct clone_request *request;
 	struct kin_proc *kp;
 	u32 member;
+	/* vfork: what it has in this VM */
+	struct proc *proc;
+	struct thread *thread;
+};
+
+/* What goes with a vfork's child to a fresh member when it execs; the rest lies in kin anyway. */
+struct spawn_state {
+	sigset blocked, ignoring;
+	u64 alarm_ns, alarm_interval_ns;  /* ITIMER_REAL, CLOCK_MONOTONIC; 0: not armed */
+	struct inode *cwd_inode, *root;   /* references, passed on */
+	const char *cwd;                  /* a string of the request */
+	u32 umask;
 };
 
 /* ---- fork.c */
-s64 fork_vm(const struct clone_request *r);
-struct kin_proc *fork_process(const struct clone_request *r); /* NULL: EAGAIN */
-int fork_descriptors(struct kin_proc *kp, u64 flags);
-void fork_descriptors_abort(struct kin_proc *kp);
-void fork_publish(struct kin_proc *kp, u64 flags, u32 member); /* takes tree_lock */
-void fork_clear_handlers(struct signal_actions *a); /* CLONE_CLEAR_SIGHAND: ignored ones stay */
-
-/* ---- vfork.c: a process or a thread inside the caller's VM */
-s64 fork_share_vm(const struct clone_request *r);
+s64 fork_vm(const struct clone_request *r);       /* a process in a VM of its own */
+s64 fork_share_vm(const struct clone_request *r); /* a process inside the caller's VM */
 s64 fork_thread(const struct clone_request *r);
+void participants_pass(struct proc *p, struct spawn_state *s);
+void participants_left(struct proc *p);
+bool participants_take(struct proc *p, struct spawn_state *s);
+
+/* ---- vfork.c */
+struct thread *clone_thread(struct proc *p, const struct clone_request *r, s32 tid);
+void vfork_wait(void);
+void fork_clear_handlers(struct signal_actions *a); /* CLONE_CLEAR_SIGHAND: ignored ones stay */
 void vfork_release_parent(struct proc *p); /* exec or exit: the suspended thread goes on */
 struct proc *proc_create(struct kin_proc *kp); /* private side, linked into member_procs */
 bool member_lost(struct proc *p); /* a process has left this member; false: it was the last */
@@ -49,7 +64,7 @@ s64 wait_reap_any(u32 *wait_status);
 void proc_reap(struct kin_proc *p); /* T: accounts a zombie to its parent and frees it */
 
 /* ---- caps.c */
-void caps_reset(struct proc *p); /* what its user id gives */
+void caps_reset(struct proc_inherited *in); /* what its user id gives */
 void caps_exec(struct proc *p);
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid); /* from these */
 

@@ -20,32 +20,32 @@
 #define STACK_SOFT (8ull << 20)
 #define MEMLOCK (8ull << 20)
 
-void rlimits_default(struct proc *p)
+void rlimits_default(struct proc_inherited *in)
 {
 	for (u32 i = 0; i < RLIM_NLIMITS; i++)
-		p->rlimit_cur[i] = p->rlimit_max[i] = RLIM64_INFINITY;
-	p->rlimit_cur[RLIMIT_STACK] = STACK_SOFT;
-	p->rlimit_cur[RLIMIT_CORE] = 0;
-	p->rlimit_cur[RLIMIT_NOFILE] = 1024;
-	p->rlimit_max[RLIMIT_NOFILE] = NOFILE_HARD;
-	p->rlimit_cur[RLIMIT_NPROC] = p->rlimit_max[RLIMIT_NPROC] = PROCS_MAX;
-	p->rlimit_cur[RLIMIT_SIGPENDING] = p->rlimit_max[RLIMIT_SIGPENDING] = PROCS_MAX;
-	p->rlimit_cur[RLIMIT_MEMLOCK] = p->rlimit_max[RLIMIT_MEMLOCK] = MEMLOCK;
-	p->rlimit_cur[RLIMIT_MSGQUEUE] = p->rlimit_max[RLIMIT_MSGQUEUE] = 819200;
-	p->rlimit_cur[RLIMIT_NICE] = p->rlimit_max[RLIMIT_NICE] = 0;
-	p->rlimit_cur[RLIMIT_RTPRIO] = p->rlimit_max[RLIMIT_RTPRIO] = 0;
+		in->rlimit_cur[i] = in->rlimit_max[i] = RLIM64_INFINITY;
+	in->rlimit_cur[RLIMIT_STACK] = STACK_SOFT;
+	in->rlimit_cur[RLIMIT_CORE] = 0;
+	in->rlimit_cur[RLIMIT_NOFILE] = 1024;
+	in->rlimit_max[RLIMIT_NOFILE] = NOFILE_HARD;
+	in->rlimit_cur[RLIMIT_NPROC] = in->rlimit_max[RLIMIT_NPROC] = PROCS_MAX;
+	in->rlimit_cur[RLIMIT_SIGPENDING] = in->rlimit_max[RLIMIT_SIGPENDING] = PROCS_MAX;
+	in->rlimit_cur[RLIMIT_MEMLOCK] = in->rlimit_max[RLIMIT_MEMLOCK] = MEMLOCK;
+	in->rlimit_cur[RLIMIT_MSGQUEUE] = in->rlimit_max[RLIMIT_MSGQUEUE] = 819200;
+	in->rlimit_cur[RLIMIT_NICE] = in->rlimit_max[RLIMIT_NICE] = 0;
+	in->rlimit_cur[RLIMIT_RTPRIO] = in->rlimit_max[RLIMIT_RTPRIO] = 0;
 }
 
 static s64 limit_set(struct proc *p, u32 which, const struct rlimit64 *new)
 {
 	if (new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new->rlim_max > p->rlimit_max[which] && p->kp->euid != 0)
+	if (new->rlim_max > p->kp->inherited.rlimit_max[which] && p->kp->inherited.euid != 0)
 		return -EPERM;
 	if (which == RLIMIT_NOFILE && new->rlim_max > NOFILE_HARD)
 		return -EPERM;
-	p->rlimit_cur[which] = new->rlim_cur;
-	p->rlimit_max[which] = new->rlim_max;
+	p->kp->inherited.rlimit_cur[which] = new->rlim_cur;
+	p->kp->inherited.rlimit_max[which] = new->rlim_max;
 	return which == RLIMIT_CPU ? timers_cpu_limit() : 0;
 }
 
@@ -76,8 +76,8 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 unew, u64 uold)
 	err = limit_target((s32)pid);
 	if (err)
 		return err;
-	old.rlim_cur = p->rlimit_cur[which];
-	old.rlim_max = p->rlimit_max[which];
+	old.rlim_cur = p->kp->inherited.rlimit_cur[which];
+	old.rlim_max = p->kp->inherited.rlimit_max[which];
 	if (unew) {
 		err = limit_set(p, which, &new);
 		if (err)

@@ -10,6 +10,6 @@
 /* T: what p and its dead children used, as wait4 reports it. */
 void rusage_of_child(struct rusage *u, const struct kin_proc *p);
 /* The default limits of PID 1. */
-void rlimits_default(struct proc *p);
+void rlimits_default(struct proc_inherited *in);
 
 #endif

@@ -29,8 +29,6 @@ struct proc *proc_create(struct kin_proc *kp)
 	if (!p)
 		return NULL;
 	p->kp = kp;
-	p->dumpable = 1;
-	caps_reset(p);
 	LIST_INIT(&p->threads);
 	LIST_INSERT_HEAD(&member_procs, p, link);
 	return p;
@@ -60,7 +58,7 @@ void fork_clear_handlers(struct signal_actions *a)
 /*
  * The new task goes to the application with the caller's registers, result 0. NULL: no memory.
  */
-static struct thread *clone_thread(struct proc *p, const struct clone_request *r, s32 tid)
+struct thread *clone_thread(struct proc *p, const struct clone_request *r, s32 tid)
 {
 	struct thread *self = current, *t = thread_create(p);
 	struct trapframe frame = *thread_frame(self);
@@ -91,78 +89,6 @@ static struct thread *clone_thread(struct proc *p, const struct clone_request *r
 	return t;
 }
 
-static void store_parent_tid(const struct clone_request *r, s32 tid)
-{
-	if (r->flags & CLONE_PARENT_SETTID)
-		copy_out((void *)r->parent_tid, &tid, sizeof(tid));
-}
-
-s64 fork_thread(const struct clone_request *r)
-{
-	struct proc *p = current->proc;
-	tree_lock();
-	bool full = tasks_full();
-	p->kp->nthreads += !full;
-	tree_unlock();
-	s32 tid = full ? -EAGAIN : tid_alloc();
-	if (tid >= 0 && !clone_thread(p, r, tid)) {
-		tid_free(tid);
-		tid = -EAGAIN;
-	}
-	if (tid < 0) {
-		p->kp->nthreads -= !full;
-		return tid;
-	}
-	store_parent_tid(r, tid);
-	return tid;
-}
-
-/* The private side of a process that shares this VM. NULL: no memory. */
-static struct proc *share_proc(struct kin_proc *kp, const struct clone_request *r)
-{
-	struct proc *parent = current->proc, *p = proc_create(kp);
-
-	if (!p)
-		return NULL;
-	p->fs = fs_context_clone(parent->fs);
-	p->actions = signal_actions_clone(parent->actions);
-	if (!p->fs || !p->actions) {
-		LIST_REMOVE(p, link);
-		proc_destroy(p);
-		return NULL;
-	}
-	if (r->flags & CLONE_CLEAR_SIGHAND)
-		fork_clear_handlers(p->actions);
-	memcpy(p->rlimit_cur, parent->rlimit_cur, sizeof(p->rlimit_cur));
-	memcpy(p->rlimit_max, parent->rlimit_max, sizeof(p->rlimit_max));
-	p->dumpable = parent->dumpable;
-	p->no_new_privs = parent->no_new_privs;
-	p->personality = parent->personality;
-	p->keepcaps = parent->keepcaps;
-	p->caps_permitted = parent->caps_permitted;
-	p->caps_effective = parent->caps_effective;
-	p->caps_inheritable = parent->caps_inheritable;
-	p->ngroups = parent->ngroups;
-	memcpy(p->groups, parent->groups, sizeof(p->groups));
-	timers_fork_child(p);
-	p->mm = parent->mm;
-	p->mm->refs++;
-	return p;
-}
-
-static void share_undo(struct kin_proc *kp, struct proc *p)
-{
-	if (p) {
-		p->mm->refs--;
-		LIST_REMOVE(p, link);
-		proc_destroy(p);
-	}
-	fork_descriptors_abort(kp);
-	tree_lock();
-	kin_proc_free(kp);
-	tree_unlock();
-}
-
 static bool vfork_over(void *arg)
 {
 	struct thread *t = arg;
@@ -174,7 +100,7 @@ static bool vfork_over(void *arg)
  * Suspends the caller until p has gone to another VM or has exited. SIGKILL ends the wait: p then
  * goes on alone.
  */
-static void vfork_wait(void)
+void vfork_wait(void)
 {
 	struct thread *t = current;
 
@@ -217,35 +143,4 @@ bool member_lost(struct proc *p)
 	}
 	p->kp = rest->kp; /* for whoever follows current->proc until another thread runs */
 	return true;
-}
-
-s64 fork_share_vm(const struct clone_request *r)
-{
-	u32 self = (u32)(member_self() - KIN->members);
-	struct kin_proc *kp = fork_process(r);
-	struct proc *p = NULL;
-	struct thread *t = NULL;
-	s32 pid;
-
-	if (!kp)
-		return -EAGAIN;
-	pid = kp->pid;
-	atomic_fetch_or(&kp->flags, KP_VFORK);
-	if (!fork_descriptors(kp, r->flags))
-		p = share_proc(kp, r);
-	if (p)
-		t = clone_thread(p, r, pid);
-	if (!t) {
-		share_undo(kp, p);
-		return -ENOMEM;
-	}
-	fork_publish(kp, r->flags, self);
-	if (r->flags & CLONE_VFORK) {
-		p->vfork_parent = current;
-		current->vfork_child = p;
-	}
-	atomic_fetch_add(&KIN->stats.vforks, 1);
-	store_parent_tid(r, pid);
-	vfork_wait();
-	return pid;
 }

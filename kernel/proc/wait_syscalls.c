@@ -49,7 +49,7 @@ static bool eligible(const struct wait *w, const struct kin_proc *p)
 static void report(struct wait *w, const struct kin_proc *p, u32 status)
 {
 	w->pid = p->pid;
-	w->uid = p->uid;
+	w->uid = p->inherited.uid;
 	w->status = status;
 	rusage_of_child(&w->usage, p);
 }

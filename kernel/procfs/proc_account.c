@@ -119,7 +119,7 @@ s64 show_pid_personality(struct text *t, const struct proc_target *p)
 	s64 err = own_thread(p, &thread);
 
 	if (!err)
-		text_add(t, "%08x\n", thread->proc->personality);
+		text_add(t, "%08x\n", thread->proc->kp->inherited.personality);
 	return err;
 }
 
@@ -208,9 +208,9 @@ static s64 set_oom_adjust(const struct proc_target *p, const char *text)
 	tree_lock();
 	struct kin_proc *kp = proc_find(p->pid);
 	if (kp)
-		err = value < kp->oom_adjust && current->proc->kp->euid ? -EACCES : 0;
+		err = value < kp->inherited.oom_adjust && current->proc->kp->inherited.euid ? -EACCES : 0;
 	if (kp && !err)
-		kp->oom_adjust = (s32)value;
+		kp->inherited.oom_adjust = (s32)value;
 	tree_unlock();
 	return err;
 }

@@ -28,17 +28,17 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->pgid = p->pgid;
 		v->sid = p->sid;
 		v->nthreads = p->nthreads;
-		v->nice = p->nice;
+		v->nice = p->inherited.nice;
 		v->state = p->state;
 		v->member = p->member;
-		v->uid = p->uid;
-		v->euid = p->euid;
-		v->suid = p->suid;
-		v->fsuid = p->fsuid;
-		v->gid = p->gid;
-		v->egid = p->egid;
-		v->sgid = p->sgid;
-		v->fsgid = p->fsgid;
+		v->uid = p->inherited.uid;
+		v->euid = p->inherited.euid;
+		v->suid = p->inherited.suid;
+		v->fsuid = p->inherited.fsuid;
+		v->gid = p->inherited.gid;
+		v->egid = p->inherited.egid;
+		v->sgid = p->inherited.sgid;
+		v->fsgid = p->inherited.fsgid;
 		v->exit_signal = p->exit_signal;
 		v->stime_ns = p->stime_ns;
 		v->utime_ns = proc_cpu_ns(p) - v->stime_ns;
@@ -49,7 +49,7 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->vm_pages = p->vm_pages;
 		v->present_pages = p->present_pages;
 		v->pending = p->signals.pending;
-		v->oom_adjust = p->oom_adjust;
+		v->oom_adjust = p->inherited.oom_adjust;
 		v->io = p->io;
 		memcpy(v->comm, p->comm, sizeof(v->comm));
 		v->comm[sizeof(v->comm) - 1] = '\0';
@@ -243,7 +243,7 @@ static void add_signals(struct text *t, const struct thread *thread, const struc
 /* What others are allowed is private to them: as root or anybody has it. */
 static void add_privileges(struct text *t, const struct proc_view *v)
 {
-	struct proc *self = proc_is_self(v->pid) ? current->proc : NULL;
+	struct proc_inherited *self = proc_is_self(v->pid) ? &current->proc->kp->inherited : NULL;
 	u64 all = 0x1fffffffffful, usual = v->euid == 0 ? all : 0;
 
 	text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
@@ -271,8 +271,8 @@ s64 show_pid_status(struct text *t, const struct proc_target *p)
 	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.fsuid,
 			 v.gid, v.egid, v.sgid, v.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");
-	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->ngroups; i++)
-		text_add(t, "%u ", current->proc->groups[i]);
+	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->kp->inherited.ngroups; i++)
+		text_add(t, "%u ", current->proc->kp->inherited.groups[i]);
 	text_add(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, tid, v.pgid, v.sid);
 	if (v.state != PROC_ZOMBIE)
 		add_memory(t, p->pid, &v);
@@ -393,7 +393,8 @@ s64 show_pid_limits(struct text *t, const struct proc_target *p)
 		return 0;
 	text_add(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (u32 i = 0; i < RLIMITS; i++) {
-		u64 v[2] = {current->proc->rlimit_cur[i], current->proc->rlimit_max[i]};
+		const struct proc_inherited *in = &current->proc->kp->inherited;
+		u64 v[2] = {in->rlimit_cur[i], in->rlimit_max[i]};
 		char s[2][24];
 		for (u32 k = 0; k < 2; k++)
 			ksnprintf(s[k], sizeof(s[k]), v[k] == ~0ull ? "unlimited" : "%lu", v[k]);

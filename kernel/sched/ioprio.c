@@ -22,31 +22,31 @@ struct ioprio_round {
 /* What a process without a priority of its own has: it follows from its nice value. */
 static u32 effective(const struct kin_proc *p)
 {
-	u32 class = p->sched_class == SCHED_IDLE ? IOPRIO_CLASS_IDLE : IOPRIO_CLASS_BE;
+	u32 class = p->inherited.sched_class == SCHED_IDLE ? IOPRIO_CLASS_IDLE : IOPRIO_CLASS_BE;
 
-	if (IOPRIO_PRIO_CLASS(p->ioprio) != IOPRIO_CLASS_NONE)
-		return p->ioprio;
-	return IOPRIO_PRIO_VALUE(class, (p->nice + 20) / 5);
+	if (IOPRIO_PRIO_CLASS(p->inherited.ioprio) != IOPRIO_CLASS_NONE)
+		return p->inherited.ioprio;
+	return IOPRIO_PRIO_VALUE(class, (p->inherited.nice + 20) / 5);
 }
 
 static int ioprio_visit(struct kin_proc *p, void *arg)
 {
-	struct kin_proc *self = current->proc->kp;
+	const struct proc_inherited *me = &current->proc->kp->inherited;
 	struct ioprio_round *r = arg;
 
 	if (p->state == PROC_ZOMBIE || (r->which == IOPRIO_WHO_PROCESS && p->pid != r->who) ||
 		(r->which == IOPRIO_WHO_PGRP && p->pgid != r->who) ||
-		(r->which == IOPRIO_WHO_USER && p->uid != (u32)r->who))
+		(r->which == IOPRIO_WHO_USER && p->inherited.uid != (u32)r->who))
 		return 0;
 	r->found++;
 	if (!r->set && r->which == IOPRIO_WHO_PROCESS)
-		r->value = p->ioprio;
+		r->value = p->inherited.ioprio;
 	else if (!r->set)
 		r->value = r->found == 1 ? effective(p) : MIN(r->value, effective(p));
-	else if (self->euid && self->euid != p->uid && self->uid != p->uid)
+	else if (me->euid && me->euid != p->inherited.uid && me->uid != p->inherited.uid)
 		r->denied++;
 	else
-		p->ioprio = r->value;
+		p->inherited.ioprio = r->value;
 	return 0;
 }
 
@@ -59,7 +59,7 @@ static s64 ioprio_run(struct ioprio_round *r)
 	if (!r->who)
 		r->who = r->which == IOPRIO_WHO_PROCESS ? self->pid
 				 : r->which == IOPRIO_WHO_PGRP  ? self->pgid
-											   : (s32)self->uid;
+											   : (s32)self->inherited.uid;
 	tree_lock();
 	proc_foreach(ioprio_visit, r);
 	tree_unlock();
@@ -73,7 +73,7 @@ static s64 ioprio_check(u32 value)
 {
 	switch (value >> IOPRIO_CLASS_SHIFT & 7) {
 	case IOPRIO_CLASS_RT:
-		return current->proc->kp->euid ? -EPERM : 0;
+		return current->proc->kp->inherited.euid ? -EPERM : 0;
 	case IOPRIO_CLASS_BE:
 	case IOPRIO_CLASS_IDLE:
 		return 0;

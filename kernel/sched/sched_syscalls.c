@@ -49,9 +49,9 @@ static s64 class_exchange(s32 pid, s32 class)
 	if (!p)
 		p = proc_find(pid);
 	if (p) {
-		old = p->sched_class;
+		old = p->inherited.sched_class;
 		if (class >= 0)
-			p->sched_class = (u32) class;
+			p->inherited.sched_class = (u32) class;
 	}
 	tree_unlock();
 	return old;
@@ -181,22 +181,22 @@ struct nice_round {
 
 static int nice_visit(struct kin_proc *p, void *arg)
 {
-	struct kin_proc *self = current->proc->kp;
+	const struct proc_inherited *me = &current->proc->kp->inherited;
 	struct nice_round *r = arg;
 
 	if (p->state == PROC_ZOMBIE && r->which != PRIO_PROCESS)
 		return 0;
 	if ((r->which == PRIO_PROCESS && p->pid != r->who) ||
 		(r->which == PRIO_PGRP && p->pgid != r->who) ||
-		(r->which == PRIO_USER && p->uid != (u32)r->who))
+		(r->which == PRIO_USER && p->inherited.uid != (u32)r->who))
 		return 0;
 	r->found++;
 	if (!r->set)
-		r->best = MAX(r->best, 20 - p->nice);
-	else if (self->euid && (self->euid != p->euid || r->nice < p->nice))
+		r->best = MAX(r->best, 20 - p->inherited.nice);
+	else if (me->euid && (me->euid != p->inherited.euid || r->nice < p->inherited.nice))
 		r->denied++;
 	else
-		p->nice = r->nice;
+		p->inherited.nice = r->nice;
 	return 0;
 }
 
@@ -209,7 +209,7 @@ static s64 nice_run(struct nice_round *r)
 	if (!r->who)
 		r->who = r->which == PRIO_PROCESS ? self->pid
 				 : r->which == PRIO_PGRP  ? self->pgid
-										  : (s32)self->uid;
+										  : (s32)self->inherited.uid;
 	tree_lock();
 	proc_foreach(nice_visit, r);
 	tree_unlock();

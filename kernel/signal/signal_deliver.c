@@ -44,8 +44,8 @@ static bool core_wanted(int sig)
 {
 	const struct proc *p = current->proc;
 
-	return SIGBIT(sig) & SIGSET_CORE && p->dumpable == 1 &&
-		   p->rlimit_cur[RLIMIT_CORE] >= CORE_BYTES_MIN;
+	return SIGBIT(sig) & SIGSET_CORE && p->kp->inherited.dumpable == 1 &&
+		   p->kp->inherited.rlimit_cur[RLIMIT_CORE] >= CORE_BYTES_MIN;
 }
 
 static void default_action(int sig)

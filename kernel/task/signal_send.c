@@ -16,13 +16,10 @@
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
 
-/*
- * Real-time signals that may wait in one queue. The sender's limit stands for the target's, which
- * is private to it.
- */
-static u64 queue_limit(const struct ksiginfo *info)
+/* Real-time signals that may wait in one queue: the target's limit. */
+static u64 queue_limit(const struct kin_proc *to, const struct ksiginfo *info)
 {
-	return info->code == SI_TIMER ? ~0ull : current->proc->rlimit_cur[RLIMIT_SIGPENDING];
+	return info->code == SI_TIMER ? ~0ull : to->inherited.rlimit_cur[RLIMIT_SIGPENDING];
 }
 
 struct ksiginfo signal_info_user(int sig, int code)
@@ -30,7 +27,7 @@ struct ksiginfo signal_info_user(int sig, int code)
 	struct kin_proc *me = current->proc->kp;
 
 	return (struct ksiginfo){ .signo = sig, .code = code,
-		.rt = { .pid = me->pid, .uid = me->uid } };
+		.rt = { .pid = me->pid, .uid = me->inherited.uid } };
 }
 
 /* SIGCONT and stops cancel each other at the moment of sending. Under the target's lock. */
@@ -67,7 +64,8 @@ int signal_post(struct kin_proc *target, int sig, const struct ksiginfo *info)
 	signals_lock(s);
 	cancel_opposite(s, sig);
 	if (!(s->dropped & SIGBIT(sig)))
-		posted = signal_queue_post(&s->queue, &s->pending, info, queue_limit(info), &node);
+		posted = signal_queue_post(&s->queue, &s->pending, info, queue_limit(target, info),
+			&node);
 	signals_unlock(s);
 	if (node)
 		kin_free(node);
@@ -127,7 +125,8 @@ int signal_post_thread(struct thread *t, int sig, const struct ksiginfo *info)
 		return 0;
 	if (sig >= 32)
 		node = kmalloc(sizeof(*node));
-	posted = signal_queue_post(&t->sig.queue, &t->sig.pending, info, queue_limit(info), &node);
+	posted = signal_queue_post(&t->sig.queue, &t->sig.pending, info,
+		queue_limit(t->proc->kp, info), &node);
 	if (node)
 		kfree(node);
 	if (posted == 1) {
@@ -151,13 +150,14 @@ int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 /* T: may the current process send sig to p? kill(2), "Permissions". */
 static bool kill_permitted(const struct kin_proc *p, int sig)
 {
-	const struct kin_proc *me = current->proc->kp;
+	const struct kin_proc *self = current->proc->kp;
+	const struct proc_inherited *me = &self->inherited, *to = &p->inherited;
 
-	if (me == p || me->euid == 0)
+	if (self == p || me->euid == 0)
 		return true;
-	if (me->euid == p->suid || me->euid == p->uid || me->uid == p->suid || me->uid == p->uid)
+	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid || me->uid == to->uid)
 		return true;
-	return sig == SIGCONT && me->sid == p->sid;
+	return sig == SIGCONT && self->sid == p->sid;
 }
 
 /* A sending under way: whom to ring once tree_lock is released. */

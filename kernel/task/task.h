@@ -22,6 +22,23 @@ struct proc_io {
 	u64 read_bytes, write_bytes, reads, writes;
 };
 
+/*
+ * What a process inherits by value: fork, vfork and clone copy it by assignment, exec keeps it,
+ * wherever the process goes. Lies in kin, where the parent writes it before the child is published
+ * and from then on the owner alone; others read single words.
+ */
+struct proc_inherited {
+	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; /* fs*: who asks for files */
+	u32 ngroups, groups[GROUPS_MAX];
+	u64 caps_permitted, caps_effective, caps_inheritable; /* caps.c */
+	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
+	u32 dumpable, no_new_privs, personality, keepcaps;
+	s32 nice;
+	_Atomic s32 oom_adjust;   /* /proc/PID/oom_score_adj: without effect, but kept */
+	u32 sched_class;          /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
+	u32 ioprio;               /* as ioprio_set takes it: without effect, but kept */
+};
+
 enum proc_state { PROC_FREE, PROC_EMBRYO, PROC_RUNNING, PROC_STOPPED, PROC_ZOMBIE };
 
 /*
@@ -49,7 +66,7 @@ struct kin_proc {
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* CLOCK_MONOTONIC */
 	u64 maxrss_kib, cmaxrss_kib, vm_pages, present_pages; /* these two: of one that lives */
-	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; /* fs*: who asks for files */
+	struct proc_inherited inherited;
 	char comm[COMM_LEN];      /* written by the owner */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
@@ -58,14 +75,10 @@ struct kin_proc {
 	struct sem_undo *sem_undo; /* kernel/ipc/sysv_sem.c */
 	_Atomic s32 nthreads;
 	s32 pdeathsig;
-	s32 nice;
-	_Atomic s32 oom_adjust; /* /proc/PID/oom_score_adj: without effect, but kept */
-	u32 sched_class; /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
 	u32 slot;                 /* index in the table */
 	s32 lost_foreground;      /* T: of the session that p leads, when its terminal hung up */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages;
-	u32 ioprio;               /* as ioprio_set takes it: without effect, but kept */
 	struct proc_io io;        /* written by the owner */
 };
 enum {
@@ -92,13 +105,9 @@ struct proc {
 	LIST_ENTRY(proc) link;       /* processes of the member */
 	struct thread *vfork_parent; /* suspended until this process execs or exits */
 	struct thread *exec_thread;  /* exec in progress: the other threads leave, the last wakes it */
-	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
 	struct timers *timers;       /* itimers and POSIX timers: kernel/time */
 	u32 group_exit;              /* exit_group in progress: every thread leaves */
 	u32 exit_status;             /* wait status */
-	u32 dumpable, no_new_privs, personality, keepcaps;
-	u64 caps_permitted, caps_effective, caps_inheritable; /* caps.c */
-	u32 ngroups, groups[GROUPS_MAX];
 };
 
 /* All processes of this member: one, or more during vfork. */

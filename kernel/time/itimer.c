@@ -122,20 +122,21 @@ static u64 limit_ns(const u64 *limits)
 void cpu_limit_expired(struct timers *ts, u64 now)
 {
 	struct proc *p = ts->proc;
+	struct proc_inherited *in = &p->kp->inherited;
 
-	if (now >= limit_ns(p->rlimit_max)) {
+	if (now >= limit_ns(in->rlimit_max)) {
 		signal_send(p->kp, SIGKILL, NULL);
 		return;
 	}
 	signal_send(p->kp, SIGXCPU, NULL);
-	p->rlimit_cur[RLIMIT_CPU] = now / NSEC_PER_SEC + 1; /* as Linux does, for all to see */
+	in->rlimit_cur[RLIMIT_CPU] = now / NSEC_PER_SEC + 1; /* as Linux does, for all to see */
 	ts->cpu_limit.interval_ns = NSEC_PER_SEC;
 }
 
 int timers_cpu_limit(void)
 {
 	struct proc *p = current->proc;
-	u64 soft = limit_ns(p->rlimit_cur), hard = limit_ns(p->rlimit_max);
+	u64 soft = limit_ns(p->kp->inherited.rlimit_cur), hard = limit_ns(p->kp->inherited.rlimit_max);
 	struct timers *ts = p->timers;
 
 	if (soft == LIMIT_NONE && hard == LIMIT_NONE && !ts)

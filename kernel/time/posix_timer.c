@@ -183,7 +183,7 @@ s64 sys_timer_create(u64 clock, u64 uevent, u64 uid)
 	if (!sigevent_ok(&event))
 		return -EINVAL;
 	ts = timers_get();
-	if (!ts || ts->nposix >= current->proc->rlimit_cur[RLIMIT_SIGPENDING])
+	if (!ts || ts->nposix >= current->proc->kp->inherited.rlimit_cur[RLIMIT_SIGPENDING])
 		return -EAGAIN;
 	if (copy_out((void *)uid, &ts->next_id, sizeof(s32)))
 		return -EFAULT;

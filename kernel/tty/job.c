@@ -159,7 +159,7 @@ s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg)
 	case TIOCSPGRP: return set_foreground(c, arg);
 	case TIOCGSID: return may_ask && c->session ? put_int(arg, c->session) : -ENOTTY;
 	case TIOCNOTTY: return master ? -ENOTTY : give_up(c);
-	case TIOCSCTTY: return job_acquire(c, arg == 1 && self()->euid == 0);
+	case TIOCSCTTY: return job_acquire(c, arg == 1 && self()->inherited.euid == 0);
 	default: return -ENOSYS;
 	}
 }

@@ -17,21 +17,21 @@ static struct kin_proc *cred(void)
 
 u32 cred_uid(void)
 {
-	return cred() ? cred()->fsuid : 0;
+	return cred() ? cred()->inherited.fsuid : 0;
 }
 
 u32 cred_gid(void)
 {
-	return cred() ? cred()->fsgid : 0;
+	return cred() ? cred()->inherited.fsgid : 0;
 }
 
 bool cred_in_group(u32 gid)
 {
-	if (!cred() || cred()->fsgid == gid)
+	if (!cred() || cred()->inherited.fsgid == gid)
 		return true;
 	struct proc *p = current->proc;
-	for (u32 i = 0; i < p->ngroups && i < GROUPS_MAX; i++)
-		if (p->groups[i] == gid)
+	for (u32 i = 0; i < p->kp->inherited.ngroups && i < GROUPS_MAX; i++)
+		if (p->kp->inherited.groups[i] == gid)
 			return true;
 	return false;
 }

@@ -84,7 +84,7 @@ static s64 change_size(struct inode *ino, u64 size)
 		err = access_mount(ino);
 	if (err)
 		return err;
-	if (size > current->proc->rlimit_cur[RLIMIT_FSIZE])
+	if (size > current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
 	err = inode_writer_hold(ino);
 	if (err)
@@ -308,7 +308,7 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 	if ((mode && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
 		((seals & F_SEAL_GROW) && !keep && pos + len > f->inode->size))
 		return -EPERM;
-	if (!keep && pos + len > current->proc->rlimit_cur[RLIMIT_FSIZE])
+	if (!keep && pos + len > current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
 	const struct inode_ops *ops = inode_ops(f->inode);
 	if (!ops->allocate)

@@ -55,12 +55,12 @@ static s64 file_read(struct file *f, void *buf, size_t len, s64 *pos)
 
 size_t file_may_extend(u64 pos, size_t len)
 {
-	u64 limit = current->proc->rlimit_cur[RLIMIT_FSIZE];
+	u64 limit = current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE];
 
 	limit = MIN(limit, SIZE_MAX_FILE);
 	if (pos < limit)
 		return MIN(len, limit - pos);
-	if (current->proc->rlimit_cur[RLIMIT_FSIZE] <= pos)
+	if (current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE] <= pos)
 		signal_send_thread(current, SIGXFSZ, NULL);
 	return 0;
 }

@@ -215,8 +215,9 @@ s64 sys_faccessat2(u64 dirfd, u64 path, u64 mode, u64 flags)
 	if (err || !mode)
 		return err;
 	bool effective = flags & AT_EACCESS;
-	err = access_check_ids(st.mode, st.uid, st.gid, (u32)mode, effective ? cred_uid() : kp->uid,
-						   effective ? cred_gid() : kp->gid);
+	err = access_check_ids(st.mode, st.uid, st.gid, (u32)mode,
+						   effective ? cred_uid() : kp->inherited.uid,
+						   effective ? cred_gid() : kp->inherited.gid);
 	/* A FIFO, a socket or a device can be written wherever it lies. */
 	bool content = S_ISREG(st.mode) || S_ISDIR(st.mode) || S_ISLNK(st.mode);
 	return !err && (mode & MAY_WRITE) && content && st.read_only ? -EROFS : err;

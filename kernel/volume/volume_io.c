@@ -66,7 +66,7 @@ static u64 limit(struct file *f, u64 pos, u64 len)
 {
 	bool append = file_call_flags(f) & O_APPEND;
 
-	if (append && current->proc->rlimit_cur[RLIMIT_FSIZE] != ~0ull) {
+	if (append && current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE] != ~0ull) {
 		volume_refresh(f->inode);
 		pos = f->inode->size;
 	}

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * capget, capset and how changes of user ids change the sets: kept with PR_SET_KEEPCAPS, lost
- * without, raised again, and enough to change group ids as another user.
- * @test timeout=20 members=4 root
+ * without, raised again, and enough to change group ids as another user. What fork, vfork and exec
+ * hand on, and what another process sees of it.
+ * @test timeout=20 members=8 root
  */
 #include "guest.h"
 #include <grp.h>
 #include <linux/capability.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 
 #define SETGID (1u << CAP_SETGID)
@@ -71,9 +73,64 @@ static int drops(void *unused UNUSED)
 	return 0;
 }
 
-int main(void)
+static void inheritable_to(unsigned set)
 {
-	show("root");
+	struct __user_cap_data_struct own[2];
+
+	if (syscall(SYS_capget, &header, own))
+		die("capget");
+	own[0].inheritable = set;
+	own[1].inheritable = 0;
+	okay("inheritable", syscall(SYS_capset, &header, own));
+}
+
+static int hands_on(void *program)
+{
+	extern char **environ;
+	char *argv[] = {program, "spawned", NULL};
+	pid_t pid;
+
+	inheritable_to(SETGID);
+	if (posix_spawn(&pid, program, NULL, NULL, argv, environ))
+		die("posix_spawn");
+	child_report("spawned", pid);
+	execv(program, argv);
+	return 1;
+}
+
+static int is_looked_at(void *unused UNUSED)
+{
+	int told[2], stop[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(told) || pipe(stop))
+		die("pipe");
+	pid = fork_or_die();
+	if (pid == 0) {
+		capset_to("less", 0, SETGID);
+		if (write(told[1], "", 1) != 1 || read(stop[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	if (read(told[0], &byte, 1) != 1)
+		die("read");
+	header.pid = pid;
+	show("child");
+	header.pid = 0;
+	if (write(stop[1], "", 1) != 1)
+		die("write");
+	child_report("looked at", pid);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	show(argc > 1 ? argv[1] : "root");
+	if (argc > 1)
+		return 0;
+	child_report("hands on", child_start(hands_on, argv[0]));
+	child_report("is looked at", child_start(is_looked_at, NULL));
 	child_report("keeps", child_start(keeps, NULL));
 	child_report("loses", child_start(loses, NULL));
 	child_report("drops", child_start(drops, NULL));

@@ -49,7 +49,7 @@ static void become(u32 member, struct fdtable **fds)
 	p->kp->pid = member + 1;
 	p->kp->nthreads = 1;
 	for (u32 i = 0; i < RLIMITS; i++)
-		p->rlimit_cur[i] = p->rlimit_max[i] = 1024;
+		p->kp->inherited.rlimit_cur[i] = p->kp->inherited.rlimit_max[i] = 1024;
 	t->proc = p;
 	t->tid = member + 1;
 	LIST_INSERT_HEAD(&p->threads, t, sibling);

@@ -452,7 +452,7 @@ struct mm *env_start(u32 backend)
 	env_thread.proc = &env_proc;
 	env_proc.kp = &env_kp;
 	for (int i = 0; i < RLIMITS; i++)
-		env_proc.rlimit_cur[i] = ~0ull;
+		env_proc.kp->inherited.rlimit_cur[i] = ~0ull;
 	current = &env_thread;
 	mm = mm_create();
 	env_proc.mm = mm;

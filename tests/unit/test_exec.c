@@ -114,7 +114,7 @@ static void test_limits(void **state)
 	assert_int_equal(b.bytes, 2 * ARG_STRING_MAX);
 	arg_block_free(&b);
 
-	current->proc->rlimit_cur[3] = 8 << 20; /* RLIMIT_STACK: a quarter of it */
+	current->proc->kp->inherited.rlimit_cur[3] = 8 << 20; /* RLIMIT_STACK: a quarter of it */
 	for (int i = 0; i < 2999; i++)
 		list[i] = (u64)(text + ARG_STRING_MAX - 1 - 1000);
 	assert_int_equal(arg_block_init(&b), 0);

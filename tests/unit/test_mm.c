@@ -351,7 +351,7 @@ static void test_brk_stack(void **state)
 	assert_int_equal(sys_brk(KIN_BASE + 1), WORLD + 4 * PAGE_SIZE);
 
 	assert_int_equal(mm_place(mm, &stack, true), stack.start);
-	current->proc->rlimit_cur[3] = 200 * PAGE_SIZE; /* RLIMIT_STACK */
+	current->proc->kp->inherited.rlimit_cur[3] = 200 * PAGE_SIZE; /* RLIMIT_STACK */
 	assert_int_equal(env_write(mm, stack.start - PAGE_SIZE, 1), 0);
 	assert_int_equal(env_write(mm, stack.end - 200 * PAGE_SIZE, 1), 0);
 	assert_int_equal(env_write(mm, stack.end - 201 * PAGE_SIZE, 1), SIGSEGV);

@@ -614,7 +614,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	thread.proc = &proc;
 	proc.kp = &kin_proc;
 	for (int i = 0; i < RLIMITS; i++)
-		proc.rlimit_cur[i] = ~0ull;
+		kin_proc.inherited.rlimit_cur[i] = ~0ull;
 	current = &thread;
 	return 0;
 }
