@@ -76,6 +76,12 @@ ARCH_WORDS = re.compile(
     r"\b(?:[er](?:ax|bx|cx|dx|si|di|bp|sp|ip)|r(?:8|9|1[0-5])|orig_rax|[er]flags|[fg]s_?base\w*|"
     r"\w*xsave\w*|fpu_\w+|rdtsc\w*|cpuid|__asm__|asm\s+volatile|PERCPU\w*|x86_64|USER_[CS]S)\b")
 
+# The order of stores is spelled in one way (locks are made of it themselves).
+ORDER_WORDS = re.compile(r"\b__ATOMIC_(?:RELEASE|ACQUIRE|ACQ_REL|SEQ_CST|CONSUME)\b|"
+                         r"\bmemory_order_(?:release|acquire|acq_rel|seq_cst|consume)\b|"
+                         r"\batomic_(?:thread|signal)_fence\b|#\s*define\s+publish\b")
+ORDER_FILES = ("kernel/arch/", "kernel/lib/order.h", "kernel/kin/kin_lock.c")
+
 # Who on the host side may signal a process.
 SIGNALLING = re.compile(r"\b(?:t?g?kill|tkill|killpg|sigqueue|pidfd_send_signal)\s*\(|"
                         r"\bSYS_(?:t?g?kill|tkill|pidfd_send_signal|rt_t?g?sigqueueinfo)\b")
@@ -257,6 +263,14 @@ def check_arch_words(name, text, report):
                    f"{match.group()} belongs behind kernel/arch/arch.h")
 
 
+def check_order(name, text, report):
+    if not name.startswith("kernel/") or name.startswith(ORDER_FILES):
+        return
+    for match in ORDER_WORDS.finditer(text):
+        report(name, text.count("\n", 0, match.start()) + 1,
+               f"{match.group()}: kernel/lib/order.h has the words for the order of stores")
+
+
 def calls_around(text, position):
     """Names of the functions in whose arguments the position lies, to the statement's start."""
     depth = 0
@@ -343,6 +357,7 @@ def check_file(path, report, sizes):
         text = blanked("\n".join(lines))
         check_signalling(path.as_posix(), text, report)
         check_kin_reads(path.as_posix(), text, report)
+        check_order(path.as_posix(), text, report)
         check_arch_words(path.as_posix(), uncommented("\n".join(lines)), report)
 
 

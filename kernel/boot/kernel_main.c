@@ -148,7 +148,7 @@ static void make_first_process(void)
 	rlimits_default(&kp->inherited);
 	tree_lock();
 	kp->pgid = kp->sid = kp->pid;
-	kin_proc_publish(kp, NULL);
+	kin_proc_enter(kp, NULL);
 	tree_unlock();
 	console_get()->session = kp->pid;
 	console_get()->foreground_pgid = kp->pid;

@@ -161,7 +161,7 @@ static void timerfd_release(struct file *f)
 	if (!t)
 		return;
 	queue_destroy(&t->waiters);
-	__atomic_store_n(&f->priv[0], 0, __ATOMIC_RELEASE);
+	publish(&f->priv[0], 0);
 	kin_free(t);
 }
 

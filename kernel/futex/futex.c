@@ -88,7 +88,7 @@ void futex_enqueue(struct kin_waiter *w, const struct futex_key *key, u32 bits)
 
 bool futex_woken(struct kin_waiter *w, const struct futex_key *key)
 {
-	return key->queue ? !__atomic_load_n(&w->queue, __ATOMIC_ACQUIRE) : w->key == 0;
+	return key->queue ? !observe(&w->queue) : w->key == 0;
 }
 
 bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key)
@@ -102,7 +102,7 @@ bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key)
 		return true;
 	}
 	for (;;) {
-		struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+		struct kin_queue *q = observe(&w->queue);
 
 		if (!q)
 			return false;
@@ -269,7 +269,7 @@ static u32 wake_shared(const struct futex_key *key, u32 n, u32 bits)
 	u32 woken = 0;
 	bool more;
 
-	atomic_thread_fence(memory_order_seq_cst);
+	full_barrier();
 	if (atomic_load(&key->queue->count) == 0)
 		return 0;
 	do {

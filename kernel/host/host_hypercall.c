@@ -3,12 +3,11 @@
  * Leaves the machine: fills the frame at HYPERCALL_ADDR and enters the monitor, which answers in
  * the frame.
  */
-#include <stdatomic.h>
-
 #include "abi/boot.h"
 #include "abi/layout.h"
 #include "kernel/host/host.h"
 #include "kernel/host/hypercall_counts.h"
+#include "kernel/lib/order.h"
 
 /* How often each was made since this member began; the reader copes with a fork in between. */
 u64 host_counts[HYPERCALL_COUNT], host_calls;
@@ -41,6 +40,6 @@ s64 hypercall(enum hypercall_number nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, 
 	else
 		hypercall_kvm();
 	/* The monitor has read and written any memory that the arguments name. */
-	atomic_signal_fence(memory_order_seq_cst);
+	program_order();
 	return f->ret;
 }

@@ -106,7 +106,7 @@ static void chain_add(struct inode *ino)
 	ino->hash.le_prev = head;
 	if (*head)
 		(*head)->hash.le_prev = &ino->hash.le_next;
-	__atomic_store_n(head, ino, __ATOMIC_RELEASE);
+	publish(head, ino);
 }
 
 static struct inode *icache_find(u64 key, const char *path, u32 len, const struct inode *like)

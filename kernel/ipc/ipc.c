@@ -14,8 +14,6 @@
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
 struct ipc_shared {
 	struct ipc_table table[IPC_KINDS];
 };

@@ -22,7 +22,6 @@
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define NAME_LEN_MAX 255
 #define ROOT_MESSAGES 65536
 #define ROOT_SIZE (16 << 20)

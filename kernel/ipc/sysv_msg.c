@@ -13,7 +13,6 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 struct sysv_message {
 	struct sysv_message *next;

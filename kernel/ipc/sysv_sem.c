@@ -21,7 +21,6 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define VALUE_MAX 32767
 
 struct sem_array;

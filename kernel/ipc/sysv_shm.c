@@ -21,7 +21,6 @@
 #include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 /* <linux/shm.h> draws in libc. */
 enum {

@@ -475,12 +475,12 @@ bool kin_fault(u64 addr)
 
 void *kin_root_get(enum kin_root root)
 {
-	return atomic_load_explicit(&ROOT->roots[root], memory_order_acquire);
+	return observe(&ROOT->roots[root]);
 }
 
 void kin_root_set(enum kin_root root, void *p)
 {
-	atomic_store_explicit(&ROOT->roots[root], p, memory_order_release);
+	publish(&ROOT->roots[root], p);
 }
 
 void kin_attach(void)

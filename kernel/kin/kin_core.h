@@ -11,6 +11,7 @@
 
 #include "abi/kin.h"
 #include "kernel/kin/kin_hooks.h"
+#include "kernel/lib/order.h"
 
 struct thread;
 
@@ -180,7 +181,7 @@ void object_punch(struct kin_object *o, u64 first, u64 n);
  * Adds this member's counts since the last call to KIN->stats and to its own record; a clone's
  * counts begin at 0. (kernel/kin/stats.c)
  */
-void stats_publish(void);
+void stats_flush(void);
 void stats_fork_child(void);
 
 #include "abi/boot.h"

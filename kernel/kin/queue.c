@@ -88,14 +88,14 @@ void queue_add(struct kin_queue *q, struct kin_waiter *w)
 	queue_lock(q);
 	queue_link(q, w);
 	kin_unlock(&q->lock);
-	atomic_thread_fence(memory_order_seq_cst); /* before the waiter looks */
+	full_barrier(); /* before the waiter looks */
 }
 
 /* A futex waker or requeue may take w away meanwhile: only its queue's lock says where it is. */
 void queue_remove(struct kin_waiter *w)
 {
 	for (;;) {
-		struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+		struct kin_queue *q = observe(&w->queue);
 
 		if (!q)
 			return;
@@ -119,7 +119,7 @@ void queue_destroy(struct kin_queue *q)
 
 bool queue_lost(struct kin_waiter *w)
 {
-	struct kin_queue *q = __atomic_load_n(&w->queue, __ATOMIC_ACQUIRE);
+	struct kin_queue *q = observe(&w->queue);
 	bool lost;
 
 	if (!q)
@@ -182,7 +182,7 @@ void queue_wake(struct kin_queue *q, u32 max)
 	struct ring_set r = {0};
 	bool more;
 
-	atomic_thread_fence(memory_order_seq_cst); /* after what it wakes for */
+	full_barrier(); /* after what it wakes for */
 	if (atomic_load(&q->count) == 0)
 		return;
 	do {

@@ -16,9 +16,6 @@
 
 #include "kernel/kin/own.h"
 
-/* The one store that makes a change: everything before it in the program is in memory before it. */
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
 #define KIN_ROOT_ADDR ALIGN_UP(KIN_BASE + sizeof(struct kin_header), PAGE_SIZE)
 #define KIN_PAGES (KIN_SIZE / PAGE_SIZE)
 #define KIN_BITMAP_WORDS (KIN_PAGES / 64)

@@ -18,7 +18,7 @@ u32 syscall_direct[SYSCALL_MAX], syscall_trapped[SYSCALL_MAX];
 u32 syscall_first[SYSCALL_MAX], syscall_unsupported[SYSCALL_MAX];
 bool syscall_unsupported_any;
 
-static void publish_calls(_Atomic u64 *sums, u32 *counts)
+static void flush_calls(_Atomic u64 *sums, u32 *counts)
 {
 	for (u32 i = 0; i < SYSCALL_MAX; i++)
 		if (counts[i]) {
@@ -35,21 +35,21 @@ static u64 count_take(u64 *count)
 	return n;
 }
 
-void stats_publish(void)
+void stats_flush(void)
 {
 	struct kin_member *self = member_self();
 	struct kin_stats *sums = &KIN->stats;
 	struct cpu_counts *cpu = cpu_counts();
 	u64 faults = count_take(&cpu->faults), interrupts = count_take(&cpu->interrupts);
 
-	publish_calls(sums->direct, syscall_direct);
+	flush_calls(sums->direct, syscall_direct);
 	/* Seldom anything: the pages of these stay untouched. */
 	if (cpu->syscalls_trapped)
-		publish_calls(sums->trapped, syscall_trapped);
+		flush_calls(sums->trapped, syscall_trapped);
 	if (cpu->sites)
-		publish_calls(sums->first, syscall_first);
+		flush_calls(sums->first, syscall_first);
 	if (syscall_unsupported_any)
-		publish_calls(sums->unsupported, syscall_unsupported);
+		flush_calls(sums->unsupported, syscall_unsupported);
 	syscall_unsupported_any = false;
 	for (u32 i = 0; i < HYPERCALL_COUNT; i++)
 		if (host_counts[i])

@@ -309,7 +309,7 @@ s64 sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
 		if (!(mm->membarrier & (u32)cmd))
 			return -EPERM;
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		full_barrier();
 		return 0;
 	default:
 		return -EINVAL;

@@ -57,7 +57,7 @@ static inline bool vma_host_shared(const struct vma *v)
 }
 
 /* populate.c. The counts that other members see of the current process. */
-void mm_publish(struct mm *mm);
+void mm_mirror(struct mm *mm);
 bool vma_accessible(const struct vma *v);
 /* Bytes of v that may be backed: all, or as much as the file has now (page-aligned end). */
 u64 vma_backed_end(const struct vma *v);

@@ -36,7 +36,7 @@
 #define HOLE_MAX (256ul << 20)        /* a hole that one unmap call may span */
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-void mm_publish(struct mm *mm)
+void mm_mirror(struct mm *mm)
 {
 	struct proc *p = current->proc;
 
@@ -191,7 +191,7 @@ static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end)
 	mm->busy_faults = 0;
 	err = map_pages(mm, v, start, end);
 	mm->busy_start = mm->busy_end = 0;
-	mm_publish(mm);
+	mm_mirror(mm);
 	if (err)
 		for (u64 at = start; ranges_next_gap(&mm->present, at, end, &s, &e); at = e)
 			paging->unmap(s, e - s, v->object != NULL);
@@ -375,7 +375,7 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 	}
 	sweep_flush(&w);
 	ranges_remove(&mm->present, start, end);
-	mm_publish(mm);
+	mm_mirror(mm);
 }
 
 void pages_drop(struct mm *mm, u64 start, u64 end)

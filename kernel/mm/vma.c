@@ -120,7 +120,7 @@ void vma_remove(struct mm *mm, struct vma *v)
 	RB_REMOVE(vma_tree, &mm->vmas, v);
 	mm->vma_count--;
 	mm->total_pages -= (v->end - v->start) / PAGE_SIZE;
-	mm_publish(mm);
+	mm_mirror(mm);
 	if (v->object)
 		holding_drop(v->object);
 	if (v->file)
@@ -166,7 +166,7 @@ struct vma *vma_insert(struct mm *mm, const struct vma *model)
 	*v = *model;
 	vma_link(mm, v);
 	mm->total_pages += (v->end - v->start) / PAGE_SIZE;
-	mm_publish(mm);
+	mm_mirror(mm);
 	return vma_merge(mm, v);
 }
 
@@ -190,7 +190,7 @@ void vma_resize(struct mm *mm, struct vma *v, u64 start, u64 end)
 	mm->total_pages += (end - start) / PAGE_SIZE - (v->end - v->start) / PAGE_SIZE;
 	v->start = start;
 	v->end = end;
-	mm_publish(mm);
+	mm_mirror(mm);
 }
 
 static bool overlaps(u64 start, u64 end, u64 other_start, u64 other_end)

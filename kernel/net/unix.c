@@ -14,7 +14,6 @@
 #include "kernel/lib/lib.h"
 
 #define SOL_SOCKET_LEVEL 1
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 struct unix_shared *unix_shared(void)
 {

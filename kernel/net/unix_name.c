@@ -13,7 +13,6 @@
 #include "kernel/vfs/walk.h"
 
 #define AUTOBIND_NAMES 0x100000u
-#define publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 static bool is_abstract(const struct unix_address *a)
 {

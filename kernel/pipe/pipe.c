@@ -52,7 +52,7 @@ static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 
 	while (c->left && done < ring_size(ring) && !*fault) {
 		if (p->head_seen == tail)
-			p->head_seen = atomic_load_explicit(&p->head, memory_order_acquire);
+			p->head_seen = observe(&p->head);
 		size_t n = MIN(MIN(c->left, p->head_seen - tail), STEP);
 		if (!n)
 			break;
@@ -60,7 +60,7 @@ static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 		tail += got;
 		done += got;
 		*fault = got < n;
-		atomic_store_explicit(&p->tail, tail, memory_order_release);
+		publish(&p->tail, tail);
 	}
 	return done;
 }
@@ -146,7 +146,7 @@ static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fa
 
 	while (c->left && done < size && !*fault) {
 		if (size - (head - p->tail_seen) < MAX(need, (u64)MIN(c->left, STEP)))
-			p->tail_seen = atomic_load_explicit(&p->tail, memory_order_acquire);
+			p->tail_seen = observe(&p->tail);
 		u64 room = size - (head - p->tail_seen);
 		if (room < need)
 			break;
@@ -158,7 +158,7 @@ static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fa
 		head += got;
 		done += got;
 		need = 1;
-		atomic_store_explicit(&p->head, head, memory_order_release);
+		publish(&p->head, head);
 	}
 	return done;
 }
@@ -243,7 +243,7 @@ s64 pipe_tee(struct pipe *from, struct pipe *to, size_t len)
 	u64 used = head - atomic_load(&to->tail), there = atomic_load(&from->head) - tail;
 	u64 n = MIN(len, MIN(there, pipe_size(to) - used));
 	ring_duplicate(to->ring, head, from->ring, tail, n);
-	atomic_store_explicit(&to->head, head + n, memory_order_release);
+	publish(&to->head, head + n);
 	if (n)
 		atomic_store_explicit(&to->last_writer, BOOT_INFO->member, memory_order_relaxed);
 	kin_unlock(&from->read_lock);

@@ -149,7 +149,7 @@ s64 pipe_wait(struct pipe *p, bool writes, u64 need)
 
 void pipe_wake_readers(struct pipe *p, bool stops)
 {
-	atomic_thread_fence(memory_order_seq_cst);
+	full_barrier();
 	if (atomic_load(&p->readable.count) == 0)
 		return;
 	queue_wake(&p->readable, stops || atomic_load(&p->reading.impatient) || enough(p, false));
@@ -157,7 +157,7 @@ void pipe_wake_readers(struct pipe *p, bool stops)
 
 void pipe_wake_writers(struct pipe *p)
 {
-	atomic_thread_fence(memory_order_seq_cst);
+	full_barrier();
 	if (atomic_load(&p->writable.count) == 0 || pipe_room(p) < PIPE_ATOMIC)
 		return;
 	queue_wake(&p->writable, atomic_load(&p->writing.impatient) || enough(p, true));

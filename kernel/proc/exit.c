@@ -237,7 +237,7 @@ static _Noreturn void member_exit(u32 wait_status, bool first)
 	struct kin_member *self = member_self();
 
 	waiters_bury((u32)(self - KIN->members), self->generation);
-	stats_publish();
+	stats_flush();
 	self->exit_tsc = arch_cycles();
 	if (first)
 		family_end(wait_status);

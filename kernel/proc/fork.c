@@ -373,7 +373,7 @@ static bool timers_take(struct proc *p, struct spawn_state *s)
 
 static int counts_prepare(struct fork *f)
 {
-	stats_publish();
+	stats_flush();
 	return 0;
 }
 
@@ -397,7 +397,7 @@ static int tree_prepare(struct fork *f)
 	proc_info_share(kp, self);
 	kp->generation = KIN->members[f->member].generation;
 	kp->member = f->member;
-	kin_proc_publish(kp, parent);
+	kin_proc_enter(kp, parent);
 	tree_unlock();
 	return 0;
 }

@@ -57,7 +57,7 @@ static _Noreturn void init_loop(s32 program)
 	/* Every signal stays pending until it is taken here, and ends the sleep. */
 	t->sig.blocked = ~0ull & ~SIGSET_NEVER_BLOCKED;
 	t->sig.waited = ~0ull;
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 	for (;;)
 		wait_until(&t->proc->kp->wait_queue, serve, &program, HYP_NO_DEADLINE, SLEEP_ANY_SIGNAL);
 }

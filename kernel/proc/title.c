@@ -11,7 +11,7 @@
 #define CMDLINE_MAX (64u << 10) /* bytes; more is not shown to others */
 
 /* Does kin hold the caller's command line as it is in memory now? Looks at the first page only. */
-static bool cmdline_published(const struct kin_proc *p, const char *addr, size_t len)
+static bool cmdline_shown(const struct kin_proc *p, const char *addr, size_t len)
 {
 	const char *known = p->info + p->info_cmdline;
 	char piece[256];
@@ -38,7 +38,7 @@ void proc_refresh_cmdline(void)
 
 	mm_cmdline(current->proc->mm, &start, &end);
 	len = MIN(end - start, CMDLINE_MAX);
-	if (!p->info || !len || cmdline_published(p, (const char *)start, len))
+	if (!p->info || !len || cmdline_shown(p, (const char *)start, len))
 		return;
 	npages = (len + PAGE_SIZE - 1) / PAGE_SIZE;
 	copy = kpages_alloc(npages);

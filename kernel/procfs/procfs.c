@@ -305,7 +305,7 @@ static void drop_copy(struct file *f)
 {
 	void *old = (void *)f->priv[COPY];
 
-	__atomic_store_n(&f->priv[COPY], 0, __ATOMIC_RELEASE);
+	publish(&f->priv[COPY], 0);
 	if (old)
 		kin_pages_free(old, (f->priv[COPY_SIZE] + PAGE_SIZE) / PAGE_SIZE);
 }
@@ -321,7 +321,7 @@ static s64 refresh(struct file *f)
 		struct kin_lock *l = copy_lock(f);
 		drop_copy(f);
 		f->priv[COPY_SIZE] = t.len;
-		__atomic_store_n(&f->priv[COPY], (u64)copy, __ATOMIC_RELEASE);
+		publish(&f->priv[COPY], (u64)copy);
 		kin_unlock(l);
 	} else if (!err) {
 		err = -ENOMEM;

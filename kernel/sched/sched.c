@@ -70,7 +70,7 @@ static u64 now_ns(void)
 }
 
 /* This member runs (again). Base before stop: member_ran_tsc. */
-static void publish_running(void)
+static void mirror_running(void)
 {
 	struct kin_member *self = member_self();
 
@@ -81,7 +81,7 @@ static void publish_running(void)
 void sched_init(void)
 {
 	sched.start_tsc = arch_cycles();
-	publish_running();
+	mirror_running();
 }
 
 static u64 tsc_ns(u64 tsc)
@@ -371,10 +371,10 @@ static void idle(u32 seen)
 	if (fds == idle_fds && nfds + 64 > IDLE_FDS)
 		deadline = MIN(deadline, now_ns() + SLICE_NS);
 	begin = arch_cycles();
-	atomic_store_explicit(&member_self()->cpu_stop_tsc, begin, memory_order_release);
+	publish(&member_self()->cpu_stop_tsc, begin);
 	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER);
 	sched.slept_tsc += arch_cycles() - begin;
-	publish_running();
+	mirror_running();
 	if (r == -ETIMEDOUT && deadline != HYP_NO_DEADLINE)
 		sched.now_floor_ns = MAX(sched.now_floor_ns, deadline);
 	if (r > 0)
@@ -621,5 +621,5 @@ void sched_fork_child(void)
 	sched.quiet_until_ns = 0;
 	sched.start_tsc = arch_cycles();
 	sched.slept_tsc = 0;
-	publish_running();
+	mirror_running();
 }

@@ -127,7 +127,7 @@ static void force(int sig, const struct ksiginfo *info)
 	}
 	t->sig.queue.info[sig] = *info;
 	t->sig.pending |= SIGBIT(sig);
-	atomic_store_explicit(&t->proc->kp->attention, 1, memory_order_release);
+	publish(&t->proc->kp->attention, 1);
 }
 
 void signal_fault(int sig, int code, u64 addr)

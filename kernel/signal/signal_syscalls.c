@@ -117,10 +117,10 @@ static int sleep_for(struct thread *t, sigset set, u64 deadline_ns)
 	int err;
 
 	t->sig.waited = set;
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 	err = wait_until(NULL, waited_pending, t, deadline_ns, SLEEP_INTERRUPTIBLE);
 	t->sig.waited = 0;
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 	return err;
 }
 

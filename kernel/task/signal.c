@@ -72,7 +72,7 @@ bool signal_pending(struct thread *t)
 		return false;
 	if (!(set & (t->sig.waited | ~signal_ignored_set(t->proc))))
 		return false;
-	atomic_store_explicit(&t->proc->kp->attention, 1, memory_order_release);
+	publish(&t->proc->kp->attention, 1);
 	return true;
 }
 
@@ -82,7 +82,7 @@ bool signal_pending(struct thread *t)
  * instructions both); a sender sets pending, then reads quiet: one of the two sees the other, so
  * that a signal just unblocked is not left lying.
  */
-void signal_publish(struct proc *p)
+void signals_mirror(struct proc *p)
 {
 	struct kin_signals *s = &p->kp->signals;
 	struct thread *t = LIST_FIRST(&p->threads);
@@ -108,7 +108,7 @@ void signal_set_blocked(sigset blocked)
 	if (t->sig.blocked == blocked)
 		return;
 	t->sig.blocked = blocked;
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 	(void)signal_pending(t);
 }
 
@@ -128,7 +128,7 @@ void signal_mask_done(bool interrupted)
 	if (!t->sig.restore_mask)
 		return;
 	if (interrupted) { /* signal_deliver needs the temporary mask, and puts the old one back */
-		atomic_store_explicit(&t->proc->kp->attention, 1, memory_order_release);
+		publish(&t->proc->kp->attention, 1);
 		return;
 	}
 	t->sig.restore_mask = false;
@@ -240,7 +240,7 @@ void signal_action_set(struct proc *p, int sig, const struct signal_action *a)
 		all->catching |= bit;
 	if (sig == SIGCHLD)
 		mirror_sigchld(p);
-	signal_publish(p);
+	signals_mirror(p);
 	/*
 	 * What came while it was ignored and not blocked is not delivered to a handler installed later.
 	 */
@@ -277,7 +277,7 @@ void signal_fork_child(struct thread *t)
 	s->queue.queued = 0;
 	s->waited = 0;
 	s->restore_mask = false;
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 	if (t->proc->actions)
 		mirror_sigchld(t->proc);
 }
@@ -298,7 +298,7 @@ void signal_exec(struct thread *t)
 	t->sig.restore_mask = false;
 	t->restart_fn = 0;
 	mirror_sigchld(t->proc);
-	signal_publish(t->proc);
+	signals_mirror(t->proc);
 }
 
 void signals_release(struct kin_proc *p)

@@ -164,7 +164,7 @@ int signal_take(struct thread *t, sigset want, struct ksiginfo *info);
 /*
  * Publishes to senders what the process ignores and blocks. After every change of mask or actions.
  */
-void signal_publish(struct proc *p);
+void signals_mirror(struct proc *p);
 /* Discards pending signals of set in the process and all its threads. */
 void signal_discard(struct proc *p, sigset set);
 /* What a sender asked to discard of the threads' own signals (struct kin_signals, flush). */

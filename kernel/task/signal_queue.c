@@ -7,11 +7,10 @@
  * signal_queue_repair makes whole: the list is walked from head, everything else follows from it.
  * What the dead sender had not published yet is lost with it; a node that it had unlinked leaks.
  */
-#include <stdatomic.h>
-
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
+#include "kernel/lib/order.h"
 #include "kernel/task/signal_queue.h"
 #include "kernel/task/thread.h"
 
@@ -42,7 +41,7 @@ int signal_queue_post(struct signal_queue *q, _Atomic u64 *pending, const struct
 		if (*pending & SIGBIT(sig))
 			return 0;
 		q->info[sig] = *info;
-		atomic_thread_fence(memory_order_release);
+		program_order();
 		*pending |= SIGBIT(sig);
 		return 1;
 	}
@@ -55,7 +54,7 @@ int signal_queue_post(struct signal_queue *q, _Atomic u64 *pending, const struct
 	*node = NULL;
 	n->next = NULL;
 	n->info = *info;
-	atomic_thread_fence(memory_order_release);
+	program_order();
 	if (q->head)
 		q->tail->next = n;
 	else
@@ -72,7 +71,7 @@ static void unlink_node(struct signal_queue *q, struct signal_node *before, stru
 		before->next = n->next;
 	else
 		q->head = n->next;
-	atomic_thread_fence(memory_order_release);
+	program_order();
 	if (q->tail == n)
 		q->tail = before;
 	q->queued--;

@@ -88,7 +88,7 @@ void signal_notify(struct kin_proc *target, int sig)
 	if (member == NO_MEMBER)
 		return;
 	if (member == BOOT_INFO->member) {
-		atomic_store_explicit(&current->proc->kp->attention, 1, memory_order_release);
+		publish(&current->proc->kp->attention, 1);
 		doorbell_ring(member);
 		return;
 	}
@@ -130,7 +130,7 @@ int signal_post_thread(struct thread *t, int sig, const struct ksiginfo *info)
 	if (node)
 		kfree(node);
 	if (posted == 1) {
-		atomic_store_explicit(&t->proc->kp->attention, 1, memory_order_release);
+		publish(&t->proc->kp->attention, 1);
 		signalfd_wake(t->proc->kp);
 		if (t != current && signal_pending(t))
 			thread_wake(t);

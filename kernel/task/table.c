@@ -344,7 +344,7 @@ struct kin_proc *kin_proc_alloc(void)
 	return p;
 }
 
-void kin_proc_publish(struct kin_proc *p, struct kin_proc *parent)
+void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent)
 {
 	p->ppid = parent ? parent->pid : 0;
 	p->parent = parent;

@@ -131,7 +131,7 @@ void proc_table_attach(void); /* fresh member */
 bool tasks_full(void); /* --pids; tree_lock is held */
 struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
-void kin_proc_publish(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
+void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
 /* T. Posts at once; the target is rung when the lock is released. The same for its wait_queue. */
 void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info);

@@ -11,6 +11,7 @@
 
 #include "abi/kin.h"
 #include "kernel/arch/arch.h"
+#include "kernel/lib/order.h"
 
 #define CLOCK_READ_TRIES 1000
 #define CLOCK_MAX_AGE_NS (CLOCK_MAX_AGE_MS * 1000000ull)
@@ -31,7 +32,7 @@ static inline u64 clock_scale(u64 tsc, u64 base, u64 mult, u32 shift)
 static inline bool clock_read(const struct kin_clock *c, struct clock_sample *s)
 {
 	for (u32 tries = 0; tries < CLOCK_READ_TRIES; tries++) {
-		u32 seq = atomic_load_explicit(&c->seq, memory_order_acquire);
+		u32 seq = observe(&c->seq);
 		u64 base_ns, age_ns;
 
 		if (seq & 1) {
@@ -44,7 +45,7 @@ static inline bool clock_read(const struct kin_clock *c, struct clock_sample *s)
 		s->realtime_offset_ns = c->realtime_offset_ns;
 		s->boottime_offset_ns = c->boottime_offset_ns;
 		age_ns = clock_scale(arch_cycles_ordered(), c->tsc_base, c->mult, c->shift);
-		atomic_thread_fence(memory_order_acquire);
+		load_order();
 		if (atomic_load_explicit(&c->seq, memory_order_relaxed) != seq)
 			continue;
 		s->mono_ns = base_ns + age_ns;

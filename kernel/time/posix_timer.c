@@ -95,7 +95,7 @@ void timers_signal_taken(struct proc *p, struct ksiginfo *info)
 		if (t->base != TIMER_MONO)
 			p->timers->cpu_check_ns = time_mono_ns();
 		timers_changed();
-		atomic_store_explicit(&p->kp->attention, 1, memory_order_release);
+		publish(&p->kp->attention, 1);
 	} else {
 		t->expiry_ns = 0;
 	}

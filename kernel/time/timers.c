@@ -125,7 +125,7 @@ void timer_arm(struct timers *ts, struct timer *t, u64 expiry_ns, u64 interval_n
 		plan_cpu_check(ts);
 	timers_changed();
 	/* Exit work programs the host's timer, and the scheduler bounds its sleep. */
-	atomic_store_explicit(&current->proc->kp->attention, 1, memory_order_release);
+	publish(&current->proc->kp->attention, 1);
 }
 
 static void expired(struct timers *ts, struct timer *t, u64 now)

@@ -34,9 +34,9 @@ enum { DIR_WHOLE, DIR_NAMES, DIR_SEQS };
 /* The stores to the trees stay between the stores of this. */
 static void dir_changing(struct inode *dir, u32 what)
 {
-	atomic_signal_fence(memory_order_seq_cst);
+	program_order();
 	*(volatile u32 *)&dir->dir.changing = what;
-	atomic_signal_fence(memory_order_seq_cst);
+	program_order();
 }
 
 /* May be cut short and begun again. The counts may be behind a single change. */

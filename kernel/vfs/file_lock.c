@@ -95,7 +95,7 @@ static void insert(struct lock_table *t, struct file_lock *l)
 	while (*at && same_owner(*at, l) && (*at)->start < l->start)
 		at = &(*at)->next;
 	l->next = *at;
-	atomic_signal_fence(memory_order_seq_cst);
+	program_order();
 	*at = l;
 }
 
@@ -182,7 +182,7 @@ static void unlink_lock(struct lock_table *t, struct file_lock *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
-	atomic_signal_fence(memory_order_seq_cst);
+	program_order();
 	LIST_REMOVE(l, all);
 	--*count_beside(t, l);
 	t->count--;
@@ -196,7 +196,7 @@ static struct file_lock *link_lock(struct lock_table *t, struct file_lock *l,
 	++*count_beside(t, l);
 	t->count++;
 	l->all.le_next = LIST_FIRST(&t->all);
-	atomic_signal_fence(memory_order_seq_cst); /* complete before all shows it */
+	program_order(); /* complete before all shows it */
 	LIST_INSERT_HEAD(&t->all, l, all);
 	insert(t, l);
 	return l;

@@ -29,7 +29,7 @@ void file_drop_inode(struct file *f)
 	notify_file(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
 	ref_put(OWN_WRITER, &f->writes);
 	ref_put(OWN_EXECUTOR, &f->executes);
-	__atomic_store_n(&f->inode, NULL, __ATOMIC_RELEASE);
+	publish(&f->inode, NULL);
 	void (*closed)(void) = ino ? inode_ops(ino)->closed : NULL;
 	inode_put(ino);
 	if (closed)

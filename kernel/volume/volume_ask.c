@@ -36,7 +36,7 @@ static struct volume_request *request_begin(u32 kind, u32 tree, const char *path
 
 	if (!req) {
 		req = kin_alloc(sizeof(*req));
-		__atomic_store_n(&m->request, (u64)req, __ATOMIC_RELEASE);
+		publish(&m->request, (u64)req);
 	}
 	if (!req)
 		return NULL;

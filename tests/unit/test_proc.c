@@ -92,7 +92,7 @@ void host_notify(void) {}
 void host_kick(u32 member) {}
 _Noreturn void host_exit(int status) { abort(); }
 s64 host_usage(struct hyp_usage *u) { return -1; }
-void stats_publish(void) {}
+void stats_flush(void) {}
 void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
 void fs_context_release(struct fs_context *c) {}
@@ -167,7 +167,7 @@ static struct kin_proc *child_of(struct kin_proc *parent)
 	tree_lock();
 	p->pgid = parent ? parent->pgid : p->pid;
 	p->sid = parent ? parent->sid : p->pid;
-	kin_proc_publish(p, parent);
+	kin_proc_enter(p, parent);
 	tree_unlock();
 	return p;
 }
@@ -280,7 +280,7 @@ static void test_embryo_is_invisible(void **state)
 	assert_int_equal(p->member, 0);
 	assert_int_equal(p->generation, 1);
 	tree_lock();
-	kin_proc_publish(p, self_proc.kp);
+	kin_proc_enter(p, self_proc.kp);
 	tree_unlock();
 	assert_ptr_equal(find(p->pid), p);
 }
