@@ -124,13 +124,11 @@ static s64 mode_check(struct file *f, bool write)
 	return 0;
 }
 
-/* At the file's own position. */
+/* At the file's own position. Its mode has been checked. */
 static s64 transfer_file(struct file *f, struct transfer *t, bool write)
 {
-	s64 r = mode_check(f, write);
+	s64 r;
 
-	if (r)
-		return r;
 	if (!file_ops[f->type]->seekable)
 		return transfer_run(f, t, NULL, write);
 	/* One store moves the position: an owner that dies leaves it whole. */
@@ -142,17 +140,14 @@ static s64 transfer_file(struct file *f, struct transfer *t, bool write)
 	return r;
 }
 
-/* At a position of the caller's. */
+/* At a position of the caller's. The file's mode has been checked. */
 static s64 transfer_at(struct file *f, struct transfer *t, s64 pos, bool write)
 {
-	s64 r;
-
 	if (pos < 0)
 		return -EINVAL;
 	if (!file_ops[f->type]->seekable)
-		return f->type == FILE_PATH ? -EBADF : -ESPIPE;
-	r = mode_check(f, write);
-	return r ? r : transfer_run(f, t, &pos, write);
+		return -ESPIPE;
+	return transfer_run(f, t, &pos, write);
 }
 
 /* What /proc/PID/io shows. */
@@ -210,7 +205,7 @@ static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, u32 rwf, bool
 		current->io_flags = 0;
 		io_count(r, write);
 	}
-	if (r > 0)
+	if (r > 0 && f->inode)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
 	return r;
@@ -231,7 +226,7 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 		r = pos ? transfer_at(f, &t, *pos, write) : transfer_file(f, &t, write);
 		io_count(r, write);
 	}
-	if (r > 0)
+	if (r > 0 && f->inode)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
 	file_put(f);
 	return r;
