@@ -16,7 +16,6 @@
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
-#define IOV_INLINE 8
 #define DATA_MAX 0x7ffff000ul
 #define MMSG_MAX UIO_MAXIOV
 #define FLAGS_INTERNAL 0x80000000u /* MSG_CMSG_COMPAT: the kernel's own */
@@ -33,13 +32,6 @@ struct user_msg {
 struct user_mmsg {
 	struct user_msg msg;
 	u32 len, pad;
-};
-
-/* The application's vector, copied. Small ones need no memory. */
-struct vector {
-	struct iovec *iov;
-	u32 n;
-	struct iovec inline_iov[IOV_INLINE];
 };
 
 s64 address_in(u8 *address, u64 user, u64 len)
@@ -62,35 +54,10 @@ s64 address_out(const u8 *address, u32 len, u64 user, u64 user_len)
 	return copy_out((void *)user_len, &len, sizeof(len));
 }
 
-static s64 vector_in(struct vector *v, u64 user, u64 n)
+/* As for readv and writev, but too many pieces are another error. */
+static s64 message_vector(struct transfer *t, const struct user_msg *u)
 {
-	u64 total = 0;
-
-	v->iov = v->inline_iov;
-	v->n = (u32)n;
-	if (n > UIO_MAXIOV)
-		return -EMSGSIZE;
-	if (n > IOV_INLINE) {
-		v->iov = kmalloc(n * sizeof(*v->iov));
-		if (!v->iov)
-			return -ENOMEM;
-	}
-	s64 err = copy_in(v->iov, (void *)user, n * sizeof(*v->iov)) ? -EFAULT : 0;
-	for (u32 i = 0; i < n && !err; i++) {
-		if ((s64)v->iov[i].iov_len < 0)
-			err = -EINVAL;
-		v->iov[i].iov_len = MIN(v->iov[i].iov_len, DATA_MAX - total);
-		total += v->iov[i].iov_len;
-	}
-	if (err && v->iov != v->inline_iov)
-		kfree(v->iov);
-	return err;
-}
-
-static void vector_done(struct vector *v)
-{
-	if (v->iov != v->inline_iov)
-		kfree(v->iov);
+	return u->iov_n > UIO_MAXIOV ? -EMSGSIZE : transfer_vector(t, u->iov, u->iov_n);
 }
 
 static void message_start(struct net_message *m, const struct iovec *iov, u32 n, u32 flags)
@@ -202,12 +169,12 @@ s64 sys_recvfrom(u64 fd, u64 buf, u64 len, u64 flags, u64 address, u64 address_l
 static s64 msg_send(struct file *f, const struct user_msg *u, u32 flags)
 {
 	struct net_message m;
-	struct vector v;
+	struct transfer v;
 	s64 r;
 
 	if (u->name_len < 0)
 		return -EINVAL;
-	r = vector_in(&v, u->iov, u->iov_n);
+	r = message_vector(&v, u);
 	if (r)
 		return r;
 	message_start(&m, v.iov, v.n, flags & ~FLAGS_INTERNAL);
@@ -219,7 +186,7 @@ static s64 msg_send(struct file *f, const struct user_msg *u, u32 flags)
 	m.control_len = u->control_len;
 	if (!r)
 		r = message_send(f, &m);
-	vector_done(&v);
+	transfer_end(&v);
 	return r;
 }
 
@@ -257,14 +224,14 @@ static s64 msg_receive(struct file *f, u64 user, u32 flags)
 {
 	struct net_message m;
 	struct user_msg u;
-	struct vector v;
+	struct transfer v;
 	s64 r;
 
 	if (copy_in(&u, (void *)user, sizeof(u)))
 		return -EFAULT;
 	if (u.name_len < 0)
 		return -EINVAL;
-	r = vector_in(&v, u.iov, u.iov_n);
+	r = message_vector(&v, &u);
 	if (r)
 		return r;
 	message_start(&m, v.iov, v.n, flags & ~FLAGS_INTERNAL);
@@ -280,7 +247,7 @@ static s64 msg_receive(struct file *f, u64 user, u32 flags)
 		if (err)
 			r = err;
 	}
-	vector_done(&v);
+	transfer_end(&v);
 	return r;
 }
 
