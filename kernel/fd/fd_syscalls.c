@@ -16,6 +16,29 @@
 #define RESOURCE_NOFILE 7
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC)
 
+s64 fd_install_pair(struct file *pair[2], u32 flags, u64 fds)
+{
+	u32 cloexec = flags & O_CLOEXEC ? FD_CLOEXEC : 0;
+	s32 fd[2];
+
+	fd[0] = fd_install(pair[0], 0, cloexec);
+	if (fd[0] < 0) {
+		file_put(pair[1]);
+		return fd[0];
+	}
+	fd[1] = fd_install(pair[1], 0, cloexec);
+	if (fd[1] < 0) {
+		fd_close(fd[0]);
+		return fd[1];
+	}
+	if (copy_out((void *)fds, fd, sizeof(fd))) {
+		fd_close(fd[0]);
+		fd_close(fd[1]);
+		return -EFAULT;
+	}
+	return 0;
+}
+
 s64 sys_close(u64 fd)
 {
 	return fd_close(fd);

@@ -116,6 +116,11 @@ int fdtable_next(struct fdtable *t, int fd);           /* first open descriptor 
 /* Takes over the reference, also when it fails; descriptor or -EMFILE. */
 int fd_install(struct file *f, int lowest, u32 flags);
 int fd_install_at(struct file *f, int fd, u32 flags);  /* dup2: closes what was there */
+/*
+ * Both, with O_CLOEXEC of flags, and their numbers to the application at fds, as pipe and
+ * socketpair do: all or nothing. The references are taken over.
+ */
+s64 fd_install_pair(struct file *pair[2], u32 flags, u64 fds);
 int fd_close(int fd);
 
 /* poll/select/epoll: kernel/fd/poll.c */

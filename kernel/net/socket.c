@@ -228,29 +228,6 @@ s64 sys_socket(u64 family, u64 type, u64 protocol)
 	return err ? err : fd_install(f, 0, type & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
-static s64 pair_install(struct file *pair[2], u32 flags, u64 fds)
-{
-	u32 cloexec = flags & O_CLOEXEC ? FD_CLOEXEC : 0;
-	s32 fd[2];
-
-	fd[0] = fd_install(pair[0], 0, cloexec);
-	if (fd[0] < 0) {
-		file_put(pair[1]);
-		return fd[0];
-	}
-	fd[1] = fd_install(pair[1], 0, cloexec);
-	if (fd[1] < 0) {
-		fd_close(fd[0]);
-		return fd[1];
-	}
-	if (copy_out((void *)fds, fd, sizeof(fd))) {
-		fd_close(fd[0]);
-		fd_close(fd[1]);
-		return -EFAULT;
-	}
-	return 0;
-}
-
 s64 sys_socketpair(u64 family, u64 type, u64 protocol, u64 fds)
 {
 	struct file *pair[2];
@@ -271,7 +248,7 @@ s64 sys_socketpair(u64 family, u64 type, u64 protocol, u64 fds)
 		file_put(pair[1]);
 		return err;
 	}
-	return pair_install(pair, (u32)type, fds);
+	return fd_install_pair(pair, (u32)type, fds);
 }
 
 /* arg: address, length */

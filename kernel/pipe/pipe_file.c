@@ -220,30 +220,12 @@ int pipe_create(struct file *pair[2], u32 flags)
 static s64 do_pipe(u64 fds, u32 flags)
 {
 	struct file *pair[2];
-	s32 fd[2];
 	int err;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL; /* O_DIRECT (packets) too */
 	err = pipe_create(pair, flags);
-	if (err)
-		return err;
-	fd[0] = fd_install(pair[0], 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-	if (fd[0] < 0) {
-		file_put(pair[1]);
-		return fd[0];
-	}
-	fd[1] = fd_install(pair[1], 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-	if (fd[1] < 0) {
-		fd_close(fd[0]);
-		return fd[1];
-	}
-	if (copy_out((void *)fds, fd, sizeof(fd))) {
-		fd_close(fd[0]);
-		fd_close(fd[1]);
-		return -EFAULT;
-	}
-	return 0;
+	return err ? err : fd_install_pair(pair, flags, fds);
 }
 
 s64 sys_pipe(u64 fds)
