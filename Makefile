@@ -29,13 +29,20 @@ build: deps
 demo: build
 	examples/demo.sh
 
-.PHONY: test test-svm test-stress test-programs test-fault fuzz soak
+.PHONY: test test-svm test-stress test-locks test-programs test-fault fuzz soak
 test: build
 	$(PYTHON) tests/run.py --quick
 test-svm: build
 	$(PYTHON) tests/run.py --svm
 test-stress: build
 	$(PYTHON) tests/run.py --stress
+	@$(MAKE) --no-print-directory test-locks
+# The same, and the guests, with the order of locks checked.
+test-locks: deps
+	@test -f $(BUILD)-locks/build.ninja || meson setup $(BUILD)-locks -Dlock_ranks=true
+	ninja -C $(BUILD)-locks
+	$(PYTHON) tests/run.py --stress --build $(BUILD)-locks --only '^stress/'
+	$(PYTHON) tests/run.py --quick --build $(BUILD)-locks --only '^guest/'
 test-programs: build
 	$(PYTHON) tests/run.py --programs
 test-fault: build
@@ -63,12 +70,14 @@ check:
 	$(PYTHON) tools/check.py
 	$(PYTHON) tools/gen_syscalls_md.py --check
 	$(PYTHON) tools/gen_security_md.py --check
+	$(PYTHON) tools/gen_locks_md.py --check
 	$(PYTHON) tools/layers.py --check
 
 .PHONY: docs
 docs:
 	$(PYTHON) tools/gen_syscalls_md.py
 	$(PYTHON) tools/gen_security_md.py
+	$(PYTHON) tools/gen_locks_md.py
 	$(PYTHON) tools/layers.py
 
 .PHONY: install

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Checks the rules of size, licence lines, names, layers and include directions, and who may signal
-processes and read kin on the host side; prints file:line messages.
+"""Checks the rules of size, licence lines, names, layers and include directions, locks in kin, and
+who may signal processes and read kin on the host side; prints file:line messages.
 
 usage: check.py [FILE...]     (without files: everything that git tracks or would track)
 
@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import layers
+import locks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -218,6 +219,12 @@ def check_declarations(report):
             report(header, 1, f"{function} is no hook: kernel/{min(rooms)} is not above")
 
 
+def check_locks(report):
+    """Every lock in kin has a rank, and every field beside one says which lock it has."""
+    for path, line, what in locks.look()[1]:
+        report(path, line, what)
+
+
 def check_names(names, report):
     places = {}
     for name in names:
@@ -384,6 +391,7 @@ def main():
         check_names(names, report)
         check_rooms(report)
         check_declarations(report)
+        check_locks(report)
         for exception in LAYER_EXCEPTIONS.keys() - exceptions_used:
             report("tools/check.py", 1, f"{exception} is no longer needed: LAYER_EXCEPTIONS")
     print(f"check: {len(names)} files, {len(sizes)} functions, {report.count} violations")

@@ -30,6 +30,7 @@
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 
 struct epoll_item {
+	/* epoll_lock */
 	struct epoll_item *next;         /* of the epoll */
 	struct epoll_item **prev;        /* what points here; a death may leave it behind the times */
 	struct epoll_item *next_of_file;
@@ -46,6 +47,7 @@ struct epoll_item {
 
 /* file.priv[0] */
 struct epoll {
+	/* epoll_lock */
 	struct epoll_item *items;        /* newest first */
 	u32 count;
 	_Atomic u32 version;             /* of the list: sleepers look at it again */

@@ -29,10 +29,10 @@ struct timerfd_state {
 
 /* file.priv[0] */
 struct timerfd {
-	struct kin_lock lock;
-	u32 clock;
+	KIN_LOCK(lock, TIMERFD);
+	u32 clock; /* no lock: constant */
 	_Atomic u32 valid; /* index into state; lock to change */
-	struct timerfd_state state[2];
+	struct timerfd_state state[2]; /* lock to change the one that is not valid */
 	_Atomic u64 changes; /* settings and reads: edge triggers */
 	struct kin_queue waiters;
 };

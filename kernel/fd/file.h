@@ -38,17 +38,18 @@ enum file_type {
 
 struct file {
 	struct kin_ref ref;    /* OWN_FILE: descriptor-table entries, calls, messages, mappings */
-	u16 type;
+	u16 type;              /* no lock: constant, and so are inode and owner_pid */
 	_Atomic u32 flags;     /* O_ACCMODE and status flags */
-	struct inode *writes, *executes; /* slots of OWN_WRITER, OWN_EXECUTOR: kernel/vfs/file_map.c */
-	struct kin_lock lock;  /* pos of a seekable file in use; may be held across copy_in/out */
-	s64 pos;
-	struct inode *inode;   /* or NULL */
-	struct pipe *pipe;     /* or NULL */
-	u64 priv[4];           /* by type */
-	char *path;            /* kin string for /proc/PID/fd, or NULL */
-	u32 owner_pid;
-	struct epoll_item *epoll_items; /* interest in this file: kernel/event/epoll.c */
+	/* no lock: slots of OWN_WRITER, OWN_EXECUTOR, filled by who opens it: kernel/vfs/file_map.c */
+	struct inode *writes, *executes;
+	KIN_LOCK(lock, POSITION); /* pos of a seekable file in use; may be held across copy_in/out */
+	s64 pos;               /* lock, if it is seekable */
+	struct inode *inode;   /* or NULL; no lock: constant */
+	struct pipe *pipe;     /* or NULL; no lock: a slot, filled by who opens it */
+	u64 priv[4];           /* no lock: as the type says */
+	char *path;            /* kin string for /proc/PID/fd, or NULL; no lock: stored once */
+	u32 owner_pid;         /* no lock: constant */
+	struct epoll_item *epoll_items; /* interest in this file: kernel/event/epoll.c; epoll_lock */
 };
 
 /* Buffers are application memory; operations use copy_in/copy_out. Results: bytes or -errno. */
@@ -89,16 +90,16 @@ s64 anon_stat(struct file *f, struct kstat *st);
 
 /*
  * Descriptor tables. One that is shared (CLONE_FILES) has several processes as owners: each
- * kin_proc.fds is a slot of OWN_TABLE. Order: a table's lock before a file's.
+ * kin_proc.fds is a slot of OWN_TABLE.
  */
 struct fd_entry {
 	struct file *file; /* slot of OWN_FILE; lock */
 	u32 flags;         /* FD_CLOEXEC; lock */
-	u32 pad;
+	u32 pad;           /* no lock: unused */
 };
 struct fdtable {
 	struct kin_ref ref;
-	struct kin_lock lock;
+	KIN_LOCK(lock, DESCRIPTORS);
 	u32 size, next_hint;      /* lock */
 	struct fd_entry *entries; /* lock */
 };

@@ -88,7 +88,7 @@ static struct kin_lock *icache_lock(u32 bucket)
 {
 	struct kin_lock *lock = &vfs_shared()->locks[bucket % ICACHE_LOCKS];
 
-	kin_lock_recover(lock, chains_recover, lock);
+	kin_lock_ranked(lock, INODES, chains_recover, lock);
 	return lock;
 }
 

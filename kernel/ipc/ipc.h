@@ -41,10 +41,12 @@ struct ipc_object {
 enum ipc_kind { IPC_SEM, IPC_MSG, IPC_SHM, IPC_KINDS };
 
 struct ipc_table {
-	struct kin_lock lock;
+	KIN_LOCK(lock, SYSV);
+	/* lock: all, and the objects */
 	u32 used; /* slots below may be in use */
 	struct ipc_object *slot[IPC_SLOTS];
 	u16 sequence[IPC_SLOTS]; /* of the next object in it */
+
 	struct kin_queue queue[IPC_QUEUES];
 };
 

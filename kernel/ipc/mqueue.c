@@ -37,12 +37,14 @@ struct user_sigevent {
 };
 
 struct mq_message {
+	/* mq_lock while it is in a queue; what it says is constant */
 	struct mq_message *next;
 	u32 priority, len;
 	char data[];
 };
 
 struct mqueue {
+	/* mq_lock, but constant are max, size, ino, and the name but for its first byte */
 	struct mqueue *next;     /* of all */
 	struct mq_message *head; /* highest priority first, then oldest */
 	u32 count, named;
@@ -50,15 +52,17 @@ struct mqueue {
 	_Atomic u32 files; /* open descriptions */
 	u32 mode, uid, gid;
 	u64 ino, arrived;
-	/* Who is told of a message in an empty queue. 0: nobody */
+	/* mq_lock: who is told of a message in an empty queue. 0: nobody */
 	s32 notify_pid, notify_signo;
 	u64 notify_value;
 	struct kin_queue readable, writable;
+	/* mq_lock: empty once it was unlinked */
 	char name[NAME_LEN_MAX + 1];
 };
 
 struct mq_shared {
-	struct kin_lock lock;
+	KIN_LOCK(lock, MQUEUE);
+	/* lock: these, and all of the queues (mq_lock) */
 	struct mqueue *all;
 	u64 next_ino;
 };

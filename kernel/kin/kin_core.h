@@ -76,16 +76,48 @@ static inline u64 memory_total(void)
  * owner died is noticed: then the family ends with one message, unless recover was given and
  * returns true (the structure is whole again). Short sections only: no hypercall but the lock's
  * own while holding one, no copy to or from application memory unless the lock's comment allows
- * it (a fault may sleep). Not recursive. Order: documented at each lock.
+ * it (a fault may sleep). Not recursive.
+ *
+ * Order: each lock has a rank of lock_ranks.def, named where it is declared, and is taken only
+ * while all that are held have a lower one. Two of one rank are taken in the order of their
+ * addresses, or where kin_lock_nested says why they may be.
  */
 struct kin_lock {
 	_Atomic u32 word;
 };
+enum kin_rank {
+	RANK_OF_NOTHING,
+#define LOCK_RANK(name, what) RANK_##name,
+#include "kernel/kin/lock_ranks.def"
+#undef LOCK_RANK
+};
+/* A field that is a lock; its rank is the size of something that takes no room beside it. */
+#define KIN_LOCK(field, rank)            \
+	char field##_rank[0][RANK_##rank]; \
+	struct kin_lock field
+#define KIN_LOCKS(field, n, rank) struct kin_lock field[n] /* for kin_lock_ranked */
+
+/* Where a lock is taken. */
+struct kin_lock_site {
+	const char *name;
+	u32 rank;
+	const char *nests; /* why it may be taken with another of its rank held; NULL: by address */
+};
+#define KIN_LOCK_SITE(...) ({ static const struct kin_lock_site site = {__VA_ARGS__}; &site; })
+#define KIN_LOCK_NAME(l) __FILE__ ": " #l
+
 typedef bool (*kin_recover_fn)(void *arg);
-void kin_lock_named(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg);
-#define kin_lock(l) kin_lock_named((l), __FILE__ ": " #l, NULL, NULL)
-#define kin_lock_recover(l, recover, arg) kin_lock_named((l), __FILE__ ": " #l, (recover), (arg))
-bool kin_trylock(struct kin_lock *l);
+void kin_lock_at(struct kin_lock *l, const struct kin_lock_site *site, kin_recover_fn recover,
+				 void *arg);
+/* l: an expression that ends with the name of the field. */
+#define kin_lock_nested(l, recover, arg, why)                                                  \
+	kin_lock_at((l), KIN_LOCK_SITE(KIN_LOCK_NAME(l), sizeof((*l##_rank)[0]), (why)), (recover), \
+				(arg))
+#define kin_lock_recover(l, recover, arg) kin_lock_nested(l, recover, arg, NULL)
+#define kin_lock(l) kin_lock_nested(l, NULL, NULL, NULL)
+/* The same for a pointer to a lock, with its rank. */
+#define kin_lock_ranked(l, rank, recover, arg) \
+	kin_lock_at((l), KIN_LOCK_SITE(KIN_LOCK_NAME(l), RANK_##rank, NULL), (recover), (arg))
 void kin_unlock(struct kin_lock *l);
 /* A recover for structures that every single store leaves whole. */
 bool kin_recover_whole(void *arg);
@@ -115,9 +147,9 @@ struct kin_waiter {
 	u32 index;
 };
 struct kin_queue {
-	struct kin_lock lock;
+	KIN_LOCK(lock, QUEUE);
 	_Atomic u32 count;       /* waiters queued, readable without the lock: 0 is nothing to wake */
-	TAILQ_HEAD(, kin_waiter) head;
+	TAILQ_HEAD(, kin_waiter) head; /* lock */
 };
 void queue_init(struct kin_queue *q);
 void queue_add(struct kin_queue *q, struct kin_waiter *w);

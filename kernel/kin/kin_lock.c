@@ -23,6 +23,11 @@
 #define SPINS 300            /* a few microseconds: sections are shorter, a wake-up costs 20 */
 #define SLEEP_NS 20000000ull
 
+#ifndef KIN_LOCK_RANKS
+#define KIN_LOCK_RANKS 0 /* meson option lock_ranks: is the order checked? */
+#endif
+#define LOCKS_HELD_MAX 24
+
 static u32 held; /* private: locks this member holds now */
 static u32 dead; /* private: whose lock was taken over last */
 
@@ -73,8 +78,8 @@ u32 kin_lock_dead(void)
  * Takes over the lock of a dead owner. What it was in the middle of is decided before anybody
  * changes what the lock protects. False: somebody else was faster.
  */
-static bool lock_inherit(struct kin_lock *l, u32 word, const char *name, kin_recover_fn recover,
-			 void *arg)
+static bool lock_inherit(struct kin_lock *l, u32 word, const struct kin_lock_site *site,
+			 kin_recover_fn recover, void *arg)
 {
 	u32 owner = (word & OWNER_MASK) - 1;
 
@@ -87,11 +92,12 @@ static bool lock_inherit(struct kin_lock *l, u32 word, const char *name, kin_rec
 	dead = owner;
 	if (!recover || !recover(arg))
 		family_fatal("member %u died holding a lock that cannot be recovered (%s)",
-			     owner, name);
+			     owner, site->name);
 	return true;
 }
 
-static void lock_slow(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg)
+static void lock_slow(struct kin_lock *l, const struct kin_lock_site *site, kin_recover_fn recover,
+					  void *arg)
 {
 	u32 self = word_self();
 
@@ -101,7 +107,7 @@ static void lock_slow(struct kin_lock *l, const char *name, kin_recover_fn recov
 		if (word == 0 && atomic_compare_exchange_weak(&l->word, &word, self))
 			return;
 		if ((word & ~WAITERS_BIT) == self)
-			kpanic("lock taken twice (%s)", name);
+			kpanic("lock taken twice (%s)", site->name);
 		cpu_relax();
 	}
 	for (;;) {
@@ -118,29 +124,61 @@ static void lock_slow(struct kin_lock *l, const char *name, kin_recover_fn recov
 		word |= WAITERS_BIT;
 		host_futex_wait(&l->word, word, SLEEP_NS);
 		if (atomic_load(&l->word) == word && word_orphaned(word) &&
-		    lock_inherit(l, word, name, recover, arg))
+		    lock_inherit(l, word, site, recover, arg))
 			return;
 	}
 }
 
-void kin_lock_named(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg)
-{
-	u32 word = 0;
+/* ---- the order, in builds that check it */
 
-	if (!atomic_compare_exchange_strong_explicit(&l->word, &word, word_self(),
-						     memory_order_acquire, memory_order_relaxed))
-		lock_slow(l, name, recover, arg);
-	held++;
+static struct {
+	const struct kin_lock *lock;
+	const struct kin_lock_site *site;
+} taken[LOCKS_HELD_MAX]; /* private: the first `held` */
+
+static bool in_order(const struct kin_lock *l, const struct kin_lock_site *site, u32 before)
+{
+	u32 rank = taken[before].site->rank;
+
+	return rank < site->rank || (rank == site->rank && (site->nests || taken[before].lock < l));
 }
 
-bool kin_trylock(struct kin_lock *l)
+static void order_check(const struct kin_lock *l, const struct kin_lock_site *site)
+{
+	for (u32 i = 0; i < held; i++)
+		if (!in_order(l, site, i))
+			kpanic("lock order: %s (rank %u) was taken while %s (rank %u) is held: see "
+				   "kernel/kin/lock_ranks.def",
+				   site->name, site->rank, taken[i].site->name, taken[i].site->rank);
+	if (held == LOCKS_HELD_MAX)
+		kpanic("%u locks are held, and %s is to be the next", held, site->name);
+	taken[held].lock = l;
+	taken[held].site = site;
+}
+
+static void order_forget(const struct kin_lock *l)
+{
+	u32 i = held - 1;
+
+	while (i && taken[i].lock != l)
+		i--;
+	for (; i + 1 < held; i++)
+		taken[i] = taken[i + 1];
+}
+
+/* ---- */
+
+void kin_lock_at(struct kin_lock *l, const struct kin_lock_site *site, kin_recover_fn recover,
+				 void *arg)
 {
 	u32 word = 0;
 
-	if (!atomic_compare_exchange_strong(&l->word, &word, word_self()))
-		return false;
+	if (KIN_LOCK_RANKS)
+		order_check(l, site);
+	if (!atomic_compare_exchange_strong_explicit(&l->word, &word, word_self(),
+						     memory_order_acquire, memory_order_relaxed))
+		lock_slow(l, site, recover, arg);
 	held++;
-	return true;
 }
 
 void kin_unlock(struct kin_lock *l)
@@ -149,6 +187,8 @@ void kin_unlock(struct kin_lock *l)
 
 	if ((word & ~WAITERS_BIT) != word_self())
 		kpanic("lock at %p released by a member that does not hold it", (void *)l);
+	if (KIN_LOCK_RANKS)
+		order_forget(l);
 	held--;
 	if (word & WAITERS_BIT)
 		host_futex_wake(&l->word, 1);

@@ -21,12 +21,12 @@
 
 struct kin_object {
 	struct kin_ref ref;   /* OWN_OBJECT */
-	struct kin_lock lock;
-	char *run;
-	u64 run_pages;        /* constant */
-	u64 present;          /* pages outside the run */
-	u64 tree;             /* address of the top node | height; 0: empty */
-	void *direct[DIRECT];
+	KIN_LOCK(lock, OBJECT);
+	char *run;            /* no lock: constant, and so is run_pages */
+	u64 run_pages;        /* no lock: constant */
+	u64 present;          /* lock: pages outside the run */
+	u64 tree;             /* lock: address of the top node | height; 0: empty */
+	void *direct[DIRECT]; /* lock */
 };
 
 /* What a walk does to the pages in [first, end): free them, or clear them where they are. */

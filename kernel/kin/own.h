@@ -127,9 +127,9 @@ struct own_record {
 #define OWN_RECORDS 12 /* so that the whole has a size of the allocator that is aligned */
 /* Of a member record, for as long as the family lives. done: written by others, see ref.c. */
 struct own_records {
-	struct own_record record[OWN_RECORDS];
-	struct kin_lock lock; /* of the dead: who decides them; innermost but for the allocator's */
-	u32 serial; /* the last one given to a record */
+	struct own_record record[OWN_RECORDS]; /* the owner's while it lives, then lock */
+	KIN_LOCK(lock, RECORDS); /* of the dead: who decides them; innermost but for the allocator's */
+	u32 serial; /* no lock: the owner's; the last one given to a record */
 	_Atomic u32 done[OWN_RECORDS] __attribute__((aligned(64)));
 };
 

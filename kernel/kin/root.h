@@ -30,11 +30,11 @@ struct slab;
  * the rest is rebuilt from it if the owner of the lock dies.
  */
 struct slab_class {
-	struct kin_lock lock;
-	u32 size, per_slab;
-	struct slab *all;        /* every slab */
-	struct slab *partial;    /* those with a free object */
-	u32 empty;               /* slabs without any object; all but one are given back */
+	KIN_LOCK(lock, SLAB);
+	u32 size, per_slab;      /* no lock: constant */
+	struct slab *all;        /* lock: every slab */
+	struct slab *partial;    /* lock: those with a free object */
+	u32 empty;               /* lock: slabs without any object; all but one are given back */
 } __attribute__((aligned(64)));
 
 #define HOLDS_PER_PAGE 255
@@ -56,19 +56,19 @@ struct waiter_page {
  * they are added as the member likes, and taken away with lock held.
  */
 struct member_record {
-	struct kin_lock lock;
-	u32 reserved;
-	struct waiter_page *waiters;
-	struct hold_page *holds;
-	struct own_records *own; /* of the member record: stays */
+	KIN_LOCK(lock, MEMBER);
+	u32 reserved;                /* no lock: unused */
+	struct waiter_page *waiters; /* lock to take pages away */
+	struct hold_page *holds;     /* no lock: the owner's, then who buries it */
+	struct own_records *own;     /* no lock: of the member record, stays */
 } __attribute__((aligned(64)));
 
 struct kin_root_area {
-	u64 magic;
+	u64 magic; /* no lock: constant */
 	void *_Atomic roots[KIN_ROOTS];
 
 	/* Pages: page_lock protects used bits, hints and counts; dirty bits are changed atomically. */
-	struct kin_lock page_lock;
+	KIN_LOCK(page_lock, PAGES);
 	u32 reserved;
 	_Atomic u64 high_page;   /* pages at and above were never handed out */
 	u64 first_page;
@@ -77,12 +77,12 @@ struct kin_root_area {
 	_Atomic u64 dirty_free;  /* free pages with old contents, roughly */
 	struct slab_class classes[SLAB_CLASSES];
 
-	struct kin_lock fifo_lock;   /* which pipe an inode's FIFO is; before a pipe's lock */
-	struct kin_lock epoll_lock;  /* all interest lists; before any queue's lock */
+	KIN_LOCK(fifo_lock, FIFO);   /* which pipe an inode's FIFO is; before a pipe's lock */
+	KIN_LOCK(epoll_lock, EPOLL); /* all interest lists; before any queue's lock */
 	_Atomic u64 next_pipe_ino;
 	struct kin_queue futexes[FUTEX_BUCKETS]; /* waiters on words in shared memory, by address */
 
-	struct member_record members[MEMBERS_MAX];
+	struct member_record members[MEMBERS_MAX]; /* no lock: each has its own */
 };
 
 #define ROOT ((struct kin_root_area *)KIN_ROOT_ADDR)

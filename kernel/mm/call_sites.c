@@ -36,7 +36,7 @@ struct site_file {
 };
 
 struct known_sites {
-	struct kin_lock lock; /* of those who add; innermost */
+	KIN_LOCK(lock, CALL_SITES); /* of those who add; innermost */
 	_Atomic u32 total;
 	struct site_file *_Atomic file[FILES_MAX];
 };

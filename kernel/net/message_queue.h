@@ -29,9 +29,9 @@ struct msg {
 };
 
 struct msgq {
-	struct kin_lock lock;
-	struct kin_lock read_lock;
-	struct msg *head, *last;
+	KIN_LOCK(lock, MESSAGES);
+	KIN_LOCK(read_lock, MESSAGES_READ);
+	struct msg *head, *last;   /* lock; the first message stays while read_lock is held */
 	_Atomic u32 count;
 	_Atomic u32 closed;        /* nobody reads any more: append refuses */
 	_Atomic u32 limit;         /* memory that a sender may fill; connections only */

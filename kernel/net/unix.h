@@ -72,10 +72,12 @@ struct unix_socket {
 };
 
 struct unix_shared {
-	struct kin_lock lock;
+	KIN_LOCK(lock, UNIX);
+	/* lock */
 	struct unix_socket *all;   /* in use */
 	struct unix_socket *spare; /* slot, and so are the next of these */
 	struct unix_socket *bucket[UNIX_BUCKETS];
+
 	_Atomic u64 next_ino;
 	_Atomic u32 next_name; /* autobind */
 };

@@ -47,21 +47,22 @@ struct inode;
 struct file;
 
 struct pipe {
-	struct kin_lock lock;           /* readers, writers, opens, intent; before the queues' locks */
+	KIN_LOCK(lock, PIPE);          /* readers, writers, opens, intent; before the queues' locks */
 	_Atomic u32 readers, writers;   /* open file descriptions by end */
 	struct kin_ref ref;             /* OWN_PIPE: each file's pipe */
-	struct pipe **fifo;             /* where an inode says that this is its pipe, or NULL */
+	struct pipe **fifo;             /* no lock: fifo_lock; where an inode has it, or NULL */
 	_Atomic u32 reader_opens, writer_opens; /* ever; a FIFO's opener waits for the other */
 	_Atomic pipe_ring ring;         /* changed with both transfer locks held; read without */
-	u64 ino;
-	s64 created_ns;
-	/* A change of ends in progress: what the counts were, for recovery. file is stored last. */
+	u64 ino;                        /* no lock: constant */
+	s64 created_ns;                 /* no lock: constant */
+	/* lock: a change of ends in progress; what the counts were, for recovery. file comes last. */
 	struct {
 		struct file *file;
 		u32 ends, readers, writers;
 	} intent;
 	struct kin_queue readable, writable;
-	struct pipe_patience reading, writing;  /* of those who sleep on readable, writable */
+	/* no lock: atomic; of those who sleep on readable, writable */
+	struct pipe_patience reading, writing;
 
 	/*
 	 * Transfer locks. Held across copies from and to application memory, never across a sleep.
@@ -69,11 +70,11 @@ struct pipe {
 	 * tail is stored. tail_seen and head_seen are what the other side's was when it was last
 	 * looked at: as long as they do, its cache line is left alone.
 	 */
-	struct kin_lock write_lock __attribute__((aligned(64)));
+	KIN_LOCK(write_lock, PIPE_WRITE) __attribute__((aligned(64)));
 	_Atomic u32 last_writer;        /* member; a hint for spinning */
 	_Atomic u64 head;               /* bytes ever written; write_lock to store */
 	u64 tail_seen;                  /* write_lock */
-	struct kin_lock read_lock __attribute__((aligned(64)));
+	KIN_LOCK(read_lock, PIPE_READ) __attribute__((aligned(64)));
 	_Atomic u32 last_reader;
 	_Atomic u64 tail;               /* bytes ever read; read_lock to store */
 	u64 head_seen;                  /* read_lock */

@@ -297,7 +297,7 @@ static struct kin_lock *copy_lock(struct file *f)
 {
 	struct kin_lock *l = (struct kin_lock *)&f->priv[COPY_LOCK];
 
-	kin_lock_recover(l, kin_recover_whole, NULL);
+	kin_lock_ranked(l, PROC_TEXT, kin_recover_whole, NULL);
 	return l;
 }
 

@@ -67,14 +67,14 @@ struct signal_queue {
  * In kin. lock protects queue and the setting and clearing of pending; order: tree_lock, then this.
  */
 struct kin_signals {
-	struct kin_lock lock;
-	u32 reserved;
+	KIN_LOCK(lock, SIGNALS);
+	u32 reserved;                  /* no lock: unused */
 	_Atomic u64 pending;           /* process-directed; read without the lock */
 	/* Published by the owner, read by senders under the lock; 0 is always right. */
 	_Atomic u64 dropped;           /* ignored and not blocked: need not be posted */
 	_Atomic u64 quiet;             /* blocked: no reason to interrupt or wake the target */
 	_Atomic u64 flush;             /* threads' own signals to discard: stops after a SIGCONT */
-	struct signal_queue queue;
+	struct signal_queue queue;     /* lock */
 };
 
 #define HANDLER_DEFAULT 0ull

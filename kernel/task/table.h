@@ -17,25 +17,25 @@ struct proc_table {
 	 * tree_lock. If its owner died, the lists are made anew from the slots (state, pid and parent
 	 * of each are stored before the lists change), so the family goes on.
 	 */
-	struct kin_lock lock;
+	KIN_LOCK(lock, TREE);
 	_Atomic u32 nprocs;             /* slots that are not FREE */
-	/* STOPPED ones: 0 spares exits the search for orphaned groups */
-	u32 nstopped;
+	/* lock: */
+	u32 nstopped; /* STOPPED ones: 0 spares exits the search for orphaned groups */
 	s32 next_pid;
 	u32 wrapped;                    /* PID_MAX was reached once: numbers may be in use */
 	u32 nslots;
 	u32 tasks_free; /* so many more may be made before tasks are summed up again (tasks_full) */
 	struct kin_proc_list free, hash[HASH_BUCKETS];
-	/* slots, CHUNK_PROCS at a time, never given back */
+	/* lock to add: slots, CHUNK_PROCS at a time, never given back */
 	struct kin_proc *chunk[PROCS_MAX / CHUNK_PROCS];
-	/* by thread id: member + 1; NULL until the first thread is made */
+	/* lock: by thread id: member + 1; NULL until the first thread is made */
 	u16 *tid_member;
-	struct console console;
+	struct console console; /* no lock: atomics */
 	/*
 	 * One burier at a time. Burial may be done twice, so a lock left by a dead burier is simply
 	 * taken over; bury_todo holds what was begun.
 	 */
-	struct kin_lock bury_lock;
+	KIN_LOCK(bury_lock, BURY);
 	u64 bury_todo[MEMBERS_MAX / 64];
 };
 

@@ -62,21 +62,25 @@ struct kin_proc {
 	_Atomic u32 flags;        /* KP_*, changed by atomic or/and */
 	struct kin_queue wait_queue; /* waiters in wait4 of this process as a parent */
 	struct kin_signals signals;  /* pending signals: own lock, kernel/signal/signal.h */
-	struct fdtable *fds;      /* own lock; kernel/fd/file.h */
+	struct fdtable *fds;      /* slot; T to change it for others; kernel/fd/file.h */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
-	u64 start_ns;             /* CLOCK_MONOTONIC */
+	u64 start_ns;             /* T: CLOCK_MONOTONIC */
+	/* no lock: written by the owner, single words */
 	u64 maxrss_kib, cmaxrss_kib, vm_pages, present_pages; /* these two: of one that lives */
 	struct proc_inherited inherited;
-	char comm[COMM_LEN];      /* written by the owner */
+	char comm[COMM_LEN];      /* no lock: COMM_WORDS */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
+	/* no lock: the owner's, then who buries it */
 	struct kin_mapping *mappings; /* what the process has mapped: kernel/mm/holdings.c */
 	u64 locks;                /* file locks held: kernel/vfs */
 	struct sem_undo *sem_undo; /* kernel/ipc/sysv_sem.c */
 	_Atomic s32 nthreads;
+	/* no lock: single words, of which the last store counts */
 	s32 pdeathsig;
-	u32 slot;                 /* index in the table */
+	u32 slot;                 /* index in the table; constant */
 	s32 lost_foreground;      /* T: of the session that p leads, when its terminal hung up */
+	/* no lock: the parent's, then its own */
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages;
 	struct proc_io io;        /* written by the owner */

@@ -32,20 +32,20 @@ enum pty_side { PTY_NONE, PTY_MASTER, PTY_SLAVE };
 enum { PTY_FILE_TERMINAL, PTY_FILE_SIDE }; /* priv of a FILE_PTY file */
 
 struct pty {
-	struct kin_lock lock;         /* all that has no rule of its own; before queues' locks */
-	u32 index;                    /* /dev/pts/index; constant */
+	KIN_LOCK(lock, PTY);          /* all that has no rule of its own; before queues' locks */
+	u32 index;                    /* /dev/pts/index; no lock: constant */
 	_Atomic u32 masters, slaves;  /* open file descriptions by side */
 	_Atomic u32 slave_came;       /* a slave was open since the master was: none left is EOF */
 	_Atomic u32 hung_up;          /* the master is gone */
 	_Atomic u32 slave_locked;     /* TIOCSPTLCK */
-	/* Who is opening the master; the table's lock. Void if that member is gone. */
+	/* no lock: that of the table. Who is opening the master; void if that member is gone. */
 	u32 claimed, claim_member, claim_generation;
 	struct {                      /* a change of sides in progress; file is stored last */
 		struct file *file;
 		u32 side, masters, slaves;
 	} intent;
 	struct inode *node;           /* of /dev/pts/index: a reference; NULL once hung up */
-	struct console job;           /* atomics */
+	struct console job;           /* no lock: atomics */
 	struct termios2 settings;     /* the slave's; the master has none */
 	struct winsize window;
 	char *input, *output;         /* rings: byte number n lies at [n % PTY_RING] */
@@ -61,9 +61,9 @@ struct pty {
 };
 
 struct pty_shared {
-	struct kin_lock lock;         /* which slots are claimed */
+	KIN_LOCK(lock, PTY_TABLE);    /* which slots are claimed */
 	_Atomic u32 used;             /* slots below may exist */
-	struct inode *directory;      /* /dev/pts */
+	struct inode *directory;      /* /dev/pts; no lock: constant */
 	struct pty *_Atomic slot[PTY_MAX];
 };
 

@@ -63,7 +63,7 @@ static bool dir_recover(void *arg)
 
 void dir_lock(struct inode *dir)
 {
-	kin_lock_recover(&dir->lock, dir_recover, dir);
+	kin_lock_nested(&dir->lock, dir_recover, dir, "two at once under rename_lock only");
 }
 
 /*

@@ -36,6 +36,7 @@
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
 struct file_lock {
+	/* table_lock */
 	struct file_lock *next; /* of the inode, or of all that have none */
 	LIST_ENTRY(file_lock) all;
 	struct inode *inode; /* no reference: the holder's open file has one; NULL: dev and ino say */
@@ -49,14 +50,15 @@ struct file_lock {
 
 /* A process lock that its process waits for: edges of the graph in which deadlocks are circles. */
 struct lock_wait {
+	/* table_lock */
 	LIST_ENTRY(lock_wait) link;
 	struct file_lock want;
 };
 
 struct lock_table {
-	struct kin_lock lock;
-	LIST_HEAD(, file_lock) all;
-	LIST_HEAD(, lock_wait) waits;
+	KIN_LOCK(lock, FILE_LOCKS);
+	LIST_HEAD(, file_lock) all;    /* lock */
+	LIST_HEAD(, lock_wait) waits;  /* lock */
 	_Atomic u32 count; /* of process locks and waits: 0 lets closing skip the lock */
 	struct file_lock *loose;   /* on what has no inode; lock */
 	_Atomic u32 loose_count;

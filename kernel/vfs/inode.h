@@ -75,42 +75,45 @@ struct inode {
 	_Atomic u32 refs;
 	_Atomic u32 flags;                 /* enum inode_flags */
 	_Atomic u32 mode, uid, gid, nlink; /* single stores */
-	u32 fs, seals;                     /* fs: enum inode_fs, see inode_ops() */
-	u64 dev, ino, rdev;
+	u32 fs, seals;                     /* fs: no lock: constant, see inode_ops(); seals: lock */
+	u64 dev, ino, rdev;                /* no lock: constant */
 	_Atomic u64 size; /* stored after the data it covers; lock to change */
 	_Atomic s64 atime_ns, mtime_ns, ctime_ns;
-	s64 btime_ns;
+	s64 btime_ns; /* no lock: constant */
 	/*
 	 * Directory: its entries. Regular file: object and size. The latter is held across copies
 	 * from and to application memory whose pages were made present before (mm_accessible), never
 	 * across file I/O; a dead owner leaves it whole.
 	 */
-	struct kin_lock lock;
-	LIST_ENTRY(inode) hash; /* bucket lock */
-	u32 bucket;
+	KIN_LOCK(lock, INODE);
+	LIST_ENTRY(inode) hash; /* no lock: that of the bucket */
+	u32 bucket;             /* no lock: constant once hashed */
 	/*
 	 * Reference. A directory's; NULL: the root, or its path says it (INODE_MERGED). On a volume
 	 * anything's: the directory of the name by which it was last seen, the name is in lower.
 	 * rename_lock; constant in /proc.
 	 */
 	struct inode *parent;
-	u32 volume;         /* which of those that were mounted with -v, from 1 */
+	u32 volume;         /* no lock: constant; which of those that were mounted with -v, from 1 */
 	_Atomic u64 serial; /* of this life, 0 once freed */
-	struct kin_text *lower; /* its path on the host, constant; INODE_LOWER and INODE_MERGED */
-	u32 link_len;
-	u64 lower_blocks; /* st_blocks of the host's file while INODE_LOWER */
+	/* no lock: its path on the host, constant; INODE_LOWER and INODE_MERGED */
+	struct kin_text *lower;
+	u32 link_len;     /* no lock: constant */
+	u64 lower_blocks; /* lock; st_blocks of the host's file while INODE_LOWER */
+	/* lock, where nothing else is said */
 	union { /* the file system's own; release frees what it holds */
 		struct kin_object *object; /* regular file: NULL while it is all holes; lock */
 		struct dir dir;
-		char *link;        /* symbolic link: target, constant */
-		struct pipe *fifo; /* kernel/pipe/pipe.c */
+		char *link;        /* symbolic link: target; no lock: constant */
+		struct pipe *fifo; /* no lock: fifo_lock, kernel/pipe/pipe.c */
 		struct {
+			/* no lock: constant */
 			u32 entry; /* index into proc_entries */
 			s32 pid;
 			u32 number;
 		} proc;
 	};
-	struct file_lock *locks; /* file_lock.c: the table's lock protects the list */
+	struct file_lock *locks; /* no lock: that of the table of file_lock.c */
 	_Atomic u32 lock_count;
 	_Atomic u32 watches; /* notify.c; each holds a reference */
 	struct xattr *xattrs; /* xattr.c; lock */
@@ -123,6 +126,7 @@ struct inode {
 #define ICACHE_LOCKS 64
 #define FILTER_BITS 65536
 struct vfs_shared {
+	/* no lock: constant after the start */
 	struct inode *root;
 	struct inode *tty; /* /dev/pts/N: the node of the host's terminal; NULL: there is none */
 	_Atomic u64 next_ino;
@@ -130,19 +134,20 @@ struct vfs_shared {
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
 	struct lock_table *_Atomic lock_table; /* file_lock.c; NULL until the first lock */
 	struct watch_table *_Atomic watch_table; /* notify.c; NULL until the first watch */
-	struct kin_lock rename_lock;
-	u32 volume_count, tmp_mounted; /* the root has no /tmp: it is a file system of its own */
+	KIN_LOCK(rename_lock, RENAME);
+	/* no lock: constant. The root has no /tmp: it is a file system of its own */
+	u32 volume_count, tmp_mounted;
 	_Atomic u32 volume_renames; /* counted under rename_lock */
-	struct kin_lock shelf_lock; /* who looks through the shelf; hypercalls under it, no lock */
+	KIN_LOCK(shelf_lock, SHELF); /* who looks through the shelf; hypercalls under it, no lock */
 	_Atomic u32 shelf_stale;    /* it holds files that nobody uses any more */
-	struct inode *volumes[VOLUMES_MAX];
+	struct inode *volumes[VOLUMES_MAX]; /* no lock: constant */
 	/*
 	 * Bit set: a host path or (dev, ino) with this hash may be pinned. Never cleared, read
 	 * without a lock.
 	 */
 	_Atomic u64 filter[FILTER_BITS / 64];
-	struct kin_lock locks[ICACHE_LOCKS];
-	LIST_HEAD(, inode) buckets[ICACHE_BUCKETS];
+	KIN_LOCKS(locks, ICACHE_LOCKS, INODES);
+	LIST_HEAD(, inode) buckets[ICACHE_BUCKETS]; /* locks */
 };
 struct vfs_shared *vfs_shared(void);
 

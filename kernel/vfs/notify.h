@@ -31,6 +31,7 @@ void notify_gone(struct inode *ino);
  */
 struct inotify;
 struct watch {
+	/* watch_table_lock for the lists; the rest is constant but for the mask */
 	struct watch *of_instance, *by_inode, *by_path; /* next in each list */
 	struct inotify *instance;
 	struct inode *inode;    /* reference */
@@ -45,6 +46,7 @@ struct watch {
 
 /* One inotify descriptor. */
 struct inotify {
+	/* watch_table_lock */
 	struct watch *watches;
 	s32 next_wd;
 	u32 overflowed;         /* the last event in the ring says so */
@@ -59,10 +61,11 @@ struct inotify {
  * inherited; every reader waits on the one queue, which is woken after the lock is released.
  */
 struct watch_table {
-	struct kin_lock lock;
+	KIN_LOCK(lock, WATCHES);
 	_Atomic u32 count;
 	_Atomic u32 next_cookie;
 	struct kin_queue events;
+	/* lock */
 	struct watch *by_inode[WATCH_BUCKETS], *by_path[WATCH_BUCKETS];
 };
 /* NULL: there was no watch ever (create: no memory). */

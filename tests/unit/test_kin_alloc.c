@@ -224,7 +224,7 @@ static void reserved_object_is_one_run(void **state)
 /* ---- members at once */
 
 struct contest {
-	struct kin_lock lock;
+	KIN_LOCK(lock, TEST);
 	u64 counter, twin;
 };
 
@@ -286,6 +286,70 @@ static void orphan_is_recovered(void **state)
 	kin_unlock(&c->lock);
 	assert_false(kin_lock_orphaned(&c->lock));
 	kin_free(c);
+}
+
+/* ---- the order of locks */
+
+struct ordered {
+	KIN_LOCK(outer, BURY);
+	KIN_LOCK(first, TEST);
+	KIN_LOCK(second, TEST);
+	int wrong; /* what the member does against the order */
+	int says[2];
+};
+
+static void take_in_order(void *arg)
+{
+	struct ordered *o = arg;
+
+	dup2(o->says[1], 2);
+	if (o->wrong == 1) {
+		kin_lock(&o->first);
+		kin_lock(&o->outer);
+	} else if (o->wrong == 2) {
+		kin_lock(&o->second);
+		kin_lock(&o->first);
+	}
+	if (o->wrong)
+		return;
+	kin_lock(&o->outer);
+	kin_lock(&o->first);
+	kin_lock(&o->second);
+	kin_unlock(&o->first); /* given back in any order */
+	kin_lock_nested(&o->first, NULL, NULL, "a test");
+	kin_unlock(&o->outer);
+	kin_unlock(&o->second);
+	kin_unlock(&o->first);
+}
+
+static void order_is_checked(void **state)
+{
+	static const char *const said[][2] = {
+		{NULL, NULL}, {"&o->outer", "&o->first"}, {"&o->first", "&o->second"}};
+	struct ordered *o = kin_alloc(sizeof(*o));
+	char text[400];
+	u32 member;
+
+	for (u32 i = 0; i < ARRAY_SIZE(said); i++) {
+		memset(o, 0, sizeof(*o));
+		o->wrong = i;
+		assert_int_equal(pipe(o->says), 0);
+		int pid = env_fork(take_in_order, o, &member);
+		int status = env_reap(pid, member, false);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), i ? 99 : 0);
+		close(o->says[1]);
+		ssize_t n = read(o->says[0], text, sizeof(text) - 1);
+		close(o->says[0]);
+		text[MAX(n, 0)] = 0;
+		if (i) {
+			assert_non_null(strstr(text, said[i][0]));
+			assert_non_null(strstr(text, said[i][1]));
+		} else {
+			assert_string_equal(text, "");
+		}
+	}
+	kin_free(o);
 }
 
 /* Dies with everything redundant about a class of objects wrong. */
@@ -399,6 +463,7 @@ int main(void)
 		cmocka_unit_test(reserved_object_is_one_run),
 		cmocka_unit_test(lock_excludes),
 		cmocka_unit_test(orphan_is_recovered),
+		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(slabs_are_rebuilt),
 		cmocka_unit_test(members_share_the_allocator),
 		cmocka_unit_test(killed_members_leave_it_whole),

@@ -57,7 +57,8 @@ static u32 nsent, nwoken, nrung;
 
 struct proc_list member_procs = LIST_HEAD_INITIALIZER(member_procs);
 
-void kin_lock_named(struct kin_lock *l, const char *name, kin_recover_fn recover, void *arg)
+void kin_lock_at(struct kin_lock *l, const struct kin_lock_site *site, kin_recover_fn recover,
+				 void *arg)
 {
 	assert_int_equal(l->word, 0);
 	l->word = 1;
