@@ -18,7 +18,7 @@ DEFINES = "kernel/kin/kin_core.h" # what a lock is
 
 # Structures in kin whose lock is another structure's: {file: {structure: what their fields say}}
 LOCKED = {
-    "kernel/event/epoll.c": {"epoll_item": "epoll_lock", "epoll": "epoll_lock"},
+    "kernel/event/epoll.h": {"epoll_item": "lock"},
     "kernel/fd/file.h": {"fd_entry": "lock"},
     "kernel/ipc/mqueue.c": {"mqueue": "mq_lock", "mq_message": "mq_lock"},
     "kernel/task/task.h": {"kin_proc": "T"},

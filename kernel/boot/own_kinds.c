@@ -4,7 +4,7 @@
 
 extern const struct own_ops pipe_own_ops, object_own_ops;
 extern const struct own_ops passed_own_ops, msg_own_ops, socket_own_ops, conn_own_ops;
-extern const struct own_ops writer_own_ops, executor_own_ops;
+extern const struct own_ops writer_own_ops, executor_own_ops, epoll_own_ops;
 
 const struct own_ops *const own_kinds[OWN_KINDS] = {
 	[OWN_MEMORY] = &memory_own_ops,
@@ -16,6 +16,7 @@ const struct own_ops *const own_kinds[OWN_KINDS] = {
 	[OWN_MSG] = &msg_own_ops,
 	[OWN_SOCKET] = &socket_own_ops,
 	[OWN_CONN] = &conn_own_ops,
+	[OWN_EPOLL] = &epoll_own_ops,
 	[OWN_WRITER] = &writer_own_ops,
 	[OWN_EXECUTOR] = &executor_own_ops,
 };

@@ -103,7 +103,7 @@ static u32 dev_poll(struct file *f, struct poll_table *pt)
 
 bool dev_waitable(const struct file *f)
 {
-	return f->priv[0] == DEV_RANDOM || f->priv[0] == DEV_URANDOM;
+	return f->priv[0] == DEV_RANDOM;
 }
 
 const struct file_ops dev_file_ops = {

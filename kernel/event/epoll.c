@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * epoll(7). The interest list is in kin and shared by all who have the epoll file. A wait looks
- * at every file of the list, as poll does; what epoll adds is the list itself, edge triggers (a
- * file's count of events is compared with the one last reported) and one-shot.
+ * epoll(7): looking at the files of an interest list, waiting, and epoll_ctl. epoll.h says how the
+ * list works.
  *
- * epoll_lock protects all lists. Files are looked at without it, held by references. Death: an
- * item is linked to its file, then to its epoll, each by one store, and unlinked the other way
- * round.
+ * Edges. Where only what happens to a file wakes its queue, an edge is a wake: of the queue that
+ * stands for something that is there, or of an error. Files that are told more than their own, or
+ * nothing (timers), count their events: file_ops.edges.
  */
+#include "kernel/event/epoll.h"
+
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch.h"
 #include "kernel/event/event_hooks.h"
-#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
-#include "kernel/fd/poll.h"
-#include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/mm/mm.h"
@@ -26,307 +24,254 @@
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 
-#define NESTING_MAX 5
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_ALLOWED \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define TOLD_ALWAYS (EPOLLERR | EPOLLHUP | EPOLLRDHUP)
+#define BATCH 32 /* events that are gathered before they are copied out */
 
-struct epoll_item {
-	/* epoll_lock */
-	struct epoll_item *next;         /* of the epoll */
-	struct epoll_item **prev;        /* what points here; a death may leave it behind the times */
-	struct epoll_item *next_of_file;
-	struct epoll *epoll;
-	struct file *file;               /* not a reference: released files leave all lists */
-	u64 id;                          /* tells items apart when memory is used again */
-	u64 data;
-	u64 edges;                       /* of file when it was last reported, and what was reported */
-	u32 mask;
-	u32 events;
-	s32 fd;
-	bool disabled;                   /* one-shot has shot */
-};
+/* ---- looking at a file, under the epoll's lock */
 
-/* file.priv[0] */
-struct epoll {
-	/* epoll_lock */
-	struct epoll_item *items;        /* newest first */
-	u32 count;
-	_Atomic u32 version;             /* of the list: sleepers look at it again */
-	u64 next_id;
-	struct kin_queue changed;
-};
-
-/* A private copy of an item, its file referenced. */
-struct interest {
+/* Where a file that is looked at names its queues. poll first: a poll_table that calls back. */
+struct look {
+	struct poll_table poll;
 	struct epoll_item *item;
-	struct file *file;
-	struct file *in_vain;            /* another file's reference, to be put */
-	u64 id, data, seen_edges, edges;
-	u32 events, seen_mask, got;
+	u32 named; /* hooks on queues that the file has named */
+};
+/* Private: one for each epoll in an epoll that is being looked at; the kernel is not preempted. */
+static struct look looks[EPOLL_NESTING_MAX + 1];
+static u32 depth;
+
+/* The place of a hook that is on no queue, or on one that the file does not name any more. */
+static struct kin_waiter *hook_place(struct look *l)
+{
+	for (u32 k = 0; k < EPOLL_HOOKS; k++)
+		if (!l->item->hook[k].queue)
+			return &l->item->hook[k];
+	for (u32 k = 0; k < EPOLL_HOOKS; k++)
+		if (!(l->named & 1u << k)) {
+			queue_remove(&l->item->hook[k]);
+			return &l->item->hook[k];
+		}
+	return NULL;
+}
+
+static void hook_queue(struct poll_table *pt, struct kin_queue *q, u32 events)
+{
+	struct look *l = (struct look *)pt;
+	struct epoll_item *i = l->item;
+	struct kin_waiter *w;
+
+	for (u32 k = 0; k < EPOLL_HOOKS; k++)
+		if (i->hook[k].queue == q) {
+			l->named |= 1u << k;
+			return;
+		}
+	w = hook_place(l);
+	if (!w) {
+		pt->host_missed = 1;
+		return;
+	}
+	l->named |= 1u << (w - i->hook);
+	w->member = HOOK_MEMBER;
+	w->key = (u64)i;
+	w->bits = events;
+	w->exclusive = !!(i->events & EPOLLEXCLUSIVE);
+	queue_add(q, w);
+}
+
+/* Of what is there, got, what is to be reported after this was told. */
+static u32 edge_of(const struct epoll_item *i, u32 got, u32 told, const u64 *edges)
+{
+	if (!(i->events & EPOLLET))
+		return got;
+	if (edges)
+		return *edges != i->edges || got & ~i->mask ? got : 0;
+	if (i->watched && !told)
+		return got; /* a host's file: of its events nothing is known */
+	return got & (told | TOLD_ALWAYS) ? got : 0;
+}
+
+/*
+ * What is to be reported of an item. Afterwards it stands on the queues that its file names, or is
+ * watched. pt, if not NULL: somebody who is about to sleep, for what is watched.
+ */
+static u32 item_look(struct epoll_item *i, u32 told, u64 *edges, struct poll_table *pt)
+{
+	const struct file_ops *ops = file_ops[i->file->type];
+	struct look *l = &looks[depth];
+	u32 got;
+
+	if (i->disabled || depth == EPOLL_NESTING_MAX)
+		return 0;
+	depth++;
+	l->item = i;
+	l->named = 0;
+	poll_table_init(&l->poll);
+	l->poll.hook = hook_queue;
+	u64 others = poll_until_begin();
+	/* The count first: an event after it is a new edge for the next wait. */
+	*edges = ops->edges ? ops->edges(i->file) : 0;
+	got = file_poll(i->file, i->events & ~PRIVATE_BITS, &l->poll);
+	bool timed = poll_until_end(others);
+	/* What is watched and there stays so: it may go without a word, and come again. */
+	epoll_watch(i, timed || l->poll.nhost || l->poll.host_missed || (i->watched && got));
+	i->hooked = true;
+	for (u32 k = 0; pt && k < l->poll.nhost; k++)
+		poll_wait_host(pt, l->poll.host[k].handle, l->poll.host[k].events);
+	if (pt)
+		pt->host_missed |= l->poll.host_missed;
+	depth--;
+	return edge_of(i, got, told, ops->edges ? edges : NULL);
+}
+
+/* ---- reporting */
+
+/* What a wait gathers, and how many items of the ready list it may still look at. */
+struct gathering {
+	struct epoll_event *out;
+	u32 n, max, left;
 };
 
-static void lists_lock(void)
+static bool report(struct gathering *g, struct epoll_item *i, u32 told)
 {
-	kin_lock_recover(&ROOT->epoll_lock, kin_recover_whole, NULL);
+	u64 edges;
+	u32 got = item_look(i, told, &edges, NULL);
+
+	if (!got)
+		return false;
+	g->out[g->n++] = (struct epoll_event){.events = got, .data = i->data};
+	i->edges = edges;
+	i->mask = got;
+	if (i->events & EPOLLONESHOT)
+		i->disabled = true;
+	return true;
 }
 
-static void lists_unlock(void)
+static void report_watched(struct epoll *e, struct gathering *g)
 {
-	kin_unlock(&ROOT->epoll_lock);
-}
+	struct epoll_item *next;
 
-static struct epoll *epoll_of(struct file *f)
-{
-	return f->type == FILE_EPOLL ? (struct epoll *)f->priv[0] : NULL;
-}
+	for (struct epoll_item *i = e->watched; i && g->n < g->max; i = next) {
+		u32 told = 0;
 
-static void list_changed(struct epoll *e)
-{
-	atomic_fetch_add(&e->version, 1);
-	queue_wake_all(&e->changed);
-}
-
-/* ---- under epoll_lock */
-
-static struct epoll_item *item_find(struct epoll *e, struct file *f, int fd)
-{
-	struct epoll_item *i = f->epoll_items;
-
-	while (i && (i->epoll != e || i->fd != fd))
-		i = i->next_of_file;
-	return i;
-}
-
-static void item_link(struct epoll *e, struct epoll_item *i)
-{
-	i->id = ++e->next_id;
-	i->epoll = e;
-	i->prev = &e->items;
-	i->next_of_file = i->file->epoll_items;
-	publish(&i->file->epoll_items, i);
-	i->next = e->items;
-	publish(&e->items, i);
-	if (i->next)
-		publish(&i->next->prev, &i->next);
-	e->count++;
-}
-
-static void item_unlink(struct epoll_item *i)
-{
-	struct epoll *e = i->epoll;
-	struct epoll_item **link = *i->prev == i ? i->prev : &e->items;
-
-	while (*link && *link != i)
-		link = &(*link)->next;
-	if (*link) {
-		/* In this order prev may name a link that names another item, never one that is freed. */
-		if (i->next)
-			publish(&i->next->prev, link);
-		publish(link, i->next);
-		e->count--;
+		next = i->next_watched;
+		epoll_unready(i, &told);
+		report(g, i, told);
 	}
-	link = &i->file->epoll_items;
-	while (*link && *link != i)
-		link = &(*link)->next_of_file;
-	if (*link)
-		publish(link, i->next_of_file);
-	i->id = 0;
 }
 
-/* ---- */
-
-void epoll_file_gone(struct file *f)
+/* Level-triggered items stay on the ready list, at its end, until one look finds nothing. */
+static void report_ready(struct epoll *e, struct gathering *g)
 {
 	struct epoll_item *i;
+	u32 told;
 
+	while (g->n < g->max && g->left && (i = epoll_first_ready(e, &told))) {
+		g->left--;
+		if (report(g, i, told) && !(i->events & (EPOLLET | EPOLLONESHOT)))
+			epoll_ready(i, told);
+	}
+}
+
+/* The number of events; 0; -EFAULT. Events are taken only where they can be stored. */
+static s64 events_take(struct epoll *e, u64 user, u32 max)
+{
+	struct epoll_event batch[BATCH];
+	struct gathering g = {.out = batch};
+	s64 done = 0;
+	bool first = true;
+
+	if (!epoll_may_find(e) && !e->watched)
+		return 0;
 	do {
-		lists_lock();
-		i = f->epoll_items;
-		if (i)
-			item_unlink(i);
-		lists_unlock();
-		if (i)
-			kin_free(i);
-	} while (i);
+		g.n = 0;
+		g.max = MIN(max - (u32)done, BATCH);
+		u64 at = user + (u64)done * sizeof(batch[0]);
+		size_t room = mm_accessible(current->proc->mm, at, g.max * sizeof(batch[0]), true);
+		g.max = (u32)(room / sizeof(batch[0]));
+		epoll_lock(e);
+		epoll_settle(e);
+		if (first)
+			g.left = atomic_load(&e->nready);
+		if (!g.max && epoll_may_find(e) && !done)
+			done = -EFAULT;
+		if (first)
+			report_watched(e, &g);
+		report_ready(e, &g);
+		epoll_unlock(e);
+		first = false;
+		if (g.n && copy_out((void *)at, batch, g.n * sizeof(batch[0])))
+			return done ? done : -EFAULT;
+		done += g.n;
+	} while (g.n == BATCH && (u32)done < max);
+	if (done > 0 && atomic_load(&e->nready))
+		queue_pass_on(&e->queue, 1); /* who sleeps, too, may have some */
+	return done;
 }
 
-static void epoll_release(struct file *f)
+/* ---- waiting */
+
+/* Registers what no queue tells; true: something is there. */
+static bool watched_look(struct epoll *e, struct poll_table *pt)
 {
-	struct epoll *e = epoll_of(f);
-	struct epoll_item *i;
+	struct epoll_item *next;
+	bool found = false;
+	u64 edges;
 
-	if (!e)
-		return;
-	do {
-		lists_lock();
-		i = e->items;
-		if (i)
-			item_unlink(i);
-		lists_unlock();
-		if (i)
-			kin_free(i);
-	} while (i);
-	queue_destroy(&e->changed);
-	publish(&f->priv[0], 0);
-	kin_free(e);
-}
-
-/*
- * A reference for the time of this call; file NULL: it is being released. Its own descriptors a
- * process with one thread borrows. Under epoll_lock, so what fd_get gave in vain is put later.
- */
-static void interest_hold(struct interest *in, s32 fd)
-{
-	struct file *own = fd_get(fd);
-
-	if (own == in->file)
-		return;
-	in->in_vain = own;
-	if (!ref_get_unless_gone(OWN_FILE, in->file, hold_new(OWN_FILE)))
-		in->file = NULL;
-}
-
-/* The interest list as it is now; n entries in kmalloc'ed memory (NULL if empty). -ENOMEM. */
-static s64 interests_copy(struct epoll *e, struct interest **out, u32 *version)
-{
-	struct interest *list;
-	u32 cap = e->count + 8, n = 0;
-
-	list = kmalloc(cap * sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	lists_lock();
-	*version = atomic_load(&e->version);
-	for (struct epoll_item *i = e->items; i && n < cap; i = i->next) {
-		if (i->disabled)
-			continue;
-		struct interest *in = &list[n++];
-		*in = (struct interest){
-			.item = i, .file = i->file, .id = i->id, .data = i->data,
-			.seen_edges = i->edges, .events = i->events, .seen_mask = i->mask,
-		};
-		interest_hold(in, i->fd);
+	if (!e->watched)
+		return false;
+	epoll_lock(e);
+	for (struct epoll_item *i = e->watched; i; i = next) {
+		next = i->next_watched;
+		found |= item_look(i, 0, &edges, pt) != 0;
 	}
-	lists_unlock();
-	*out = list;
-	return n;
+	epoll_unlock(e);
+	return found;
 }
 
-static void interests_free(struct interest *list, u32 n)
+/* 0: it may be worth another look; -EINTR, -ETIMEDOUT. Nothing but the epoll itself is held. */
+static int epoll_sleep(struct epoll *e, u64 deadline_ns)
 {
-	for (u32 i = n; i-- > 0;) {
-		file_put(list[i].file);
-		file_put(list[i].in_vain);
-	}
-	kfree(list);
-}
-
-/* Sets got of each; how many are to be reported. */
-static u32 interests_look(struct interest *list, u32 n, struct poll_table *pt)
-{
-	u32 ready = 0;
-
-	for (u32 i = 0; i < n; i++) {
-		struct interest *in = &list[i];
-		const struct file_ops *ops = in->file ? file_ops[in->file->type] : NULL;
-
-		if (!ops)
-			continue;
-		/* The count first: an event after it is a new edge for the next wait. */
-		in->edges = ops->edges ? ops->edges(in->file) : 0;
-		in->got = file_poll(in->file, in->events & ~PRIVATE_BITS, ready ? NULL : pt);
-		if (in->events & EPOLLET && ops->edges && in->edges == in->seen_edges &&
-		    !(in->got & ~in->seen_mask))
-			in->got = 0;
-		ready += in->got != 0;
-	}
-	return ready;
-}
-
-/* Notes in the list what is being reported; false: the item is gone or was disarmed meanwhile. */
-static bool interest_report(struct interest *in)
-{
-	struct epoll_item *i = in->item;
-	bool valid;
-
-	lists_lock();
-	valid = i->id == in->id && i->file == in->file && !i->disabled;
-	if (valid) {
-		i->edges = in->edges;
-		i->mask = in->got;
-		if (i->events & EPOLLONESHOT)
-			i->disabled = true;
-	}
-	lists_unlock();
-	return valid;
-}
-
-static s64 interests_report(struct interest *list, u32 n, u64 events, u32 max)
-{
-	static u32 turn; /* private: where to begin, so that nobody starves behind max */
-	u32 reported = 0, start = n ? turn % n : 0;
-
-	for (u32 k = 0; k < n && reported < max; k++) {
-		struct interest *in = &list[(start + k) % n];
-		struct epoll_event event = {.events = in->got, .data = in->data};
-
-		if (!in->got || !interest_report(in))
-			continue;
-		if (copy_out((struct epoll_event *)events + reported, &event, sizeof(event)))
-			return reported ? (s64)reported : -EFAULT;
-		reported++;
-		turn = start + k + 1;
-	}
-	return reported;
-}
-
-/*
- * One round: until something is reported, the list changes (0 and *again), the deadline, or a
- * signal.
- */
-static s64 wait_round(struct epoll *e, u64 events, u32 max, u64 deadline_ns, bool *again)
-{
-	bool block = deadline_ns != 0;
-	struct interest *list = NULL;
+	struct kin_waiter *w = waiter_get();
 	struct poll_table pt;
-	u32 version;
-	s64 r, n = interests_copy(e, &list, &version);
 	int err = 0;
 
-	*again = false;
-	if (n < 0)
-		return n;
 	poll_table_init(&pt);
-	poll_wait(block ? &pt : NULL, &e->changed);
-	if (interests_look(list, n, block ? &pt : NULL) == 0 && block)
-		do {
-			err = pt.failed ? -ENOMEM : poll_table_sleep(&pt, deadline_ns);
-			*again = atomic_load(&e->version) != version;
-		} while (interests_look(list, n, NULL) == 0 && !err && !*again);
+	w->exclusive = 1;
+	queue_add(&e->queue, w);
+	if (!watched_look(e, &pt) && !epoll_may_find(e))
+		err = pt.failed ? -ENOMEM : poll_table_sleep(&pt, deadline_ns);
+	queue_remove(w);
+	waiter_put(w);
 	poll_table_done(&pt);
-	r = interests_report(list, n, events, max);
-	interests_free(list, n);
-	if (r || err)
-		*again = false;
-	return r ? r : err == -ETIMEDOUT ? 0 : err;
+	return err;
+}
+
+static s64 wait_for_events(struct epoll *e, u64 events, u32 max, u64 deadline_ns)
+{
+	s64 n = events_take(e, events, max);
+	int err = 0;
+
+	while (!n && deadline_ns && !err) {
+		err = epoll_sleep(e, deadline_ns);
+		n = events_take(e, events, max);
+	}
+	if (n)
+		return n;
+	return err == -ETIMEDOUT ? 0 : err;
 }
 
 static s64 do_wait(u64 epfd, u64 events, u64 max, u64 deadline_ns)
 {
 	struct file *f = fd_get(epfd);
 	struct epoll *e = f ? epoll_of(f) : NULL;
-	bool again;
-	s64 r;
+	s64 r = f && f->type != FILE_PATH ? -EINVAL : -EBADF;
 
-	if ((s32)max <= 0 || (s32)max > (s32)(0x7fffffff / sizeof(struct epoll_event)) || !e) {
-		r = f ? -EINVAL : -EBADF;
-		if (f)
-			file_put(f);
-		return r;
-	}
-	do {
-		r = wait_round(e, events, max, deadline_ns, &again);
-	} while (again);
-	file_put(f);
+	if ((s32)max > 0 && (s32)max <= (s32)(0x7fffffff / sizeof(struct epoll_event)) && e)
+		r = wait_for_events(e, events, (u32)max, deadline_ns);
+	if (f)
+		file_put(f);
 	return r;
 }
 
@@ -366,33 +311,61 @@ s64 sys_epoll_pwait2(u64 epfd, u64 events, u64 max, u64 timeout, u64 mask, u64 s
 	return r ? r : wait_masked(epfd, events, max, deadline, mask, size);
 }
 
-/* ---- as a file: an epoll is ready when one of its files is */
+/* ---- as a file: an epoll is ready when one of its files is; nothing is taken */
 
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
-	static u32 depth; /* private; the kernel is not preempted */
 	struct epoll *e = epoll_of(f);
-	struct interest *list = NULL;
-	u32 version, ready;
-	s64 n;
+	struct epoll_item *i, *next;
+	bool found = false;
+	u64 edges;
+	u32 told;
 
-	if (depth >= NESTING_MAX)
-		return 0;
-	n = interests_copy(e, &list, &version);
-	if (n < 0)
-		return 0;
-	poll_wait(pt, &e->changed);
-	depth++;
-	ready = interests_look(list, n, pt);
-	depth--;
-	interests_free(list, n);
-	return ready ? EPOLLIN | EPOLLRDNORM : 0;
+	poll_wait(pt, &e->queue);
+	epoll_lock(e);
+	epoll_settle(e);
+	for (i = e->watched; i; i = next) {
+		next = i->next_watched;
+		found |= item_look(i, 0, &edges, pt) != 0;
+	}
+	for (u32 left = atomic_load(&e->nready); left && !found; left--) {
+		i = epoll_first_ready(e, &told);
+		found = i && item_look(i, told, &edges, NULL);
+		if (found)
+			epoll_ready(i, told);
+	}
+	epoll_unlock(e);
+	return found ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void epoll_file_release(struct file *f)
+{
+	struct epoll *e = epoll_of(f);
+
+	if (!e)
+		return;
+	epoll_lock(e);
+	while (e->items)
+		epoll_unlink(e->items);
+	epoll_unlock(e);
+	ref_put(OWN_EPOLL, &f->priv[0]);
 }
 
 const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,
 	.stat = anon_stat,
+	.release = epoll_file_release,
+};
+
+static void epoll_release(void *what)
+{
+	queue_destroy(&((struct epoll *)what)->queue);
+}
+
+const struct own_ops epoll_own_ops = {
+	.name = "interest list",
+	.ref_at = offsetof(struct epoll, ref),
 	.release = epoll_release,
 };
 
@@ -408,13 +381,18 @@ s64 sys_epoll_create1(u64 flags)
 	f = file_alloc(FILE_EPOLL, O_RDWR);
 	if (!f)
 		return -ENFILE;
-	e = kin_alloc(sizeof(*e));
+	e = own_new(OWN_MEMORY, sizeof(*e));
 	if (!e) {
 		file_put(f);
 		return -ENOMEM;
 	}
-	queue_init(&e->changed);
-	f->priv[0] = (u64)e;
+	ref_init(&e->ref, 1);
+	queue_init(&e->queue);
+	TAILQ_INIT(&e->ready);
+	e->deaths = atomic_load(&ROOT->deaths);
+	e->file = f;
+	own_is(e, OWN_EPOLL);
+	own_give((struct epoll **)&f->priv[0], e);
 	return fd_install(f, 0, flags & EPOLL_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
@@ -423,96 +401,172 @@ s64 sys_epoll_create(u64 size)
 	return (s32)size <= 0 ? -EINVAL : sys_epoll_create1(0);
 }
 
-/* Under epoll_lock: is e reachable from f, or the nesting too deep? */
-static bool reaches(struct file *f, struct epoll *e, u32 depth)
+/* Is e to be found below f, or how deep does it go? Under the family's nest_lock. */
+static u32 depth_below(struct file *f, const struct epoll *e)
 {
 	struct epoll *inner = epoll_of(f);
+	u32 deepest = 0;
 
 	if (!inner)
-		return false;
-	if (inner == e || depth >= NESTING_MAX)
-		return true;
-	for (struct epoll_item *i = inner->items; i; i = i->next)
-		if (reaches(i->file, e, depth + 1))
-			return true;
-	return false;
+		return 0;
+	if (inner == e)
+		return EPOLL_NESTING_MAX + 1;
+	epoll_lock(inner);
+	for (struct epoll_item *i = inner->items; i && deepest <= EPOLL_NESTING_MAX; i = i->next)
+		deepest = MAX(deepest, depth_below(i->file, e));
+	epoll_unlock(inner);
+	return deepest + 1;
 }
 
-static s64 ctl_add(struct epoll *e, struct file *f, int fd, const struct epoll_event *event)
+/* Of epolls that have f, and of those that have them. */
+static u32 depth_above(struct file *f)
 {
-	struct epoll_item *item = kin_alloc(sizeof(*item));
-	s64 err = 0;
+	u32 highest = 0;
+
+	kin_lock_nested(&f->epoll_lock, epoll_file_recover, f, "upwards, and there are no circles");
+	for (struct epoll_item *i = f->epoll_items; i; i = i->next_of_file)
+		highest = MAX(highest, 1 + depth_above(i->epoll->file));
+	kin_unlock(&f->epoll_lock);
+	return highest;
+}
+
+static s64 nesting_check(struct file *ef, struct file *f)
+{
+	return 1 + depth_above(ef) + depth_below(f, epoll_of(ef)) > EPOLL_NESTING_MAX ? -ELOOP : 0;
+}
+
+/* After a change, under lock: what is there is an event. Whom to wake: none, one, or all. */
+static u32 item_begin(struct epoll_item *i, const struct epoll_event *event)
+{
+	u64 edges;
+	u32 told;
+
+	i->events = event->events;
+	i->data = event->data;
+	i->edges = ~0ull;
+	i->mask = 0;
+	i->disabled = false;
+	u32 got = item_look(i, ~0u, &edges, NULL);
+	if (got)
+		epoll_ready(i, ~0u);
+	else
+		epoll_unready(i, &told);
+	return i->watched ? ~0u : got != 0;
+}
+
+/* Of all ctl_*: 0 or -errno; *wake: how many sleepers. */
+static s64 ctl_add(struct epoll *e, struct file *f, int fd, const struct epoll_event *event,
+				   u32 *wake)
+{
+	struct epoll_item *item = own_new(OWN_MEMORY, sizeof(*item));
+	bool there;
 
 	if (!item)
 		return -ENOMEM;
+	item->epoll = e;
 	item->file = f;
 	item->fd = fd;
-	item->events = event->events;
-	item->data = event->data;
-	item->edges = ~0ull; /* what is ready now is an edge */
-	lists_lock();
-	if (item_find(e, f, fd))
-		err = -EEXIST;
-	else if (reaches(f, e, 1))
-		err = -ELOOP;
-	else
-		item_link(e, item);
-	lists_unlock();
-	if (err)
-		kin_free(item);
-	return err;
+	epoll_lock(e);
+	there = epoll_find(e, f, fd) != NULL;
+	if (!there) {
+		epoll_link(e, item);
+		*wake = item_begin(item, event);
+	}
+	epoll_unlock(e);
+	if (there)
+		own_free(item);
+	return there ? -EEXIST : 0;
 }
 
-static s64 ctl_mod(struct epoll *e, struct file *f, int fd, const struct epoll_event *event)
+static s64 ctl_mod(struct epoll *e, struct file *f, int fd, const struct epoll_event *event,
+				   u32 *wake)
 {
 	struct epoll_item *item;
+	s64 err = 0;
 
-	lists_lock();
-	item = item_find(e, f, fd);
-	if (item) {
-		item->events = event->events;
-		item->data = event->data;
-		item->edges = ~0ull;
-		item->mask = 0;
-		item->disabled = false;
-	}
-	lists_unlock();
-	return item ? 0 : -ENOENT;
+	epoll_lock(e);
+	item = epoll_find(e, f, fd);
+	if (!item)
+		err = -ENOENT;
+	else if (item->events & EPOLLEXCLUSIVE)
+		err = -EINVAL;
+	else
+		*wake = item_begin(item, event);
+	epoll_unlock(e);
+	return err;
 }
 
 static s64 ctl_del(struct epoll *e, struct file *f, int fd)
 {
 	struct epoll_item *item;
 
-	lists_lock();
-	item = item_find(e, f, fd);
+	epoll_lock(e);
+	item = epoll_find(e, f, fd);
 	if (item)
-		item_unlink(item);
-	lists_unlock();
-	if (!item)
-		return -ENOENT;
-	kin_free(item);
+		epoll_unlink(item);
+	epoll_unlock(e);
+	return item ? 0 : -ENOENT;
+}
+
+/* Epolls go into others one after the other in the family, so that no circle closes. */
+static s64 ctl_add_epoll(struct file *ef, struct file *f, int fd, const struct epoll_event *event,
+						 u32 *wake)
+{
+	s64 err;
+
+	kin_lock_recover(&ROOT->nest_lock, kin_recover_whole, NULL);
+	err = nesting_check(ef, f);
+	if (!err)
+		err = ctl_add(epoll_of(ef), f, fd, event, wake);
+	kin_unlock(&ROOT->nest_lock);
+	return err;
+}
+
+/* Files and directories are always ready, so nobody may wait for them. */
+static bool may_be_waited_for(struct file *f)
+{
+	if (f->type == FILE_DEV)
+		return dev_waitable(f);
+	if (f->type == FILE_PROC)
+		return proc_waitable(f->inode);
+	return file_ops[f->type]->poll != NULL;
+}
+
+static s64 ctl_check(struct file *ef, u32 op, struct file *f, u32 events)
+{
+	bool modifies = op == EPOLL_CTL_MOD, adds = op == EPOLL_CTL_ADD;
+
+	if (ef->type == FILE_PATH || f->type == FILE_PATH)
+		return -EBADF;
+	if (!may_be_waited_for(f))
+		return -EPERM;
+	if (!epoll_of(ef) || ef == f)
+		return -EINVAL;
+	if ((modifies || adds) && events & EPOLLEXCLUSIVE &&
+		(modifies || epoll_of(f) || events & ~EXCLUSIVE_ALLOWED))
+		return -EINVAL;
 	return 0;
 }
 
 static s64 do_ctl(struct file *ef, u32 op, struct file *f, int fd, const struct epoll_event *event)
 {
+	s64 err = ctl_check(ef, op, f, event->events);
 	struct epoll *e = epoll_of(ef);
-	s64 err;
+	u32 wake = 0;
 
-	if (!e || ef == f)
-		return -EINVAL;
-	/* Files and directories are always ready, so nobody may wait for them. */
-	if (!file_ops[f->type]->poll || (f->type == FILE_DEV && !dev_waitable(f)))
-		return -EPERM;
+	if (err)
+		return err;
 	switch (op) {
-	case EPOLL_CTL_ADD: err = ctl_add(e, f, fd, event); break;
-	case EPOLL_CTL_MOD: err = ctl_mod(e, f, fd, event); break;
+	case EPOLL_CTL_ADD:
+		err = epoll_of(f) ? ctl_add_epoll(ef, f, fd, event, &wake)
+						  : ctl_add(e, f, fd, event, &wake);
+		break;
+	case EPOLL_CTL_MOD: err = ctl_mod(e, f, fd, event, &wake); break;
 	case EPOLL_CTL_DEL: err = ctl_del(e, f, fd); break;
 	default: return -EINVAL;
 	}
-	if (!err)
-		list_changed(e);
+	if (wake)
+		queue_wake(&e->queue, wake);
 	return err;
 }
 

@@ -25,7 +25,6 @@
 /* file.priv[0] */
 struct eventfd {
 	_Atomic u64 count;
-	_Atomic u64 writes;        /* ever: for edge triggers */
 	struct kin_queue readable, writable;
 	bool semaphore;
 };
@@ -111,7 +110,6 @@ static s64 eventfd_write(struct file *f, const void *buf, size_t len, s64 *pos)
 		if (err)
 			return err;
 	}
-	atomic_fetch_add(&e->writes, 1);
 	queue_wake_all(&e->readable);
 	return sizeof(add);
 }
@@ -121,16 +119,11 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 	struct eventfd *e = eventfd_of(f);
 	u64 count;
 
-	poll_wait(pt, &e->readable);
-	poll_wait(pt, &e->writable);
+	poll_wait_for(pt, &e->readable, EPOLLIN | EPOLLRDNORM);
+	poll_wait_for(pt, &e->writable, EPOLLOUT | EPOLLWRNORM);
 	count = atomic_load(&e->count);
 	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
 	       (count < EVENTFD_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
-}
-
-static u64 eventfd_edges(struct file *f)
-{
-	return atomic_load(&eventfd_of(f)->writes);
 }
 
 static void eventfd_release(struct file *f)
@@ -150,7 +143,6 @@ const struct file_ops eventfd_file_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
-	.edges = eventfd_edges,
 	.stat = anon_stat,
 	.release = eventfd_release,
 };

@@ -129,6 +129,7 @@ static s64 timerfd_read(struct file *f, void *buf, size_t len, s64 *pos)
 		if (err)
 			return err;
 	}
+	queue_wake_all(&t->waiters); /* an interval goes on: pollers sleep until its next end */
 	return copy_out(buf, &n, sizeof(n)) ? -EFAULT : (s64)sizeof(n);
 }
 
@@ -139,11 +140,10 @@ static u32 timerfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &t->waiters);
 	s = state_get(t);
-	if (expirations(s, time_mono_ns()))
-		return EPOLLIN | EPOLLRDNORM;
+	bool expired = expirations(s, time_mono_ns());
 	if (s.expiry_ns)
-		poll_until(s.expiry_ns);
-	return 0;
+		poll_until(expired ? POLL_SOME_TIME : s.expiry_ns);
+	return expired ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 /* Each expiry is an edge. */

@@ -49,7 +49,9 @@ struct file {
 	u64 priv[4];           /* no lock: as the type says */
 	char *path;            /* kin string for /proc/PID/fd, or NULL; no lock: stored once */
 	u32 owner_pid;         /* no lock: constant */
-	struct epoll_item *epoll_items; /* interest in this file: kernel/event/epoll.c; epoll_lock */
+	KIN_LOCK(epoll_lock, EPOLL_FILE);
+	struct epoll_item *epoll_items; /* epoll_lock: interest in this file; kernel/event/epoll.h */
+	struct epoll_item *epoll_step;  /* epoll_lock: a slot; on its way into a list, or out of it */
 };
 
 /* Buffers are application memory; operations use copy_in/copy_out. Results: bytes or -errno. */
@@ -125,7 +127,12 @@ s64 fd_install_pair(struct file *pair[2], u32 flags, u64 fds);
 int fd_close(int fd);
 
 /* poll/select/epoll: kernel/fd/poll.c */
-void poll_wait(struct poll_table *pt, struct kin_queue *q);
+/* q is woken whenever any of events (EPOLL*) may have come to the file, or errors. */
+void poll_wait_for(struct poll_table *pt, struct kin_queue *q, u32 events);
+static inline void poll_wait(struct poll_table *pt, struct kin_queue *q)
+{
+	poll_wait_for(pt, q, ~0u);
+}
 void poll_wait_host(struct poll_table *pt, int handle, u32 events);
 
 #endif

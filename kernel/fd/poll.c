@@ -37,10 +37,26 @@ void poll_until(u64 mono_ns)
 	look_again_ns = MIN(look_again_ns, mono_ns);
 }
 
+u64 poll_until_begin(void)
+{
+	u64 others = look_again_ns;
+
+	look_again_ns = HYP_NO_DEADLINE;
+	return others;
+}
+
+bool poll_until_end(u64 begun)
+{
+	bool timed = look_again_ns != HYP_NO_DEADLINE;
+
+	look_again_ns = MIN(look_again_ns, begun);
+	return timed;
+}
+
 void poll_table_init(struct poll_table *pt)
 {
-	look_again_ns = HYP_NO_DEADLINE;
 	pt->waiters = NULL;
+	pt->hook = NULL;
 	pt->want = 0;
 	pt->n = pt->cap = pt->failed = pt->nhost = pt->host_missed = 0;
 }
@@ -78,9 +94,11 @@ static bool table_room(struct poll_table *pt)
 	return true;
 }
 
-void poll_wait(struct poll_table *pt, struct kin_queue *q)
+void poll_wait_for(struct poll_table *pt, struct kin_queue *q, u32 events)
 {
-	if (!pt || !table_room(pt))
+	if (pt && pt->hook)
+		pt->hook(pt, q, events);
+	if (!pt || pt->hook || !table_room(pt))
 		return;
 	for (u32 i = pt->n, seen = 0; i-- > 0 && seen < SEEN_LOOKED_AT; seen++)
 		if (pt->waiters[i]->queue == q)

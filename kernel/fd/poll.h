@@ -13,6 +13,8 @@ struct poll_table {
 	u32 want;                 /* of the file that is looked at: nothing else is worth a wake */
 	u32 n, cap, failed;
 	u32 nhost, host_missed;   /* host handles that did not fit: look again before long */
+	/* epoll: is told of the queues instead; the caller stays on them after the call */
+	void (*hook)(struct poll_table *pt, struct kin_queue *q, u32 events);
 	struct hyp_pollfd host[POLL_HOST_MAX];
 };
 
@@ -27,9 +29,13 @@ void poll_table_init(struct poll_table *pt);
 void poll_table_done(struct poll_table *pt);
 /*
  * A file that was just looked at becomes ready at this time, whatever else happens: the next
- * sleep ends then.
+ * sleep ends then. POLL_SOME_TIME: it is ready, and there will be another such time.
  */
+#define POLL_SOME_TIME (HYP_NO_DEADLINE - 1)
 void poll_until(u64 mono_ns);
+/* Has what is looked at between the two such a time? Pairs may be nested. */
+u64 poll_until_begin(void);
+bool poll_until_end(u64 begun);
 /* Sleeps until something registered happens. 0, -EINTR, -ETIMEDOUT. */
 int poll_table_sleep(struct poll_table *pt, u64 deadline_ns);
 /* What file is ready for, among want; registers if pt. */

@@ -142,8 +142,8 @@ static u32 mq_poll(struct file *f, struct poll_table *pt)
 	struct mqueue *q = mq_of(f);
 	u32 mask = 0;
 
-	poll_wait(pt, &q->readable);
-	poll_wait(pt, &q->writable);
+	poll_wait_for(pt, &q->readable, EPOLLIN | EPOLLRDNORM);
+	poll_wait_for(pt, &q->writable, EPOLLOUT | EPOLLWRNORM);
 	mq_lock();
 	if (q->count)
 		mask |= EPOLLIN | EPOLLRDNORM;
@@ -407,7 +407,7 @@ static s64 mq_sleep(struct mq_wait *how, u64 deadline)
 /* Under the lock: *tell and info if somebody is to be told of a message in an empty queue. */
 static bool notify_take(struct mqueue *q, s32 *pid, struct ksiginfo *info)
 {
-	if (!q->notify_pid || q->count || atomic_load(&q->readable.count))
+	if (!q->notify_pid || q->count || queue_has_sleeper(&q->readable))
 		return false;
 	*pid = q->notify_pid;
 	*info = signal_info_user(q->notify_signo ? q->notify_signo : 1, SI_MESGQ);

@@ -133,8 +133,12 @@ bool kin_lock_orphaned(struct kin_lock *l);
  * waiter_get, adds it before it looks, sleeps, and removes and puts it back.
  *
  * queue_wake marks waiters and rings the doorbells of their members. It takes the queue's own lock
- * only.
+ * only, and those of epolls that are told.
+ *
+ * A hook is a waiter that stays: of an epoll (kernel/event/epoll.h), which is told of each wake and
+ * has its own queue woken. It is no member's.
  */
+#define HOOK_MEMBER (~0u)
 struct kin_waiter {
 	TAILQ_ENTRY(kin_waiter) link;
 	struct kin_queue *queue; /* NULL while not queued; queue->lock protects link and this */
@@ -142,8 +146,8 @@ struct kin_waiter {
 	_Atomic u32 woken;
 	u32 exclusive;
 	u64 thread;              /* the owner's private struct thread; only the owner follows it */
-	u64 key;                 /* futexes: the address waited for */
-	u32 bits;
+	u64 key;                 /* futexes: the address waited for; hooks: the item */
+	u32 bits;                /* hooks: EPOLL*, what a wake of this queue stands for */
 	u32 index;
 };
 struct kin_queue {
@@ -157,6 +161,10 @@ void queue_remove(struct kin_waiter *w);
 /* Before its memory is freed: waiters of the dead may be left. */
 void queue_destroy(struct kin_queue *q);
 void queue_wake(struct kin_queue *q, u32 max); /* max exclusive waiters, and all others */
+/* The same for a wake that nothing new is behind: one sleeper passes it on to the next, no hook. */
+void queue_pass_on(struct kin_queue *q, u32 max);
+/* Does somebody sleep on it? Hooks do not count. */
+bool queue_has_sleeper(struct kin_queue *q);
 static inline void queue_wake_all(struct kin_queue *q) { queue_wake(q, ~0u); }
 /*
  * Burial of a dead member, and the last step of a normal exit (of itself, after fdtable_release):

@@ -55,4 +55,8 @@ void futexes_init(void);
 /* A waiter of the dead may have been woken in vain: somebody else gets the wake. */
 void futex_pass_on(struct kin_waiter *w);
 
+/* ---- kernel/event/epoll_list.c */
+/* A hook's queue is woken, and locked: whose sleepers are to be woken, too, or NULL. */
+struct kin_queue *queue_told(struct kin_waiter *w);
+
 #endif

@@ -152,6 +152,11 @@ static void order_check(const struct kin_lock *l, const struct kin_lock_site *si
 				   site->name, site->rank, taken[i].site->name, taken[i].site->rank);
 	if (held == LOCKS_HELD_MAX)
 		kpanic("%u locks are held, and %s is to be the next", held, site->name);
+}
+
+/* Only when it is ours: taking a lock over takes others on the way. */
+static void order_note(const struct kin_lock *l, const struct kin_lock_site *site)
+{
 	taken[held].lock = l;
 	taken[held].site = site;
 }
@@ -178,6 +183,8 @@ void kin_lock_at(struct kin_lock *l, const struct kin_lock_site *site, kin_recov
 	if (!atomic_compare_exchange_strong_explicit(&l->word, &word, word_self(),
 						     memory_order_acquire, memory_order_relaxed))
 		lock_slow(l, site, recover, arg);
+	if (KIN_LOCK_RANKS)
+		order_note(l, site);
 	held++;
 }
 

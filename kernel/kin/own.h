@@ -51,6 +51,7 @@ enum own_kind {
 	OWN_MSG,
 	OWN_SOCKET,
 	OWN_CONN,
+	OWN_EPOLL,
 	OWN_WRITER,   /* of an inode: who may write to it; counts only */
 	OWN_EXECUTOR, /* who executes it */
 	OWN_KINDS

@@ -44,10 +44,29 @@ void queue_lock(struct kin_queue *q)
 	kin_lock_recover(&q->lock, queue_recover, q);
 }
 
-/* Exclusive waiters stand behind all others, in order of arrival. */
+static inline bool is_hook(const struct kin_waiter *w)
+{
+	return w->member == HOOK_MEMBER;
+}
+
+/*
+ * Where a waiter goes. Exclusive ones stand behind all others, in order of arrival, those that are
+ * hooks before the rest: a wake ends its walk at the first that it has no wake for.
+ */
+static struct kin_waiter **place(struct kin_queue *q, struct kin_waiter *w)
+{
+	struct kin_waiter **at = &q->head.tqh_first;
+
+	if (w->exclusive && !is_hook(w))
+		return q->head.tqh_last;
+	while (w->exclusive && *at && (!(*at)->exclusive || is_hook(*at)))
+		at = &(*at)->link.tqe_next;
+	return at;
+}
+
 void queue_link(struct kin_queue *q, struct kin_waiter *w)
 {
-	struct kin_waiter **at = w->exclusive ? q->head.tqh_last : &q->head.tqh_first;
+	struct kin_waiter **at = place(q, w);
 	struct kin_waiter *next = *at;
 
 	w->link.tqe_next = next;
@@ -153,31 +172,71 @@ bool waiter_mark(struct kin_waiter *w)
 	return atomic_exchange(&w->woken, 1) == 0;
 }
 
+/* What is left of a wake, over all walks of the queue. */
+struct wake {
+	u32 max;        /* exclusive sleepers */
+	bool passes_on; /* hooks are not told */
+	bool told;      /* one exclusive hook was, and somebody woke by it */
+	bool nested;    /* under the lock of another queue: who is to be rung cannot wait */
+};
+
+static bool queue_tell(struct kin_queue *q, struct ring_set *r);
+
+static void hook_tell(struct wake *wake, struct kin_waiter *w, struct ring_set *r)
+{
+	struct kin_queue *next;
+
+	if (wake->passes_on || (w->exclusive && wake->told))
+		return;
+	next = queue_told(w);
+	if (next && queue_tell(next, r) && w->exclusive)
+		wake->told = true;
+}
+
 /*
  * Marks what may be woken and collects whom to ring; true: the set is full and there may be more.
+ * Under q's lock.
  */
-static bool queue_mark(struct kin_queue *q, u32 *max, struct ring_set *r)
+static bool queue_mark(struct kin_queue *q, struct wake *wake, struct ring_set *r)
 {
 	struct kin_waiter *w;
-	bool full = false;
 
-	queue_lock(q);
 	TAILQ_FOREACH(w, &q->head, link) {
-		if (w->exclusive && *max == 0)
+		if (is_hook(w)) {
+			hook_tell(wake, w, r);
+			continue;
+		}
+		if (w->exclusive && wake->max == 0)
 			break;
 		if (!waiter_mark(w))
 			continue;
 		if (w->exclusive)
-			--*max;
-		full = ring_add(r, w->member);
-		if (full)
-			break;
+			wake->max--;
+		if (ring_add(r, w->member) && !wake->nested)
+			return true;
+		if (r->n == RING_BATCH)
+			ring_all(r);
 	}
-	kin_unlock(&q->lock);
-	return full;
+	return false;
 }
 
-void queue_wake(struct kin_queue *q, u32 max)
+/* An epoll was told: one who waits for its events, all who poll it, and the epolls that have it. */
+static bool queue_tell(struct kin_queue *q, struct ring_set *r)
+{
+	struct wake wake = {.max = 1, .nested = true};
+	bool there;
+
+	atomic_thread_fence(memory_order_seq_cst); /* (b): the ready list was changed */
+	if (atomic_load(&q->count) == 0)
+		return false;
+	kin_lock_nested(&q->lock, queue_recover, q, "told by another; epoll_ctl allows no circles");
+	there = !TAILQ_EMPTY(&q->head);
+	queue_mark(q, &wake, r);
+	kin_unlock(&q->lock);
+	return there;
+}
+
+static void wake_some(struct kin_queue *q, struct wake *wake)
 {
 	struct ring_set r = {0};
 	bool more;
@@ -186,9 +245,39 @@ void queue_wake(struct kin_queue *q, u32 max)
 	if (atomic_load(&q->count) == 0)
 		return;
 	do {
-		more = queue_mark(q, &max, &r);
+		queue_lock(q);
+		more = queue_mark(q, wake, &r);
+		kin_unlock(&q->lock);
 		ring_all(&r);
 	} while (more);
+}
+
+void queue_wake(struct kin_queue *q, u32 max)
+{
+	struct wake wake = {.max = max};
+
+	wake_some(q, &wake);
+}
+
+void queue_pass_on(struct kin_queue *q, u32 max)
+{
+	struct wake wake = {.max = max, .passes_on = true};
+
+	wake_some(q, &wake);
+}
+
+bool queue_has_sleeper(struct kin_queue *q)
+{
+	struct kin_waiter *w;
+
+	if (atomic_load(&q->count) == 0)
+		return false;
+	queue_lock(q);
+	TAILQ_FOREACH(w, &q->head, link)
+		if (!is_hook(w))
+			break;
+	kin_unlock(&q->lock);
+	return w != NULL;
 }
 
 /* An exclusive wake that the dead had taken goes to the next in the queue. */
@@ -213,6 +302,7 @@ void record_lock(struct member_record *r)
 /* Whatever the dead was about to tell others, they find out for themselves. */
 static void everybody_look(void)
 {
+	atomic_fetch_add(&ROOT->deaths, 1);
 	for (u32 i = 0; member_used(i); i++) {
 		struct member_record *r = &ROOT->members[i];
 

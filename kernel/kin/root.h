@@ -78,7 +78,8 @@ struct kin_root_area {
 	struct slab_class classes[SLAB_CLASSES];
 
 	KIN_LOCK(fifo_lock, FIFO);   /* which pipe an inode's FIFO is; before a pipe's lock */
-	KIN_LOCK(epoll_lock, EPOLL); /* all interest lists; before any queue's lock */
+	KIN_LOCK(nest_lock, EPOLL_NEST); /* of who puts an epoll into another one */
+	_Atomic u32 deaths;              /* of members that were killed; epoll asks */
 	_Atomic u64 next_pipe_ino;
 	struct kin_queue futexes[FUTEX_BUCKETS]; /* waiters on words in shared memory, by address */
 

@@ -122,7 +122,6 @@ struct net_ops {
 	s64 (*send)(struct socket *s, struct net_message *m);
 	s64 (*receive)(struct socket *s, struct net_message *m);
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
-	u64 (*edges)(struct socket *s);
 	s64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);
 	/*
 	 * Options that the common layer does not know: bytes in value, or -ENOPROTOOPT. value is

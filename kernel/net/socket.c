@@ -111,13 +111,6 @@ static u32 socket_poll(struct file *f, struct poll_table *pt)
 	return ops_of(s)->poll(s, pt);
 }
 
-static u64 socket_edges(struct file *f)
-{
-	struct socket *s = file_socket(f);
-
-	return ops_of(s)->edges(s);
-}
-
 static s64 socket_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct socket *s = file_socket(f);
@@ -169,7 +162,6 @@ const struct file_ops socket_file_ops = {
 	.readv = socket_receivev,
 	.writev = socket_sendv,
 	.poll = socket_poll,
-	.edges = socket_edges,
 	.ioctl = socket_ioctl,
 	.stat = socket_stat,
 	.release = socket_release,

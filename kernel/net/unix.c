@@ -335,8 +335,8 @@ static u32 conn_poll(struct conn *c, u32 end, struct poll_table *pt)
 {
 	u32 mask = 0;
 
-	poll_wait(pt, &c->q[end].readable);
-	poll_wait(pt, &c->q[!end].writable);
+	poll_wait_for(pt, &c->q[end].readable, READABLE | EPOLLRDHUP);
+	poll_wait_for(pt, &c->q[!end].writable, WRITABLE);
 	if (atomic_load(&c->error[end]))
 		mask |= EPOLLERR;
 	mask |= shut_mask(atomic_load(&c->shut[end]));
@@ -355,7 +355,7 @@ static u32 unix_poll(struct socket *s, struct poll_table *pt)
 
 	if (c)
 		return conn_poll(c, u->end, pt);
-	poll_wait(pt, &u->in.readable);
+	poll_wait_for(pt, &u->in.readable, READABLE | EPOLLRDHUP);
 	if (s->type == SOCK_DGRAM) {
 		mask |= shut_mask(atomic_load(&u->shut));
 		if (atomic_load(&u->in.count))
@@ -369,18 +369,6 @@ static u32 unix_poll(struct socket *s, struct poll_table *pt)
 	/* a connect of another thread wakes the queue that we are in now */
 	c = atomic_load(&u->conn);
 	return c ? conn_poll(c, u->end, pt) : EPOLLHUP | WRITABLE | shut_mask(atomic_load(&u->shut));
-}
-
-static u64 unix_edges(struct socket *s)
-{
-	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
-	u64 edges = atomic_load(&u->in.arrived) + atomic_load(&u->in.left) + atomic_load(&u->shut);
-
-	if (c)
-		edges += 1 + atomic_load(&c->q[u->end].arrived) + atomic_load(&c->q[!u->end].left) +
-				 atomic_load(&c->shut[u->end]) + !!atomic_load(&c->error[u->end]);
-	return edges;
 }
 
 static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
@@ -471,7 +459,6 @@ const struct net_ops unix_ops = {
 	.send = unix_send,
 	.receive = unix_receive,
 	.poll = unix_poll,
-	.edges = unix_edges,
 	.ioctl = unix_ioctl,
 	.option_get = unix_option_get,
 	.option_set = unix_option_set,

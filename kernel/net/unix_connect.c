@@ -274,6 +274,6 @@ s64 unix_accept(struct socket *s, bool nonblock, struct socket *fresh)
 	}
 	queue_wake(&u->in.writable, 1);
 	if (more)
-		queue_wake(&u->in.readable, 1);
+		queue_pass_on(&u->in.readable, 1);
 	return 0;
 }

@@ -5,6 +5,7 @@
  * there, so that a receiver cannot go away in between.
  */
 #include <asm/errno.h>
+#include <linux/eventpoll.h>
 
 #include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
@@ -168,7 +169,7 @@ bool unix_dgram_writable(struct unix_socket *u, struct poll_table *pt)
 	unix_unlock();
 	if (!peer || !pt)
 		return room;
-	poll_wait(pt, &peer->in.writable);
+	poll_wait_for(pt, &peer->in.writable, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	/* It may have been read between the look and the registration. */
 	return room || unix_dgram_writable(u, NULL);
 }
@@ -212,7 +213,7 @@ static s64 receive_one(struct msgq *q, struct net_message *m)
 		queue_wake(&q->writable, 1);
 	}
 	if (r >= 0 && atomic_load(&q->count))
-		queue_wake(&q->readable, 1);
+		queue_pass_on(&q->readable, 1);
 	return r;
 }
 

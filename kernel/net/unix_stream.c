@@ -134,7 +134,7 @@ s64 unix_stream_send(struct unix_socket *u, struct net_message *m)
 			break;
 	}
 	if (sent && conn_writable(c, u->end))
-		queue_wake(&q->writable, 1);
+		queue_pass_on(&q->writable, 1);
 	if (sent)
 		return sent;
 	return r == -EPIPE ? net_broken(m->flags) : r;
@@ -201,7 +201,7 @@ static s64 receive_pass(struct unix_socket *u, struct msgq *q, struct net_messag
 	if (room && atomic_load(&q->used) * 4 <= atomic_load(&q->limit))
 		queue_wake(&q->writable, 1);
 	if (r > 0 && atomic_load(&q->unread))
-		queue_wake(&q->readable, 1);
+		queue_pass_on(&q->readable, 1);
 	return r;
 }
 

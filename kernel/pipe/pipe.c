@@ -81,7 +81,7 @@ static s64 pipe_take(struct pipe *p, struct iov_cursor *c)
 		return fault ? -EFAULT : 0;
 	pipe_wake_writers(p);
 	if (atomic_load(&p->readable.count) && pipe_bytes(p))
-		queue_wake(&p->readable, 1);
+		queue_pass_on(&p->readable, 1);
 	return done;
 }
 
@@ -177,7 +177,7 @@ static s64 pipe_put(struct pipe *p, struct iov_cursor *c, u64 need)
 		return fault ? -EFAULT : 0;
 	pipe_wake_readers(p, c->left != 0);
 	if (c->left == 0 && atomic_load(&p->writable.count) && pipe_room(p) >= PIPE_ATOMIC)
-		queue_wake(&p->writable, 1);
+		queue_pass_on(&p->writable, 1);
 	return done;
 }
 

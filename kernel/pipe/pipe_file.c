@@ -74,11 +74,11 @@ void pipe_leave(struct pipe *p, struct file *f)
 	if (atomic_load(&p->writers) == 0)
 		queue_wake_all(&p->readable);
 	else if (pipe_bytes(p))
-		queue_wake(&p->readable, 1);
+		queue_pass_on(&p->readable, 1);
 	if (atomic_load(&p->readers) == 0)
 		queue_wake_all(&p->writable);
 	else if (pipe_poll(p, PIPE_WRITES, true) & EPOLLOUT)
-		queue_wake(&p->writable, 1);
+		queue_pass_on(&p->writable, 1);
 }
 
 static void pipe_file_release(struct file *f)
@@ -130,23 +130,11 @@ static u32 pipe_file_poll(struct file *f, struct poll_table *pt)
 	u32 ends = f->priv[0];
 
 	if (ends & PIPE_READS)
-		poll_wait(pt, &p->readable);
+		poll_wait_for(pt, &p->readable, EPOLLIN | EPOLLRDNORM);
 	if (ends & PIPE_WRITES)
-		poll_wait(pt, &p->writable);
+		poll_wait_for(pt, &p->writable, EPOLLOUT | EPOLLWRNORM);
 	/* A FIFO opened without blocking has not hung up before it had a writer. */
 	return pipe_poll(p, ends, f->priv[1] != atomic_load(&p->writer_opens));
-}
-
-static u64 pipe_file_edges(struct file *f)
-{
-	struct pipe *p = f->pipe;
-	u64 edges = 0;
-
-	if (f->priv[0] & PIPE_READS)
-		edges += atomic_load(&p->head) + !atomic_load(&p->writers);
-	if (f->priv[0] & PIPE_WRITES)
-		edges += atomic_load(&p->tail) + !atomic_load(&p->readers);
-	return edges;
 }
 
 static s64 pipe_file_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -180,7 +168,6 @@ const struct file_ops pipe_file_ops = {
 	.readv = pipe_file_readv,
 	.writev = pipe_file_writev,
 	.poll = pipe_file_poll,
-	.edges = pipe_file_edges,
 	.ioctl = pipe_file_ioctl,
 	.stat = pipe_file_stat,
 	.release = pipe_file_release,

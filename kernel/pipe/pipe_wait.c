@@ -143,7 +143,7 @@ s64 pipe_wait(struct pipe *p, bool writes, u64 need)
 	if (!err)
 		return 0;
 	/* A wake may have been ours and we do not use it. */
-	queue_wake(q, 1);
+	queue_pass_on(q, 1);
 	return -ERESTARTSYS;
 }
 

@@ -74,6 +74,12 @@ s32 proc_dir_pid(const struct inode *ino)
 	return ino->fs == FS_PROC && proc_entries[ino->proc.entry].self == P_PID ? ino->proc.pid : 0;
 }
 
+/* Of what a process has, Linux lets one wait for its mounts only. */
+bool proc_waitable(const struct inode *ino)
+{
+	return !ino->proc.pid || !memcmp(proc_entries[ino->proc.entry].name, "mount", 5);
+}
+
 /* Does number exist in dir? *pid: whose entry it is. */
 static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 {

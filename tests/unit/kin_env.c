@@ -194,6 +194,12 @@ u64 host_counts[HYPERCALL_COUNT];
 
 /* ---- the rest of the kernel */
 
+/* The memory of these members is the process's own. */
+u64 mm_accessible(struct mm *mm, u64 addr, u64 len, bool write)
+{
+	return len;
+}
+
 static _Noreturn void die(const char *fmt, va_list ap)
 {
 	char text[300];
@@ -360,13 +366,14 @@ void tree_unlock(void)
 {
 }
 
-extern const struct own_ops pipe_own_ops, object_own_ops;
+extern const struct own_ops pipe_own_ops, object_own_ops, epoll_own_ops;
 const struct own_ops *const own_kinds[OWN_KINDS] = {
 	[OWN_MEMORY] = &memory_own_ops,
 	[OWN_FILE] = &file_own_ops,
 	[OWN_TABLE] = &fdtable_own_ops,
 	[OWN_PIPE] = &pipe_own_ops,
 	[OWN_OBJECT] = &object_own_ops,
+	[OWN_EPOLL] = &epoll_own_ops,
 };
 
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
@@ -381,6 +388,11 @@ const struct file_ops *const file_ops[FILE_TYPES] = {
 bool dev_waitable(const struct file *f)
 {
 	return false;
+}
+
+bool proc_waitable(const struct inode *ino)
+{
+	return true;
 }
 
 void locks_close(struct file *f, s32 pid)
