@@ -17,6 +17,7 @@
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
@@ -43,9 +44,9 @@ static struct kin_queue *queue_of(s32 pid)
 	return shared ? &shared->queue[(u32)pid % QUEUES] : NULL;
 }
 
-void pidfd_wake(const struct kin_proc *p)
+void pidfd_wake(s32 pid)
 {
-	struct kin_queue *q = queue_of(p->pid);
+	struct kin_queue *q = queue_of(pid);
 
 	if (q)
 		queue_wake_all(q);

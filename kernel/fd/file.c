@@ -116,7 +116,7 @@ static void file_release(void *what)
 {
 	struct file *f = what;
 
-	if (f->epoll_items)
+	if (f->epoll_items || f->epoll_step)
 		epoll_file_gone(f);
 	locks_release_file(f);
 	if (file_ops[f->type]->release)

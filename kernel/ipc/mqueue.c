@@ -423,7 +423,7 @@ static void notify_send(s32 pid, const struct ksiginfo *info)
 	tree_lock();
 	p = proc_find(pid);
 	if (p)
-		signal_send(p, info->signo, info);
+		tree_signal(p, info->signo, info);
 	tree_unlock();
 }
 

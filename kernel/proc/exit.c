@@ -153,7 +153,7 @@ void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 	p->wait_flags = 0;
 	proc_table->nstopped -= p->state == PROC_STOPPED;
 	p->state = PROC_ZOMBIE;
-	pidfd_wake(p);
+	tree_wake_pidfd(p);
 	notify_death(p);
 	/* From here on nothing is left to bury. */
 	p->member = NO_MEMBER;

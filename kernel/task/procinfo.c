@@ -119,7 +119,9 @@ void proc_set_comm(struct thread *t, const char *comm)
 	strlcpy(t->comm, comm, sizeof(t->comm));
 	if (t->tid != kp->pid)
 		return;
+	tree_lock(); /* nobody sees half of two names */
 	strlcpy(kp->comm, comm, sizeof(kp->comm));
+	tree_unlock();
 	if (member_self()->proc == (u64)kp)
 		memcpy(member_self()->comm, kp->comm, sizeof(member_self()->comm));
 }

@@ -114,7 +114,8 @@ enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_R
 
 /*
  * Post to a process of the family. 0 (also when dropped or coalesced) or -EAGAIN (queue full). info
- * NULL: SI_KERNEL. No permission check. The caller holds tree_lock or target is its own process.
+ * NULL: SI_KERNEL. No permission check. target is the caller's own process; of others, under
+ * tree_lock: tree_signal.
  */
 int signal_send(struct kin_proc *target, int sig, const struct ksiginfo *info);
 /* The two halves of signal_send, for senders to many. signal_post: 1 posted, 0 nothing to do. */

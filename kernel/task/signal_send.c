@@ -69,10 +69,8 @@ int signal_post(struct kin_proc *target, int sig, const struct ksiginfo *info)
 	signals_unlock(s);
 	if (node)
 		kin_free(node);
-	if (posted == 1) {
+	if (posted == 1)
 		atomic_exchange(&target->attention, 1);
-		signalfd_wake(target);
-	}
 	return posted;
 }
 
@@ -100,8 +98,10 @@ int signal_send(struct kin_proc *target, int sig, const struct ksiginfo *info)
 {
 	int posted = signal_post(target, sig, info);
 
-	if (posted == 1)
+	if (posted == 1) {
 		signal_notify(target, sig);
+		signalfd_wake(target);
+	}
 	return posted < 0 ? posted : 0;
 }
 
@@ -200,6 +200,7 @@ static int kill_one(struct kill_round *k, struct kin_proc *p)
 		proc_end_stop(p, k->sig);
 	if (posted != 1)
 		return posted;
+	tree_wake_signalfd(p);
 	if (k->sig == SIGKILL && p->member < MEMBERS_MAX && p->member != BOOT_INFO->member)
 		doom(k, p);
 	if (p->member == BOOT_INFO->member)

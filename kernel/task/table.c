@@ -15,6 +15,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/task/table.h"
+#include "kernel/task/task_hooks.h"
 
 struct proc_table *proc_table;
 
@@ -83,39 +84,58 @@ void tree_lock(void)
  * before it rang, whoever buries it does (proc_bury).
  */
 #define RINGS_MAX 32
-static struct {
+enum ring_what { RING_SIGNAL, RING_WAIT_QUEUE, RING_SIGNALFD, RING_PIDFD };
+struct ring {
 	struct kin_proc *p;
-	int sig; /* 0: wake its wait_queue */
-} rings[RINGS_MAX];
+	s32 pid; /* p's: the slot may be another's by the time of the ring */
+	enum ring_what what;
+	int sig;
+};
+static struct ring rings[RINGS_MAX];
 static u32 nrings;
 
-static void ring_now(struct kin_proc *p, int sig)
+static void ring_now(const struct ring *r)
 {
-	if (sig)
-		signal_notify(p, sig);
-	else
-		queue_wake_all(&p->wait_queue);
+	switch (r->what) {
+	case RING_SIGNAL:
+		signal_notify(r->p, r->sig);
+		signalfd_wake(r->p);
+		break;
+	case RING_WAIT_QUEUE: queue_wake_all(&r->p->wait_queue); break;
+	case RING_SIGNALFD: signalfd_wake(r->p); break;
+	case RING_PIDFD: pidfd_wake(r->pid); break;
+	}
 }
 
-static void ring_later(struct kin_proc *p, int sig)
+static void ring_later(struct kin_proc *p, enum ring_what what, int sig)
 {
-	if (nrings == RINGS_MAX) {
-		ring_now(p, sig);
-		return;
-	}
-	rings[nrings].p = p;
-	rings[nrings++].sig = sig;
+	struct ring r = {p, p->pid, what, sig};
+
+	if (nrings == RINGS_MAX)
+		ring_now(&r);
+	else
+		rings[nrings++] = r;
 }
 
 void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
 {
 	if (signal_post(p, sig, info) == 1)
-		ring_later(p, sig);
+		ring_later(p, RING_SIGNAL, sig);
 }
 
 void tree_wake(struct kin_proc *p)
 {
-	ring_later(p, 0);
+	ring_later(p, RING_WAIT_QUEUE, 0);
+}
+
+void tree_wake_signalfd(struct kin_proc *p)
+{
+	ring_later(p, RING_SIGNALFD, 0);
+}
+
+void tree_wake_pidfd(struct kin_proc *p)
+{
+	ring_later(p, RING_PIDFD, 0);
 }
 
 /* A slot that was freed since is rung for nothing, which does no harm. */
@@ -123,7 +143,7 @@ void tree_unlock(void)
 {
 	kin_unlock(&proc_table->lock);
 	for (u32 i = 0; i < nrings; i++)
-		ring_now(rings[i].p, rings[i].sig);
+		ring_now(&rings[i]);
 	nrings = 0;
 }
 

@@ -67,8 +67,8 @@ struct kin_proc {
 	u64 start_ns;             /* T: CLOCK_MONOTONIC */
 	/* no lock: written by the owner, single words */
 	u64 maxrss_kib, cmaxrss_kib, vm_pages, present_pages; /* these two: of one that lives */
-	struct proc_inherited inherited;
-	char comm[COMM_LEN];      /* no lock: COMM_WORDS */
+	struct proc_inherited inherited;  /* no lock: see there */
+	char comm[COMM_LEN];      /* T */
 	char *info;               /* T: exe, cwd and cmdline for /proc/PID; NULL at first; procinfo.c */
 	u32 info_exe, info_cwd, info_cmdline, info_cmdline_len; /* T: offsets into it */
 	/* no lock: the owner's, then who buries it */
@@ -137,9 +137,14 @@ struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
-/* T. Posts at once; the target is rung when the lock is released. The same for its wait_queue. */
+/*
+ * T. Posts at once; the target is rung when the lock is released. The same for its wait_queue, for
+ * who waits for its signals in a signalfd, and for its end in a pidfd.
+ */
 void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info);
 void tree_wake(struct kin_proc *p);
+void tree_wake_signalfd(struct kin_proc *p);
+void tree_wake_pidfd(struct kin_proc *p);
 s32 tid_alloc(void);          /* a thread's number, or -EAGAIN */
 void tid_free(s32 tid);
 void tids_bury(u32 member);   /* no lock: only the buried member wrote them */

@@ -8,8 +8,14 @@
 /* kernel/sched/sched.c: t leaves its sleep and looks again. */
 void thread_wake(struct thread *t);
 
-/* kernel/event/signalfd.c: something is pending: whoever waits for it in a signalfd looks. */
+/*
+ * kernel/event/signalfd.c: something is pending: whoever waits for it in a signalfd looks. Without
+ * tree_lock, whose rings are for that (tree_wake_signalfd).
+ */
 void signalfd_wake(const struct kin_proc *target);
+
+/* kernel/event/pidfd.c: the same for a process that has ended (tree_wake_pidfd). */
+void pidfd_wake(s32 pid);
 
 /* kernel/signal/stop.c. T; sig: SIGCONT or SIGKILL; if it is stopped */
 void proc_end_stop(struct kin_proc *p, int sig);

@@ -73,8 +73,10 @@ void posix_timer_expired(struct timers *ts, struct timer *t, u64 now)
 		posted = target ? signal_post_thread(target, t->signo, &info) : 0;
 	} else {
 		posted = signal_post(ts->proc->kp, t->signo, &info);
-		if (posted == 1)
+		if (posted == 1) {
 			signal_notify(ts->proc->kp, t->signo);
+			signalfd_wake(ts->proc->kp);
+		}
 	}
 	t->queued = posted == 1;
 }

@@ -103,7 +103,9 @@ void timers_release(struct proc *p) {}
 bool proc_shares_vm(struct proc *p) { return false; }
 bool member_lost(struct proc *p) { return false; }
 void vfork_release_parent(struct proc *p) {}
-void pidfd_wake(const struct kin_proc *p) {}
+static u32 npidfd_rings, nsignalfd_rings;
+void pidfd_wake(s32 pid) { assert_int_equal(locks_held, 0); npidfd_rings++; }
+void signalfd_wake(const struct kin_proc *p) { assert_int_equal(locks_held, 0); nsignalfd_rings++; }
 int pidfd_pid(int fd) { return -EBADF; }
 void sem_undo_exit(struct kin_proc *p) {}
 void thread_wake(struct thread *t) {}
@@ -193,7 +195,7 @@ static int setup(void **state)
 	fake_kin.members[0].generation = 1;
 	self_thread.proc = &self_proc;
 	current = &self_thread;
-	nsent = nwoken = nrung = 0;
+	nsent = nwoken = nrung = npidfd_rings = nsignalfd_rings = 0;
 	while_asleep = NULL;
 	proc_table_init();
 	become(child_of(NULL));
@@ -300,6 +302,8 @@ static void test_zombie_tells_its_parent(void **state)
 	assert_int_equal(sent[0].status, 3);
 	assert_int_equal(nwoken, 1);
 	assert_int_equal(nrung, 1);
+	assert_int_equal(npidfd_rings, 1);
+	assert_int_equal(nsignalfd_rings, 1);
 	assert_int_equal(p->state, PROC_ZOMBIE);
 	assert_int_equal(p->member, NO_MEMBER);
 }
