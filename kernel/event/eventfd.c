@@ -134,8 +134,7 @@ static void eventfd_release(struct file *f)
 		return;
 	queue_destroy(&e->readable);
 	queue_destroy(&e->writable);
-	f->priv[0] = 0;
-	kin_free(e);
+	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
 const struct file_ops eventfd_file_ops = {
@@ -157,7 +156,7 @@ s64 sys_eventfd2(u64 initial, u64 flags)
 	f = file_alloc(FILE_EVENTFD, O_RDWR | (flags & EFD_NONBLOCK));
 	if (!f)
 		return -ENFILE;
-	e = kin_alloc(sizeof(*e));
+	e = own_new(OWN_MEMORY, sizeof(*e));
 	if (!e) {
 		file_put(f);
 		return -ENOMEM;
@@ -166,7 +165,7 @@ s64 sys_eventfd2(u64 initial, u64 flags)
 	e->semaphore = flags & EFD_SEMAPHORE;
 	queue_init(&e->readable);
 	queue_init(&e->writable);
-	f->priv[0] = (u64)e;
+	own_give((struct eventfd **)&f->priv[0], e);
 	return fd_install(f, 0, flags & EFD_CLOEXEC ? FD_CLOEXEC : 0);
 }
 

@@ -175,10 +175,8 @@ static void inotify_release(struct file *f)
 			break;
 		watch_free(w);
 	}
-	f->priv[0] = 0;
-	if (in->ring)
-		kin_pages_free(in->ring, INOTIFY_RING / PAGE_SIZE);
-	kin_free(in);
+	own_free(own_take(OWN_MEMORY, &in->ring, NULL));
+	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
 const struct file_ops inotify_file_ops = {
@@ -202,11 +200,11 @@ s64 sys_inotify_init1(u64 flags)
 	struct file *f = file_alloc(FILE_INOTIFY, O_RDONLY | (flags & IN_NONBLOCK));
 	if (!f)
 		return -ENFILE;
-	struct inotify *in = kin_alloc(sizeof(*in));
-	f->priv[0] = (u64)in;
-	if (in)
-		in->ring = kin_pages_alloc_raw(INOTIFY_RING / PAGE_SIZE);
-	if (!in || !in->ring) {
+	struct inotify *in = own_new(OWN_MEMORY, sizeof(*in));
+	char *ring = NULL;
+	if (own_give_if((struct inotify **)&f->priv[0], in))
+		ring = own_pages(INOTIFY_RING / PAGE_SIZE, PAGES_RAW);
+	if (!own_give_if(&in->ring, ring)) {
 		file_put(f);
 		return -ENOMEM;
 	}

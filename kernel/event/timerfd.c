@@ -161,8 +161,7 @@ static void timerfd_release(struct file *f)
 	if (!t)
 		return;
 	queue_destroy(&t->waiters);
-	publish(&f->priv[0], 0);
-	kin_free(t);
+	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
 const struct file_ops timerfd_file_ops = {
@@ -192,14 +191,14 @@ s64 sys_timerfd_create(u64 clock, u64 flags)
 	f = file_alloc(FILE_TIMERFD, O_RDWR | (flags & O_NONBLOCK));
 	if (!f)
 		return -ENFILE;
-	t = kin_alloc(sizeof(*t));
+	t = own_new(OWN_MEMORY, sizeof(*t));
 	if (!t) {
 		file_put(f);
 		return -ENOMEM;
 	}
 	t->clock = (u32)clock;
 	queue_init(&t->waiters);
-	f->priv[0] = (u64)t;
+	own_give((struct timerfd **)&f->priv[0], t);
 	return fd_install(f, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 

@@ -101,11 +101,6 @@ static struct mqueue *mq_of(struct file *f)
 	return (struct mqueue *)f->priv[0];
 }
 
-static void message_free(struct mq_message *m)
-{
-	kin_free(m);
-}
-
 /*
  * Under the lock: nobody can reach q any more, neither by name nor by an open file? Then mq_free
  * follows.
@@ -126,10 +121,8 @@ static void mq_free(struct mqueue *q)
 {
 	struct mq_message *m;
 
-	while ((m = q->head)) {
-		q->head = m->next;
-		message_free(m);
-	}
+	while ((m = q->head))
+		own_free(own_take(OWN_MEMORY, &q->head, m->next));
 	queue_destroy(&q->readable);
 	queue_destroy(&q->writable);
 	kin_free(q);
@@ -427,9 +420,10 @@ static void notify_send(s32 pid, const struct ksiginfo *info)
 	tree_unlock();
 }
 
-static bool mq_put(struct mqueue *q, struct mq_message *m)
+/* The message that is held; false: no room, it still is. */
+static bool mq_put(struct mqueue *q, void **hold)
 {
-	struct mq_message **link = &q->head;
+	struct mq_message **link = &q->head, *m = *hold;
 	struct ksiginfo info;
 	bool room, tell = false;
 	s32 pid = 0;
@@ -441,7 +435,7 @@ static bool mq_put(struct mqueue *q, struct mq_message *m)
 		while (*link && (*link)->priority >= m->priority)
 			link = &(*link)->next;
 		m->next = *link;
-		publish(link, m);
+		own_move(OWN_MEMORY, hold, link);
 		q->count++;
 		q->arrived++;
 	}
@@ -453,41 +447,47 @@ static bool mq_put(struct mqueue *q, struct mq_message *m)
 	return room;
 }
 
-static struct mq_message *mq_take(struct mqueue *q)
+/* The first message, held. NULL: there is none. */
+static void **mq_take(struct mqueue *q)
 {
 	struct mq_message *m;
+	void **hold = NULL;
 
 	mq_lock();
 	m = q->head;
 	if (m) {
-		publish(&q->head, m->next);
+		hold = hold_new(OWN_MEMORY);
+		ref_move_head(OWN_MEMORY, &q->head, hold, m->next);
 		q->count--;
 	}
 	mq_unlock();
 	if (m)
 		queue_wake(&q->writable, 1);
-	return m;
+	return hold;
 }
 
 static s64 do_send(struct file *f, u64 user, u64 len, u32 priority, u64 deadline)
 {
 	struct mq_wait wait = {.q = mq_of(f), .for_room = true};
 	struct mq_message *m;
+	void **hold;
 	s64 err = 0;
 
 	if (len > wait.q->size)
 		return -EMSGSIZE;
-	m = kin_alloc(sizeof(*m) + len);
+	m = own_new(OWN_MEMORY, sizeof(*m) + len);
 	if (!m)
 		return -ENOMEM;
+	hold = hold_new(OWN_MEMORY);
+	own_give(hold, m);
 	m->priority = priority;
 	m->len = (u32)len;
 	if (copy_in(m->data, (void *)user, len))
 		err = -EFAULT;
-	while (!err && !mq_put(wait.q, m))
+	while (!err && !mq_put(wait.q, hold))
 		err = mq_sleep(&wait, deadline);
 	if (err)
-		message_free(m);
+		own_free(own_take(OWN_MEMORY, hold, NULL));
 	return err;
 }
 
@@ -513,20 +513,22 @@ static s64 do_receive(struct file *f, u64 user, u64 len, u64 upriority, u64 dead
 {
 	struct mq_wait wait = {.q = mq_of(f)};
 	struct mq_message *m;
+	void **hold;
 	s64 r;
 
 	if (len < wait.q->size)
 		return -EMSGSIZE;
-	while (!(m = mq_take(wait.q))) {
+	while (!(hold = mq_take(wait.q))) {
 		r = mq_sleep(&wait, deadline);
 		if (r)
 			return r;
 	}
+	m = *hold;
 	r = m->len;
 	if (copy_out((void *)user, m->data, m->len) ||
 		(upriority && copy_out((void *)upriority, &m->priority, sizeof(u32))))
 		r = -EFAULT;
-	message_free(m);
+	own_free(own_take(OWN_MEMORY, hold, NULL));
 	return r;
 }
 

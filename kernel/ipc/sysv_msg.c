@@ -9,6 +9,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
@@ -66,20 +67,13 @@ static struct ipc_object *msg_make(u64 size, s64 *err)
 	return &q->object;
 }
 
-static void message_free(struct sysv_message *m)
-{
-	kin_free(m);
-}
-
 static void msg_discard(struct ipc_object *o)
 {
 	struct sysv_queue *q = (struct sysv_queue *)o;
 	struct sysv_message *m;
 
-	while ((m = q->head)) {
-		q->head = m->next;
-		message_free(m);
-	}
+	while ((m = q->head))
+		own_free(own_take(OWN_MEMORY, &q->head, m->next));
 	kin_free(q);
 }
 
@@ -101,9 +95,10 @@ s64 sys_msgget(u64 key, u64 flags)
 
 /* ---- sending */
 
-/* 0: taken; -EAGAIN: full. known: it was there before a sleep. */
-static s64 send_try(struct ipc_table *t, s32 id, struct sysv_message *m, bool known)
+/* Of a held message: 0: taken; -EAGAIN: full. known: it was there before a sleep. */
+static s64 send_try(struct ipc_table *t, s32 id, void **hold, bool known)
 {
+	struct sysv_message *m = *hold;
 	struct sysv_queue *q;
 	s64 err;
 
@@ -113,7 +108,8 @@ static s64 send_try(struct ipc_table *t, s32 id, struct sysv_message *m, bool kn
 	if (!err && (q->bytes + m->len > q->limit || q->count + 1 > q->limit))
 		err = -EAGAIN;
 	if (!err) {
-		publish(q->head ? &q->last->next : &q->head, m);
+		struct sysv_message **link = q->head ? &q->last->next : &q->head;
+		own_move(OWN_MEMORY, hold, link);
 		q->last = m;
 		q->bytes += m->len;
 		q->count++;
@@ -127,7 +123,7 @@ static s64 send_try(struct ipc_table *t, s32 id, struct sysv_message *m, bool kn
 struct send {
 	struct ipc_table *table;
 	s32 id;
-	struct sysv_message *m;
+	void **hold;
 	s64 err;
 };
 
@@ -135,13 +131,13 @@ static bool send_done(void *arg)
 {
 	struct send *s = arg;
 
-	s->err = send_try(s->table, s->id, s->m, true);
+	s->err = send_try(s->table, s->id, s->hold, true);
 	return s->err != -EAGAIN;
 }
 
-static s64 send_wait(struct ipc_table *t, s32 id, struct sysv_message *m, bool nowait)
+static s64 send_wait(struct ipc_table *t, s32 id, void **hold, bool nowait)
 {
-	struct send s = {.table = t, .id = id, .m = m, .err = send_try(t, id, m, false)};
+	struct send s = {.table = t, .id = id, .hold = hold, .err = send_try(t, id, hold, false)};
 	int err;
 
 	if (s.err != -EAGAIN || nowait)
@@ -155,21 +151,24 @@ s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
 	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
 	struct sysv_message *m;
 	s64 type, err;
+	void **hold;
 
 	if (copy_in(&type, (void *)user, sizeof(type)))
 		return -EFAULT;
 	if (!t || (s64)len < 0 || len > IPC_MESSAGE_MAX || (s32)id < 0 || type < 1)
 		return -EINVAL;
-	m = kin_alloc(sizeof(*m) + len);
+	m = own_new(OWN_MEMORY, sizeof(*m) + len);
 	if (!m)
 		return -ENOMEM;
+	hold = hold_new(OWN_MEMORY);
+	own_give(hold, m);
 	m->type = type;
 	m->len = len;
 	err = copy_in(m->data, (char *)user + sizeof(type), len)
 			  ? -EFAULT
-			  : send_wait(t, (s32)id, m, flags & IPC_NOWAIT);
+			  : send_wait(t, (s32)id, hold, flags & IPC_NOWAIT);
 	if (err)
-		message_free(m);
+		own_free(own_take(OWN_MEMORY, hold, NULL));
 	else
 		queue_wake_all(ipc_queue(t, (s32)id));
 	return err;
@@ -185,7 +184,7 @@ struct receive {
 	u64 size;
 	u32 flags;
 	bool known;
-	struct sysv_message *got;
+	void **got; /* a hold */
 	s64 err; /* of the last try */
 };
 
@@ -209,18 +208,19 @@ static struct sysv_message **message_find(struct sysv_queue *q, s64 type, u32 fl
 }
 
 static void message_take(struct sysv_queue *q, struct sysv_message **link,
-						 struct sysv_message **out)
+						 void ***out)
 {
 	struct sysv_message *m = *link;
+	void **hold = hold_new(OWN_MEMORY);
 
-	publish(link, m->next);
+	ref_move_head(OWN_MEMORY, link, hold, m->next);
 	if (!m->next)
 		q->last = link == &q->head ? NULL : container_of(link, struct sysv_message, next);
 	q->bytes -= m->len;
 	q->count--;
 	q->rtime = ipc_seconds();
 	q->receiver = current->proc->kp->pid;
-	*out = m;
+	*out = hold;
 }
 
 /* 0: got; -ENOMSG: none. */
@@ -283,11 +283,12 @@ s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
 	if (err)
 		return err;
 	queue_wake_all(ipc_queue(r.table, r.id));
-	size = MIN(size, r.got->len);
-	if (copy_out((void *)user, &r.got->type, sizeof(s64)) ||
-		copy_out((char *)user + sizeof(s64), r.got->data, size))
+	struct sysv_message *m = *r.got;
+	size = MIN(size, m->len);
+	if (copy_out((void *)user, &m->type, sizeof(s64)) ||
+		copy_out((char *)user + sizeof(s64), m->data, size))
 		err = -EFAULT;
-	message_free(r.got);
+	own_free(own_take(OWN_MEMORY, r.got, NULL));
 	return err ? err : (s64)size;
 }
 

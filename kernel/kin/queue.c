@@ -330,13 +330,10 @@ void waiters_bury(u32 member, u32 generation)
 	own_bury(member);
 	if (!self)
 		everybody_look();
-	record_lock(r);
-	publish(&r->waiters, NULL);
-	kin_unlock(&r->lock);
-	while (page) {
-		struct waiter_page *next = page->next;
-
-		kin_pages_free(page, 1);
-		page = next;
+	while ((page = r->waiters)) {
+		record_lock(r);
+		own_take(OWN_MEMORY, &r->waiters, page->next);
+		kin_unlock(&r->lock);
+		own_free(page);
 	}
 }

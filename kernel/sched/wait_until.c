@@ -54,6 +54,6 @@ int wait_until(struct kin_queue *queue, bool (*ready)(void *argument), void *arg
 	if (seen)
 		return 0;
 	if (w && flags & WAIT_EXCLUSIVE)
-		queue_wake(queue, 1);
+		queue_pass_on(queue, 1);
 	return err == -EINTR && flags & WAIT_RESTARTS ? -ERESTARTSYS : err;
 }

@@ -24,14 +24,14 @@ static bool pool_ours(void)
 
 static void pool_refill(void)
 {
-	struct waiter_page *page = kin_pages_alloc_last(1);
+	struct waiter_page *page = own_pages(1, PAGES_LAST);
 	struct member_record *r = record_self();
 
 	if (!page)
 		family_fatal("kin is full: no room for a waiter");
 	_Static_assert(sizeof(struct waiter_page) <= PAGE_SIZE, "waiters must fit a page");
 	page->next = r->waiters;
-	publish(&r->waiters, page);
+	own_give(&r->waiters, page);
 	for (u32 i = 0; i < WAITERS_PER_PAGE; i++) {
 		page->waiter[i].link.tqe_next = pool;
 		pool = &page->waiter[i];
