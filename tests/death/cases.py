@@ -27,9 +27,9 @@ MAY_LEAVE_MEMORY = frozenset("""
     file_copy_up file_create file_exchange file_folder file_link file_lock file_memfd
     file_move file_open file_proc file_punch file_rename file_rename_folder file_rename_over
     file_sendfile file_symlink file_tmpfile file_truncate file_truncate_open file_unlink
-    file_unlink_open file_unlock file_volume groups inotify_noticed inotify_read
+    file_unlink_open file_unlock file_volume inotify_noticed inotify_read
     inotify_unlink inotify_watch kill_queue map_file mq msg pty pty_session sem sem_undo shm
-    shm_open shm_removed socket_connect socket_listen spawn spawn_wait thread
+    shm_open shm_removed socket_connect socket_listen spawn spawn_wait
 """.split())
 
 
