@@ -226,7 +226,7 @@ static bool queue_tell(struct kin_queue *q, struct ring_set *r)
 	struct wake wake = {.max = 1, .nested = true};
 	bool there;
 
-	atomic_thread_fence(memory_order_seq_cst); /* (b): the ready list was changed */
+	full_barrier(); /* (b): the ready list was changed */
 	if (atomic_load(&q->count) == 0)
 		return false;
 	kin_lock_nested(&q->lock, queue_recover, q, "told by another; epoll_ctl allows no circles");
