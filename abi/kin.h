@@ -7,13 +7,13 @@
 #define ABI_KIN_H
 
 #include "abi/layout.h"
+#include "abi/start.h"
 #include "common/types.h"
 
 #define KIN_MAGIC 0x6e696b2d6b726675ull
 #define MEMBERS_MAX 4096
-#define KIN_ARGS_SIZE (256u << 10)
-#define VOLUMES_MAX 16
-#define VOLUME_PATH_MAX 1024
+#define KIN_ARGS_SIZE (2304u << 10) /* what an exec may have with a stack of 8 MiB, and a path */
+#define VOLUMES_MAX 64
 
 /*
  * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
@@ -101,8 +101,9 @@ struct kin_member {
 } __attribute__((aligned(64)));
 
 /* A volume, as the supervisor tells the first kernel: its path inside the family, normalised. */
+#define VOLUME_FILE_NAME "file"
 struct kin_volume {
-	u32 read_only, pad;
+	u32 read_only, is_file; /* is_file: one regular file, and that name of it in its tree */
 	char path[VOLUME_PATH_MAX];
 };
 
@@ -209,8 +210,8 @@ struct kin_header {
 	struct kin_stats stats;
 	struct kin_member members[MEMBERS_MAX];
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
-	u32 volume_count, host_uid; /* host_uid: who runs the family */
-	u32 job, pad;               /* unifork is a job of a shell, which can continue it */
+	u32 volume_count;
+	u32 job;                    /* unifork is a job of a shell, which can continue it */
 	u64 memory_limit;           /* --memory in bytes, 0: none; the supervisor enforces it */
 	/*
 	 * What members may make accessible before the supervisor has looked again; who finds too
@@ -221,6 +222,7 @@ struct kin_header {
 	u32 cpus;                   /* that the family may run on; 0: not known */
 	u32 tasks_limit;            /* --pids: processes and threads, 0: none */
 	struct kin_volume volumes[VOLUMES_MAX];
+	struct kin_start start;
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 

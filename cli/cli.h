@@ -21,9 +21,6 @@ struct verb {
 
 int verb_run(int argc, char **argv, struct error *err);
 void help_run(void);
-/* --volume: adds to o->volumes. -1 and err: it cannot be. */
-struct run_options;
-int volume_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 int verb_syscalls(int argc, char **argv, struct error *err);
 void help_syscalls(void);
 

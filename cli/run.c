@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "monitor/core/monitor.h"
 #include "monitor/supervisor/supervisor.h"
 
+#define TASKS_DEFAULT 2048 /* Podman's; a family has at most MEMBERS_MAX monitors, dying ones too */
+#define ARGUMENTS_MAX (2u << 20) /* a quarter of the stack that a program has: execve(2) */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 void help_run(void)
@@ -29,16 +32,27 @@ void help_run(void)
 		"host's files never change, except on volumes.\n\n"
 		"  -b, --backend B   auto (default), kvm, or process\n"
 		"  -r, --root DIR    the family's root directory (default /)\n"
+		"  -u, --user USER[:GROUP]\n"
+		"                    names or numbers (default: who runs unifork). An ordinary user's\n"
+		"                    files are shown as USER's: -u root is root inside, not on the host\n"
 		"  -e, --env N=V     set an environment variable; -e N passes the caller's value on\n"
+		"      --env-file F  the same from a file, one in a line\n"
 		"  -w, --workdir D   working directory (default: the current one if the root is /, else "
 		"/)\n"
+		"      --hostname N  the name of the family's host (default unifork)\n"
 		"      --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
-		"  -v, --volume HOSTDIR:DIR[:ro]\n"
-		"                    share the host's directory HOSTDIR at DIR, read-write unless :ro\n"
-		"  -m, --memory SIZE the family's memory, with a suffix K, M or G: above it the largest\n"
-		"                    member is killed\n"
+		"  -v, --volume HOST:PATH[:ro]\n"
+		"                    share the host's directory or file HOST at PATH, read-write unless\n"
+		"                    :ro; :z and :Z are accepted\n"
+		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
+		"                    an empty directory in memory at PATH\n"
+		"      --read-only   the layer over the root directory takes no changes\n"
+		"  -m, --memory SIZE the family's memory (512M, 1.5G, 64MB): above it the largest member\n"
+		"                    is killed\n"
 		"      --pids N      how many processes and threads it may have (also --pids-limit;\n"
 		"                    default 2048; 0 or -1: no limit but that of 4096 processes)\n"
+		"      --ulimit NAME=SOFT[:HARD]\n"
+		"                    a resource limit of the program, as setrlimit(2) counts it; -1: none\n"
 		"      --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended; - is\n"
 		"                    standard output\n"
@@ -50,47 +64,6 @@ void help_run(void)
 		"  -h, --help        this text\n\n"
 		"The environment is PATH, HOME, and TERM if standard output is a terminal; add to it with "
 		"-e.\n");
-}
-
-struct environment {
-	char **list;
-	int count;
-};
-
-static int env_add(struct environment *env, const char *setting, struct error *err)
-{
-	size_t name_len = strcspn(setting, "=");
-	char *text;
-
-	if (name_len == 0)
-		return error_set(err, 0, "-e '%s' has no name; write -e NAME=VALUE", setting);
-	if (setting[name_len] == '=') {
-		text = strdup(setting);
-	} else {
-		const char *value = getenv(setting);
-		if (!value)
-			return 0; /* not set here: not set there */
-		if (asprintf(&text, "%s=%s", setting, value) < 0)
-			text = NULL;
-	}
-	if (!text)
-		return error_set(err, ENOMEM, "cannot keep the environment");
-	for (int i = 0; i < env->count; i++) {
-		if (!strncmp(env->list[i], text, name_len + 1)) {
-			free(env->list[i]);
-			env->list[i] = text;
-			return 0;
-		}
-	}
-	char **list = realloc(env->list, (env->count + 2) * sizeof(*list));
-	if (!list) {
-		free(text);
-		return error_set(err, ENOMEM, "cannot keep the environment");
-	}
-	list[env->count++] = text;
-	list[env->count] = NULL;
-	env->list = list;
-	return 0;
 }
 
 /* 0 if path below root is a regular file with an x bit, else an errno. */
@@ -146,57 +119,6 @@ static int find_program(struct run_options *o, const char *search, struct error 
 	return seen == EACCES ? -EXIT_CANNOT_EXEC : -EXIT_NOT_FOUND;
 }
 
-#define MEMORY_MIN (16ull << 20)
-#define TASKS_DEFAULT 2048 /* Podman's; a family has at most MEMBERS_MAX monitors, dying ones too */
-
-/* SIZE: a number and K, M, G or nothing. */
-static int parse_memory(struct run_options *o, const char *text, struct error *err)
-{
-	static const char suffixes[] = "KMG";
-	char *end;
-
-	errno = 0;
-	unsigned long long n = strtoull(text, &end, 10);
-	const char *suffix = *end ? strchr(suffixes, toupper((unsigned char)*end)) : NULL;
-	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
-	if (errno || end == text || *text < '0' || *text > '9' || (*end && (!suffix || end[1])) ||
-		n > ULLONG_MAX >> shift)
-		return error_set(err, 0, "--memory '%.100s' is not a size; write 512M or 2G", text);
-	o->memory_bytes = n << shift;
-	if (o->memory_bytes < MEMORY_MIN)
-		return error_set(err, 0, "--memory '%.100s' is too small: a family needs 16M at least",
-						 text);
-	return 0;
-}
-
-static int parse_pids(struct run_options *o, const char *text, struct error *err)
-{
-	char *end;
-
-	errno = 0;
-	long n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < -1 || n > 1 << 22 || isspace((unsigned char)*text))
-		return error_set(err, 0, "--pids '%.100s' is not a number of processes (0, -1: no limit)",
-						 text);
-	o->tasks_max = n > 0 ? (unsigned)n : 0;
-	o->tasks_asked = true;
-	return 0;
-}
-
-#define STOP_TIMEOUT_MAX 1000000 /* seconds */
-
-static int parse_stop_timeout(struct run_options *o, const char *text, struct error *err)
-{
-	char *end;
-
-	errno = 0;
-	long n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < -1 || n > STOP_TIMEOUT_MAX)
-		return error_set(err, 0, "--stop-timeout '%.100s' is not a number of seconds, or -1", text);
-	o->stop_timeout_s = (int)n;
-	return 0;
-}
-
 static int parse_without(struct run_options *o, const char *text, struct error *err)
 {
 	if (!strcmp(text, "namespaces"))
@@ -208,68 +130,168 @@ static int parse_without(struct run_options *o, const char *text, struct error *
 	return 0;
 }
 
-static int parse_resource(struct run_options *o, int option, const char *text, struct error *err)
+/* A name as hosts(5) and resolvers take it; it becomes a word of /etc/hosts. */
+static int parse_hostname(struct run_options *o, const char *text, struct error *err)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '.' && text[i] != '_')
+			n = 0;
+	if (!n || n > HOSTNAME_MAX - 1 || text[0] == '-' || text[0] == '.')
+		return error_set(err, 0, "--hostname '%.100s' is not a name: at most %d letters, digits, "
+						 "-, _ and .", text, HOSTNAME_MAX - 1);
+	o->hostname = text;
+	return 0;
+}
+
+/* ---- all options */
+
+/* What parse fills; user: checked when the root directory is known. */
+struct parsed {
+	struct run_options o;
+	struct environment env;
+	const char *user;
+};
+
+static const struct option long_options[] = {
+	{"backend", required_argument, NULL, 'b'},
+	{"env", required_argument, NULL, 'e'},
+	{"env-file", required_argument, NULL, 'E'},
+	{"help", no_argument, NULL, 'h'},
+	{"hostname", required_argument, NULL, 'H'},
+	{"init", no_argument, NULL, 'I'},
+	{"interactive", no_argument, NULL, 'i'},
+	{"memory", required_argument, NULL, 'm'},
+	{"pids", required_argument, NULL, 'P'},
+	{"pids-limit", required_argument, NULL, 'P'},
+	{"read-only", no_argument, NULL, 'R'},
+	{"rm", no_argument, NULL, 'i'},
+	{"root", required_argument, NULL, 'r'},
+	{"stats", required_argument, NULL, 's'},
+	{"stop-timeout", required_argument, NULL, 'T'},
+	{"tmpfs", required_argument, NULL, 'F'},
+	{"tty", no_argument, NULL, 't'},
+	{"ulimit", required_argument, NULL, 'L'},
+	{"user", required_argument, NULL, 'u'},
+	{"verbose", no_argument, NULL, 'O'},
+	{"volume", required_argument, NULL, 'v'},
+	{"without", required_argument, NULL, 'W'},
+	{"workdir", required_argument, NULL, 'w'},
+	{NULL, 0, NULL, 0},
+};
+
+/* Options whose value is checked at once. */
+static int parse_value(struct parsed *p, int option, const char *text, struct error *err)
 {
 	switch (option) {
-	case 'm': return parse_memory(o, text, err);
-	case 'P': return parse_pids(o, text, err);
-	case 'T': return parse_stop_timeout(o, text, err);
-	case 'W': return parse_without(o, text, err);
-	default: return volume_add(o, text, err);
+	case 'e': return environment_add(&p->env, text, err);
+	case 'E': return environment_file(&p->env, text, err);
+	case 'F': return tmpfs_add(&p->o, text, err);
+	case 'H': return parse_hostname(&p->o, text, err);
+	case 'L': return ulimit_parse(&p->o, text, err);
+	case 'm': return memory_parse(&p->o, text, err);
+	case 'P': return pids_parse(&p->o, text, err);
+	case 'T': return stop_timeout_parse(&p->o, text, err);
+	case 'v': return volume_add(&p->o, text, err);
+	default: return parse_without(&p->o, text, err);
 	}
 }
 
-static int parse(int argc, char **argv, struct run_options *o, struct environment *env,
-				 struct error *err)
+/* How many letters must be changed, added or left out to make b of a (Levenshtein). */
+static unsigned distance(const char *a, size_t a_len, const char *b)
 {
-	static const struct option options[] = {
-		{"backend", required_argument, NULL, 'b'}, {"root", required_argument, NULL, 'r'},
-		{"env", required_argument, NULL, 'e'},     {"workdir", required_argument, NULL, 'w'},
-		{"volume", required_argument, NULL, 'v'},
-		{"memory", required_argument, NULL, 'm'},  {"pids", required_argument, NULL, 'P'},
-		{"pids-limit", required_argument, NULL, 'P'},
-		{"stop-timeout", required_argument, NULL, 'T'},
-		{"without", required_argument, NULL, 'W'},
-		{"init", no_argument, NULL, 'I'},          {"verbose", no_argument, NULL, 'O'},
-		{"interactive", no_argument, NULL, 'i'},   {"tty", no_argument, NULL, 't'},
-		{"rm", no_argument, NULL, 'i'},
-		{"stats", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
-	};
-	int c;
+	unsigned row[64];
+	size_t b_len = strlen(b);
+
+	if (b_len >= sizeof(row) / sizeof(row[0]))
+		return ~0u;
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		unsigned corner = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			unsigned change = corner + (a[i - 1] != b[j - 1]), above = row[j] + 1;
+
+			corner = row[j];
+			above = above < row[j - 1] + 1 ? above : row[j - 1] + 1;
+			row[j] = change < above ? change : above;
+		}
+	}
+	return row[b_len];
+}
+
+static void unknown_option(const char *given, struct error *err)
+{
+	const char *near = NULL;
+	size_t n = strcspn(given, "=");
+	unsigned best = (unsigned)n / 3, d; /* of n - 2 letters a third may differ */
+
+	for (const struct option *o = long_options; !strncmp(given, "--", 2) && o->name; o++) {
+		d = distance(given + 2, n - 2, o->name);
+		if (d < best) {
+			best = d;
+			near = o->name;
+		}
+	}
+	if (near)
+		error_set(err, 0, "unknown option '%.100s'; did you mean --%s?", given, near);
+	else
+		error_set(err, 0, "unknown option '%.100s'; see 'unifork run --help'", given);
+}
+
+/* getopt found fault with an option: its '?' or ':'. */
+static void complain(int c, const char *given, struct error *err)
+{
+	char letter[3] = {'-', (char)optopt, 0};
+	bool is_long = !strncmp(given, "--", 2);
+
+	if (c == ':')
+		error_set(err, 0, "option '%.100s' needs a value; see 'unifork run --help'",
+				  is_long ? given : letter);
+	else if (is_long && optopt)
+		error_set(err, 0, "option '%.100s' takes no value; see 'unifork run --help'", given);
+	else
+		unknown_option(is_long || !optopt ? given : letter, err);
+}
+
+static int parse(int argc, char **argv, struct parsed *p, struct error *err)
+{
+	struct run_options *o = &p->o;
+	int c, at;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:b:r:e:w:itv:s:m:", options, NULL)) != -1) {
+	for (;;) {
+		at = optind ? optind : 1;
+		c = getopt_long(argc, argv, "+:b:e:hir:s:tm:u:v:w:", long_options, NULL);
+		if (c == -1)
+			break;
 		switch (c) {
 		case 'b': o->backend = optarg; break;
+		case 'h':
+			help_run();
+			exit(0);
 		case 'r': o->root = optarg; break;
+		case 'u': p->user = optarg; break;
 		case 'w':
 			o->workdir = optarg;
 			o->workdir_given = true;
 			break;
 		case 'I': o->init = true; break;
 		case 'O': o->verbose = true; break;
+		case 'R': o->read_only = true; break;
 		case 'i':
 		case 't': break; /* what is a terminal is one inside, too; nothing is kept to be removed */
-		case 'm':
-		case 'P':
-		case 'T':
-		case 'v':
-		case 'W':
-			if (parse_resource(o, c, optarg, err) < 0)
-				return -EXIT_USAGE;
-			break;
 		case 's': o->stats = optarg; break;
-		case 'e':
-			if (env_add(env, optarg, err) < 0)
-				return -EXIT_USAGE;
-			break;
+		case '?':
 		case ':':
-			error_set(err, 0, "option '%s' needs a value; see 'unifork run --help'",
-					  argv[optind - 1]);
+			complain(c, argv[at], err);
 			return -EXIT_USAGE;
 		default:
-			error_set(err, 0, "unknown option '%s'; see 'unifork run --help'", argv[optind - 1]);
-			return -EXIT_USAGE;
+			if (parse_value(p, c, optarg, err) < 0)
+				return -EXIT_USAGE;
 		}
 	}
 	if (optind >= argc) {
@@ -284,58 +306,100 @@ static int parse(int argc, char **argv, struct run_options *o, struct environmen
 static int check_options(struct run_options *o, struct error *err)
 {
 	static char cwd[PATH_MAX], root[PATH_MAX];
+	struct stat st;
 
 	if (strcmp(o->backend, "auto") && strcmp(o->backend, "kvm") && strcmp(o->backend, "process")) {
-		error_set(err, 0, "unknown backend '%s'; choose auto, kvm or process", o->backend);
+		error_set(err, 0, "unknown backend '%.100s'; choose auto, kvm or process", o->backend);
 		return -EXIT_USAGE;
 	}
-	if (!realpath(o->root, root)) {
+	if (!realpath(o->root, root) || stat(root, &st) < 0) {
 		error_set(err, errno,
-				  "cannot use '%s' as the root directory; give an existing one to --root", o->root);
+				  "cannot use '%.200s' as the root directory; give an existing one to --root",
+				  o->root);
+		return -EXIT_USAGE;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		error_set(err, ENOTDIR, "cannot use '%.200s' as the root directory", o->root);
 		return -EXIT_USAGE;
 	}
 	o->root = root;
 	if (!o->workdir)
 		o->workdir = strcmp(root, "/") == 0 && getcwd(cwd, sizeof(cwd)) ? cwd : "/";
 	if (o->workdir[0] != '/') {
-		error_set(err, 0, "-w '%s' is not absolute; give a path that begins with /", o->workdir);
+		error_set(err, 0, "-w '%.200s' is not absolute; give a path that begins with /",
+				  o->workdir);
 		return -EXIT_USAGE;
 	}
 	return 0;
 }
 
-static int default_environment(struct environment *env, struct error *err)
+/* Before the options, which may change it; HOME, which depends on the user, is set after them. */
+static int environment_begin(struct environment *env, struct error *err)
 {
-	if (env_add(env, "PATH=" DEFAULT_PATH, err) < 0 || env_add(env, "HOME=/root", err) < 0)
+	if (environment_add(env, "PATH=" DEFAULT_PATH, err) < 0)
 		return -1;
-	return isatty(STDOUT_FILENO) ? env_add(env, "TERM", err) : 0;
+	return isatty(STDOUT_FILENO) ? environment_add(env, "TERM", err) : 0;
+}
+
+static int user_take(struct parsed *p, struct error *err)
+{
+	const char *home;
+	char *setting;
+
+	if (user_find(&p->o, p->user, &home, err) < 0)
+		return -EXIT_USAGE;
+	if (environment_get(&p->env, "HOME"))
+		return 0;
+	if (asprintf(&setting, "HOME=%s", home) < 0)
+		return -EXIT_SYSTEM;
+	int r = environment_add(&p->env, setting, err);
+	free(setting);
+	return r < 0 ? -EXIT_SYSTEM : 0;
+}
+
+/* argv and envp as an exec counts them: strings and their pointers. */
+static int check_arguments(const struct run_options *o, struct error *err)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < o->argc; i++)
+		bytes += strlen(o->argv[i]) + 1 + sizeof(char *);
+	for (int i = 0; i < o->envc; i++)
+		bytes += strlen(o->envp[i]) + 1 + sizeof(char *);
+	if (bytes <= ARGUMENTS_MAX)
+		return 0;
+	error_set(err, E2BIG, "'%.100s' cannot be executed: arguments and environment have %zu KiB, "
+			  "%u may be", o->argv[0], bytes >> 10, ARGUMENTS_MAX >> 10);
+	return -EXIT_CANNOT_EXEC;
 }
 
 int verb_run(int argc, char **argv, struct error *err)
 {
-	struct run_options o = {.backend = "auto", .root = "/", .stop_timeout_s = 10,
-							 .tasks_max = TASKS_DEFAULT};
-	struct environment env = {0};
-	const char *search = DEFAULT_PATH;
+	struct parsed p = {.o = {.backend = "auto", .root = "/", .stop_timeout_s = 10,
+							  .tasks_max = TASKS_DEFAULT, .hostname = "unifork"}};
+	struct run_options *o = &p.o;
 	int status;
 
-	if (default_environment(&env, err) < 0)
+	if (environment_begin(&p.env, err) < 0)
 		return -EXIT_SYSTEM;
-	status = parse(argc, argv, &o, &env, err);
+	status = parse(argc, argv, &p, err);
 	if (!status)
-		status = check_options(&o, err);
+		status = check_options(o, err);
+	if (!status)
+		status = user_take(&p, err);
 	if (status)
 		return status;
-	o.envc = env.count;
-	o.envp = env.list;
-	for (int i = 0; i < env.count; i++)
-		if (!strncmp(env.list[i], "PATH=", 5))
-			search = env.list[i] + 5;
-	o.job = getpgid(getppid()) != getpgrp() && getsid(getppid()) == getsid(0);
-	status = find_program(&o, search, err);
+	o->envc = p.env.count;
+	o->envp = p.env.list;
+	status = check_arguments(o, err);
 	if (status)
 		return status;
-	if (supervisor_run(&o, &status, err) < 0)
+	o->job = getpgid(getppid()) != getpgrp() && getsid(getppid()) == getsid(0);
+	const char *search = environment_get(&p.env, "PATH");
+	status = find_program(o, search ? search : DEFAULT_PATH, err);
+	if (status)
+		return status;
+	if (supervisor_run(o, &status, err) < 0)
 		return -EXIT_SYSTEM;
 	return WIFSIGNALED(status) ? VERB_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
 }

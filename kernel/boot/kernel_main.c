@@ -104,6 +104,24 @@ static void open_standard_io(void)
 	}
 }
 
+/* What the first process has from the command line, and all others from it. */
+static void inherited_begin(struct proc_inherited *in)
+{
+	in->uid = in->euid = in->suid = in->fsuid = KIN->start.uid;
+	in->gid = in->egid = in->sgid = in->fsgid = KIN->start.gid;
+	in->ngroups = MIN(KIN->start.group_count, GROUPS_MAX);
+	memcpy(in->groups, KIN->start.groups, in->ngroups * sizeof(in->groups[0]));
+	in->dumpable = 1;
+	caps_reset(in);
+	rlimits_default(in);
+	for (u32 i = 0; i < START_LIMITS; i++) {
+		if (!(KIN->start.limits_set >> i & 1))
+			continue;
+		in->rlimit_cur[i] = KIN->start.limits[i].soft;
+		in->rlimit_max[i] = KIN->start.limits[i].hard;
+	}
+}
+
 static _Noreturn void first_program(void)
 {
 	struct kin_exec *e = (struct kin_exec *)KIN->args;
@@ -143,9 +161,7 @@ static void make_first_process(void)
 	kp->nthreads = 1;
 	kp->start_ns = time_mono_ns();
 	kp->exit_signal = SIGCHLD;
-	kp->inherited.dumpable = 1;
-	caps_reset(&kp->inherited);
-	rlimits_default(&kp->inherited);
+	inherited_begin(&kp->inherited);
 	tree_lock();
 	kp->pgid = kp->sid = kp->pid;
 	kin_proc_enter(kp, NULL);

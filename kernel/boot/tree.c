@@ -4,6 +4,8 @@
  * /dev and /sys, which hide the host's, and /tmp if the root has none. Built once by the first
  * member; every member then attaches its private caches, which start empty.
  */
+#include <asm/errno.h>
+
 #include "kernel/boot/tree.h"
 #include "kernel/dev/dev.h"
 #include "kernel/hostfs/hostfs.h"
@@ -14,6 +16,8 @@
 #include "kernel/tty/pty.h"
 #include "kernel/vfs/inode_ops.h"
 #include "kernel/volume/volume.h"
+
+#define TTY_GROUP 5 /* as /dev/pts has it: kernel/vfs/mounts.c */
 
 /* An inode that exists for good, under a name of dir. */
 static struct inode *plant(struct inode *dir, const char *name, struct inode *ino, u32 flags)
@@ -90,6 +94,7 @@ static void plant_terminals(struct inode *dev)
 		return;
 	ksnprintf(name, sizeof(name), "%lu", rdev & 0xff);
 	vfs_shared()->tty = plant_device(pts, name, (u32)(rdev >> 8), rdev & 0xff, 0620);
+	vfs_shared()->tty->gid = TTY_GROUP;
 }
 
 static void plant_dev(struct inode *root)
@@ -136,7 +141,8 @@ void vfs_init(void)
 	v->next_ino = 1ull << 40; /* above what hosts use */
 	s64 err = host_fs_stat(0, ".", &st);
 	if (err || !S_ISDIR(st.mode))
-		family_fatal("the root directory cannot be read (error %d)", (int)-err);
+		family_fatal("the root directory cannot be read: %s",
+					 error_text(err ? err : -ENOTDIR));
 	for (u32 fs = 0; fs < FS_KINDS; fs++)
 		v->devices[fs] = 0x30 + fs;
 	v->devices[FS_ROOT] = st.dev;
@@ -152,6 +158,7 @@ void vfs_init(void)
 	plant_dev(v->root);
 	plant_sys(v->root);
 	volumes_init();
+	start_tree_make();
 }
 
 void vfs_attach(void)

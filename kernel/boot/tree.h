@@ -6,4 +6,6 @@
 void vfs_init(void);   /* first member: the tree in kin */
 void vfs_attach(void); /* every member: private caches */
 
+void start_tree_make(void); /* start_tree.c: the last of vfs_init */
+
 #endif

@@ -3,33 +3,11 @@
  * What cannot be executed, where nobody else can be told: PID 1's program, and an exec that fails
  * when there is no old program left.
  */
-#include <asm/errno.h>
-
 #include "kernel/exec/exec.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 
 #define PATH_SHOWN 240
-
-static const char *reason(s64 err)
-{
-	switch (err) {
-	case -ENOENT: return "No such file or directory";
-	case -EACCES: return "Permission denied";
-	case -ENOEXEC: return "Exec format error";
-	case -ENOMEM: return "Cannot allocate memory";
-	case -ELOOP: return "Too many levels of symbolic links";
-	case -ENOTDIR: return "Not a directory";
-	case -EISDIR: return "Is a directory";
-	case -E2BIG: return "Argument list too long";
-	case -ENAMETOOLONG: return "File name too long";
-	case -ELIBBAD: return "Accessing a corrupted shared library";
-	case -EMFILE:
-	case -ENFILE: return "Too many open files";
-	case -EIO: return "Input/output error";
-	default: return "cannot be executed";
-	}
-}
 
 void exec_complain(const char *what, const char *path, s64 err)
 {
@@ -41,7 +19,7 @@ void exec_complain(const char *what, const char *path, s64 err)
 		strlcpy(text + half, "...", sizeof(text) - half);
 		strlcpy(text + half + 3, path + len - half, sizeof(text) - half - 3);
 	}
-	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, reason(err));
+	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, error_text(err));
 
 	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1), HYP_IO_WAIT);
 }

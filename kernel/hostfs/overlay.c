@@ -320,12 +320,26 @@ static struct kin_object *overlay_object(struct inode *ino)
 	return is_lower(ino) ? NULL : tmpfs_object(ino);
 }
 
+static bool overlay_read_only(const struct inode *ino)
+{
+	return vfs_shared()->root_read_only;
+}
+
+static bool overlay_place(u32 volume, struct mount_place *p)
+{
+	if (vfs_shared()->root_read_only)
+		p->flags |= MOUNT_RDONLY;
+	return !volume;
+}
+
 const struct inode_ops root_fs = {
 	.name = "overlay",
 	.magic = OVERLAYFS_SUPER_MAGIC,
 	.xattrs = true,
 	.place = {FS_ROOT, MOUNT_RELATIME, "unifork", "/", ""},
+	.place_at = overlay_place,
 	.statfs = tmpfs_statfs,
+	.read_only = overlay_read_only,
 	.release = tmpfs_release,
 	.drop = icache_drop,
 	.pin = icache_pin,

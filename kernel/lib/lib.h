@@ -19,6 +19,8 @@ char *strchr(const char *s, int c);
 /* A hash. */
 u64 hash_bytes(const void *p, size_t n);
 char *strrchr(const char *s, int c);
+/* of a negative errno; error_text.c. Valid until the next call. */
+const char *error_text(s64 err);
 size_t strlcpy(char *dst, const char *src, size_t size);
 size_t strlcat(char *dst, const char *src, size_t size);
 

@@ -164,6 +164,18 @@ static void add_uuid(struct text *t, const u8 *b)
 			 b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+s64 show_hostname(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%s\n", KIN->start.hostname);
+	return 0;
+}
+
+s64 show_domainname(struct text *t, const struct proc_target *p)
+{
+	text_add(t, "%s\n", KIN->start.domainname);
+	return 0;
+}
+
 s64 show_uuid(struct text *t, const struct proc_target *p)
 {
 	u8 bytes[16];

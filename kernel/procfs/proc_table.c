@@ -57,8 +57,8 @@ const struct proc_entry proc_entries[] = {
 	LINE(P_SYS_KERNEL, "ostype", "Linux"),
 	LINE(P_SYS_KERNEL, "osrelease", KERNEL_RELEASE),
 	LINE(P_SYS_KERNEL, "version", "#1 SMP unifork"),
-	LINE(P_SYS_KERNEL, "hostname", "unifork"),
-	LINE(P_SYS_KERNEL, "domainname", "(none)"),
+	FILE(P_SYS_KERNEL, "hostname", 0444, show_hostname),
+	FILE(P_SYS_KERNEL, "domainname", 0444, show_domainname),
 	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/exec/exec_random.c */
 	NUMBER(P_SYS_KERNEL, "pid_max", PID_MAX),
 	NUMBER(P_SYS_KERNEL, "threads-max", PROCS_MAX),

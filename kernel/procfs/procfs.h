@@ -94,6 +94,8 @@ s64 show_vmstat(struct text *t, const struct proc_target *p);
 s64 show_devices(struct text *t, const struct proc_target *p);
 s64 show_sem(struct text *t, const struct proc_target *p);
 s64 show_uuid(struct text *t, const struct proc_target *p);
+s64 show_hostname(struct text *t, const struct proc_target *p);
+s64 show_domainname(struct text *t, const struct proc_target *p);
 s64 show_boot_id(struct text *t, const struct proc_target *p);
 s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who may do what: mode bits against the process's ids, which are the family's own fiction (it
- * starts as root inside). uid 0 passes as with CAP_DAC_OVERRIDE, but executes a file only if
+ * Who may do what: mode bits against the process's ids, which are the family's own fiction (the
+ * first are what --user says). uid 0 passes as with CAP_DAC_OVERRIDE, but executes a file only if
  * someone may.
  */
 #include <asm/errno.h>
@@ -63,7 +63,8 @@ int access_inode(struct inode *ino, u32 want)
 
 int access_mount(const struct inode *ino)
 {
-	const struct inode_ops *ops = inode_ops(ino);
+	/* No inode: a directory of the host's that nobody has touched. */
+	const struct inode_ops *ops = inode_ops(ino ? ino : vfs_shared()->root);
 
 	return ops->read_only && ops->read_only(ino) ? -EROFS : 0;
 }

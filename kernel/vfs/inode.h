@@ -137,6 +137,7 @@ struct vfs_shared {
 	KIN_LOCK(rename_lock, RENAME);
 	/* no lock: constant. The root has no /tmp: it is a file system of its own */
 	u32 volume_count, tmp_mounted;
+	u32 root_read_only; /* --read-only: its layer takes nothing more. Constant. */
 	_Atomic u32 volume_renames; /* counted under rename_lock */
 	KIN_LOCK(shelf_lock, SHELF); /* who looks through the shelf; hypercalls under it, no lock */
 	_Atomic u32 shelf_stale;    /* it holds files that nobody uses any more */

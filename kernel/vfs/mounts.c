@@ -11,6 +11,7 @@
 
 #define FIRST_ID 20
 #define FIRST_VOLUME_ID 40
+#define FIRST_TMPFS_ID (FIRST_VOLUME_ID + VOLUMES_MAX)
 
 static u32 id_of(u32 fs, u32 volume)
 {
@@ -68,6 +69,9 @@ static void foreach_mount(struct text *t, void (*add)(struct text *t, const stru
 			add(t, &s);
 		}
 	}
+	for (u32 i = 0; i < MIN(KIN->start.tmpfs_count, START_TMPFS_MAX); i++)
+		add(t, &(struct shown){FIRST_TMPFS_ID + i, FIRST_ID, NOSUID | NODEV, inode_device(FS_TMP),
+								"tmpfs", KIN->start.tmpfs[i].path, "tmpfs", ""});
 }
 
 /* Blanks and the like in a path, as octal escapes: proc(5). */

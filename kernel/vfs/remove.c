@@ -27,6 +27,8 @@ static s64 unlink_name(struct walk *w)
 		return err;
 	if (S_ISDIR(w->inode->mode))
 		return -EISDIR;
+	if (inode_is(w->inode, INODE_MOUNT))
+		return -EBUSY;
 	err = inode_ops(w->dir)->unlink(w, false);
 	if (err)
 		return err;
@@ -69,7 +71,7 @@ s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags)
 	s64 err = walk_user(&w, (int)dirfd, path, WALK_PARENT);
 	if (err)
 		return err;
-	err = w->last != LAST_NAME ? not_a_name(w->last, dir) : w->dir ? access_mount(w->dir) : 0;
+	err = w->last != LAST_NAME ? not_a_name(w->last, dir) : access_mount(w->dir);
 	if (!err)
 		err = walk_name(w);
 	if (!err && !w->found)

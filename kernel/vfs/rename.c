@@ -95,7 +95,7 @@ static s64 rename_names(struct rename *r)
 		return -EBUSY;
 	if (to->last != LAST_NAME)
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	s64 err = from->dir ? access_mount(from->dir) : 0;
+	s64 err = access_mount(from->dir);
 	if (!err)
 		err = walk_name(from);
 	if (!err)

@@ -23,7 +23,7 @@
 /* The volume's root, also while it has no place in the tree yet. */
 static bool is_top(const struct inode *ino)
 {
-	return !ino->parent || inode_is(ino, INODE_MOUNT);
+	return !ino->parent || (inode_is(ino, INODE_MOUNT) && S_ISDIR(ino->mode));
 }
 
 const char *volume_name_of(struct inode *dir, u32 *len)
@@ -419,8 +419,16 @@ static void mount(u32 volume, const char *path)
 
 	s64 err = host_fs_stat(volume, ".", &st);
 	if (err || !S_ISDIR(st.mode))
-		family_fatal("the volume at %s cannot be read (error %d)", path, (int)-err);
+		family_fatal("the volume at %s cannot be read: %s", path, error_text(err));
 	struct inode *ino = icache_get_volume(volume, NULL, "", 0, &st, 0);
+	if (ino && KIN->volumes[volume - 1].is_file) {
+		struct inode *top = ino;
+		err = host_fs_stat(volume, VOLUME_FILE_NAME, &st);
+		if (err || !S_ISREG(st.mode))
+			family_fatal("the volume at %s cannot be read: %s", path, error_text(err));
+		ino = icache_get_volume(volume, top, VOLUME_FILE_NAME, strlen(VOLUME_FILE_NAME), &st, 0);
+		inode_put(top);
+	}
 	struct dirent_node *fresh = dirent_alloc(name, strlen(name));
 	if (!ino || !fresh)
 		family_fatal("no memory for the volume at %s", path);
@@ -431,8 +439,12 @@ static void mount(u32 volume, const char *path)
 	else
 		dirent_insert(dir, e = fresh, ino);
 	ino->flags |= INODE_MOUNT;
-	ino->parent = dir; /* the reference of mount_parent */
-	ino->dir.entry = e;
+	if (S_ISDIR(ino->mode)) {
+		ino->parent = dir; /* the reference of mount_parent */
+		ino->dir.entry = e;
+	} else { /* its directory in the volume stays its parent */
+		inode_put(dir);
+	}
 	vfs_shared()->volumes[volume - 1] = ino;
 }
 

@@ -172,15 +172,15 @@ static s64 time_ns(const struct statx_timestamp *t)
 	return ns;
 }
 
-static s64 stat_store(const struct statx *x, u64 addr, u64 len)
+static s64 stat_store(const struct family *f, bool root, const struct statx *x, u64 addr, u64 len)
 {
 	struct hyp_stat st = {
 		.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
 		.ino = x->stx_ino,
 		.mode = x->stx_mode,
 		.nlink = x->stx_nlink,
-		.uid = x->stx_uid,
-		.gid = x->stx_gid,
+		.uid = uid_shown(f, root, x->stx_uid),
+		.gid = gid_shown(f, x->stx_gid),
 		.rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
 		.size = x->stx_size,
 		.blocks = x->stx_blocks,
@@ -207,7 +207,7 @@ s64 hyp_fs_open(struct member *m, struct hypercall_call *call)
 	for (int i = 0; i < OPEN_TRIES && fd == -EAGAIN; i++)
 		fd = open_once(tree_fd(m->family, tree), call->path, flags, &stx);
 	fd = handle_admit(m, fd);
-	if (fd >= 0 && stat_store(&stx, call->arg[3], call->arg[4]) < 0) {
+	if (fd >= 0 && stat_store(m->family, tree == 0, &stx, call->arg[3], call->arg[4]) < 0) {
 		m->handles[fd / 64] &= ~(1ull << (fd % 64));
 		HOST_CALL(SYS_close, fd);
 		fd = -EFAULT;
@@ -240,7 +240,8 @@ s64 hyp_fs_stat(struct member *m, struct hypercall_call *call)
 	HOST_CALL(SYS_close, fd);
 	if (r == -EACCES && stx.stx_ino == PSEUDO_ROOT_INO)
 		r = 0;
-	return r < 0 ? r : stat_store(&stx, call->arg[2], call->arg[3]);
+	return r < 0 ? r
+				 : stat_store(m->family, call->arg[0] == 0, &stx, call->arg[2], call->arg[3]);
 }
 
 /* The next component of *path becomes a descriptor in *dir, the one before is closed. */
@@ -278,7 +279,8 @@ s64 hyp_fs_lookup(struct member *m, struct hypercall_call *call)
 	while (r == 0 && *rest && count < room) {
 		r = lookup_step(&dir, &rest, &stx);
 		if (r == 0)
-			r = stat_store(&stx, call->arg[3] + count * sizeof(struct hyp_stat),
+			r = stat_store(m->family, call->arg[0] == 0, &stx,
+						   call->arg[3] + count * sizeof(struct hyp_stat),
 						   sizeof(struct hyp_stat));
 		if (r == 0)
 			count++;
@@ -295,7 +297,7 @@ s64 hyp_fs_fstat(struct member *m, struct hypercall_call *call)
 	struct statx stx;
 	s64 r = fd_statx((s64)call->arg[0], &stx);
 
-	return r < 0 ? r : stat_store(&stx, call->arg[1], call->arg[2]);
+	return r < 0 ? r : stat_store(m->family, false, &stx, call->arg[1], call->arg[2]);
 }
 
 s64 hyp_fs_readlink(struct member *m, struct hypercall_call *call)

@@ -73,6 +73,12 @@ s64 fd_examine(s64 fd, struct statx *stx);
  */
 void timer_bound(struct member *m, u64 deadline_ns);
 
+/* owners.c: an owner of the host's as the family sees it, and the other way round. */
+u32 uid_shown(const struct family *f, bool below_root, u32 host_uid);
+u32 gid_shown(const struct family *f, u32 host_gid);
+u32 uid_on_host(const struct family *f, u32 uid);
+u32 gid_on_host(const struct family *f, u32 gid);
+
 /* volume.c */
 int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
 /*

@@ -40,7 +40,7 @@ struct family {
 	u32 volume_count;
 	struct volume {
 		int fd;              /* O_PATH of the host's directory */
-		bool read_only;
+		bool read_only, is_file; /* is_file: alone in a directory of the private root */
 	} volumes[VOLUMES_MAX];  /* tree 1 and up of the hypercalls */
 	int gift_fds[2];         /* with volumes: sockets, the supervisor's and the monitors' end */
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
@@ -50,6 +50,14 @@ struct family {
 	int image_fd;            /* this executable, which holds the kernel; -1: cannot be mapped */
 	u64 image_offset;        /* of the kernel's ELF file in it */
 	int supervisor_pid;
+	/*
+	 * An ordinary user's family sees what is that user's and that group's as its first program's;
+	 * shown.ordinary 0: all ids are what they are.
+	 */
+	struct shown_ids {
+		u32 ordinary, unmapped; /* unmapped: the host does not tell other ids, but one for all */
+		u32 host_uid, host_gid, uid, gid;
+	} shown;
 	u32 monitor_id;          /* user and group of the monitors, nobody else's; 0: as they are */
 	unsigned without;        /* enum without_layer */
 	bool namespaced;         /* PID namespace, private root: see supervisor/private_root.c */

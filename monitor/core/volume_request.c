@@ -256,7 +256,11 @@ static s64 attribute_set(const struct family *f, const struct volume_request *re
 	if (r == 0 && req->kind == VOLUME_SET_MODE) {
 		r = mode_set(f, (int)fd, &stx, req->mode);
 	} else if (r == 0 && req->kind == VOLUME_SET_OWNER) {
-		r = result(fchownat((int)fd, "", req->uid, req->gid, AT_EMPTY_PATH));
+		r = result(fchownat((int)fd, "", uid_on_host(f, req->uid), gid_on_host(f, req->gid),
+							AT_EMPTY_PATH));
+		/* Whom a user namespace has no number for nobody in the family can give a file to. */
+		if (r == -EINVAL && f->shown.ordinary)
+			r = -EPERM;
 	} else if (r == 0) {
 		for (int i = 0; i < 2; i++)
 			times[i] = (struct timespec){req->times[i].sec, req->times[i].nsec};

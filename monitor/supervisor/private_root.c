@@ -3,7 +3,8 @@
  * The family's root directory on the host: a tmpfs with nothing but
  *
  *   /root        --root with all that is mounted below it, read-only
- *   /volumes/N   the volumes, read-only where they were granted so
+ *   /volumes/N   the volumes, read-only where they were granted so; one that is a file lies alone
+ *                in that directory
  *
  * No device node in it opens and no set-user-ID bit counts. Pseudo file systems of the host (/proc,
  * /sys, /dev, ...) that lie in a granted tree are covered by an empty directory or file: an
@@ -107,7 +108,25 @@ static int graft(int top, const char *place, int tree)
 	return mkdirat(top, place, 0755) < 0 ? -1 : move_mount(tree, top, place);
 }
 
-static int graft_all(const struct family *f, int top)
+/* The volume becomes the directory that holds the file and nothing else. */
+static int graft_file(int top, const char *place, struct volume *v)
+{
+	int dir = mkdirat(top, place, 0755) < 0 ? -1 : openat(top, place, O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return -1;
+	if (mknodat(dir, VOLUME_FILE_NAME, S_IFREG | 0444, 0) < 0 ||
+		move_mount(v->fd, dir, VOLUME_FILE_NAME) < 0) {
+		close(dir);
+		return -1;
+	}
+	close(dir);
+	close(v->fd);
+	v->fd = openat(top, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return v->fd < 0 ? -1 : 0;
+}
+
+static int graft_all(struct family *f, int top)
 {
 	char place[32];
 
@@ -116,7 +135,8 @@ static int graft_all(const struct family *f, int top)
 		return -1;
 	for (u32 i = 0; i < f->volume_count; i++) {
 		snprintf(place, sizeof(place), "volumes/%u", i + 1);
-		if (graft(top, place, f->volumes[i].fd) < 0)
+		if ((f->volumes[i].is_file ? graft_file(top, place, &f->volumes[i])
+								   : graft(top, place, f->volumes[i].fd)) < 0)
 			return -1;
 	}
 	return 0;

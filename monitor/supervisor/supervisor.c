@@ -126,6 +126,52 @@ static int pack_program(struct supervisor *s, struct error *err)
 	return 0;
 }
 
+/* Who the first program is, and what else the first kernel has to know. */
+static void pack_start(struct supervisor *s)
+{
+	const struct run_options *o = s->options;
+	struct kin_start *start = &s->family.kin->start;
+
+	start->uid = o->uid;
+	start->gid = o->gid;
+	start->group_count = o->group_count;
+	memcpy(start->groups, o->groups, sizeof(start->groups));
+	start->read_only = o->read_only;
+	snprintf(start->hostname, sizeof(start->hostname), "%s", o->hostname);
+	snprintf(start->domainname, sizeof(start->domainname), "(none)");
+	if (o->home && strlen(o->home) < sizeof(start->home))
+		strcpy(start->home, o->home);
+	for (u32 i = 0; i < START_LIMITS; i++) {
+		start->limits_set |= (u32)o->limits[i].set << i;
+		start->limits[i].soft = o->limits[i].soft;
+		start->limits[i].hard = o->limits[i].hard;
+	}
+	for (u32 i = 0; i < o->tmpfs_count; i++) {
+		const struct run_tmpfs *t = &o->tmpfs[i];
+		struct kin_tmpfs *k = &start->tmpfs[i];
+
+		*k = (struct kin_tmpfs){t->mode, t->uid, t->gid, ""};
+		snprintf(k->path, sizeof(k->path), "%s", t->path);
+	}
+	start->tmpfs_count = o->tmpfs_count;
+}
+
+/* After the ids are mapped: whose the host's files are. */
+static void pack_owners(struct supervisor *s)
+{
+	struct family *f = &s->family;
+
+	f->kin->start.ordinary = geteuid() != 0;
+	f->shown = (struct shown_ids){
+		.ordinary = geteuid() != 0,
+		.unmapped = geteuid() != 0 && s->user_namespace,
+		.host_uid = geteuid(),
+		.host_gid = getegid(),
+		.uid = s->options->uid,
+		.gid = s->options->gid,
+	};
+}
+
 /*
  * The user's signals come through the front. What the terminal sends to the whole process group
  * is not for this process.
@@ -163,9 +209,14 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		const struct run_volume *v = &s->options->volumes[i];
 		struct kin_volume *shown = &f->kin->volumes[i];
 
-		f->volumes[i].fd = open(v->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		f->volumes[i].fd = open(v->host, O_PATH | (v->is_file ? 0 : O_DIRECTORY) | O_CLOEXEC);
 		if (f->volumes[i].fd < 0)
-			return error_set(err, errno, "cannot open the volume's directory '%s'", v->host);
+			return error_set(err, errno, "cannot open the volume '%.200s'", v->host);
+		if (v->is_file && !f->namespaced)
+			return error_set(err, 0, "a file can be a volume only in namespaces; share the "
+							 "directory of '%.200s'", v->host);
+		f->volumes[i].is_file = v->is_file;
+		shown->is_file = v->is_file;
 		if (!f->namespaced && tree_is_mixed(f->volumes[i].fd))
 			return error_set(err, 0,
 							 "the volume '%s' holds the host's /proc, /sys or /dev; "
@@ -177,7 +228,6 @@ static int open_volumes(struct supervisor *s, struct error *err)
 	}
 	if (f->volume_count && shelf_open(f, err) < 0)
 		return -1;
-	f->kin->host_uid = geteuid();
 	f->kin->job = s->options->job;
 	f->kin->memory_limit = s->options->memory_bytes;
 	f->kin->memory_credit = (s64)s->options->memory_bytes;
@@ -326,7 +376,9 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	/* What needs no ids of the host comes first, while the front maps them. */
 	if (make_kin(f, err) < 0 || pack_program(s, err) < 0)
 		return -1;
+	pack_start(s);
 	wait_for_ids(s);
+	pack_owners(s);
 	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
 	if (limits_begin(s, err) < 0)

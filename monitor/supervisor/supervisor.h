@@ -9,12 +9,23 @@
 
 #include <stdbool.h>
 
+#include "abi/kin.h"
 #include "monitor/core/error.h"
 
 struct run_volume {
-	const char *host; /* host directory */
+	const char *host; /* host directory, or a regular file */
 	const char *path; /* inside the family: absolute, normalised, none below another */
-	bool read_only;
+	bool read_only, is_file;
+};
+
+struct run_tmpfs {
+	const char *path; /* inside the family: absolute, normalised */
+	unsigned mode, uid, gid;
+};
+
+struct run_limit {
+	bool set;
+	unsigned long long soft, hard;
 };
 
 struct run_options {
@@ -25,6 +36,14 @@ struct run_options {
 	const char *program; /* path inside the family */
 	struct run_volume *volumes;
 	unsigned volume_count;
+	struct run_tmpfs *tmpfs;
+	unsigned tmpfs_count;
+	unsigned uid, gid; /* of the first program */
+	unsigned groups[START_GROUPS_MAX], group_count;
+	const char *home;     /* inside; the first program must be able to use it. NULL: or not */
+	const char *hostname;
+	bool read_only; /* --read-only: the layer above the root directory takes nothing */
+	struct run_limit limits[START_LIMITS]; /* RLIMIT_* */
 	unsigned long long memory_bytes; /* --memory, 0: no limit */
 	unsigned tasks_max;              /* --pids, 0: no limit */
 	int stop_timeout_s;              /* --stop-timeout; -1: for ever */

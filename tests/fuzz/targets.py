@@ -51,7 +51,8 @@ WORLD = ("world", "boundary", "boundary_fds", "hostile", "finding")
 TARGETS = {
     "hypercall": Target(
         sources=core("clock", "clone", "error", "fs", "guest", "host_constants", "hyp_io",
-                     "hyp_memory", "hyp_misc", "hypercall", "member", "receive", "sleep", "volume")
+                     "hyp_memory", "hyp_misc", "hypercall", "member", "owners", "receive", "sleep",
+                     "volume")
         + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/memory.c",
            "monitor/backend/process/process.c", "monitor/backend/process/xsave.c"),
         glue=("fuzz_hypercall", *WORLD), source_flags=BOUNDARY, longest=1024),
@@ -69,7 +70,8 @@ TARGETS = {
         glue=("fuzz_mailbox", "hostile", "finding"),
         source_flags=("-include", f"{GLUE}/mailbox_host.h"), link=("-ljansson", "-lpthread")),
     "volume": Target(
-        sources=core("fs", "host_constants", "volume", "volume_request", "guest", "hypercall"),
+        sources=core("fs", "owners", "host_constants", "volume", "volume_request", "guest",
+                     "hypercall"),
         glue=("fuzz_volume", *WORLD), source_flags=BOUNDARY),
 }
 

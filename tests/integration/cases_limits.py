@@ -147,7 +147,7 @@ def exhaust(context, backend, by):
 
 
 def wrong(context, backend):
-    for options in (["-m", "1M"], ["-m", "x"], ["-m", "64Q"], ["-m", "-5M"], ["-m", "64MB"],
+    for options in (["-m", "1M"], ["-m", "x"], ["-m", "64Q"], ["-m", "-5M"], ["-m", "64MM"],
                     ["--memory", "99999999999999999999G"], ["--pids", "-2"], ["--pids", "many"],
                     ["--pids", ""]):
         result = context.run([context.unifork, "run", *options, "--", BUSYBOX, "true"])
