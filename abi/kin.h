@@ -202,7 +202,7 @@ struct kin_header {
 	/* The end. status is a wait status. */
 	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
 	_Atomic u32 ended_status;
-	_Atomic u32 stopped;       /* PID 1 was stopped: cleared when the front was told */
+	_Atomic u32 stopped;       /* the signal that stopped PID 1: cleared when the front was told */
 	_Atomic u32 fatal;         /* the family cannot go on; text says why */
 	char fatal_text[256];
 

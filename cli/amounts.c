@@ -13,6 +13,7 @@
 #define MEMORY_MIN (16ull << 20)
 #define STOP_TIMEOUT_MAX 1000000 /* seconds */
 #define NOFILE_MAX 1048576
+#define ADDRESSES_NEEDED (400ull << 30) /* a member's private memory, kin, and the monitor */
 
 /*
  * A size as people write it: 512M, 64MB, 64MiB, 1.5G, 1000000, 4096k, 100b. Units are powers of
@@ -152,4 +153,39 @@ int ulimit_parse(struct run_options *o, const char *text, struct error *err)
 					 "--ulimit '%.100s' is not NAME=SOFT[:HARD]; NAME is one of as, core, cpu, "
 					 "data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, "
 					 "rttime, sigpending, stack", text);
+}
+
+/* ---- the limits of unifork's own processes */
+
+static int limit_leave(int which, unsigned long long needed, struct rlimit *was)
+{
+	struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY}, most;
+
+	if (getrlimit(which, was) < 0 || was->rlim_cur >= needed)
+		return 0;
+	most = (struct rlimit){was->rlim_max, was->rlim_max};
+	if (setrlimit(which, &none) == 0 || (most.rlim_cur >= needed && setrlimit(which, &most) == 0))
+		return 1;
+	return -1;
+}
+
+int limits_leave(struct run_options *o, struct error *err)
+{
+	struct rlimit was;
+	int r = limit_leave(RLIMIT_FSIZE, KIN_SIZE, &was);
+
+	if (r < 0)
+		return error_set(err, 0,
+						 "the limit of file sizes (ulimit -f, %llu KiB) cannot be raised; a "
+						 "family's shared memory is a file of %u GiB, though without content",
+						 (unsigned long long)was.rlim_cur >> 10, (unsigned)(KIN_SIZE >> 30));
+	if (r && !o->limits[RLIMIT_FSIZE].set)
+		o->limits[RLIMIT_FSIZE] = (struct run_limit){true, was.rlim_cur, was.rlim_max};
+	r = limit_leave(RLIMIT_AS, ADDRESSES_NEEDED, &was);
+	if (r < 0)
+		return error_set(err, 0,
+						 "the limit of addresses (ulimit -v, %llu KiB) cannot be raised; a family "
+						 "needs %llu GiB of them, though not of memory",
+						 (unsigned long long)was.rlim_cur >> 10, ADDRESSES_NEEDED >> 30);
+	return 0;
 }

@@ -33,6 +33,7 @@ static void help(void)
 
 static int fail(int status, const struct error *err)
 {
+	signal(SIGXFSZ, SIG_IGN); /* standard error may be a file that is as large as it may be */
 	fprintf(stderr, "unifork: %s\n", err->text);
 	return status;
 }

@@ -23,6 +23,11 @@ int memory_parse(struct run_options *o, const char *text, struct error *err) MUS
 int pids_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 int size_check(const char *text); /* -1: it is no size */
 int ulimit_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
+/*
+ * Limits of whoever starts unifork that its own processes cannot live with: raised as far as they
+ * may be. What they forbid is forbidden inside instead.
+ */
+int limits_leave(struct run_options *o, struct error *err) MUST_CHECK;
 int stop_timeout_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 
 /* volume.c: --volume and --tmpfs */

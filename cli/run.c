@@ -373,6 +373,30 @@ static int check_arguments(const struct run_options *o, struct error *err)
 	return -EXIT_CANNOT_EXEC;
 }
 
+static pid_t parent_of(pid_t pid)
+{
+	char path[40], text[512], *end;
+	int parent = 0, fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	end = strrchr(text, ')'); /* a name may hold anything */
+	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Can somebody stop and continue this process group, in the same session but outside of it? */
+static bool is_job(void)
+{
+	for (pid_t pid = getppid(); pid > 1 && getsid(pid) == getsid(0); pid = parent_of(pid))
+		if (getpgid(pid) != getpgrp())
+			return true;
+	return false;
+}
+
 int verb_run(int argc, char **argv, struct error *err)
 {
 	struct parsed p = {.o = {.backend = "auto", .root = "/", .stop_timeout_s = 10,
@@ -394,7 +418,9 @@ int verb_run(int argc, char **argv, struct error *err)
 	status = check_arguments(o, err);
 	if (status)
 		return status;
-	o->job = getpgid(getppid()) != getpgrp() && getsid(getppid()) == getsid(0);
+	if (limits_leave(o, err) < 0)
+		return -EXIT_SYSTEM;
+	o->job = is_job();
 	const char *search = environment_get(&p.env, "PATH");
 	status = find_program(o, search ? search : DEFAULT_PATH, err);
 	if (status)

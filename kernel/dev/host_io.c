@@ -110,7 +110,7 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 	for (;;) {
 		u64 host, timeout = HYP_NO_DEADLINE;
 		if (f->priv[HOST_IO_TTY]) {
-			s64 err = job_may_read(console_get());
+			s64 err = tty_may_read(handle_of(f));
 			if (err)
 				return err;
 			timeout = tty_read_timeout(handle_of(f));
@@ -122,6 +122,11 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 		if (!n)
 			return -EFAULT;
 		s64 got = host_io_read(handle_of(f), (void *)host, MIN(n, 8ull << 20), wait);
+		if (got == -EIO && f->priv[HOST_IO_TTY]) { /* is the background the reason? */
+			err = tty_may_read(handle_of(f));
+			if (err)
+				return err;
+		}
 		if (got == -EAGAIN && wait == HYP_IO_NOWAIT)
 			return timeout ? -EAGAIN : 0;
 		if (got != -EINTR && got != -EAGAIN)

@@ -30,8 +30,20 @@ static void signal_init(int sig)
 		tree_signal(init, sig, NULL);
 }
 
+/* Its foreground group has SIGHUP already; so has the session's leader, and both go on. */
+static void terminal_gone(s32 pgid)
+{
+	struct kin_proc *init = proc_find(1);
+
+	if (init && pgid && init->pgid != pgid) {
+		signal_init(SIGHUP);
+		signal_init(SIGCONT);
+	}
+	group_signal(pgid ? pgid : 1, SIGCONT, NULL);
+}
+
 /*
- * Typed on the terminal. Without a foreground group PID 1 gets it, so that Ctrl-C always reaches
+ * Typed on the terminal, or its end. Without a foreground group PID 1 gets it, so that Ctrl-C always reaches
  * somebody.
  */
 static void signal_foreground(int sig)
@@ -40,6 +52,8 @@ static void signal_foreground(int sig)
 
 	if (!pgid || !group_signal(pgid, sig, NULL))
 		signal_init(sig);
+	if (sig == SIGHUP)
+		terminal_gone(pgid);
 }
 
 static void send_each(u64 bits, void (*send)(int sig))

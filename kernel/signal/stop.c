@@ -88,7 +88,7 @@ void proc_stop(int sig)
 	}
 	tree_unlock();
 	if (first) { /* the shell outside should know: its job has stopped */
-		atomic_store(&KIN->stopped, 1);
+		atomic_store(&KIN->stopped, (u32)sig);
 		host_notify();
 	}
 	stop_wait();

@@ -16,6 +16,7 @@
 #include "kernel/time/time.h"
 #include "kernel/tty/job.h"
 
+#define TOSTOP_AGE_NS 50000000ull
 #define DRAIN_LOOK_NS 1000000ull
 
 bool tty_is(int handle)
@@ -25,10 +26,48 @@ bool tty_is(int handle)
 	return host_io_ioctl(handle, TCGETS, &t, sizeof(t)) == 0;
 }
 
+/*
+ * Is the family a job of a shell outside and not in the foreground there? Monitors ignore SIGTTIN,
+ * so that the host answers EIO to such a read, of no bytes as well. What has hung up does not even
+ * have settings.
+ */
+static bool outside_background(int handle)
+{
+	char none;
+
+	return KIN->job && host_io_read(handle, &none, 0, HYP_IO_NOWAIT) == -EIO && tty_is(handle);
+}
+
+s64 tty_may_read(int handle)
+{
+	s64 err = job_may_read(console_get());
+
+	return !err && outside_background(handle) ? job_outside_read() : err;
+}
+
+/* Asked rarely: every line that goes to a terminal would cost two exits. */
+static bool tostop_outside(int handle)
+{
+	static u64 asked_ns;
+	static bool tostop;
+	struct termios t;
+
+	if (time_mono_ns() - asked_ns >= TOSTOP_AGE_NS) {
+		asked_ns = time_mono_ns();
+		tostop = host_io_ioctl(handle, TCGETS, &t, sizeof(t)) == 0 && t.c_lflag & TOSTOP;
+	}
+	return tostop;
+}
+
 s64 tty_may_write(int handle)
 {
 	struct termios t;
 
+	if (KIN->job && tostop_outside(handle) && outside_background(handle)) {
+		s64 err = job_outside_write();
+		if (err)
+			return err;
+	}
 	if (console_get()->foreground_pgid == current->proc->kp->pgid)
 		return 0;
 	if (host_io_ioctl(handle, TCGETS, &t, sizeof(t)) || !(t.c_lflag & TOSTOP))
@@ -84,6 +123,8 @@ s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 			continue;
 		if (requests[i].in && f->priv[HOST_IO_TTY]) {
 			s64 err = job_may_change(console_get());
+			if (!err && outside_background(handle))
+				err = job_outside_write();
 			if (err)
 				return err;
 		}

@@ -13,7 +13,8 @@
 enum { HOST_IO_HANDLE, HOST_IO_MODE, HOST_IO_TTY };
 
 bool tty_is(int handle);
-/* Job control, before writing: 0, or -EIO, or -ERESTARTSYS after SIGTTOU was sent. */
+/* Job control, first: 0, or -EIO, or -ERESTARTSYS after SIGTTIN or SIGTTOU was sent. */
+s64 tty_may_read(int handle);
 s64 tty_may_write(int handle);
 /*
  * A read in non-canonical mode with VMIN 0 waits this long at most: ns, HYP_NO_DEADLINE for all

@@ -13,6 +13,8 @@
 #include <asm/ioctls.h>
 #include <asm/signal.h>
 
+#include "kernel/task/table.h"
+
 static struct kin_proc *self(void)
 {
 	return current->proc->kp;
@@ -37,16 +39,9 @@ static bool refused(int sig)
 		   current->proc->actions->action[sig - 1].handler == 1;
 }
 
-struct guardian {
-	s32 pgid, sid;
-};
-
 static int is_guarded(struct kin_proc *p, void *arg)
 {
-	struct guardian *g = arg;
-
-	return p->pgid == g->pgid && p->parent && p->parent->pgid != g->pgid &&
-		   p->parent->sid == g->sid;
+	return p->pgid == *(s32 *)arg && p->state != PROC_ZOMBIE && proc_has_guardian(p);
 }
 
 /*
@@ -55,16 +50,26 @@ static int is_guarded(struct kin_proc *p, void *arg)
  */
 static s64 stop_group(int sig)
 {
-	struct guardian g = {self()->pgid, self()->sid};
+	s32 pgid = self()->pgid;
 	s64 err = -EIO;
 
 	tree_lock();
-	if (proc_foreach(is_guarded, &g)) {
-		group_signal(g.pgid, sig, NULL);
+	if (proc_foreach(is_guarded, &pgid)) {
+		group_signal(pgid, sig, NULL);
 		err = -ERESTARTSYS;
 	}
 	tree_unlock();
 	return err;
+}
+
+s64 job_outside_read(void)
+{
+	return refused(SIGTTIN) ? -EIO : stop_group(SIGTTIN);
+}
+
+s64 job_outside_write(void)
+{
+	return refused(SIGTTOU) ? 0 : stop_group(SIGTTOU);
 }
 
 s64 job_may_read(struct console *c)

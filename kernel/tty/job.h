@@ -16,6 +16,9 @@
 s64 job_may_read(struct console *c);
 s64 job_may_write(struct console *c);
 s64 job_may_change(struct console *c);
+/* The same where the family as a whole is a background job of the shell outside. */
+s64 job_outside_read(void);
+s64 job_outside_write(void);
 /* The caller's session gets the terminal: 0 or -EPERM. steal: even if another one has it. */
 s64 job_acquire(struct console *c, bool steal);
 /*

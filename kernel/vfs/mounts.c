@@ -69,9 +69,15 @@ static void foreach_mount(struct text *t, void (*add)(struct text *t, const stru
 			add(t, &s);
 		}
 	}
-	for (u32 i = 0; i < MIN(KIN->start.tmpfs_count, START_TMPFS_MAX); i++)
-		add(t, &(struct shown){FIRST_TMPFS_ID + i, FIRST_ID, NOSUID | NODEV, inode_device(FS_TMP),
-								"tmpfs", KIN->start.tmpfs[i].path, "tmpfs", ""});
+	for (u32 i = 0; i < MIN(KIN->start.tmpfs_count, START_TMPFS_MAX); i++) {
+		s.at = file_systems[FS_TMP]->place;
+		s.at.path = KIN->start.tmpfs[i].path;
+		s.id = FIRST_TMPFS_ID + i;
+		s.parent = id_of(FS_ROOT, 0);
+		s.dev = inode_device(FS_TMP);
+		s.type = file_systems[FS_TMP]->name;
+		add(t, &s);
+	}
 }
 
 /* Blanks and the like in a path, as octal escapes: proc(5). */

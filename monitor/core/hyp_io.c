@@ -104,6 +104,9 @@ static s64 transfer(struct member *m, long nr, struct hypercall_call *call, shor
 		return -EBADF;
 	if (wait != HYP_IO_WAIT && wait != HYP_IO_NOWAIT)
 		return -EINVAL;
+	/* Nothing to wait for: the terminal says whether it may be read. */
+	if (!len)
+		return call_ready(m, nr, fd, call->arg[1], 0);
 	if (wait == HYP_IO_WAIT && !interrupt_waits(m))
 		r = call_waiting(m, nr, fd, call->arg[1], len);
 	/* What is ready for writing takes so much at least, a file anything. */

@@ -34,6 +34,7 @@ struct front {
 	pid_t supervisor;
 	int link_fd, signal_fd;
 	sigset_t mask_before;
+	bool stop_sent, continued; /* SIGTSTP was passed on; then SIGCONT, before PID 1 had stopped */
 	u64 kill_ns; /* SIGTERM came: the supervisor itself is killed then; 0: none */
 };
 
@@ -56,6 +57,8 @@ static void signals_take(void)
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTTIN, SIG_DFL);
+	signal(SIGTTOU, SIG_DFL);
 }
 
 static pid_t fork_supervisor(struct front *f, struct error *err)
@@ -112,16 +115,25 @@ static int supervisor_start(struct front *f, struct error *err)
 }
 
 /* The supervisor reads its socket at every turn: if it is full, it does not turn any more. */
+static void signal_pass_on(struct front *f, int sig)
+{
+	struct link_signal s = {sig};
+
+	send(f->link_fd, &s, sizeof(s), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void signals_pass_on(struct front *f)
 {
 	struct signalfd_siginfo info;
 	int timeout_s = f->options->stop_timeout_s;
 
 	while (read(f->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		struct link_signal s = {(int)info.ssi_signo};
+		int sig = (int)info.ssi_signo;
 
-		send(f->link_fd, &s, sizeof(s), MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (s.sig == SIGTERM && !f->kill_ns && timeout_s >= 0)
+		signal_pass_on(f, sig);
+		f->continued = sig == SIGTSTP ? false : f->continued || (f->stop_sent && sig == SIGCONT);
+		f->stop_sent |= sig == SIGTSTP;
+		if (sig == SIGTERM && !f->kill_ns && timeout_s >= 0)
 			f->kill_ns = supervisor_now_ns() + (u64)timeout_s * NS_PER_S + SUPERVISOR_PATIENCE_NS;
 	}
 }
@@ -135,15 +147,39 @@ static int patience_ms(const struct front *f)
 	return now >= f->kill_ns ? 0 : (int)MIN((f->kill_ns - now) / 1000000 + 1, 1000000000ull);
 }
 
+/* Of the terminal that the family has: the host's, and it may be used only in the foreground. */
+static bool in_background(void)
+{
+	pid_t foreground = tcgetpgrp(isatty(STDIN_FILENO) ? STDIN_FILENO : STDOUT_FILENO);
+
+	return foreground > 0 && foreground != getpgrp();
+}
+
 /*
- * Who runs this as a job sees it stopped; not any more after SIGTERM, whose deadline a family could
+ * Who runs this as a job sees it stopped: by the terminal, if that is why, and then all of the job
+ * is, as when one of its programs reads; not any more after SIGTERM, whose deadline a family could
  * put off for ever by stopping again and again. What comes while it is stopped, above all the
  * SIGCONT that ends the stop, is in the signalfd afterwards.
  */
-static void job_stop(struct front *f)
+static void job_stop(struct front *f, int sig)
 {
-	if (!f->kill_ns)
-		raise(SIGSTOP);
+	bool tty = sig == SIGTTIN || sig == SIGTTOU, late = f->continued || (tty && !in_background());
+	sigset_t pending;
+
+	f->stop_sent = f->continued = false;
+	if (f->kill_ns)
+		return;
+	if (late) { /* its shell has let the job go on already, and will not do so again */
+		signal_pass_on(f, SIGCONT);
+		return;
+	}
+	if (tty) {
+		kill(0, sig);
+		/* Else the job was orphaned meanwhile, and the host does not stop it for a terminal. */
+		if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT))
+			return;
+	}
+	raise(SIGSTOP);
 }
 
 /* Until the supervisor has said how it ended; false: it ended without a word. */
@@ -166,7 +202,7 @@ static bool supervisor_wait(struct front *f, struct link_result *result)
 			n = recv(f->link_fd, result, sizeof(*result), MSG_DONTWAIT);
 			said = n == sizeof(*result);
 			if (said && result->end == LINK_STOPPED) {
-				job_stop(f);
+				job_stop(f, result->status);
 				said = false;
 				n = -1;
 			}
@@ -186,6 +222,12 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 	signals_take();
 	turns_short();
 	if (supervisor_release(f, err) < 0) {
+		/* It may have failed already, and have said why. */
+		if (recv(f->link_fd, result, sizeof(*result), MSG_DONTWAIT) == sizeof(*result)) {
+			close(f->link_fd);
+			waitpid(f->supervisor, NULL, 0);
+			return 0;
+		}
 		close(f->link_fd); /* which ends it */
 		waitpid(f->supervisor, NULL, 0);
 		f->refused = *err;

@@ -94,6 +94,7 @@ struct supervisor {
 	int signal_fd;   /* SIGCHLD */
 	int stats_fd;    /* --stats, opened before the host's files were left; or -1 */
 	bool user_namespace; /* of the family's own */
+	bool on_terminal;    /* at the start; it may hang up */
 	u64 start_tsc;
 	bool ended; /* PID 1's status is final */
 	int status;

@@ -19,7 +19,7 @@ struct link_signal {
 enum link_end {
 	LINK_ENDED,          /* status is PID 1's wait status; error if text is set */
 	LINK_NO_NAMESPACES,  /* nothing has run: error says what the host refuses */
-	LINK_STOPPED,        /* not the end: PID 1 was stopped, and so should the front be */
+	LINK_STOPPED,        /* not the end: PID 1 is, by signal `status`; so should the front be */
 };
 struct link_result {
 	enum link_end end;

@@ -83,7 +83,10 @@ static int make_kin(struct family *f, struct error *err)
 	void *p = mmap((void *)KIN_BASE, KIN_SIZE, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, f->kin_fd, 0);
 	if (p != (void *)KIN_BASE)
-		return error_set(err, errno, "cannot map 64 GiB of addresses at 2^38; raise ulimit -v");
+		return error_set(err, errno, errno == EEXIST
+							 ? "the addresses at 2^38 are taken, as in a member of a family: one "
+							   "cannot run in another"
+							 : "cannot map 64 GiB of addresses at 2^38; raise ulimit -v");
 	f->kin = p;
 	f->kin->magic = KIN_MAGIC;
 	f->kin->size = KIN_SIZE;
@@ -427,6 +430,7 @@ static void take_signal(struct supervisor *s, int sig)
 {
 	switch (sig) {
 	case SIGTERM: term_take(s); return;
+	case SIGHUP: inbox_post_signal(s, sig, s->on_terminal && !on_terminal()); return;
 	case SIGINT:
 	case SIGQUIT:
 	case SIGTSTP:
@@ -475,7 +479,7 @@ static void look_at_kin(struct supervisor *s)
 	if (s->ended)
 		return;
 	if (KIN_READ(kin->stopped)) {
-		struct link_result stopped = {.end = LINK_STOPPED};
+		struct link_result stopped = {.end = LINK_STOPPED, .status = (int)KIN_READ(kin->stopped)};
 
 		KIN_WRITE(kin->stopped, 0);
 		/* Else nobody waits for a job to stop, and nobody would continue it. */
@@ -572,6 +576,7 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.family.proc_fd = -1,
 							.link_fd = link_fd};
 	turns_short();
+	s.on_terminal = on_terminal();
 	s.family.namespaced = namespaces != NAMESPACES_NONE;
 	s.user_namespace = namespaces == NAMESPACES_USER;
 	s.limits.cgroup = *cgroup;
