@@ -397,6 +397,17 @@ static bool is_job(void)
 	return false;
 }
 
+/* The kernel lays the arguments out one after the other. */
+static void title_find(struct run_options *o, char *program, char **argv)
+{
+	char *end = program + strlen(program) + 1;
+
+	for (; *argv == end; argv++)
+		end += strlen(end) + 1;
+	o->title = program;
+	o->title_size = (size_t)(end - program);
+}
+
 int verb_run(int argc, char **argv, struct error *err)
 {
 	struct parsed p = {.o = {.backend = "auto", .root = "/", .stop_timeout_s = 10,
@@ -404,6 +415,7 @@ int verb_run(int argc, char **argv, struct error *err)
 	struct run_options *o = &p.o;
 	int status;
 
+	title_find(o, argv[-1], argv); /* the verb has a name before it */
 	if (environment_begin(&p.env, err) < 0)
 		return -EXIT_SYSTEM;
 	status = parse(argc, argv, &p, err);

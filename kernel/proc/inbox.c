@@ -43,8 +43,8 @@ static void terminal_gone(s32 pgid)
 }
 
 /*
- * Typed on the terminal, or its end. Without a foreground group PID 1 gets it, so that Ctrl-C always reaches
- * somebody.
+ * Typed on the terminal, or its end. Without a foreground group PID 1 gets it: Ctrl-C always
+ * reaches somebody.
  */
 static void signal_foreground(int sig)
 {

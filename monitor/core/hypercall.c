@@ -96,6 +96,7 @@ void hypercall_dispatch(struct member *m)
 	r = hypercall_check(m, &call);
 	if (r == 0) {
 		m->counts[call.number]++;
+		title_update(m);
 		r = hypercall_table[call.number].handler(m, &call);
 	}
 	if (guest_write(HYPERCALL_ADDR + offsetof(struct hypercall_frame, ret), &r, sizeof(r)) < 0)

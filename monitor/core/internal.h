@@ -73,6 +73,9 @@ s64 fd_examine(s64 fd, struct statx *stx);
  */
 void timer_bound(struct member *m, u64 deadline_ns);
 
+/* ps_title.c: the host's ps shows what the member runs */
+void title_update(struct member *m);
+
 /* owners.c: an owner of the host's as the family sees it, and the other way round. */
 u32 uid_shown(const struct family *f, bool below_root, u32 host_uid);
 u32 gid_shown(const struct family *f, u32 host_gid);

@@ -58,6 +58,9 @@ struct family {
 		u32 ordinary, unmapped; /* unmapped: the host does not tell other ids, but one for all */
 		u32 host_uid, host_gid, uid, gid;
 	} shown;
+	char *title;             /* this executable's arguments, for monitors to write; or NULL */
+	size_t title_size;
+	int front_pid;           /* as the host has it: `unifork run` */
 	u32 monitor_id;          /* user and group of the monitors, nobody else's; 0: as they are */
 	unsigned without;        /* enum without_layer */
 	bool namespaced;         /* PID namespace, private root: see supervisor/private_root.c */
@@ -130,6 +133,8 @@ struct member {
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
 	u64 timer_ns;             /* what the timer was set to last */
+	s32 title_pid;            /* what the host's ps shows: ps_title.c */
+	char title_name[16];
 	/*
 	 * Set by the interrupts' handler, which must also call interruptible_fix
 	 * (monitor/core/interrupt.h): a blocking hypercall returns -EINTR while it is set. The

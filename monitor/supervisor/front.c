@@ -93,7 +93,7 @@ static int supervisor_release(struct front *f, struct error *err)
 
 static int supervisor_start(struct front *f, struct error *err)
 {
-	int fds[2];
+	int fds[2], front_pid = (int)getpid();
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return error_set(err, errno, "cannot make the supervisor's sockets");
@@ -103,7 +103,7 @@ static int supervisor_start(struct front *f, struct error *err)
 		close(fds[0]);
 		close(f->signal_fd);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
-		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, fds[1]);
+		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, front_pid, fds[1]);
 	}
 	close(fds[1]);
 	f->link_fd = fds[0];

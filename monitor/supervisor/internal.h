@@ -26,7 +26,7 @@ struct member_row {
 	u64 resumed_us; /* clone hypercall until the parent went on */
 	u64 direct, trapped, sites, hypercalls, faults, interrupts;
 	u64 maxrss_kib, cpu_us;
-	bool unexpected;
+	bool killed; /* by the host or from outside, while its family lived */
 };
 
 /* --memory and --pids: limits.c */
@@ -131,7 +131,7 @@ int supervisor_follow(void) MUST_CHECK;
 /* In the front's child. refused: why there are no namespaces, if so. */
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,
-							   int link_fd);
+							   int front_pid, int link_fd);
 
 /* message.c: "unifork: " and a line on standard error, or not if it would have to wait. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -194,7 +194,7 @@ struct json_t;
 void limits_report(const struct supervisor *s, struct json_t *root);
 
 /* report.c */
-void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
+void report_member(struct supervisor *s, u32 index, int host_status, bool killed,
 				   const struct rusage *ru);
 void report_unsupported(const struct supervisor *s);
 int report_write(struct supervisor *s, struct error *err) MUST_CHECK; /* to stats_fd */

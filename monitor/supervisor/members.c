@@ -300,7 +300,7 @@ static void member_gone(struct supervisor *s, u32 index, int host_status, const 
 	struct kin_member *m = &kin->members[index];
 	bool expected = KIN_READ(m->state) == MEMBER_EXITING;
 
-	report_member(s, index, host_status, !expected, ru);
+	report_member(s, index, host_status, !expected && !s->ended, ru);
 	m->host_pid = 0;
 	if (expected) {
 		m->state = MEMBER_FREE;
@@ -426,7 +426,7 @@ void members_end_all(struct supervisor *s)
 			const struct kin_member *m = &s->family.kin->members[i];
 
 			if (KIN_READ(m->host_pid) == pid)
-				report_member(s, i, status, KIN_READ(m->state) != MEMBER_EXITING, &ru);
+				report_member(s, i, status, false, &ru); /* with its family */
 		}
 	} while (pid > 0 || (pid < 0 && errno == EINTR));
 }

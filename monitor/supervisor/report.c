@@ -34,7 +34,7 @@ static u64 tsc_to_us(const struct supervisor *s, u64 from, u64 to)
  * The record is the family's to write: copied here, shown as numbers and a bounded name, trusted
  * for nothing.
  */
-void report_member(struct supervisor *s, u32 index, int host_status, bool unexpected,
+void report_member(struct supervisor *s, u32 index, int host_status, bool killed,
 				   const struct rusage *ru)
 {
 	const struct kin_member *m = &s->family.kin->members[index];
@@ -64,10 +64,10 @@ void report_member(struct supervisor *s, u32 index, int host_status, bool unexpe
 		.trapped = KIN_READ(m->syscalls_trapped),
 		.sites = KIN_READ(m->sites),
 		.hypercalls = KIN_READ(m->hypercalls),
-		.faults = KIN_READ(m->faults),
+		.faults = ru->ru_minflt + ru->ru_majflt,
 		.interrupts = KIN_READ(m->interrupts),
 		.maxrss_kib = ru->ru_maxrss,
-		.unexpected = unexpected,
+		.killed = killed,
 		.cpu_us = (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000000ull + ru->ru_utime.tv_usec +
 				  ru->ru_stime.tv_usec,
 	};
@@ -95,10 +95,10 @@ static json_t *members_json(const struct supervisor *s, bool *whole)
 					  "clone_us", (json_int_t)r->clone_us, "parent_resumed_us",
 					  (json_int_t)r->resumed_us, "syscalls_direct", (json_int_t)r->direct,
 					  "syscalls_trapped", (json_int_t)r->trapped, "sites", (json_int_t)r->sites,
-					  "hypercalls", (json_int_t)r->hypercalls, "faults", (json_int_t)r->faults,
+					  "hypercalls", (json_int_t)r->hypercalls, "page_faults", (json_int_t)r->faults,
 					  "interrupts", (json_int_t)r->interrupts, "peak_private_kib",
 					  (json_int_t)r->maxrss_kib, "cpu_us", (json_int_t)r->cpu_us, "killed",
-					  r->unexpected);
+					  r->killed);
 		if (json_array_append_new(list, row) < 0)
 			*whole = false;
 	}
@@ -172,13 +172,14 @@ static json_t *report_json(struct supervisor *s, bool *whole)
 {
 	const struct kin_header *kin = s->family.kin;
 	const struct kin_stats *st = &kin->stats;
-	json_int_t private_kib = 0, direct = 0, trapped = 0, first = 0;
+	json_int_t private_kib = 0, direct = 0, trapped = 0, first = 0, faults = 0, kin_kib;
 	json_t *unsupported = json_object(), *syscalls = syscalls_json(st, unsupported, whole);
 	struct stat kin_stat = {0};
 	u64 boot_us = 0;
 
 	for (u32 i = 0; i < s->row_count; i++) {
 		private_kib += s->rows[i].maxrss_kib;
+		faults += s->rows[i].faults;
 		if (s->rows[i].member == 0)
 			boot_us = s->rows[i].clone_us;
 	}
@@ -188,17 +189,18 @@ static json_t *report_json(struct supervisor *s, bool *whole)
 		first += KIN_READ(st->first[i]);
 	}
 	fstat(s->family.kin_fd, &kin_stat);
+	kin_kib = KIN_READ(st->kin_pages_peak) * (PAGE_SIZE / 1024); /* without what is always there */
 	return json_pack(
 		"{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
 		"s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:i}",
 		"backend", s->family.backend->name, "boot_us", (json_int_t)boot_us, "members",
 		(json_int_t)(s->row_count + s->rows_dropped), "forks", (json_int_t)KIN_READ(st->forks),
 		"vforks", (json_int_t)KIN_READ(st->vforks), "execs", (json_int_t)KIN_READ(st->execs),
-		"wait_status", s->status, "page_faults", (json_int_t)KIN_READ(st->faults), "interrupts",
+		"wait_status", s->status, "page_faults", faults, "interrupts",
 		(json_int_t)KIN_READ(st->interrupts), "syscalls_total", "direct", direct, "trapped",
 		trapped, "first", first, "syscalls", syscalls, "unsupported", unsupported, "hypercalls",
 		hypercalls_json(st, whole), "peak_kin_kib",
-		(json_int_t)(KIN_READ(st->kin_pages_peak) * (PAGE_SIZE / 1024)), "kin_kib_at_end",
+		MAX(kin_kib, (json_int_t)kin_stat.st_blocks / 2), "kin_kib_at_end",
 		(json_int_t)kin_stat.st_blocks / 2, "peak_private_kib_sum", private_kib, "memory_limit_kib",
 		(json_int_t)(s->options->memory_bytes >> 10), "memory_peak_kib",
 		(json_int_t)(s->limits.peak_bytes >> 10), "memory_kills", (int)s->limits.killed,

@@ -564,7 +564,7 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,
-							   int link_fd)
+							   int front_pid, int link_fd)
 {
 	static struct supervisor s;
 	struct link_result result = {0};
@@ -577,6 +577,9 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.link_fd = link_fd};
 	turns_short();
 	s.on_terminal = on_terminal();
+	s.family.title = o->title;
+	s.family.title_size = o->title_size;
+	s.family.front_pid = front_pid;
 	s.family.namespaced = namespaces != NAMESPACES_NONE;
 	s.user_namespace = namespaces == NAMESPACES_USER;
 	s.limits.cgroup = *cgroup;

@@ -50,6 +50,8 @@ struct run_options {
 	unsigned without;                /* --without: enum without_layer of monitor.h */
 	bool tasks_asked;                /* tasks_max is not the default */
 	bool init, verbose, workdir_given;
+	char *title;       /* the memory of this process's arguments, one after the other */
+	size_t title_size;
 	bool job; /* a shell can stop and continue it */
 	int argc, envc;
 	char **argv, **envp;

@@ -51,8 +51,8 @@ WORLD = ("world", "boundary", "boundary_fds", "hostile", "finding")
 TARGETS = {
     "hypercall": Target(
         sources=core("clock", "clone", "error", "fs", "guest", "host_constants", "hyp_io",
-                     "hyp_memory", "hyp_misc", "hypercall", "member", "owners", "receive", "sleep",
-                     "volume")
+                     "hyp_memory", "hyp_misc", "hypercall", "member", "owners", "ps_title",
+                     "receive", "sleep", "volume")
         + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/memory.c",
            "monitor/backend/process/process.c", "monitor/backend/process/xsave.c"),
         glue=("fuzz_hypercall", *WORLD), source_flags=BOUNDARY, longest=1024),

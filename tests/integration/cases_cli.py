@@ -5,6 +5,7 @@ import fcntl
 import json
 import hashlib
 import os
+import pathlib
 import pty
 import select
 import signal
@@ -294,6 +295,33 @@ def killed(context, backend):
     require(status == 137, f"status {status}")
 
 
+def command_line(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return text.rstrip(b"\0").decode(errors="replace")
+
+
+def titles(context, backend):
+    """ps on the host tells members apart: what they run, and nothing that a terminal obeys."""
+    family = Started(context, backend, ["/usr/bin/perl", "-e",
+                     "$| = 1; if (!fork) { my $n = qq(a\\e[31m\\nb); syscall(157, 15, $n); "
+                     "exec qw(/bin/busybox sleep 100) if !fork; print qq(ready\\n); } sleep 100"])
+    try:
+        require(family.line() == b"ready\n", "not ready")
+        wanted = {f"unifork: {what} of {family.process.pid}]"
+                  for what in ("perl [pid 1", "a?[31m?b [pid 2", "busybox [pid 3")}
+        deadline, seen = time.monotonic() + 10, set()
+        while not wanted <= seen and time.monotonic() < deadline:
+            seen = {command_line(pid) for pid in runs.marked_processes(family.mark)}
+            time.sleep(0.05)
+        require(wanted <= seen, f"{seen}")
+    finally:
+        family.process.send_signal(signal.SIGTERM)
+        family.end()
+
+
 def read_until(fd, wanted, seconds=TERMINAL_WAIT):
     text, deadline = b"", time.monotonic() + seconds
     while wanted not in text:
@@ -383,7 +411,7 @@ def cases(context):
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
              terminated_twice, stop_timeout, stopped_twice, ended_by_signal, stats_to,
              working_directory, no_core_limit, closed_streams, ignored, killed,
-             terminal, job]
+             terminal, job, titles]
 
     def bound(check, backend):
         return lambda: check(context, backend)

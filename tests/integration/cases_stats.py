@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: ISC
 """What --stats has to show: keys, one clone per fork, pipes without exits, direct system calls."""
 
+import json
+import os
+import pathlib
+import signal
+
+from harness import runs
 from harness.cases import Case, require
+from integration.cases_cli import Started
 
 KEYS = ("backend", "boot_us", "members", "forks", "execs", "hypercalls", "syscalls")
 PIPE_BYTES = 100_000_000
@@ -30,6 +37,37 @@ def keys(context, backend):
     require(any("peak" in key for key in stats), f"no peak memory in {sorted(stats)}")
     for name, value in stats["syscalls"].items():
         require(set(value) >= {"trapped", "direct"}, f"syscalls.{name} is {value}")
+
+
+def fields(context, backend):
+    """What is said of members that end, are killed and outlive PID 1 is the same every time."""
+    script = ("(exec perl -e 'system q(true); $x = q(x) x 30000000; kill 9, $$') & wait $!; "
+              "/bin/busybox sleep 100 & exec /bin/busybox sleep 0.3")
+    _, stats = context.unifork_stats(backend, ["/bin/bash-static", "-c", script])
+    require(not any(row["killed"] for row in stats["member_list"]), "killed from inside, or not")
+    require("memory_peak_kib" not in stats, "a peak of what nobody measured")
+    require(0 < stats["boot_us"] < 30_000_000, f"boot_us {stats['boot_us']}")
+    require(7000 < stats["page_faults"] < 1000000, f"page_faults {stats['page_faults']}")
+    require(stats["page_faults"] == sum(row["page_faults"] for row in stats["member_list"]),
+            "page_faults are not those of the members")
+    require(stats["peak_kin_kib"] >= stats["kin_kib_at_end"] > 0, "shared memory: peak and end")
+    for row in stats["member_list"]:
+        require(row["clone_us"] < 30_000_000 and row["parent_resumed_us"] < 30_000_000, f"{row}")
+    require(sum(row["clone_us"] > 0 for row in stats["member_list"]) >= 4, "clone_us")
+    with_kill = Started(context, backend, ["/bin/bash-static", "-c",
+                        "/bin/busybox sleep 100 & echo ready; wait; exit 0"],
+                        options=["--stats", context.scratch / f"killed-{backend}.json"])
+    require(with_kill.line() == b"ready\n", "not ready")
+    sleeper = [pid for pid in runs.marked_processes(with_kill.mark)
+               if pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"unifork: busyb")]
+    if len(sleeper) != 1:
+        with_kill.clean(None)
+    require(len(sleeper) == 1, f"ps on the host shows {len(sleeper)} sleepers")
+    os.kill(sleeper[0], signal.SIGKILL)
+    with_kill.end()
+    stats = json.loads((context.scratch / f"killed-{backend}.json").read_text(encoding="utf-8"))
+    killed = [(row["comm"], row["killed"]) for row in stats["member_list"]]
+    require(sorted(killed) == [("bash-static", False), ("busybox", True)], f"{killed}")
 
 
 def one_clone_per_fork(context, backend):
@@ -62,7 +100,7 @@ def direct_calls(context, backend):
 
 
 def cases(context):
-    checks = [keys, one_clone_per_fork, pipe_without_exits, direct_calls]
+    checks = [keys, fields, one_clone_per_fork, pipe_without_exits, direct_calls]
 
     def bound(check, backend):
         return lambda: check(context, backend)
