@@ -10,6 +10,7 @@
 #define START_LIMITS 16 /* RLIM_NLIMITS */
 #define START_TMPFS_MAX 16
 #define HOSTNAME_MAX 64
+#define START_LINE_MAX 512
 
 /* A tmpfs, as the command line asks for it. */
 struct kin_tmpfs {
@@ -29,6 +30,8 @@ struct kin_start {
 	u32 read_only;                 /* the writable layer takes nothing from the first program on */
 	char hostname[HOSTNAME_MAX + 1], domainname[HOSTNAME_MAX + 1]; /* as uname tells them */
 	char home[VOLUME_PATH_MAX];    /* a directory that uid must be able to use; "": none */
+	char passwd[START_LINE_MAX];   /* a line that etc/passwd lacks, "": it has uid's */
+	char group[START_LINE_MAX];    /* the same of etc/group */
 	u32 limits_set;                /* bit N: limits[N] replaces the default */
 	struct {
 		u64 soft, hard;

@@ -85,6 +85,19 @@ static int group_find(struct run_options *o, const char *text, struct error *err
 	return 0;
 }
 
+static bool group_known(const char *root, unsigned gid)
+{
+	FILE *f = open_below(root, "etc/group");
+	struct group *g = NULL;
+
+	while (f && (g = fgetgrent(f)))
+		if (g->gr_gid == gid)
+			break;
+	if (f)
+		fclose(f);
+	return g;
+}
+
 static void group_add(struct run_options *o, unsigned gid)
 {
 	for (unsigned i = 0; i < o->group_count; i++)
@@ -152,15 +165,34 @@ static void groups_of_caller(struct run_options *o)
 		group_add(o, NO_GROUP);
 }
 
-/* One who has no entry: a directory of the layer. */
-static char *home_invent(unsigned uid)
+static bool name_usable(const char *name)
+{
+	return *name && !strpbrk(name, "/: \t\n") && strlen(name) < 64;
+}
+
+/*
+ * An ordinary user whom the root directory does not know: its name on the host, or a number, with a
+ * home in the layer and lines for passwd and group. NULL: no memory.
+ */
+static char *entry_invent(struct run_options *o)
 {
 	struct passwd *p = passwd_find("/", NULL, geteuid());
-	char *home;
+	char *name = p && name_usable(p->pw_name) ? strdup(p->pw_name) : NULL, *home, *line;
 
-	if (p && p->pw_name[0] && !strchr(p->pw_name, '/'))
-		return asprintf(&home, "/home/%s", p->pw_name) < 0 ? NULL : home;
-	return asprintf(&home, "/home/%u", uid) < 0 ? NULL : home;
+	if (name && passwd_find(o->root, name, 0)) { /* somebody else's there */
+		free(name);
+		name = NULL;
+	}
+	if ((!name && asprintf(&name, "user%u", o->uid) < 0) || asprintf(&home, "/home/%s", name) < 0 ||
+		asprintf(&line, "%s:x:%u:%u::%s:/bin/sh\n", name, o->uid, o->gid, home) < 0)
+		return NULL;
+	o->passwd = line;
+	if (!group_known(o->root, o->gid)) {
+		if (asprintf(&line, "%s:x:%u:\n", name, o->gid) < 0)
+			return NULL;
+		o->group = line;
+	}
+	return home;
 }
 
 int user_find(struct run_options *o, const char *given, const char **home, struct error *err)
@@ -181,7 +213,7 @@ int user_find(struct run_options *o, const char *given, const char **home, struc
 	else if (o->uid == 0)
 		found = strdup("/root");
 	else
-		found = ordinary && !given ? home_invent(o->uid) : strdup("/");
+		found = ordinary && !given ? entry_invent(o) : strdup("/");
 	if (!found)
 		return error_set(err, ENOMEM, "cannot keep the user's home directory");
 	*home = found;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the command line asks for in the tree of files, before the first program: --tmpfs, a home
- * directory that can be used, and names for the family's host. All of it lies in the writable
- * layer. The kernel does it as root, before there is a process.
+ * directory that can be used, names for the family's host and for its user. All of it lies in the
+ * writable layer. The kernel does it as root, before there is a process.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -15,7 +15,7 @@
 #include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
 
-#define HOSTS_MAX 32768
+#define FILE_MAX 65536
 
 static const struct kin_start *start(void)
 {
@@ -190,31 +190,44 @@ static struct walk *walk_in_etc(const char *path)
 }
 
 /*
+ * The root directory's file with a line more, in the layer, unless it has that word. otherwise:
+ * what it is if there is none. A larger one than any is left alone.
+ */
+static void line_add(const char *path, const char *line, const char *word, const char *otherwise)
+{
+	u32 extra = (u32)strlen(line) + 1;
+	char *text = kmalloc(FILE_MAX + extra);
+	struct walk *w = text ? walk_in_etc(path) : NULL;
+	u32 len = w ? host_file_read(w, text, FILE_MAX) : FILE_MAX;
+
+	if (!len)
+		len = (u32)strlcpy(text, otherwise, FILE_MAX);
+	if (len < FILE_MAX && !(word && hosts_has(text, len, word))) {
+		if (text[len - 1] != '\n')
+			text[len++] = '\n';
+		memcpy(text + len, line, extra - 1);
+		text_put(w, text, len + extra - 1);
+	}
+	walk_free(w);
+	kfree(text);
+}
+
+/*
  * Programs look the name of their own host up (sudo, Java): it is one of the loopback, as Debian
  * has it. The rest of /etc/hosts is the root directory's.
  */
 static void name_make(void)
 {
-	char *text = kmalloc(HOSTS_MAX + 2 * HOSTNAME_MAX);
-	struct walk *w = text ? walk_in_etc("/etc/hosts") : NULL;
-	u32 len = w ? host_file_read(w, text, HOSTS_MAX) : 0;
+	const char *name = start()->hostname;
+	char line[2 * HOSTNAME_MAX];
+	struct walk *w;
 
-	if (w && !len)
-		len = (u32)strlcpy(text, "127.0.0.1\tlocalhost\n::1\tlocalhost\n", HOSTS_MAX);
-	if (w && !hosts_has(text, len, start()->hostname)) {
-		if (text[len - 1] != '\n')
-			text[len++] = '\n';
-		len += (u32)ksnprintf(text + len, 2 * HOSTNAME_MAX, "127.0.1.1\t%s\n", start()->hostname);
-		text_put(w, text, len);
-	}
+	ksnprintf(line, sizeof(line), "127.0.1.1\t%s\n", name);
+	line_add("/etc/hosts", line, name, "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
+	w = walk_in_etc("/etc/hostname");
+	if (w)
+		text_put(w, line, (u32)ksnprintf(line, sizeof(line), "%s\n", name));
 	walk_free(w);
-	w = text ? walk_in_etc("/etc/hostname") : NULL;
-	if (w) {
-		len = (u32)ksnprintf(text, 2 * HOSTNAME_MAX, "%s\n", start()->hostname);
-		text_put(w, text, len);
-	}
-	walk_free(w);
-	kfree(text);
 }
 
 void start_tree_make(void)
@@ -224,6 +237,10 @@ void start_tree_make(void)
 	if (start()->home[0] == '/' && start()->home[1])
 		home_make();
 	name_make();
+	if (start()->passwd[0])
+		line_add("/etc/passwd", start()->passwd, NULL, "root:x:0:0:root:/root:/bin/sh\n");
+	if (start()->group[0])
+		line_add("/etc/group", start()->group, NULL, "root:x:0:\n");
 	vfs_shared()->root_read_only = start()->read_only;
 	if (vfs_shared()->tty)
 		vfs_shared()->tty->uid = start()->uid;

@@ -68,7 +68,7 @@ void init_fork(void)
 	s64 pid = proc_fork(0, 0, 0, 0, 0, SIGCHLD);
 
 	if (pid < 0)
-		kpanic("--init: cannot clone the first member (error %d)", (int)-pid);
+		kpanic("--init: cannot clone the first member: %s", error_text(pid));
 	if (pid > 0)
 		init_loop((s32)pid);
 	kp = current->proc->kp;

@@ -26,12 +26,13 @@ static void title_write(struct member *m, const char *name, s32 pid)
 
 void title_update(struct member *m)
 {
-	const struct kin_member *rec = &m->family->kin->members[m->index];
+	const struct kin_member *rec;
 	char name[sizeof(rec->comm) + 1];
 	s32 pid;
 
 	if (!m->family->title)
 		return;
+	rec = &m->family->kin->members[m->index];
 	memcpy(name, rec->comm, sizeof(rec->comm)); /* once: others may write it */
 	pid = rec->pid;
 	if (pid == m->title_pid && !memcmp(name, m->title_name, sizeof(rec->comm)))

@@ -144,6 +144,8 @@ static void pack_start(struct supervisor *s)
 	snprintf(start->domainname, sizeof(start->domainname), "(none)");
 	if (o->home && strlen(o->home) < sizeof(start->home))
 		strcpy(start->home, o->home);
+	snprintf(start->passwd, sizeof(start->passwd), "%s", o->passwd ? o->passwd : "");
+	snprintf(start->group, sizeof(start->group), "%s", o->group ? o->group : "");
 	for (u32 i = 0; i < START_LIMITS; i++) {
 		start->limits_set |= (u32)o->limits[i].set << i;
 		start->limits[i].soft = o->limits[i].soft;

@@ -42,6 +42,7 @@ struct run_options {
 	unsigned groups[START_GROUPS_MAX], group_count;
 	const char *home;     /* inside; the first program must be able to use it. NULL: or not */
 	const char *hostname;
+	const char *passwd, *group; /* lines that the root directory's files lack; or NULL */
 	bool read_only; /* --read-only: the layer above the root directory takes nothing */
 	struct run_limit limits[START_LIMITS]; /* RLIMIT_* */
 	unsigned long long memory_bytes; /* --memory, 0: no limit */

@@ -71,7 +71,7 @@ TARGETS = {
         source_flags=("-include", f"{GLUE}/mailbox_host.h"), link=("-ljansson", "-lpthread")),
     "volume": Target(
         sources=core("fs", "owners", "host_constants", "volume", "volume_request", "guest",
-                     "hypercall"),
+                     "hypercall", "ps_title", "error"),
         glue=("fuzz_volume", *WORLD), source_flags=BOUNDARY),
 }
 

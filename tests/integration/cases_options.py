@@ -58,13 +58,14 @@ def ordinary_ids(context, backend):
     """An ordinary user is itself inside, with a home to write to; its files are its own."""
     with Folder() as folder:
         own = own_folder(folder)
-        script = ("id -u; id -g; id -G; echo $HOME; echo x > $HOME/f && cat $HOME/f; "
+        script = ("id -u; id -g; id -G; id -un; id -gn; echo $HOME; echo x > $HOME/f; cat $HOME/f; "
                   "echo y > /v/f; stat -c %u:%g /v/f /v; stat -c %u /etc/passwd; "
                   "chown 0 /v/f 2>&1; "
                   "chown $(id -u):$(id -g) /v/f && echo same; echo err > /dev/stderr; "
                   "echo x > /etc/passwd || echo refused; grep CapEff /proc/self/status")
         result = as_user(context, backend, folder / "kvm", ["-v", f"{own}:/v", *sh(script)])
-        wanted = (f"{USER}\n{USER}\n{USER}\n/home/{USER}\nx\n{USER}:{USER}\n{USER}:{USER}\n0\n"
+        wanted = (3 * f"{USER}\n" + 2 * f"user{USER}\n" + f"/home/user{USER}\nx\n"
+                  + 2 * f"{USER}:{USER}\n" + "0\n"
                   "chown: /v/f: Operation not permitted\nsame\nrefused\n"
                   "CapEff:\t0000000000000000\n")
         require(result.stdout.decode() == wanted and b"err\n" in result.stderr, tail(result))
