@@ -103,7 +103,7 @@ s64 vfork_exec(struct exec_args *a)
 	rec->exec_offset = (u32)(((u64)e - KIN_BASE) / PAGE_SIZE);
 	rec->pid = kp->pid;
 	rec->ppid = kp->ppid;
-	rec->clone_tsc = rdtsc();
+	rec->clone_tsc = arch_cycles();
 	memcpy(rec->comm, kp->comm, sizeof(rec->comm));
 	tree_lock();
 	atomic_store(&rec->proc, (u64)kp);
