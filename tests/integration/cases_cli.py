@@ -253,6 +253,30 @@ def no_core_limit(context, backend):
     require(result.status == 0 and result.stdout == b"ran\n", tail(result))
 
 
+def caller_limits(context, backend):
+    """Limits of the caller that a family cannot live with: left where they may be, else named."""
+    context.needs(backend)
+    family = [context.unifork, "run", "-b", backend, "--", "/bin/bash-static", "-c", "ulimit -f"]
+    for limit, wanted in (("--fsize=4096:unlimited", b"4\n"), ("--as=300000000:unlimited",
+                                                              b"unlimited\n")):
+        result = context.run(["prlimit", limit, *family], timeout=20)
+        require(result.status == 0 and result.stdout == wanted, f"{limit}: {tail(result)}")
+    for limit, name in (("--fsize=4096:4096", b"ulimit -f"), ("--as=300000000:300000000",
+                                                              b"ulimit -v")):
+        result = context.run(["prlimit", limit, "setpriv", "--bounding-set", "-sys_resource",
+                              *family], timeout=20)
+        require(result.status == 111 and name in result.stderr, f"{limit}: {tail(result)}")
+        one_line(result)
+
+
+def in_family(context, backend):
+    """A family in a family says what it is that cannot be."""
+    result = context.in_family(backend, ["/u", "run", "-b", "process", "--", BUSYBOX, "true"],
+                               options=["-v", f"{context.unifork}:/u:ro"])
+    require(result.status == 111 and b"cannot run in another" in result.stderr, tail(result))
+    one_line(result)
+
+
 def closed_streams(context, backend):
     """What is closed outside is /dev/null inside."""
     context.needs(backend)
@@ -410,7 +434,8 @@ def cases(context):
     once = [usage, help_and_version, automatic]
     every = [statuses, environment, streams, verbose, init, host_unchanged, terminated,
              terminated_twice, stop_timeout, stopped_twice, ended_by_signal, stats_to,
-             working_directory, no_core_limit, closed_streams, ignored, killed,
+             working_directory, no_core_limit, caller_limits, in_family,
+             closed_streams, ignored, killed,
              terminal, job, titles]
 
     def bound(check, backend):
