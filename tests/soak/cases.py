@@ -140,7 +140,8 @@ class Soaking:
             require(self.family.end(60) == 0, f"{self.backend}: the program failed")
             first, last = self.looks[0], self.looks[-1]
             require(last.same_as(first), f"{self.backend}: not as at the start\n"
-                    + "\n".join(str(one) for one in self.looks[:3] + self.looks[-3:]))
+                    + "\n".join(str(one) for one in self.looks[:3] + self.looks[-3:])
+                    + "\npages of kin: " + " ".join(str(one.pages) for one in self.looks))
             left = list((self.folder / "volume").iterdir())
             require(not left, f"{self.backend}: left on the volume: {left}")
             require(self.stats.stat().st_size > 0, f"{self.backend}: no statistics")

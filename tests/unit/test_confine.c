@@ -103,7 +103,7 @@ static void program_make(struct program *p, const struct config *c)
 								.vm_fd = c->on_host ? 0 : VM, .vcpu_fd = c->on_host ? 0 : VCPU,
 								.volume_count = c->volumes, .backend = &p->backend};
 	for (u32 i = 0; i < c->volumes; i++)
-		p->family.volumes[i] = (struct volume){VOLUME + (int)i, !c->writes || i > 0};
+		p->family.volumes[i] = (struct volume){VOLUME + (int)i, !c->writes || i > 0, false};
 	p->family.gift_fds[1] = GIFT;
 	p->family.namespaced = !c->plain;
 	p->len = confine_program(&p->family, confine_conditions(&p->family, c->fsgsbase), p->code,
