@@ -16,6 +16,15 @@ enum {
 	BOOT_VERBOSE = 1 << 3,   /* -v */
 };
 
+/*
+ * From PRIVATE_END on: what an application may have of the address space. All but kin, and in the
+ * process backend what the monitor's own process has. Ascending, page-aligned, [start, end).
+ */
+#define BOOT_ZONES 6
+struct boot_range {
+	u64 start, end;
+};
+
 struct boot_info {
 	u64 magic;
 	u32 backend;        /* enum backend_kind */
@@ -23,12 +32,13 @@ struct boot_info {
 	u32 member;         /* index into kin's member table; the clone of a VM has its own */
 	u32 generation;     /* of that member record */
 	u32 xsave_size;     /* bytes of the XSAVE area, standard format */
-	u32 reserved;
+	u32 zone_count;
 	u64 xsave_mask;     /* XCR0 */
 	u64 hypercall_entry; /* process backend: address to call; kvm: 0 */
 	u64 set_fsbase;     /* process backend without FSGSBASE: address to call; else 0 */
 	u64 hwcap, hwcap2;  /* for the auxiliary vector */
 	u64 start_tsc;      /* TSC when the monitor began */
+	struct boot_range zones[BOOT_ZONES];
 };
 
 #define BOOT_INFO ((struct boot_info *)BOOT_INFO_ADDR)

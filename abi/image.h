@@ -54,8 +54,8 @@ struct trapframe {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-/* PML4, PDPT, PD of the first GiB, four PTs from KERNEL_BASE on, PD of kin's first GiB */
-#define BOOT_TABLES 8
+/* PML4, PDPT, PD of the first GiB, four PTs from KERNEL_BASE on, PDPT and PD of kin's first GiB */
+#define BOOT_TABLES 9
 #define EXCEPTION_STUB_SIZE 32
 #define INTERRUPT_VECTOR 0x20
 #define SYSCALL_VECTOR 0x100

@@ -212,6 +212,7 @@ struct kin_header {
 	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
 	u32 volume_count;
 	u32 job;                    /* unifork is a job of a shell, which can continue it */
+	u64 host_memory;            /* memory and swap of the host in bytes; 0: not known */
 	u64 memory_limit;           /* --memory in bytes, 0: none; the supervisor enforces it */
 	/*
 	 * What members may make accessible before the supervisor has looked again; who finds too

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The address space of a member. One number means the same thing three times: a virtual address
- * of the guest, its guest-physical address, and the address in the monitor's host process are
- * equal for private memory [PRIVATE_BASE, PRIVATE_END) and for kin [KIN_BASE, KIN_END). Both
- * backends use this map.
+ * The address space of a member. A virtual address in the kernel's window or in kin is the same in
+ * the guest and in the monitor's host process; in the window it is guest-physical too. An
+ * application may lie anywhere else below USER_ADDRESS_END. In the process backend that is its
+ * address on the host too; on kvm the memory behind it lies in [FRAMES_BASE, FRAMES_END), of the
+ * guest's physical space as of the monitor's, and the kernel's page tables lead there
+ * (kernel/arch/x86_64/frames_kvm.c).
  *
  * Also read by assembly and the linker script: plain macros only, no C.
  */
@@ -13,22 +15,24 @@
 /*
  * kvm: memory slots come in chunks of SLOT_CHUNK, aligned; the kernel asks for blocks of
  * SLOT_BLOCK. What nearly every program needs has slots from the start: SLOTS_AT_BOOT(X) names the
- * ranges of addresses. A slot costs every clone time by its number and, where KVM keeps page tables
- * of its own for the guest, time and 10 bytes of host memory for each of its pages.
+ * ranges of guest-physical addresses. A slot costs every clone time by its number and, where KVM
+ * keeps page tables of its own for the guest, time and 10 bytes of host memory for each of its
+ * pages.
  */
 #define SLOT_CHUNK 0x400000
 #define SLOT_BLOCK 0x1000000
 #define SLOTS_AT_BOOT(X)                                                                           \
-	X(0x400000, 0x800000)               /* programs at low addresses */                            \
-	X(0x5000000, 0x5400000)             /* the call table */                                       \
 	X(KERNEL_BASE, KERNEL_HEAP_BOOT)    /* the kernel */                                           \
-	X(USER_PIE_BASE, 0x39000000)        /* programs placed by it, the first heap */                \
-	X(0x3fff000000, SLOT_KIN_BOOT_END)  /* stack, first mappings; then the first part of kin */
-#define SLOT_KIN_BOOT_END 0x4000800000
+	X(FRAMES_BOOT, FRAMES_END)          /* the application */                                      \
+	X(KIN_PHYSICAL, KIN_PHYSICAL + SLOT_KIN_BOOT)
+#define SLOT_KIN_BOOT 0x800000
 
-/* Private memory: identity mapped, given by the host on first touch. */
+/* Private memory, given by the host on first touch. On kvm guest-physical memory. */
 #define PRIVATE_BASE 0x10000
 #define PRIVATE_END 0x4000000000 /* 2^38 */
+#define FRAMES_BASE 0x40000000
+#define FRAMES_BOOT 0x3ffe000000 /* from here on there are slots from the start */
+#define FRAMES_END PRIVATE_END
 
 /*
  * What redirected system calls jump through: `jmp *0x050fNNNN` ends in the bytes of the `syscall`
@@ -68,14 +72,19 @@
 #define KERNEL_END 0x38000000
 
 /* Where the kernel places what the application does not place itself. */
-#define USER_PIE_BASE 0x38000000
+#define USER_PIE_BASE 0x555555554000 /* Linux's ELF_ET_DYN_BASE */
 #define USER_BRK_BASE 0x38000000    /* brk of non-PIE programs, beyond the kernel's window */
-#define USER_STACK_TOP 0x3ffffff000 /* stack, and mmap areas below it, top down */
+#define USER_STACK_TOP USER_ADDRESS_END /* stack, and mmap areas below it, top down */
 #define USER_STACK_SIZE 0x800000
 #define USER_ADDRESS_END 0x7ffffffff000 /* what Linux allows to ask for */
 
-/* Kin: the family's shared segment, a sparse memfd sealed at this size. */
-#define KIN_BASE 0x4000000000
+/*
+ * Kin: the family's shared segment, a sparse memfd sealed at this size. It lies where no program
+ * looks for memory: the shadow memory of sanitizers, the heaps of garbage collectors and what Linux
+ * chooses itself are elsewhere. On kvm its guest-physical address is one of 39 bits.
+ */
+#define KIN_BASE 0x470000000000
+#define KIN_PHYSICAL 0x4000000000 /* right after the frames */
 #define KIN_SIZE 0x1000000000 /* 64 GiB of addresses; memory is what was touched */
 #define KIN_END (KIN_BASE + KIN_SIZE)
 

@@ -12,10 +12,9 @@
 
 struct paging_ops {
 	/*
-	 * Private memory: make [va, +len) accessible with prot (PROT_*). Below PRIVATE_END identity;
-	 * the memory is fresh zero pages if fresh (hypercall map_anon or known zero), else what
-	 * map_file put there before. kvm: populates slots, writes PTEs (2 MiB where aligned). 0,
-	 * -ENOMEM.
+	 * Private memory: make [va, +len) accessible with prot (PROT_*). The memory is fresh zero
+	 * pages if fresh (hypercall map_anon or known zero), else what map_file put there before. kvm:
+	 * binds frames, populates slots, writes PTEs (2 MiB where aligned). 0, -ENOMEM.
 	 */
 	int (*map_private)(u64 va, u64 len, int prot, bool fresh);
 	/*
@@ -30,8 +29,17 @@ struct paging_ops {
 	 * by map_kin.
 	 */
 	int (*unmap)(u64 va, u64 len, bool kin);
+	/* After one or several unmap: what they left over for one call goes to the host. */
+	void (*settle)(void);
 	/* MADV_DONTNEED on private memory. */
 	int (*discard)(u64 va, u64 len);
+	/* MADV_HUGEPAGE and the like (hypercall advise). */
+	void (*advise)(u64 va, u64 len, int advice);
+	/*
+	 * Where the monitor finds the private memory at va, which is mapped: *host, and how many of len
+	 * bytes lie together there.
+	 */
+	u64 (*host_span)(u64 va, u64 len, u64 *host);
 	/*
 	 * Make sure the monitor has memory behind this part of kin (kvm: slot and PTEs); called by the
 	 * kin allocator.

@@ -80,8 +80,9 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 
 	mm_reset(mm);
 	exec_random_draw(&random, image);
-	mm->mmap_top = USER_STACK_TOP - random.stack - ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE),
-		PAGE_SIZE) - STACK_GUARD - random.mmap;
+	stack = ALIGN_UP(MAX(stack, (u64)USER_STACK_SIZE), PAGE_SIZE);
+	random.stack_top = range_below(USER_STACK_TOP - random.stack, stack + STACK_GUARD);
+	mm->mmap_top = random.stack_top - stack - STACK_GUARD - random.mmap;
 	vdso = vdso_map();
 	specials_add(mm, image, vdso);
 	err = exec_image_map(mm, image, &random);

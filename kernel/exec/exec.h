@@ -15,6 +15,7 @@
 /* BINPRM_BUF_SIZE: what decides the format; the length of a #! line */
 #define EXEC_HEAD_SIZE 256
 #define EXEC_ALIGN_MAX (1ul << 30)
+#define STACK_ROOM_MAX (64ul << 30)   /* at the end of addresses, for the stack and its place */
 #define EXEC_SCRIPTS_MAX 5            /* interpreters that are scripts themselves */
 
 /*
@@ -75,6 +76,7 @@ void exec_image_close(struct exec_image *image);
 /* exec_random.c: bytes by which things lie lower (stack, mmap, sp) or higher (program, brk). */
 struct exec_random {
 	u64 stack, sp, mmap, program, brk;
+	u64 stack_top;           /* where that leaves the stack, clear of what is hidden */
 	u8 auxv[16];             /* AT_RANDOM */
 };
 void exec_random_draw(struct exec_random *r, const struct exec_image *image);

@@ -13,6 +13,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 
+#define BRK_ROOM (4ul << 30) /* not to begin right below what is hidden */
+
 static u32 segment_prot(const struct elf_segment *s)
 {
 	return (s->flags & ELF_R ? PROT_READ : 0u) | (s->flags & ELF_W ? PROT_WRITE : 0u) |
@@ -136,9 +138,13 @@ static void layout_set(struct mm *mm, const struct elf_file *e, u64 brk_gap)
 
 s64 exec_image_map(struct mm *mm, struct exec_image *image, const struct exec_random *r)
 {
-	image->program.bias += r->program;
-	s64 err = segments_map(mm, &image->program);
+	const struct elf_layout *l = &image->program.layout;
+	s64 err;
 
+	if (image->program.header.dyn)
+		image->program.bias = range_above(l->low + image->program.bias + r->program,
+			l->high - l->low + BRK_ROOM, MAX(PAGE_SIZE, MIN(l->align, EXEC_ALIGN_MAX))) - l->low;
+	err = segments_map(mm, &image->program);
 	if (err)
 		return err;
 	layout_set(mm, &image->program, r->brk);

@@ -102,7 +102,9 @@ static s64 program_place(struct elf_file *e)
 		e->bias = ALIGN_UP((u64)USER_PIE_BASE, MIN(e->layout.align,
 			EXEC_ALIGN_MAX)) - e->layout.low;
 	base = e->layout.low + e->bias;
-	return range_allowed(base, size, true) && base + size < USER_STACK_TOP / 2 ? 0 : -ENOMEM;
+	if (size > USER_ADDRESS_END / 2 || base + size > USER_ADDRESS_END - STACK_ROOM_MAX)
+		return -ENOMEM;
+	return e->header.dyn || range_allowed(base, size, true) ? 0 : -ENOMEM;
 }
 
 /* The dynamic linker that PT_INTERP names. Its place is chosen when it is mapped. */

@@ -143,7 +143,7 @@ s64 exec_stack_build(struct mm *mm, const struct exec_image *image, const struct
 	const char *execfn, u64 vdso, const struct exec_random *r, u64 *sp)
 {
 	size_t words = (size_t)args->argc + args->envc + 3 + 2 * AUX_MAX;
-	u64 top = USER_STACK_TOP - r->stack;
+	u64 top = r->stack_top;
 	struct stack s = {.sp = top, .npages =
 		(words * sizeof(u64) + PAGE_SIZE - 1) / PAGE_SIZE};
 	s64 err = stack_map(mm, image, top, args->bytes + words * sizeof(u64) + strlen(execfn));

@@ -12,7 +12,6 @@
 #include <linux/membarrier.h>
 #include <linux/mman.h>
 
-#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
 
@@ -83,7 +82,7 @@ static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int adv
 	if (v->object || v->file || v->flags & VMA_SPECIAL)
 		return 0;
 	for (u64 at = start; ranges_next(&mm->present, at, end, &s, &e); at = e)
-		host_advise(s, e - s, advice);
+		paging->advise(s, e - s, advice);
 	return 0;
 }
 

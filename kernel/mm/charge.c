@@ -29,6 +29,11 @@ static struct {
 	u64 bytes;
 } drawn;
 
+bool memory_may_commit(u64 len)
+{
+	return !KIN->host_memory || len <= KIN->host_memory;
+}
+
 static void drawn_refresh(void)
 {
 	u32 look = atomic_load(&KIN->memory_looks);

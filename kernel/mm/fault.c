@@ -3,6 +3,7 @@
  * Page faults, of the application and of the kernel's copies; checks of application buffers for
  * hypercalls; futex keys. A fault makes a chunk present or is the signal that Linux would send.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/task/thread.h"
@@ -29,6 +30,8 @@
 static bool stack_grow(struct mm *mm, struct vma *v, u64 addr)
 {
 	struct vma *below = vma_prev(v);
+	const struct hidden *h;
+	u32 n;
 	u64 limit = mm_rlimit(RLIMIT_STACK);
 	u64 lowest = v->end > limit ? v->end - limit : 0;
 	u64 start = ALIGN_DOWN(addr, PAGE_SIZE);
@@ -37,8 +40,9 @@ static bool stack_grow(struct mm *mm, struct vma *v, u64 addr)
 	if (below)
 		lowest = MAX(lowest, below->end + (below->flags & VMA_GROWSDOWN ? 0 : STACK_GUARD));
 	lowest = MAX(lowest, (u64)PRIVATE_BASE + STACK_GUARD);
-	if (v->start > KERNEL_BASE)
-		lowest = MAX(lowest, KERNEL_END + STACK_GUARD);
+	for (n = mm_hidden(&h); n > 0; n--)
+		if (h[n - 1].end <= v->start)
+			lowest = MAX(lowest, h[n - 1].end + STACK_GUARD);
 	if (start < lowest || !mm_may_grow(mm, v->start - start))
 		return false;
 	if (v->start - start < step && v->start - step >= ALIGN_UP(lowest, PAGE_SIZE))
@@ -157,11 +161,12 @@ u64 mm_host_span(struct mm *mm, u64 addr, u64 len, bool write, u64 *host)
 	u64 run, offset, end;
 	char *page;
 
-	*host = addr;
 	if (!v || len == 0)
 		return 0;
-	if (!v->object)
-		return span_length(mm, addr, len, write, true);
+	if (!v->object) {
+		len = span_length(mm, addr, len, write, true);
+		return len ? paging->host_span(addr, len, host) : 0;
+	}
 	end = span_populate(mm, v, addr, len < v->end - addr ? addr + len : v->end);
 	if (end == addr)
 		return 0;

@@ -102,6 +102,8 @@ void mm_fork_child(struct mm *mm);
  */
 void mm_release(struct mm *mm);
 void mappings_bury(struct kin_proc *p);
+/* The file with this object became shorter: what lies behind its end is no longer there. */
+void mm_object_cut(struct mm *mm, const struct kin_object *o);
 /* Call sites that the family knows in the mapped files are redirected. exec, and before a fork. */
 void mm_redirect_known(struct mm *mm);
 /* Futex key: kin address behind a shared mapping, or 0 if addr is private. */

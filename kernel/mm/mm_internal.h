@@ -31,10 +31,21 @@ struct vma *vma_merge(struct mm *mm, struct vma *v); /* with its neighbours wher
 void vma_resize(struct mm *mm, struct vma *v, u64 start, u64 end);
 bool vma_range_free(struct mm *mm, u64 start, u64 end);
 /*
- * May [addr, +len) hold application mappings; accessible: ones with memory behind them (below
- * PRIVATE_END)?
+ * Where an application can have no memory: the kernel's window, kin, in the process backend what
+ * the host's process has itself. Ascending. An application sees nothing of it: there it may reserve
+ * addresses (PROT_NONE), except in the window.
+ */
+struct hidden {
+	u64 start, end;
+};
+u32 mm_hidden(const struct hidden **list);
+/*
+ * May [addr, +len) hold application mappings; accessible: ones with memory behind them?
  */
 bool range_allowed(u64 addr, u64 len, bool accessible);
+/* The nearest place at addr or above (with its end at end or below) that is not hidden. */
+u64 range_above(u64 addr, u64 len, u64 align);
+u64 range_below(u64 end, u64 len);
 /* The same for a place that the application has chosen: not where a special VMA lies. */
 bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible);
 /* Highest free place below top, or 0. align: a power of two. */
@@ -82,6 +93,11 @@ void memory_draw(u64 bytes);
 void memory_return(u64 bytes);
 u64 memory_chunk(u64 bytes);
 u64 memory_chunk_max(u64 bytes);
+/*
+ * Could the host ever give so much memory? Asked once for each mapping that promises memory of its
+ * own (without MAP_NORESERVE), as Linux does where it overcommits by its heuristic.
+ */
+bool memory_may_commit(u64 len);
 
 /* mmap.c */
 int mm_unmap_range(struct mm *mm, u64 start, u64 end);     /* page-aligned, checked */

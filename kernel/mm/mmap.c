@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Making, changing and removing mappings: mmap(2), munmap(2), mprotect(2), brk(2), with Linux'
- * results and errors in Linux' order of checks. Differences, all about addresses: nothing is mapped
- * in the kernel's window or in kin's, and memory that can be accessed lies below PRIVATE_END; above
- * it there are only PROT_NONE reservations, which are bookkeeping.
+ * results and errors in Linux' order of checks. One difference: there are a few ranges of addresses
+ * in which no memory can be had (mm_hidden). Reservations, PROT_NONE, are bookkeeping everywhere.
  */
 #include "kernel/arch/arch.h"
 #include "kernel/mm/call_sites.h"
@@ -20,6 +19,11 @@
 #include "kernel/syscall/syscall.h"
 
 #define LOW_TOP 0x80000000ull /* MAP_32BIT */
+/* What MAP_SHARED_VALIDATE lets pass: MAP_SYNC is for memory that keeps its contents. */
+#define MAP_KNOWN                                                                                  \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |            \
+	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
+	 MAP_HUGETLB | MAP_FIXED_NOREPLACE | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
 struct mm *mm_create(void)
 {
@@ -153,7 +157,7 @@ static bool hint_free(struct mm *mm, u64 addr, u64 len)
 	return range_allowed(addr, len, true) && (!v || addr + len + guard <= v->start);
 }
 
-static s64 address_choose(struct mm *mm, u64 hint, u64 len, bool accessible, u32 flags)
+static s64 address_choose(struct mm *mm, u64 hint, u64 len, u32 flags)
 {
 	u64 align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE;
 	u64 top = flags & MAP_32BIT ? LOW_TOP : mm->mmap_top;
@@ -169,8 +173,8 @@ static s64 address_choose(struct mm *mm, u64 hint, u64 len, bool accessible, u32
 	addr = vma_gap(mm, len, align, PRIVATE_BASE, top);
 	if (!addr && align > PAGE_SIZE)
 		addr = vma_gap(mm, len, PAGE_SIZE, PRIVATE_BASE, top);
-	if (!addr && !accessible && !(flags & MAP_32BIT))
-		addr = vma_gap(mm, len, align, KIN_END, USER_ADDRESS_END);
+	if (!addr && !(flags & MAP_32BIT))
+		addr = vma_gap(mm, len, PAGE_SIZE, mm->mmap_top, USER_ADDRESS_END);
 	return addr ? (s64)addr : -ENOMEM;
 }
 
@@ -179,7 +183,7 @@ static s64 check_file(struct file *f, u32 prot, u32 flags)
 	u32 open_flags = file_open_flags(f), mode = open_flags & O_ACCMODE;
 	u32 type = flags & MAP_TYPE;
 
-	if (type == MAP_SHARED_VALIDATE && flags & MAP_SYNC)
+	if (type == MAP_SHARED_VALIDATE && flags & ~(u32)MAP_KNOWN)
 		return -EOPNOTSUPP;
 	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
@@ -256,6 +260,13 @@ static s64 model_back(struct vma *model, struct file *f, u64 len)
 	return 0;
 }
 
+static bool promises_memory(u32 prot, u32 flags, const struct file *f)
+{
+	if (flags & MAP_NORESERVE)
+		return false;
+	return (flags & MAP_TYPE) == MAP_PRIVATE ? prot & PROT_WRITE : !f;
+}
+
 s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f, u64 offset)
 {
 	bool accessible = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -274,16 +285,16 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
 		where = address_fixed(mm, addr, len, accessible, flags);
 	else
-		where = address_choose(mm, addr, len, accessible, flags);
+		where = address_choose(mm, addr, len, flags);
 	if (where < 0)
 		return where;
 	err = f ? check_file(f, prot, flags) : check_anon(flags);
 	if (err)
 		return err;
-	if (!mm_may_grow(mm, len))
-		return -ENOMEM;
 	if (f && file_is_zero(f))
 		f = NULL;
+	if (!mm_may_grow(mm, len) || (promises_memory(prot, flags, f) && !memory_may_commit(len)))
+		return -ENOMEM;
 	model.start = (u64)where;
 	model.end = (u64)where + len;
 	model.prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -305,6 +316,9 @@ static s64 protect_part(struct mm *mm, struct vma *v, u64 start, u64 end, u32 pr
 		return -ENOMEM;
 	if (v->prot == prot)
 		return 0;
+	if (prot & PROT_WRITE && !(v->prot & PROT_WRITE) &&
+		!(v->flags & (VMA_SHARED | VMA_NORESERVE)) && !memory_may_commit(end - start))
+		return -ENOMEM;
 	if (mm_reserve(mm) || vma_split_at(mm, start) || vma_split_at(mm, end))
 		return -ENOMEM;
 	v = mm_find(mm, start);
@@ -402,7 +416,7 @@ static bool brk_grow(struct mm *mm, u64 old, u64 new)
 		VMA_HEAP};
 
 	if (!range_allowed(old, new - old, true) || !vma_range_free(mm, old, new + BRK_GUARD) ||
-	    !mm_may_grow(mm, new - old))
+	    !mm_may_grow(mm, new - old) || !memory_may_commit(new - old))
 		return false;
 	if (mm->lock_future)
 		model.flags |= VMA_LOCKED;

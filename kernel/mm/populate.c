@@ -20,7 +20,6 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
-#include "kernel/host/host.h"
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 
@@ -28,6 +27,7 @@
 #define EAGER_FILE_BYTES (16ul << 20) /* one hypercall maps it all */
 #define CHUNK_MAX (64ul << 20)
 #define FILE_CHUNK (4ul << 20)
+#define MISSING_MAX 64                /* pages of a sparse file that are looked for in vain */
 /* private mappings from here on ask the host for huge pages */
 #define HUGE_MIN (32ul << 20)
 #define STALE_MAX (4ul << 20)         /* bytes that may wait */
@@ -87,6 +87,7 @@ void pages_flush_stale(struct mm *mm, u64 start, u64 end)
 	for (u64 at = start; ranges_next(&mm->stale, at, end, &s, &e); at = e)
 		paging->unmap(s, e - s, false);
 	ranges_remove(&mm->stale, start, end);
+	paging->settle();
 }
 
 /* Zeroes what is stale in a range that has just been mapped writable. */
@@ -130,36 +131,45 @@ static int map_anon(struct mm *mm, struct vma *v, u64 start, u64 end)
 	}
 	if (v->end - v->start >= HUGE_MIN && len >= HUGE_SIZE &&
 		!(v->flags & (VMA_NORESERVE | VMA_NOHUGE)))
-		host_advise(start, len, MADV_HUGEPAGE);
+		paging->advise(start, len, MADV_HUGEPAGE);
 	return 0;
 }
 
-static int map_object(struct mm *mm, struct vma *v, u64 start, u64 end)
+/*
+ * create: all of it, or else as much as the object has already, until too many pages in a row are
+ * missing.
+ */
+static int map_object(struct mm *mm, struct vma *v, u64 start, u64 end, bool create)
 {
-	u64 run;
+	u64 run, missing = 0;
 
 	pages_flush_stale(mm, start, end);
-	for (u64 at = start; at < end; at += run) {
-		char *page = object_page(v->object, (v->offset + (at - v->start)) / PAGE_SIZE, true, &run);
+	for (u64 at = start; at < end && missing < MISSING_MAX; at += run) {
+		u64 index = (v->offset + (at - v->start)) / PAGE_SIZE;
+		char *page = object_page(v->object, index, create, &run);
 		int err;
 
-		if (!page)
+		if (!page && create)
 			return -ENOMEM;
-		run = MIN(run * PAGE_SIZE, end - at);
+		run = page ? MIN(run * PAGE_SIZE, end - at) : PAGE_SIZE;
+		missing = page ? 0 : missing + 1;
+		if (!page)
+			continue;
 		err = paging->map_kin(at, run, (u64)page, (int)v->prot);
 		if (err)
 			return err;
 		ranges_add(&mm->present, at, at + run);
+		ranges_reserve(&mm->present, 3);
 	}
 	return 0;
 }
 
-static int map_pages(struct mm *mm, struct vma *v, u64 start, u64 end)
+static int map_pages(struct mm *mm, struct vma *v, u64 start, u64 end, bool create)
 {
 	s64 err;
 
 	if (v->object)
-		return map_object(mm, v, start, end);
+		return map_object(mm, v, start, end, create);
 	if (v->file) {
 		pages_flush_stale(mm, start, end);
 		u64 offset = v->offset + (start - v->start);
@@ -181,7 +191,7 @@ static int map_pages(struct mm *mm, struct vma *v, u64 start, u64 end)
  * becoming present is taken back. While this runs, the kernel's own writes to the new pages may
  * fault because the processor still holds an older translation: mm_fault must not map them again.
  */
-static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end)
+static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end, bool create)
 {
 	u64 s, e;
 	int err;
@@ -189,7 +199,7 @@ static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end)
 	mm->busy_start = start;
 	mm->busy_end = end;
 	mm->busy_faults = 0;
-	err = map_pages(mm, v, start, end);
+	err = map_pages(mm, v, start, end, create);
 	mm->busy_start = mm->busy_end = 0;
 	mm_mirror(mm);
 	if (err)
@@ -198,7 +208,7 @@ static int map_gap(struct mm *mm, struct vma *v, u64 start, u64 end)
 	return err;
 }
 
-int pages_populate(struct mm *mm, struct vma *v, u64 start, u64 end)
+static int populate(struct mm *mm, struct vma *v, u64 start, u64 end, bool create)
 {
 	u64 s, e;
 
@@ -211,11 +221,16 @@ int pages_populate(struct mm *mm, struct vma *v, u64 start, u64 end)
 
 		if (ranges_reserve(&mm->present, 3) || ranges_reserve(&mm->stale, 3))
 			return -ENOMEM;
-		err = map_gap(mm, v, s, e);
+		err = map_gap(mm, v, s, e, create);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+int pages_populate(struct mm *mm, struct vma *v, u64 start, u64 end)
+{
+	return populate(mm, v, start, end, true);
 }
 
 static bool file_is_copied(struct file *f)
@@ -241,7 +256,7 @@ int pages_populate_eager(struct mm *mm, struct vma *v, u64 start, u64 end)
 		limit = EAGER_FILE_BYTES;
 	if (end - start > limit)
 		return 0;
-	return pages_populate(mm, v, start, end);
+	return populate(mm, v, start, end, !v->object);
 }
 
 /*
@@ -252,7 +267,7 @@ static u64 chunk_size(struct mm *mm, struct vma *v, u64 addr)
 {
 	u64 s, e, size = HUGE_SIZE, base = ALIGN_DOWN(addr, HUGE_SIZE);
 
-	if (v->object || v->file)
+	if (v->file)
 		return FILE_CHUNK;
 	while (size < memory_chunk_max(CHUNK_MAX) && base > v->start + size &&
 	       !ranges_next_gap(&mm->present, base - size, base, &s, &e))
@@ -260,11 +275,35 @@ static u64 chunk_size(struct mm *mm, struct vma *v, u64 addr)
 	return size;
 }
 
+/*
+ * Of a memory object only the page that is needed is made, so that a sparse file stays sparse, or
+ * more and more where a program walks through it. What it has already around there is mapped too.
+ */
+static int object_populate_around(struct mm *mm, struct vma *v, u64 addr)
+{
+	u64 base = ALIGN_DOWN(addr, PAGE_SIZE), size = PAGE_SIZE, s, e;
+	int err;
+
+	while (size < FILE_CHUNK && base >= v->start + size &&
+		   !ranges_next_gap(&mm->present, base - size, base, &s, &e))
+		size *= 4;
+	err = populate(mm, v, base, MIN(v->end, base + size), true);
+	if (err)
+		return size == PAGE_SIZE ? err : populate(mm, v, base, base + PAGE_SIZE, true);
+	base = ALIGN_DOWN(addr, FILE_CHUNK);
+	populate(mm, v, addr & PAGE_MASK, MIN(v->end, base + FILE_CHUNK), false);
+	populate(mm, v, MAX(v->start, base), addr & PAGE_MASK, false);
+	return 0;
+}
+
 int pages_populate_around(struct mm *mm, struct vma *v, u64 addr)
 {
+	if (v->object)
+		return object_populate_around(mm, v, addr);
+
 	u64 start = MAX(v->start, ALIGN_DOWN(addr, HUGE_SIZE));
 	u64 end = MIN(v->end, ALIGN_DOWN(addr, HUGE_SIZE) + chunk_size(mm, v, addr));
-	u64 piece = v->object || v->file ? end - start : memory_chunk(end - start);
+	u64 piece = v->file ? end - start : memory_chunk(end - start);
 
 	if (piece < end - start) {
 		start = MAX(v->start, ALIGN_DOWN(addr, piece));
@@ -338,9 +377,9 @@ static void sweep_flush(struct sweep *w)
  */
 static void sweep_add(struct sweep *w, u64 start, u64 end, bool kin, bool no_stale)
 {
-	bool spans_kernel = w->end <= KERNEL_BASE && start >= KERNEL_END;
+	bool far = w->bytes && start - w->end > (kin ? 0 : HOLE_MAX);
 
-	if (w->bytes && (w->kin != kin || start - w->end > (kin ? 0 : HOLE_MAX) || spans_kernel))
+	if (w->bytes && (w->kin != kin || far || !range_allowed(w->end, start - w->end, true)))
 		sweep_flush(w);
 	if (!w->bytes) {
 		w->start = start;
@@ -374,6 +413,7 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 		}
 	}
 	sweep_flush(&w);
+	paging->settle();
 	ranges_remove(&mm->present, start, end);
 	mm_mirror(mm);
 }
@@ -381,6 +421,13 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 void pages_drop(struct mm *mm, u64 start, u64 end)
 {
 	pages_sweep(mm, start, end, false);
+}
+
+void mm_object_cut(struct mm *mm, const struct kin_object *o)
+{
+	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v))
+		if (v->object == o && v->file && !mm_reserve(mm))
+			pages_drop(mm, vma_backed_end(v), v->end);
 }
 
 void mm_redirect_known(struct mm *mm)

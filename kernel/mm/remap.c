@@ -139,16 +139,16 @@ static s64 vma_move(struct mm *mm, struct vma *v, u64 addr, u64 old_len, u64 to,
 	return (s64)to;
 }
 
-static u64 place_choose(struct mm *mm, u64 len, bool accessible)
+static u64 place_choose(struct mm *mm, u64 len)
 {
 	u64 align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE, addr = 0;
 
-	if (len >= HEADROOM_FROM && len < PRIVATE_END)
+	if (len >= HEADROOM_FROM && len < USER_ADDRESS_END / 4)
 		addr = vma_gap(mm, len + MAX(len, HEADROOM_MIN), align, PRIVATE_BASE, mm->mmap_top);
 	if (!addr && len < USER_ADDRESS_END)
 		addr = vma_gap(mm, len, PAGE_SIZE, PRIVATE_BASE, mm->mmap_top);
-	if (!addr && !accessible && len < USER_ADDRESS_END)
-		addr = vma_gap(mm, len, align, KIN_END, USER_ADDRESS_END);
+	if (!addr && len < USER_ADDRESS_END)
+		addr = vma_gap(mm, len, PAGE_SIZE, mm->mmap_top, USER_ADDRESS_END);
 	return addr;
 }
 
@@ -162,6 +162,9 @@ static s64 check_resize(struct mm *mm, struct vma *v, u64 addr, u64 old_len, u64
 	if (old_len > v->end - addr)
 		return -EFAULT;
 	if (new_len > old_len && !mm_may_grow(mm, new_len - old_len))
+		return -ENOMEM;
+	if (new_len > old_len && v->prot & PROT_WRITE && !(v->flags & (VMA_SHARED | VMA_NORESERVE)) &&
+		!memory_may_commit(new_len - old_len))
 		return -ENOMEM;
 	return 0;
 }
@@ -194,7 +197,7 @@ static s64 remap_to(struct mm *mm, u64 addr, u64 old_len, u64 new_len, u64 flags
 	if (err)
 		return err;
 	if (!(flags & MREMAP_FIXED))
-		new_addr = place_choose(mm, new_len, vma_accessible(v));
+		new_addr = place_choose(mm, new_len);
 	if (!new_addr)
 		return -ENOMEM;
 	return vma_move(mm, v, addr, old_len, new_addr, new_len, flags & MREMAP_DONTUNMAP);
@@ -228,7 +231,7 @@ static s64 remap_grow(struct mm *mm, u64 addr, u64 old_len, u64 new_len, bool ma
 		return (s64)addr;
 	if (!may_move)
 		return -ENOMEM;
-	to = place_choose(mm, new_len, vma_accessible(v));
+	to = place_choose(mm, new_len);
 	return to ? vma_move(mm, v, addr, old_len, to, new_len, false) : -ENOMEM;
 }
 

@@ -198,17 +198,65 @@ static bool overlaps(u64 start, u64 end, u64 other_start, u64 other_end)
 	return start < other_end && other_start < end;
 }
 
+u32 mm_hidden(const struct hidden **list)
+{
+	static struct hidden all[2 + BOOT_ZONES]; /* what the monitor said at boot */
+	static u32 count;
+	u64 at = PRIVATE_END;
+
+	*list = all;
+	if (count)
+		return count;
+	all[count++] = (struct hidden){KERNEL_BASE, KERNEL_END};
+	for (u32 i = 0; i < BOOT_INFO->zone_count; i++) {
+		if (at < BOOT_INFO->zones[i].start)
+			all[count++] = (struct hidden){at, BOOT_INFO->zones[i].start};
+		at = BOOT_INFO->zones[i].end;
+	}
+	if (at < USER_ADDRESS_END)
+		all[count++] = (struct hidden){at, USER_ADDRESS_END};
+	return count;
+}
+
+/* The first hidden range that [start, end) overlaps, or NULL. */
+static const struct hidden *hidden_in(u64 start, u64 end)
+{
+	const struct hidden *h;
+	u32 n = mm_hidden(&h);
+
+	for (u32 i = 0; i < n; i++)
+		if (overlaps(start, end, h[i].start, h[i].end))
+			return &h[i];
+	return NULL;
+}
+
 bool range_allowed(u64 addr, u64 len, bool accessible)
 {
 	u64 end = addr + len;
 
 	if (addr < PRIVATE_BASE || len > USER_ADDRESS_END || addr > USER_ADDRESS_END - len)
 		return false;
-	if (overlaps(addr, end, KERNEL_BASE, KERNEL_END))
-		return false;
-	if (end <= PRIVATE_END)
-		return true;
-	return !accessible && !overlaps(addr, end, KIN_BASE, KIN_END);
+	if (!accessible)
+		return !overlaps(addr, end, KERNEL_BASE, KERNEL_END);
+	return !hidden_in(addr, end);
+}
+
+u64 range_above(u64 addr, u64 len, u64 align)
+{
+	const struct hidden *h;
+
+	while ((h = hidden_in(addr, addr + len)))
+		addr = ALIGN_UP(h->end, align);
+	return addr;
+}
+
+u64 range_below(u64 end, u64 len)
+{
+	const struct hidden *h;
+
+	while ((h = hidden_in(end - len, end)))
+		end = h->start;
+	return end;
 }
 
 bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible)
@@ -234,15 +282,21 @@ static u64 fit(u64 low, u64 high, u64 len, u64 align)
 	return addr >= low ? addr : 0;
 }
 
-/* The same, but never in the kernel's window. */
+/* The same, but never in what is hidden. */
 static u64 fit_outside(u64 low, u64 high, u64 len, u64 align)
 {
+	const struct hidden *h;
 	u64 addr;
 
-	if (!overlaps(low, high, KERNEL_BASE, KERNEL_END))
-		return fit(low, high, len, align);
-	addr = fit(MAX(low, (u64)KERNEL_END), high, len, align);
-	return addr ? addr : fit(low, MIN(high, (u64)KERNEL_BASE), len, align);
+	for (u32 n = mm_hidden(&h); n > 0 && h[n - 1].end > low; n--) {
+		if (h[n - 1].start >= high)
+			continue;
+		addr = fit(MAX(low, h[n - 1].end), high, len, align);
+		if (addr)
+			return addr;
+		high = h[n - 1].start;
+	}
+	return fit(low, high, len, align);
 }
 
 /* Last VMA that starts below addr. */

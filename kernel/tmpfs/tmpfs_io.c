@@ -258,6 +258,8 @@ s64 tmpfs_truncate(struct inode *ino, u64 size)
 		object_truncate(ino->object, (size + PAGE_SIZE - 1) / PAGE_SIZE);
 	}
 	kin_unlock(&ino->lock);
+	if (size < old && ino->object)
+		mm_object_cut(current->proc->mm, ino->object);
 	inode_touch(ino, true);
 	return 0;
 }

@@ -234,33 +234,67 @@ static void test_kin_word(struct assembler *a, u8 arg)
 	refuse(a, BPF_JGE, KIN_END >> 32);
 }
 
-#define PAGE_SHIFT 12
-_Static_assert(PRIVATE_END >> PAGE_SHIFT < 1u << 31, "sums of pages fit into 32 bits");
+/*
+ * Ranges are compared in units of 64 KiB: 47 bits of addresses are 31 then, the sum of two fits.
+ * Scratch words: 0 what the lower bits of start and length carry over, 1 start, 2 end, rounded up.
+ */
+#define UNIT_SHIFT 16
+#define UNIT_MASK ((1u << UNIT_SHIFT) - 1)
+enum { WORD_CARRY, WORD_START, WORD_END };
+_Static_assert(PRIVATE_END % (1u << UNIT_SHIFT) == 0, "it ends with a unit");
+_Static_assert(USER_ADDRESS_END >> 32 < 0x8000, "the sum of two addresses in units fits");
 
-/* A becomes arg in pages; what is left of a page does not count. Above the limit: refused. */
-static void pages(struct assembler *a, u8 arg, u32 high_max)
+/* A becomes arg in units, rounded down; above high_max in the upper half: refused. */
+static void units(struct assembler *a, u8 arg, u32 high_max)
 {
 	load(a, LOW(arg));
-	stmt(a, BPF_ALU | BPF_RSH | BPF_K, PAGE_SHIFT);
+	stmt(a, BPF_ALU | BPF_RSH | BPF_K, UNIT_SHIFT);
 	stmt(a, BPF_MISC | BPF_TAX, 0);
 	load(a, HIGH(arg));
 	refuse(a, BPF_JGT, high_max);
-	stmt(a, BPF_ALU | BPF_LSH | BPF_K, 32 - PAGE_SHIFT);
+	stmt(a, BPF_ALU | BPF_LSH | BPF_K, 32 - UNIT_SHIFT);
 	stmt(a, BPF_ALU | BPF_OR | BPF_X, 0);
 }
 
+static void range_units(struct assembler *a, u8 addr, u8 len)
+{
+	load(a, LOW(addr));
+	refuse(a, BPF_JSET, PAGE_SIZE - 1);
+	stmt(a, BPF_ALU | BPF_AND | BPF_K, UNIT_MASK);
+	stmt(a, BPF_MISC | BPF_TAX, 0);
+	load(a, LOW(len));
+	refuse(a, BPF_JSET, PAGE_SIZE - 1);
+	stmt(a, BPF_ALU | BPF_AND | BPF_K, UNIT_MASK);
+	stmt(a, BPF_ALU | BPF_ADD | BPF_X, 0);
+	stmt(a, BPF_ALU | BPF_ADD | BPF_K, UNIT_MASK);
+	stmt(a, BPF_ALU | BPF_RSH | BPF_K, UNIT_SHIFT);
+	stmt(a, BPF_ST, WORD_CARRY);
+	units(a, addr, 0x7fff);
+	stmt(a, BPF_ST, WORD_START);
+	units(a, len, 0x7ffe); /* so that the sum does not wrap */
+	stmt(a, BPF_LDX | BPF_W | BPF_MEM, WORD_START);
+	stmt(a, BPF_ALU | BPF_ADD | BPF_X, 0);
+	stmt(a, BPF_LDX | BPF_W | BPF_MEM, WORD_CARRY);
+	stmt(a, BPF_ALU | BPF_ADD | BPF_X, 0);
+	stmt(a, BPF_ST, WORD_END);
+}
+
+/* Whole pages of private memory or of one zone. */
 static void test_private_range(struct assembler *a, u8 addr, u8 len)
 {
-	load(a, LOW(len));
-	refuse(a, BPF_JSET, (1u << PAGE_SHIFT) - 1);
-	load(a, LOW(addr));
-	refuse(a, BPF_JSET, (1u << PAGE_SHIFT) - 1);
-	pages(a, len, PRIVATE_END >> 32);
-	stmt(a, BPF_ST, 0);
-	pages(a, addr, PRIVATE_END >> 32);
-	stmt(a, BPF_LDX | BPF_W | BPF_MEM, 0);
-	stmt(a, BPF_ALU | BPF_ADD | BPF_X, 0);
-	refuse(a, BPF_JGT, PRIVATE_END >> PAGE_SHIFT);
+	const struct family *f = a->family;
+	u32 rest = 4 * f->zone_count + 2; /* instructions from a zone's first on */
+
+	range_units(a, addr, len);
+	for (u32 i = 0; i < f->zone_count; i++) {
+		rest -= 4;
+		stmt(a, BPF_LD | BPF_W | BPF_MEM, WORD_START);
+		skip_unless(a, BPF_JGE, (u32)(f->zones[i].start >> UNIT_SHIFT), 2); /* the next zone */
+		stmt(a, BPF_LD | BPF_W | BPF_MEM, WORD_END);
+		skip_unless(a, BPF_JGT, (u32)(f->zones[i].end >> UNIT_SHIFT), rest); /* it is */
+	}
+	stmt(a, BPF_LD | BPF_W | BPF_MEM, WORD_END);
+	refuse(a, BPF_JGT, PRIVATE_END >> UNIT_SHIFT);
 }
 
 /* Tests that look at the lower half, which is loaded. */
@@ -434,13 +468,23 @@ static void allowlist(struct assembler *a, u32 conditions)
 	}
 }
 
+static bool guests_may_have(const struct family *f, const void *p)
+{
+	u64 addr = (u64)p;
+
+	for (u32 i = 0; i < f->zone_count; i++)
+		if (addr >= f->zones[i].start && addr < f->zones[i].end)
+			return true;
+	return addr < PRIVATE_END || (addr >= KIN_BASE && addr < KIN_END);
+}
+
 size_t confine_program(const struct family *f, u32 conditions, struct sock_filter *out, size_t max,
 					   struct error *err)
 {
 	struct assembler a = {.family = f, .out = out, .max = max};
 
 	/* They must lie where no rule lets a guest map anything. */
-	if ((u64)host_hows < KIN_END || (u64)&host_no_path < KIN_END) {
+	if (guests_may_have(f, host_hows) || guests_may_have(f, &host_no_path)) {
 		(void)error_set(err, 0, "this executable was loaded where its guests' memory belongs");
 		return 0;
 	}

@@ -15,18 +15,26 @@ static bool range_within(u64 addr, u64 len, u64 start, u64 end)
 	return addr >= start && addr <= end && len <= end - addr;
 }
 
-bool guest_range_valid(u64 addr, u64 len)
+static bool within_zone(const struct family *f, u64 addr, u64 len)
 {
-	return range_within(addr, len, PRIVATE_BASE, PRIVATE_END) ||
-		   range_within(addr, len, KIN_BASE, KIN_END);
+	for (u32 i = 0; i < f->zone_count; i++)
+		if (range_within(addr, len, f->zones[i].start, f->zones[i].end))
+			return true;
+	return false;
 }
 
-bool guest_app_range_valid(u64 addr, u64 len)
+bool guest_range_valid(const struct family *f, u64 addr, u64 len)
+{
+	return range_within(addr, len, PRIVATE_BASE, PRIVATE_END) ||
+		   range_within(addr, len, KIN_BASE, KIN_END) || within_zone(f, addr, len);
+}
+
+bool guest_app_range_valid(const struct family *f, u64 addr, u64 len)
 {
 	if (((addr | len) & (PAGE_SIZE - 1)) || len == 0)
 		return false;
 	return range_within(addr, len, PRIVATE_BASE, KERNEL_BASE) ||
-		   range_within(addr, len, KERNEL_END, PRIVATE_END);
+		   range_within(addr, len, KERNEL_END, PRIVATE_END) || within_zone(f, addr, len);
 }
 
 bool guest_kin_pages_valid(u64 offset, u64 len)
@@ -49,7 +57,7 @@ s64 guest_write(u64 addr, const void *src, size_t len)
 }
 
 /* A page at a time: the string may end just before a page that is not there. */
-s64 guest_string(char *dst, u64 addr, size_t size)
+s64 guest_string(const struct family *f, char *dst, u64 addr, size_t size)
 {
 	size_t done = 0;
 
@@ -57,7 +65,7 @@ s64 guest_string(char *dst, u64 addr, size_t size)
 		u64 at = addr + done;
 		size_t chunk = MIN(size - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
 
-		if (!guest_range_valid(at, chunk) || guarded_copy(dst + done, (const void *)at, chunk))
+		if (!guest_range_valid(f, at, chunk) || guarded_copy(dst + done, (const void *)at, chunk))
 			return -EFAULT;
 		char *nul = __builtin_memchr(dst + done, 0, chunk);
 		if (nul)

@@ -21,11 +21,9 @@ static bool prot_valid(u64 prot)
 	return (prot & ~(u64)(PROT_READ | PROT_WRITE | PROT_EXEC)) == 0;
 }
 
-/* Any bytes of private memory or kin: the backend rounds to its own chunks. */
+/* Any bytes of guest-physical memory: the backend checks, and rounds to its own chunks. */
 s64 hyp_populate(struct member *m, struct hypercall_call *call)
 {
-	if (!guest_range_valid(call->arg[0], call->arg[1]))
-		return -EINVAL;
 	return m->backend->populate(m, call->arg[0], call->arg[1]);
 }
 

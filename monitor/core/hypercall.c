@@ -20,11 +20,11 @@ _Static_assert(HYPERCALL_COUNT <= STATS_HYPERCALLS, "kin_stats has a count for e
 /* Not on the stack: a clone copies each page of that which it writes. */
 static char path_buffers[2][HYPERCALL_PATH_MAX];
 
-static s64 buffer_check(u64 addr, u64 len)
+static s64 buffer_check(const struct family *f, u64 addr, u64 len)
 {
 	if (len > HYPERCALL_BUFFER_MAX)
 		return -EINVAL;
-	return len == 0 || guest_range_valid(addr, len) ? 0 : -EFAULT;
+	return len == 0 || guest_range_valid(f, addr, len) ? 0 : -EFAULT;
 }
 
 /*
@@ -52,19 +52,20 @@ static s64 arg_check(const struct member *m, const struct hypercall_info *info,
 	case ARG_RANGE_LEN: return 0; /* lengths are checked with what they measure */
 	case ARG_MEMBER: return v < MEMBERS_MAX ? 0 : -EINVAL;
 	case ARG_BUF_IN:
-	case ARG_BUF_OUT: return buffer_check(v, call->arg[i + 1]);
-	case ARG_RANGE: return guest_app_range_valid(v, range_len(info, call, i)) ? 0 : -EINVAL;
+	case ARG_BUF_OUT: return buffer_check(m->family, v, call->arg[i + 1]);
+	case ARG_RANGE:
+		return guest_app_range_valid(m->family, v, range_len(info, call, i)) ? 0 : -EINVAL;
 	case ARG_KIN_RANGE: return guest_kin_pages_valid(v, range_len(info, call, i)) ? 0 : -EINVAL;
 	case ARG_KIN_WORD:
 		return v >= KIN_BASE && v <= KIN_END - sizeof(u32) && v % sizeof(u32) == 0 ? 0 : -EFAULT;
 	case ARG_TREE: return v <= m->family->volume_count ? 0 : -EINVAL;
 	case ARG_PATH:
 		call->path = path_buffers[0];
-		n = guest_string(call->path, v, HYPERCALL_PATH_MAX);
+		n = guest_string(m->family, call->path, v, HYPERCALL_PATH_MAX);
 		return n < 0 ? n : 0;
 	case ARG_PATH_OTHER:
 		call->other = path_buffers[1];
-		n = guest_string(call->other, v, HYPERCALL_PATH_MAX);
+		n = guest_string(m->family, call->other, v, HYPERCALL_PATH_MAX);
 		return n < 0 ? n : 0;
 	case ARG_HANDLE: return handle_valid(m, v) ? 0 : -EBADF;
 	}

@@ -43,14 +43,16 @@ extern const struct hypercall_info hypercall_table[HYPERCALL_COUNT];
 s64 hypercall_check(const struct member *m, struct hypercall_call *call);
 
 /* Address ranges, in guest.c. */
-bool guest_range_valid(u64 addr, u64 len);      /* wholly in private memory or in kin */
-bool guest_app_range_valid(u64 addr, u64 len);  /* pages outside the kernel's window */
+/* Wholly in private memory, a zone, or kin. */
+bool guest_range_valid(const struct family *f, u64 addr, u64 len);
+/* Pages of private memory outside the kernel's window, or of a zone. */
+bool guest_app_range_valid(const struct family *f, u64 addr, u64 len);
 bool guest_kin_pages_valid(u64 offset, u64 len); /* pages of kin behind its header */
 /* Copies that survive unmapped guest memory: 0 or -EFAULT. The range must have been checked. */
 s64 guest_read(void *dst, u64 addr, size_t len);
 s64 guest_write(u64 addr, const void *src, size_t len);
 /* Length without the NUL; -EFAULT, -ENAMETOOLONG. */
-s64 guest_string(char *dst, u64 addr, size_t size);
+s64 guest_string(const struct family *f, char *dst, u64 addr, size_t size);
 
 /* Handles, in fs.c. */
 bool handle_valid(const struct member *m, u64 handle);
@@ -100,7 +102,7 @@ void member_follow_supervisor(const struct family *f); /* die with it; at once i
 _Noreturn void member_exit(struct member *m, int status);
 
 /* memory.c */
-int memory_reserve(const struct backend_ops *backend, struct error *err) MUST_CHECK;
+int memory_reserve(const struct family *f, struct error *err) MUST_CHECK;
 int memory_stack(void **top, struct error *err) MUST_CHECK;
 int image_load(struct member *m, struct error *err) MUST_CHECK;
 /* Calls fn for each segment of the kernel with its final protection; 0, or -1 if fn failed. */

@@ -32,26 +32,38 @@ static const char *reserve_advice(int code)
 	}
 }
 
+static int range_reserve(u64 start, u64 end, int prot, struct error *err)
+{
+	void *got = mmap((void *)start, end - start, prot,
+					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (got == MAP_FAILED)
+		return error_set(err, errno, "cannot reserve the member's addresses%s",
+						 reserve_advice(errno));
+	if (got != (void *)start) { /* a host without MAP_FIXED_NOREPLACE took it as a hint */
+		munmap(got, end - start);
+		return error_set(err, EEXIST, "cannot reserve the member's addresses%s",
+						 reserve_advice(EEXIST));
+	}
+	return 0;
+}
+
 /*
  * Process backend: nothing but the kernel's window and its call table is accessible until the
  * kernel maps it. kvm: page tables protect, slots need it all.
  */
-int memory_reserve(const struct backend_ops *backend, struct error *err)
+int memory_reserve(const struct family *f, struct error *err)
 {
-	int prot = backend->runs_on_host ? PROT_NONE : PROT_READ | PROT_WRITE;
-	void *want = (void *)PRIVATE_BASE;
-	void *got = mmap(want, PRIVATE_END - PRIVATE_BASE, prot,
-					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	bool on_host = f->backend->runs_on_host;
+	int prot = on_host ? PROT_NONE : PROT_READ | PROT_WRITE;
 
-	if (got == MAP_FAILED)
-		return error_set(err, errno, "cannot reserve the member's 256 GiB of addresses%s",
-						 reserve_advice(errno));
-	if (got != want) { /* a host without MAP_FIXED_NOREPLACE took the address as a hint */
-		munmap(got, PRIVATE_END - PRIVATE_BASE);
-		return error_set(err, EEXIST, "cannot reserve the member's addresses%s",
-						 reserve_advice(EEXIST));
-	}
-	if (backend->runs_on_host &&
+	if (range_reserve(PRIVATE_BASE, PRIVATE_END, prot, err) < 0)
+		return -1;
+	for (u32 i = 0; i < f->zone_count; i++)
+		if (range_reserve(MAX(f->zones[i].start, (u64)PRIVATE_END), f->zones[i].end, PROT_NONE,
+						  err) < 0)
+			return -1;
+	if (on_host &&
 		(mprotect((void *)KERNEL_BASE, KERNEL_END - KERNEL_BASE, PROT_READ | PROT_WRITE) < 0 ||
 		 mprotect((void *)CALL_TABLE_ADDR, CALL_TABLE_SIZE, PROT_READ | PROT_WRITE) < 0))
 		return error_set(err, errno, "cannot map the kernel's memory; free some memory");

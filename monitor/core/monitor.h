@@ -65,6 +65,8 @@ struct family {
 	unsigned without;        /* enum without_layer */
 	bool namespaced;         /* PID namespace, private root: see supervisor/private_root.c */
 	bool verbose;
+	u32 zone_count;          /* process: addresses that guests may have as well (zones.c) */
+	struct boot_range zones[BOOT_ZONES];
 	u64 memory_limit;        /* --memory, where no guest can write it; 0: none */
 	struct ledger *ledger;   /* shared by all monitors; NULL: nobody counts */
 	const struct backend_ops *backend;
@@ -165,6 +167,9 @@ _Noreturn void monitor_start_spawner(struct family *f);
  * each exit.
  */
 void hypercall_dispatch(struct member *m);
+
+/* What of the address space guests may have: before confinement_prepare, once f->backend is set. */
+int zones_find(struct family *f, struct error *err) MUST_CHECK;
 
 /*
  * Builds the seccomp program and the Landlock ruleset of a family once, into f->confinement; the

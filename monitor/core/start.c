@@ -145,7 +145,7 @@ static int start_memory(struct start *s)
 {
 	struct member *m = &s->member;
 
-	if (memory_reserve(m->backend, &s->err) < 0)
+	if (memory_reserve(m->family, &s->err) < 0)
 		return -1;
 	if (image_load(m, &s->err) < 0)
 		return -1;

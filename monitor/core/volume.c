@@ -41,7 +41,8 @@ static int write_flags(u32 flags)
 }
 
 /* The structure is copied once; then only the copy counts. */
-static s64 write_load(struct hyp_write *w, struct iovec *iov, struct hypercall_call *call)
+static s64 write_load(const struct family *f, struct hyp_write *w, struct iovec *iov,
+	struct hypercall_call *call)
 {
 	if (call->arg[2] < sizeof(*w) || guest_read(w, call->arg[1], sizeof(*w)) < 0)
 		return -EINVAL;
@@ -50,7 +51,7 @@ static s64 write_load(struct hyp_write *w, struct iovec *iov, struct hypercall_c
 	for (u32 i = 0; i < w->count; i++) {
 		if (w->piece[i].len > HYPERCALL_BUFFER_MAX)
 			return -EINVAL;
-		if (!guest_range_valid(w->piece[i].addr, w->piece[i].len))
+		if (!guest_range_valid(f, w->piece[i].addr, w->piece[i].len))
 			return -EFAULT;
 		iov[i] = (struct iovec){(void *)w->piece[i].addr, w->piece[i].len};
 	}
@@ -65,7 +66,7 @@ s64 hyp_vol_write(struct member *m, struct hypercall_call *call)
 
 	if (!handle_of_file(call->arg[0]))
 		return -EBADF;
-	r = write_load(&w, iov, call);
+	r = write_load(m->family, &w, iov, call);
 	if (r < 0)
 		return r;
 	/* Position -1 is the descriptor's own, which an append leaves behind what it wrote. */

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/sysinfo.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +77,8 @@ static int choose_backend(struct supervisor *s, struct error *err)
 
 static int make_kin(struct family *f, struct error *err)
 {
+	struct sysinfo host;
+
 	f->kin_fd = memfd_create("unifork-kin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->kin_fd < 0 || ftruncate(f->kin_fd, KIN_SIZE) < 0 ||
 		fcntl(f->kin_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
@@ -84,13 +87,15 @@ static int make_kin(struct family *f, struct error *err)
 				   MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, f->kin_fd, 0);
 	if (p != (void *)KIN_BASE)
 		return error_set(err, errno, errno == EEXIST
-							 ? "the addresses at 2^38 are taken, as in a member of a family: one "
+							 ? "the addresses of kin are taken, as in a member of a family: one "
 							   "cannot run in another"
-							 : "cannot map 64 GiB of addresses at 2^38; raise ulimit -v");
+							 : "cannot map 64 GiB of addresses; raise ulimit -v");
 	f->kin = p;
 	f->kin->magic = KIN_MAGIC;
 	f->kin->size = KIN_SIZE;
 	f->kin->verbose = f->verbose;
+	if (sysinfo(&host) == 0)
+		f->kin->host_memory = (host.totalram + host.totalswap) * host.mem_unit;
 	return 0;
 }
 
@@ -390,6 +395,8 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 		return -1;
 	f->kin->cpus = cpus_allowed();
 	usable = clock_source_usable();
+	if (zones_find(f, err) < 0)
+		return -1;
 	if (f->namespaced && private_root_enter(s, err) < 0)
 		return -1;
 	if (authority_reduce(err) < 0 || confinement_prepare(f, err) < 0)

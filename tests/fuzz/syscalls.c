@@ -14,7 +14,7 @@
 #define NUMBERS 462
 #define PAGE 4096UL
 #define KERNEL_WINDOW 0x35000000UL
-#define KIN 0x4000000000UL
+#define KIN 0x470000000000UL
 
 static uint64_t state;
 static bool verbose;

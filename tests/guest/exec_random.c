@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Addresses are chosen afresh by every exec: stack, mappings, heap, and AT_RANDOM; under
+ * Addresses are chosen afresh by every exec, with so many random bits: stack, mappings, heap, and
+ * AT_RANDOM; under
  * ADDR_NO_RANDOMIZE, which exec and fork keep, they are the same.
  * @test timeout=60 members=49 also=pie
  */
@@ -61,6 +62,16 @@ static int different(const struct places *runs, size_t member)
 	return n;
 }
 
+/* Bits in which any two of them differ. */
+static int bits(const struct places *runs, size_t member)
+{
+	uint64_t changed = 0;
+
+	for (int i = 1; i < RUNS; i++)
+		changed |= ((const uint64_t *)&runs[0])[member] ^ ((const uint64_t *)&runs[i])[member];
+	return __builtin_popcountll(changed);
+}
+
 int main(int argc, char **argv)
 {
 	static struct places runs[RUNS];
@@ -77,6 +88,9 @@ int main(int argc, char **argv)
 	check("heap", different(runs, 2) > MANY);
 	bool fixed = (uintptr_t)&print_places < 16 * MIB; /* how it was linked */
 	check("program", fixed ? different(runs, 3) == 1 : different(runs, 3) > MANY);
+	check("bits of the stack", bits(runs, 0) >= 28);
+	check("bits of mappings", bits(runs, 1) >= 27);
+	check("bits of the program", bits(runs, 3) >= (fixed ? 0 : 27));
 	check("AT_RANDOM", different(runs, 4) == RUNS);
 	result("personality", personality(ADDR_NO_RANDOMIZE));
 	for (int i = 0; i < RUNS; i++)

@@ -277,6 +277,20 @@ static int fake_discard(u64 va, u64 len)
 	return 0;
 }
 
+static void fake_settle(void)
+{
+}
+
+static void fake_advise(u64 va, u64 len, int advice)
+{
+}
+
+static u64 fake_host_span(u64 va, u64 len, u64 *host)
+{
+	*host = va;
+	return len;
+}
+
 static int fake_heap_populate(u64 addr, u64 len)
 {
 	return 0;
@@ -289,6 +303,9 @@ static const struct paging_ops fake_paging = {
 	.protect = fake_protect,
 	.unmap = fake_unmap,
 	.discard = fake_discard,
+	.settle = fake_settle,
+	.advise = fake_advise,
+	.host_span = fake_host_span,
 };
 const struct paging_ops *paging = &fake_paging;
 
@@ -323,12 +340,12 @@ s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)
 	return 0;
 }
 
-s64 host_advise(u64 addr, u64 len, int advice)
+/* ---- kernel/mm/charge.c, without --memory */
+bool memory_may_commit(u64 len)
 {
-	return 0;
+	return len <= 1ull << 40;
 }
 
-/* ---- kernel/mm/charge.c, without --memory */
 void memory_draw(u64 bytes)
 {
 }
@@ -445,6 +462,10 @@ struct mm *env_start(u32 backend)
 	memset(ptes, 0, sizeof(ptes));
 	contents_gone(WORLD, WORLD_PAGES * PAGE_SIZE);
 	BOOT_INFO->backend = backend;
+	BOOT_INFO->zone_count = 3;
+	BOOT_INFO->zones[0] = (struct boot_range){PRIVATE_END, HIDDEN_START};
+	BOOT_INFO->zones[1] = (struct boot_range){HIDDEN_END, KIN_BASE};
+	BOOT_INFO->zones[2] = (struct boot_range){KIN_END, USER_ADDRESS_END};
 	memset(&env_kp, 0, sizeof(env_kp));
 	memset(&env_proc, 0, sizeof(env_proc));
 	LIST_INIT(&member_procs);

@@ -13,6 +13,9 @@
 #include "kernel/task/task_hooks.h"
 
 #define WORLD 0x10000000ull
+/* Not the application's, as are kin and the kernel's window. */
+#define HIDDEN_START 0x200000000000ull
+#define HIDDEN_END 0x210000000000ull
 #define WORLD_PAGES 16384ull /* 64 MiB */
 #define WORLD_END (WORLD + WORLD_PAGES * PAGE_SIZE)
 

@@ -90,6 +90,10 @@ struct program {
 	size_t len;
 };
 
+static const struct boot_range zones[] = {
+	{KERNEL_END, 0x6000000000}, {0x100000000000, 0x300000000000},
+	{0x3fffffe00000, 0x400000000000}};
+
 static void program_make(struct program *p, const struct config *c)
 {
 	struct error err;
@@ -106,6 +110,8 @@ static void program_make(struct program *p, const struct config *c)
 		p->family.volumes[i] = (struct volume){VOLUME + (int)i, !c->writes || i > 0, false};
 	p->family.gift_fds[1] = GIFT;
 	p->family.namespaced = !c->plain;
+	for (u32 i = 0; c->on_host && i < ARRAY_SIZE(zones); i++)
+		p->family.zones[p->family.zone_count++] = zones[i];
 	p->len = confine_program(&p->family, confine_conditions(&p->family, c->fsgsbase), p->code,
 							 PROGRAM_MAX, &err);
 	assert_true(p->len > 0);
@@ -162,7 +168,7 @@ static u32 run(const struct program *p, const struct seccomp_data *d)
 		u32 operand = BPF_SRC(f->code) == BPF_X ? m.x : f->k;
 
 		switch (BPF_CLASS(f->code)) {
-		case BPF_LD: m.a = word_at(d, f->k); break;
+		case BPF_LD: m.a = BPF_MODE(f->code) == BPF_MEM ? m.memory[f->k] : word_at(d, f->k); break;
 		case BPF_LDX: m.x = m.memory[f->k]; break;
 		case BPF_ST: m.memory[f->k] = m.a; break;
 		case BPF_MISC: m.x = m.a; break;
@@ -207,9 +213,14 @@ static bool opened(const struct program *p, int fd)
 	return fd > 2 && !named;
 }
 
-static bool range(u64 addr, u64 len)
+static bool range(const struct program *p, u64 addr, u64 len)
 {
-	return addr % 4096 == 0 && len % 4096 == 0 && addr <= PRIVATE_END && len <= PRIVATE_END - addr;
+	if (addr % 4096 || len % 4096)
+		return false;
+	for (u32 i = 0; p->config->on_host && i < ARRAY_SIZE(zones); i++)
+		if (addr >= zones[i].start && addr <= zones[i].end && len <= zones[i].end - addr)
+			return true;
+	return addr <= PRIVATE_END && len <= PRIVATE_END - addr;
 }
 
 static bool protection(const struct program *p, u64 prot)
@@ -230,7 +241,7 @@ static bool oracle_mmap(const struct program *p, const u64 *a)
 	if (!p->config->on_host && a[0] == VCPU_RUN_ADDR && protection(p, a[2]) &&
 		a[3] == (MAP_SHARED | MAP_FIXED) && fd == VCPU)
 		return true;
-	if (!range(a[0], a[1]) || !protection(p, a[2]))
+	if (!range(p, a[0], a[1]) || !protection(p, a[2]))
 		return false;
 	switch (a[3]) {
 	case MAP_FIXED | MAP_NORESERVE | MAP_PRIVATE | MAP_ANONYMOUS: return true;
@@ -279,10 +290,10 @@ static bool oracle_memory(const struct program *p, long nr, const u64 *a)
 
 	switch (nr) {
 	case SYS_mmap: return oracle_mmap(p, a);
-	case SYS_mprotect: return on_host && range(a[0], a[1]) && protection(p, a[2]);
+	case SYS_mprotect: return on_host && range(p, a[0], a[1]) && protection(p, a[2]);
 	case SYS_munmap: return !on_host && a[0] == VCPU_RUN_ADDR && (u32)a[1] <= VCPU_RUN_SIZE_MAX;
 	case SYS_madvise:
-		return range(a[0], a[1]) && (advice == MADV_DONTNEED || advice == MADV_HUGEPAGE ||
+		return range(p, a[0], a[1]) && (advice == MADV_DONTNEED || advice == MADV_HUGEPAGE ||
 									 advice == MADV_NOHUGEPAGE || advice == 25 /* COLLAPSE */);
 	case SYS_fallocate:
 		return ((int)a[0] == KIN_NR && (int)a[1] == 3) ||
@@ -373,6 +384,12 @@ static const struct sample {
 	{SYS_mmap, {SOME, 4096, PROT_READ, FILE_SHARED, 20, 0}},
 	{SYS_mmap, {VCPU_RUN_ADDR, 4096, PROT_WRITE, MAP_SHARED | MAP_FIXED, VCPU, 0}},
 	{SYS_mmap, {SOME, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, ~0ull, 0}},
+	{SYS_mmap, {0x7fff8000, 0x5000000000, PROT_READ, ANON, ~0ull, 0}},
+	{SYS_mmap, {PRIVATE_END, 0x6000000000 - PRIVATE_END, PROT_READ, ANON, ~0ull, 0}},
+	{SYS_mmap, {0x100000000000, 0x200000000000, PROT_READ, ANON, ~0ull, 0}},
+	{SYS_mmap, {0x100000000000, 0x1000, PROT_READ, ANON, ~0ull, 0}},
+	{SYS_mprotect, {0x3fffffe00000, 0x1ff000, PROT_READ}},
+	{SYS_mprotect, {0x3fffffe01000, 0x1fe000, PROT_READ}},
 	{SYS_mprotect, {SOME, 0x10000, PROT_READ}}, {SYS_munmap, {VCPU_RUN_ADDR, 12288}},
 	{SYS_fallocate, {KIN_NR, 3, 4096, 4096}}, {SYS_fallocate, {20, 0x10, 0, 4096}},
 	{SYS_read, {0, SOME, 99}}, {SYS_write, {1, SOME, 99}}, {SYS_write, {NOTIFY, SOME, 8}},
@@ -414,7 +431,10 @@ static const u64 odd[] = {
 	CWD, ~0ull, ~0ull - 7, 1ull << 32, (1ull << 32) + 20, (1ull << 32) + 1, 1ull << 63,
 	(1ull << 63) + 20, 5ull << 32, MAP_SHARED | MAP_ANONYMOUS, FILE_SHARED, FILE_PRIVATE, ANON,
 	ANON | MAP_SHARED, PRIVATE_END, PRIVATE_END - 4096, PRIVATE_END + 4096, KIN_BASE, KIN_END - 4,
-	KIN_END, VCPU_RUN_ADDR, SOME, 0xfffffffffffff000, 06777, 0xae80, 0xae41, TTY_GET,
+	KIN_END, KIN_END - 4096, 0x6000000000, 0x5fffffe000, 0x100000000000, 0x200000000000,
+	0x1ffffffff000, 0x300000000000, 0x3fffffe01000, 0x3fffffe00000, 0x400000000000, 0x3ffffffff000,
+	0x7fffffffffff, 0x7ffffffff000, 0x800000000000, VCPU_RUN_ADDR, SOME,
+	0xfffffffffffff000, 06777, 0xae80, 0xae41, TTY_GET,
 	S_IFIFO | 04666, S_IFBLK | 0600, S_IFCHR, S_IFREG | 0600, 0x11000, S_IFSOCK};
 
 static const u64 odd_pairs[] = {0, 1, 2, 3, 8, 20, 24, NOTIFY, VCPU, 0x800, 0x1000, 0xfff, CWD,
@@ -556,7 +576,8 @@ static void follow(struct paths *w, size_t pc, long nr, u32 a, bool known, bool 
 		w->seen[pc][known][looked] = true;
 		switch (BPF_CLASS(f->code)) {
 		case BPF_LD:
-			known = !loads_argument(f) && f->k < offsetof(struct seccomp_data, instruction_pointer);
+			known = BPF_MODE(f->code) == BPF_ABS && !loads_argument(f) &&
+					f->k < offsetof(struct seccomp_data, instruction_pointer);
 			a = f->k == offsetof(struct seccomp_data, nr) ? (u32)nr : AUDIT_ARCH_X86_64;
 			looked |= loads_argument(f);
 			break;

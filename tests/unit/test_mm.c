@@ -221,10 +221,14 @@ static void test_map_errors(void **state)
 	assert_int_equal(mm_map(mm, KERNEL_BASE, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0), -ENOMEM);
 	assert_int_equal(mm_map(mm, KERNEL_BASE - PAGE_SIZE, 2 * PAGE_SIZE, RW, ANON | MAP_FIXED, NULL,
 		0), -ENOMEM);
-	assert_int_equal(mm_map(mm, 1ull << 40, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0), -ENOMEM);
-	assert_int_equal(mm_map(mm, 1ull << 40, PAGE_SIZE, 0, ANON | MAP_FIXED, NULL, 0), 1ull << 40);
-	assert_int_equal(mm_protect(mm, 1ull << 40, PAGE_SIZE, RW), -ENOMEM);
-	assert_int_equal(mm_map(mm, KIN_BASE, PAGE_SIZE, 0, ANON | MAP_FIXED, NULL, 0), -ENOMEM);
+	assert_int_equal(mm_map(mm, HIDDEN_END - PAGE_SIZE, 2 * PAGE_SIZE, RW, ANON | MAP_FIXED, NULL,
+		0), -ENOMEM);
+	assert_int_equal(mm_map(mm, KIN_BASE, PAGE_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0),
+		-EEXIST);
+	assert_int_equal(mm_map(mm, 1ull << 37, 3ull << 45, 0, ANON | MAP_FIXED, NULL, 0), 1ull << 37);
+	assert_int_equal(mm_protect(mm, KIN_END - PAGE_SIZE, PAGE_SIZE, RW), -ENOMEM);
+	assert_int_equal(mm_protect(mm, HIDDEN_START, PAGE_SIZE, PROT_READ), -ENOMEM);
+	assert_int_equal(mm_unmap(mm, 1ull << 37, 3ull << 45), 0);
 	assert_int_equal(mm_map(mm, 0, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0), -EPERM);
 	assert_int_equal(mm_map(mm, WORLD, PAGE_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0), WORLD);
 	assert_int_equal(mm_map(mm, WORLD, PAGE_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0),
@@ -258,6 +262,16 @@ static void test_placement(void **state)
 	assert_int_equal(vma_gap(mm, 2 * PAGE_SIZE, PAGE_SIZE, PRIVATE_BASE, mm->mmap_top),
 		KERNEL_BASE - 2 * PAGE_SIZE);
 	assert_int_equal(vma_gap(mm, PAGE_SIZE, PAGE_SIZE, PRIVATE_BASE, mm->mmap_top), KERNEL_END);
+	assert_int_equal(vma_gap(mm, PAGE_SIZE, PAGE_SIZE, PRIVATE_BASE, HIDDEN_END),
+		HIDDEN_START - PAGE_SIZE);
+	assert_int_equal(vma_gap(mm, PAGE_SIZE, PAGE_SIZE, PRIVATE_BASE, HIDDEN_END + PAGE_SIZE),
+		HIDDEN_END);
+	assert_int_equal(vma_gap(mm, HIDDEN_START - KERNEL_END, PAGE_SIZE, PRIVATE_BASE, KIN_END),
+		KIN_BASE - (HIDDEN_START - KERNEL_END));
+	assert_int_equal(vma_gap(mm, KIN_BASE, PAGE_SIZE, PRIVATE_BASE, KIN_END + PAGE_SIZE), 0);
+	assert_int_equal(range_above(HIDDEN_START - PAGE_SIZE, 2 * PAGE_SIZE, HUGE_SIZE), HIDDEN_END);
+	assert_int_equal(range_below(HIDDEN_END + PAGE_SIZE, 2 * PAGE_SIZE), HIDDEN_START);
+	assert_int_equal(range_below(HIDDEN_START, PAGE_SIZE), HIDDEN_START);
 }
 
 static void test_files(void **state)

@@ -37,7 +37,7 @@ CHECK_FRAME(FRAME_SS, ss);
 CHECK(sizeof(struct trapframe) == FRAME_SIZE);
 CHECK(offsetof(struct arch_thread, ksp) == THREAD_KSP);
 CHECK(sizeof(struct kernel_image) == 15 * 8); /* as written in kernel_entry.S */
-CHECK(BOOT_TABLES == 8 && EXCEPTION_STUB_SIZE == 32 && SYSCALL_VECTOR == 0x100);
+CHECK(BOOT_TABLES == 9 && EXCEPTION_STUB_SIZE == 32 && SYSCALL_VECTOR == 0x100);
 
 /* What percpu->attention points to until there is a process. */
 static _Atomic u32 nobody;

@@ -303,7 +303,7 @@ host_trap_entry:
 	.balign 4096
 	.globl boot_tables
 boot_tables:
-	.skip 4096 * 8 /* BOOT_TABLES */
+	.skip 4096 * 9 /* BOOT_TABLES */
 	.skip 16384
 boot_stack_top:
 

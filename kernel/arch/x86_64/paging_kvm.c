@@ -2,7 +2,8 @@
 /*
  * Paging in the kvm backend: four-level page tables that the kernel owns. The monitor built the
  * first ones (the kernel's window and the first chunk of kin) in boot_tables; new tables come from
- * the kernel's heap, where address = guest-physical address.
+ * the kernel's heap, where address = guest-physical address, as in kin. What lies behind the
+ * application's addresses says frames_kvm.c.
  *
  * An entry becomes present only after the memory slot behind it exists: chunks of SLOT_CHUNK bytes
  * are asked for by hypercall once and remembered, which a clone inherits along with its slots.
@@ -10,15 +11,17 @@
  * are set from the start: nobody reads them.
  *
  * The processor's cached translations are dropped lazily, before the next return to the
- * application: with identity mapping a stale entry can only be too permissive, for the kernel's own
- * accesses in between it leads to the right memory. Entries that lead elsewhere (kin) are dropped
- * at once. Tables that went out of use are freed after that, never before.
+ * application: while a granule keeps its frame a stale entry can only be too permissive, for the
+ * kernel's own accesses in between it leads to the right memory. Entries that led elsewhere (kin)
+ * are dropped at once, and those into frames that were released before another one is bound.
+ * Tables that went out of use are freed after that, never before.
  */
 #include <asm/errno.h>
 #include <linux/mman.h>
 
 #include "kernel/arch/paging.h"
 #include "kernel/arch/x86_64/arch_internal.h"
+#include "kernel/arch/x86_64/frames_kvm.h"
 #include "kernel/host/host.h"
 #include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
@@ -38,7 +41,8 @@
 #define TOP_LEVEL 4
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-#define CHUNKS (KIN_END / SLOT_CHUNK)
+#define CHUNKS ((KIN_PHYSICAL + KIN_SIZE) / SLOT_CHUNK)
+#define KIN_OFFSET (KIN_PHYSICAL - KIN_BASE) /* physical minus virtual address */
 #define BLOCK_CHUNKS (SLOT_BLOCK / SLOT_CHUNK)
 
 enum change_kind { CHANGE_MAP, CHANGE_PROTECT, CHANGE_UNMAP };
@@ -53,6 +57,7 @@ struct change {
 static u64 *root;
 static u64 covered[CHUNKS / 64]; /* chunks that have a slot */
 static bool flush_wanted;
+static bool released;            /* frames, to which cached translations may lead */
 static u64 *dead_tables;         /* linked through their first entry; in use until the next flush */
 
 static void flush_later(void)
@@ -63,7 +68,7 @@ static void flush_later(void)
 
 static void flush_now(void)
 {
-	flush_wanted = false;
+	flush_wanted = released = false;
 	tlb_flush_kvm();
 	while (dead_tables) {
 		u64 *t = dead_tables;
@@ -110,7 +115,7 @@ static void run_around(u64 c, u64 *from, u64 *to, u64 end)
 		(*to)++;
 }
 
-/* Slots behind [addr, +len) of private memory, kin or the kernel's heap. */
+/* Slots behind [addr, +len) of frames or of the kernel's heap. */
 static int slots_ensure(u64 addr, u64 len)
 {
 	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK, from, to;
@@ -260,6 +265,7 @@ static int range_change(struct change *c, u64 *table, u32 level, u64 va, u64 end
 			 */
 			*entry = 0;
 			c->flush = true;
+			frame_pin(va);
 			continue;
 		}
 		if (!below || range_change(c, below, level - 1, va, next))
@@ -293,26 +299,84 @@ static u64 prot_bits(int prot)
 	return bits;
 }
 
+/* The entry of va's granule; 0: nothing in it is mapped. */
+static u64 granule_entry(u64 va)
+{
+	u64 *t = root;
+
+	for (u32 level = TOP_LEVEL; level > 2; level--) {
+		u64 entry = t[va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1)];
+
+		if (!entry)
+			return 0;
+		t = table_of(entry);
+	}
+	return t[va / HUGE_SIZE & (ENTRIES - 1)];
+}
+
+/* Frames of granules in [va, +len) in which nothing is mapped any more. */
+static void frames_release(u64 va, u64 len, bool clean)
+{
+	u64 end = va + len;
+
+	for (u64 g = ALIGN_DOWN(va, HUGE_SIZE); g < end; g += HUGE_SIZE)
+		if (!granule_entry(g) && frame_release(g, va <= g && g + HUGE_SIZE <= end, clean))
+			released |= flush_wanted;
+}
+
+/* What was unmapped goes back to the host, in as few calls as may be. */
+static void settle(void)
+{
+	u64 pa, len;
+
+	while (frames_next_dirty(&pa, &len))
+		host_unmap(pa, len);
+}
+
 /* ---- struct paging_ops */
+
+/* Frames and slots behind [va, +len). */
+static int frames_ensure(u64 va, u64 len)
+{
+	u64 at = va, pa, run;
+	s64 bound;
+	int err;
+
+	settle();
+	bound = frames_bind(va, len);
+	err = bound < 0 ? (int)bound : 0;
+	if (released && bound > 0)
+		flush_now();
+	for (; !err && frames_next_run(&at, va + len, &pa, &run); at += run)
+		err = slots_ensure(pa, run);
+	if (err)
+		frames_release(va, len, true);
+	return err;
+}
 
 static int map_private(u64 va, u64 len, int prot, bool fresh)
 {
 	struct change c = { .kind = CHANGE_MAP, .bits = prot_bits(prot) };
-	int err = slots_ensure(va, len);
+	int err = frames_ensure(va, len);
+	u64 at = va, pa, run;
 
-	return err ? err : change(&c, va, len);
+	for (; !err && frames_next_run(&at, va + len, &pa, &run); at += run) {
+		c.offset = pa - at;
+		err = change(&c, at, run);
+	}
+	return err;
 }
 
 /*
- * Identity, in whole chunks, so that 2 MiB entries do and faults are few. A chunk of kin has its
- * slot and entries, or neither.
+ * In whole chunks, so that 2 MiB entries do and faults are few. A chunk of kin has its slot and
+ * entries, or neither.
  */
 static int kin_populate(u64 addr, u64 len)
 {
-	struct change c = { .kind = CHANGE_MAP, .bits = PTE_P | PTE_W | PTE_NX };
-	u64 end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK, from, to;
+	struct change c = { .kind = CHANGE_MAP, .bits = PTE_P | PTE_W | PTE_NX, .offset = KIN_OFFSET };
+	u64 start = addr + KIN_OFFSET, end = (start + len + SLOT_CHUNK - 1) / SLOT_CHUNK, from, to;
 
-	for (u64 at = addr / SLOT_CHUNK; at < end; at++) {
+	for (u64 at = start / SLOT_CHUNK; at < end; at++) {
 		int err;
 
 		if (chunk_covered(at))
@@ -320,7 +384,7 @@ static int kin_populate(u64 addr, u64 len)
 		run_around(at, &from, &to, end);
 		err = (int)host_populate(from * SLOT_CHUNK, (to - from) * SLOT_CHUNK);
 		if (!err)
-			err = change(&c, from * SLOT_CHUNK, (to - from) * SLOT_CHUNK);
+			err = change(&c, from * SLOT_CHUNK - KIN_OFFSET, (to - from) * SLOT_CHUNK);
 		if (err)
 			return err;
 		chunks_mark(from, to);
@@ -331,7 +395,8 @@ static int kin_populate(u64 addr, u64 len)
 
 static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
 {
-	struct change c = { .kind = CHANGE_MAP, .bits = prot_bits(prot), .offset = kin_addr - va };
+	struct change c = { .kind = CHANGE_MAP, .bits = prot_bits(prot),
+						.offset = kin_addr + KIN_OFFSET - va };
 	int err = kin_populate(kin_addr, len);
 
 	if (!err)
@@ -343,9 +408,17 @@ static int map_kin(u64 va, u64 len, u64 kin_addr, int prot)
 
 static int map_file(u64 va, u64 len, int prot, int handle, u64 offset, int flags)
 {
-	s64 err = host_map_file(va, len, prot & PROT_ANY, handle, offset, flags);
+	s64 err = frames_ensure(va, len);
+	u64 at = va, pa, run;
 
-	return err < 0 ? (int)err : map_private(va, len, prot, false);
+	for (; !err && frames_next_run(&at, va + len, &pa, &run); at += run)
+		err = host_map_file(pa, run, prot & PROT_ANY, handle, offset + (at - va), flags);
+	if (err < 0) {
+		frames_release(va, len, false);
+		settle();
+		return (int)err;
+	}
+	return map_private(va, len, prot, false);
 }
 
 static int protect(u64 va, u64 len, int prot)
@@ -355,6 +428,20 @@ static int protect(u64 va, u64 len, int prot)
 	return change(&c, va, len);
 }
 
+/* fn for what lies behind [va, +len), in as few calls as its runs. */
+static int runs_call(s64 (*fn)(u64 addr, u64 len), u64 va, u64 len)
+{
+	u64 at = va, pa, run;
+	s64 err = 0;
+
+	for (; frames_next_run(&at, va + len, &pa, &run); at += run) {
+		s64 failed = fn(pa, run);
+
+		err = failed < 0 ? failed : err;
+	}
+	return (int)err;
+}
+
 static int unmap(u64 va, u64 len, bool kin)
 {
 	struct change c = { .kind = CHANGE_UNMAP };
@@ -362,14 +449,35 @@ static int unmap(u64 va, u64 len, bool kin)
 
 	if (kin && c.flush)
 		flush_now();
+	frames_release(va, len, kin);
 	if (!kin && !err)
-		err = (int)host_unmap(va, len);
+		err = runs_call(host_unmap, va, len); /* of granules that have other pages */
 	return err;
 }
 
 static int discard(u64 va, u64 len)
 {
-	return (int)host_discard(va, len);
+	return runs_call(host_discard, va, len);
+}
+
+static void advise(u64 va, u64 len, int advice)
+{
+	u64 at = va, pa, run;
+
+	for (; frames_next_run(&at, va + len, &pa, &run); at += run)
+		host_advise(pa, run, advice);
+}
+
+static u64 host_span(u64 va, u64 len, u64 *host)
+{
+	u64 at = va, run;
+
+	/* The call table and all else that is private have frames; the vDSO lies in the window. */
+	if (va >= KERNEL_BASE && va < KERNEL_END) {
+		*host = va;
+		return MIN(len, KERNEL_END - va);
+	}
+	return frames_next_run(&at, va + len, host, &run) && at == va ? run : 0;
 }
 
 const struct paging_ops paging_kvm_ops = {
@@ -378,7 +486,10 @@ const struct paging_ops paging_kvm_ops = {
 	.map_file = map_file,
 	.protect = protect,
 	.unmap = unmap,
+	.settle = settle,
 	.discard = discard,
+	.advise = advise,
+	.host_span = host_span,
 	.kin_populate = kin_populate,
 	.heap_populate = slots_ensure,
 };

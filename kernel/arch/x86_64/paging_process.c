@@ -38,9 +38,24 @@ static int unmap(u64 va, u64 len, bool kin)
 	return (int)host_unmap(va, len);
 }
 
+static void settle(void)
+{
+}
+
 static int discard(u64 va, u64 len)
 {
 	return (int)host_discard(va, len);
+}
+
+static void advise(u64 va, u64 len, int advice)
+{
+	host_advise(va, len, advice);
+}
+
+static u64 host_span(u64 va, u64 len, u64 *host)
+{
+	*host = va;
+	return len;
 }
 
 static int kin_populate(u64 addr, u64 len)
@@ -54,7 +69,10 @@ const struct paging_ops paging_process_ops = {
 	.map_file = map_file,
 	.protect = protect,
 	.unmap = unmap,
+	.settle = settle,
 	.discard = discard,
+	.advise = advise,
+	.host_span = host_span,
 	.kin_populate = kin_populate,
 	.heap_populate = kin_populate,
 };

@@ -146,7 +146,7 @@ static bool text_write(u64 addr, const u8 *bytes, u64 len)
 {
 	u64 page = ALIGN_DOWN(addr, PAGE_SIZE), span = ALIGN_UP(addr + len, PAGE_SIZE) - page;
 
-	if (addr >= PRIVATE_END || !text_mapped(addr, len))
+	if (!text_mapped(addr, len))
 		return false;
 	if (text_open) {
 		memcpy((void *)addr, bytes, len);

@@ -27,7 +27,7 @@
 #define RING0 (WRITE & ~PTE_U)
 
 /* Indices into image.boot_tables, as abi/image.h lists them. */
-enum { BOOT_PML4, BOOT_PDPT, BOOT_PD, BOOT_PT, BOOT_KIN_PD = 7 };
+enum { BOOT_PML4, BOOT_PDPT, BOOT_PD, BOOT_PT, BOOT_KIN_PDPT = 7, BOOT_KIN_PD };
 
 #define CR0_VALUE 0x80050033ull /* PG AM WP NE ET MP PE */
 #define CR4_VALUE 0x50620ull    /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PAE */
@@ -56,9 +56,11 @@ static void build_page_tables(const struct kvm_state *s)
 
 	boot_table(s, BOOT_PML4)[0] = (u64)boot_table(s, BOOT_PDPT) | TABLE;
 	boot_table(s, BOOT_PDPT)[0] = (u64)boot_table(s, BOOT_PD) | TABLE;
-	boot_table(s, BOOT_PDPT)[KIN_BASE >> 30] = (u64)boot_table(s, BOOT_KIN_PD) | TABLE;
-	for (u64 a = KIN_BASE; a < SLOT_KIN_BOOT_END; a += HUGE_SIZE)
-		boot_table(s, BOOT_KIN_PD)[a / HUGE_SIZE % 512] = a | WRITE | PTE_PS;
+	boot_table(s, BOOT_PML4)[KIN_BASE >> 39] = (u64)boot_table(s, BOOT_KIN_PDPT) | TABLE;
+	boot_table(s, BOOT_KIN_PDPT)[KIN_BASE >> 30 & 511] = (u64)boot_table(s, BOOT_KIN_PD) | TABLE;
+	for (u64 a = 0; a < SLOT_KIN_BOOT; a += HUGE_SIZE)
+		boot_table(s, BOOT_KIN_PD)[(KIN_BASE + a) / HUGE_SIZE % 512] =
+			(KIN_PHYSICAL + a) | WRITE | PTE_PS;
 	for (u64 a = KERNEL_BASE; a < KERNEL_HEAP; a += HUGE_SIZE)
 		boot_table(s, BOOT_PD)[a / HUGE_SIZE] = (u64)window_table(s, a) | TABLE;
 	for (u64 a = KERNEL_HEAP; a < KERNEL_HEAP_END; a += HUGE_SIZE)
@@ -164,6 +166,9 @@ int kvm_boot(struct member *m, struct error *err)
 	if (cpuid_choose(m, err) < 0)
 		return -1;
 	boot->flags |= BOOT_FSGSBASE;
+	boot->zones[0] = (struct boot_range){PRIVATE_END, KIN_BASE};
+	boot->zones[1] = (struct boot_range){KIN_END, USER_ADDRESS_END};
+	boot->zone_count = 2;
 	boot->xsave_mask = s->xcr0;
 	boot->xsave_size = cpuid_xsave_size(s);
 	build_page_tables(s);

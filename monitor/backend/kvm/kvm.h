@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The kvm backend: one member in one VM with one vCPU, driven through /dev/kvm without an irqchip.
- * Guest memory is this process' own memory at the same addresses, so that a fork of the process
- * copies it; what the child must make anew is the VM around it.
+ * Guest-physical memory is this process' own at the same addresses, but for kin, which both have
+ * at a virtual address of its own; so a fork of the process copies it. What the child must make
+ * anew is the VM around it.
  *
  *	boot.c   page and descriptor tables, boot_info; what a member's VM and its clones share
  *	cpuid.c  what the guest sees of the processor
@@ -19,7 +20,8 @@
 #include "abi/layout.h"
 #include "monitor/core/monitor.h"
 
-#define CHUNKS (KIN_END / SLOT_CHUNK)
+#define PHYSICAL_END (KIN_PHYSICAL + KIN_SIZE)
+#define CHUNKS (PHYSICAL_END / SLOT_CHUNK)
 #define CPUID_ENTRIES 256
 
 /* Descriptor tables within CPU_TABLES_ADDR. */

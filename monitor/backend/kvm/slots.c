@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Memory slots. The guest asks for what it is about to map; slots are made of whole chunks of
- * SLOT_CHUNK bytes, clipped to private memory and kin, and never overlap. A running VM gets a slot
- * per request; a clone's VM gets one for all chunks that lie close together, because a slot costs
- * time by its number: each is a grace period of the host kernel. chunks[] is in the monitor's
- * memory, copied by the fork like all else.
+ * SLOT_CHUNK bytes, clipped to private memory and kin, and never overlap; none spans their border.
+ * A running VM gets a slot per request; a clone's VM gets one for all chunks that lie close
+ * together, because a slot costs time by its number: each is a grace period of the host kernel.
+ * chunks[] is in the monitor's memory, copied by the fork like all else.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -77,11 +77,12 @@ static int slot_add(struct kvm_state *s, u64 from, u64 to)
 {
 	u64 bytes = (to - from) * SLOT_CHUNK / RECORD_SHARE, before = s->slot_bytes;
 	u64 start = MAX(from * SLOT_CHUNK, (u64)PRIVATE_BASE);
+	u64 in_kin = start >= KIN_PHYSICAL ? KIN_BASE - KIN_PHYSICAL : 0;
 	struct kvm_userspace_memory_region region = {
 		.slot = s->slot_count,
 		.guest_phys_addr = start,
 		.memory_size = to * SLOT_CHUNK - start,
-		.userspace_addr = start,
+		.userspace_addr = start + in_kin,
 	};
 
 	if (s->slot_count >= s->slots_max || before + bytes > s->slot_bytes_max)
@@ -107,10 +108,16 @@ static bool run_next(const struct kvm_state *s, bool have, u64 from, u64 end, u6
 	if (from >= end)
 		return false;
 	*start = from++;
-	while (from < end && chunk_has(s, from) == have)
+	while (from < end && chunk_has(s, from) == have && from != KIN_PHYSICAL / SLOT_CHUNK)
 		from++;
 	*stop = from;
 	return true;
+}
+
+/* Kin lies elsewhere in the monitor's memory than what comes before it. */
+static bool kin_begins(u64 start, u64 stop)
+{
+	return start < KIN_PHYSICAL / SLOT_CHUNK && stop > KIN_PHYSICAL / SLOT_CHUNK;
 }
 
 int slots_create(struct kvm_state *s, struct error *err)
@@ -122,7 +129,7 @@ int slots_create(struct kvm_state *s, struct error *err)
 		int r;
 
 		more = run_next(s, true, stop, CHUNKS, &next, &next_stop);
-		if (more && next - stop <= GAP_MAX) {
+		if (more && next - stop <= GAP_MAX && !kin_begins(start, next_stop)) {
 			stop = next_stop;
 			continue;
 		}
@@ -141,7 +148,7 @@ s64 kvm_populate(struct member *m, u64 addr, u64 len)
 	struct kvm_state *s = kvm_state(m);
 	u64 end, start, stop;
 
-	if (addr < PRIVATE_BASE || addr >= KIN_END || len == 0 || len > KIN_END - addr)
+	if (addr < PRIVATE_BASE || addr >= PHYSICAL_END || len == 0 || len > PHYSICAL_END - addr)
 		return -EINVAL;
 	end = (addr + len + SLOT_CHUNK - 1) / SLOT_CHUNK;
 	for (u64 c = addr / SLOT_CHUNK; run_next(s, false, c, end, &start, &stop); c = stop) {

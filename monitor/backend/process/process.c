@@ -175,6 +175,8 @@ static int process_boot(struct member *m, struct error *err)
 	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
 
 	boot_processor(boot);
+	memcpy(boot->zones, m->family->zones, sizeof(boot->zones));
+	boot->zone_count = m->family->zone_count;
 	if (boot->xsave_size > PROCESS_XSAVE_SIZE)
 		return error_set(err, 0,
 						 "backend process: this processor's FPU state (%u bytes) is too large",

@@ -655,8 +655,12 @@ int boundary_ioctl(int fd, unsigned long request, ...)
 	REQUIRE(request == KVM_SET_USER_MEMORY_REGION && r->flags == 0, &c);
 	c.arg[2] = r->guest_phys_addr;
 	c.arg[3] = r->memory_size;
-	REQUIRE(r->guest_phys_addr == r->userspace_addr, &c);
-	REQUIRE(within(r->guest_phys_addr, r->memory_size, PRIVATE_BASE, KIN_END), &c);
+	REQUIRE(r->userspace_addr - r->guest_phys_addr ==
+				(r->guest_phys_addr < KIN_PHYSICAL ? 0 : KIN_BASE - KIN_PHYSICAL), &c);
+	REQUIRE(within(r->guest_phys_addr, r->memory_size, PRIVATE_BASE, PRIVATE_END) ||
+				within(r->guest_phys_addr, r->memory_size, KIN_PHYSICAL,
+					   KIN_PHYSICAL + KIN_SIZE),
+			&c);
 	return 0;
 }
 

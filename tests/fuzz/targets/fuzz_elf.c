@@ -270,18 +270,19 @@ void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
 /* ---- paging: nothing but what an application may have */
 static void range(const char *what, u64 va, u64 len)
 {
-	bool private = va >= PRIVATE_BASE && va <= PRIVATE_END && len <= PRIVATE_END - va;
+	bool private = va >= PRIVATE_BASE && va <= USER_ADDRESS_END && len <= USER_ADDRESS_END - va &&
+				   (va + len <= KIN_BASE || va >= KIN_END);
 
 	if (!len || (va | len) % PAGE_SIZE || !private || (va < KERNEL_END && va + len > KERNEL_BASE))
 		finding("%s of %#llx, %#llx bytes", what, (unsigned long long)va, (unsigned long long)len);
 }
 
-/* The kernel clears pages that an application may have had before. */
+/* The kernel clears pages that an application may have had before: whole ones, as nothing here. */
 void *memory_set(void *to, int byte, size_t n)
 {
 	u64 at = (u64)to;
 
-	if (at < KERNEL_BASE || (at >= KERNEL_END && at < KIN_BASE)) {
+	if ((at | n) % PAGE_SIZE == 0 && !(at >= KERNEL_BASE && at < KERNEL_END)) {
 		range("clearing", at, n);
 		return to;
 	}
@@ -317,12 +318,17 @@ static int discard(u64 va, u64 len)
 	return 0;
 }
 
+static void settle(void)
+{
+}
+
 static const struct paging_ops played = {
 	.map_private = map_private,
 	.map_kin = map_kin,
 	.protect = protect,
 	.unmap = unmap,
 	.discard = discard,
+	.settle = settle,
 };
 const struct paging_ops *paging = &played;
 
@@ -368,6 +374,11 @@ s64 string_in(char *dst, const void *user_src, size_t size)
 s64 host_advise(u64 addr, u64 len, int advice)
 {
 	return 0;
+}
+
+bool memory_may_commit(u64 len)
+{
+	return len <= 1ull << 40;
 }
 
 void memory_draw(u64 bytes)
