@@ -31,6 +31,14 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
  */
 void redirect_table(bool wanted);
 
+/*
+ * The application wants the call table's place: all text is again what it was, and its calls trap
+ * until the next exec. Who stands in a tail goes on there.
+ */
+void redirect_undo(void);
+/* Where the call that reports this address is in the text: itself, unless it was displaced. */
+u64 redirect_origin(u64 rip);
+
 /* True once after redirect_site saw a site for the first time. */
 bool redirect_first_execution(void);
 

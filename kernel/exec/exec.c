@@ -87,7 +87,7 @@ static s64 image_replace(struct mm *mm, struct exec_image *image, const struct a
 	specials_add(mm, image, vdso);
 	err = exec_image_map(mm, image, &random);
 	if (!err)
-		mm_redirect_known(mm);
+		mm_redirect_known(mm, true);
 	return err ? err : exec_stack_build(mm, image, args, execfn, vdso, &random, sp);
 }
 

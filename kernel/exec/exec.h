@@ -76,6 +76,7 @@ void exec_image_close(struct exec_image *image);
 /* exec_random.c: bytes by which things lie lower (stack, mmap, sp) or higher (program, brk). */
 struct exec_random {
 	u64 stack, sp, mmap, program, brk;
+	bool fixed;              /* ADDR_NO_RANDOMIZE */
 	u64 stack_top;           /* where that leaves the stack, clear of what is hidden */
 	u8 auxv[16];             /* AT_RANDOM */
 };

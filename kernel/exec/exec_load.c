@@ -3,7 +3,8 @@
  * Maps the segments of a checked program and of its dynamic linker into an empty address space.
  * File pages are shared with the host's page cache until written; what a segment has beyond its
  * file part is zero. brk follows the program, or lies at USER_BRK_BASE for programs at low fixed
- * addresses, where the kernel's window would end it soon.
+ * addresses, where the kernel's window would end it soon; but not under ADDR_NO_RANDOMIZE, where
+ * programs expect to find it next to their end.
  */
 #include "kernel/exec/exec.h"
 
@@ -119,10 +120,12 @@ static s64 interp_map(struct mm *mm, struct elf_file *e)
 	if (!addr || !vma_range_free(mm, addr, addr + size))
 		return -ENOMEM;
 	e->bias = addr - l->low;
+	mm->loader_start = addr;
+	mm->loader_end = addr + size;
 	return segments_map(mm, e);
 }
 
-static void layout_set(struct mm *mm, const struct elf_file *e, u64 brk_gap)
+static void layout_set(struct mm *mm, const struct elf_file *e, u64 brk_gap, bool fixed)
 {
 	const struct elf_layout *l = &e->layout;
 	u64 end = ALIGN_UP(l->memory_end + e->bias, PAGE_SIZE);
@@ -131,7 +134,9 @@ static void layout_set(struct mm *mm, const struct elf_file *e, u64 brk_gap)
 	mm->code_end = l->code_end + e->bias;
 	mm->data_start = l->data_start + e->bias;
 	mm->data_end = l->data_end + e->bias;
-	mm->brk_start = end <= USER_BRK_BASE && !e->header.dyn ? USER_BRK_BASE : end;
+	mm->brk_start = end;
+	if (end <= USER_BRK_BASE && !e->header.dyn && !fixed)
+		mm->brk_start = USER_BRK_BASE;
 	mm->brk_start += brk_gap;
 	mm->brk_end = mm->brk_start;
 }
@@ -147,6 +152,6 @@ s64 exec_image_map(struct mm *mm, struct exec_image *image, const struct exec_ra
 	err = segments_map(mm, &image->program);
 	if (err)
 		return err;
-	layout_set(mm, &image->program, r->brk);
+	layout_set(mm, &image->program, r->brk, r->fixed);
 	return image->interp.file ? interp_map(mm, &image->interp) : 0;
 }

@@ -35,7 +35,8 @@ void exec_random_draw(struct exec_random *r, const struct exec_image *image)
 	memset(r, 0, sizeof(*r));
 	host_random(&bits, sizeof(bits));
 	memcpy(r->auxv, bits.auxv, sizeof(r->auxv));
-	if (current->proc->kp->inherited.personality & ADDR_NO_RANDOMIZE)
+	r->fixed = current->proc->kp->inherited.personality & ADDR_NO_RANDOMIZE;
+	if (r->fixed)
 		return;
 	r->stack = pick(bits.word[0], STACK_SPREAD, PAGE_SIZE);
 	r->sp = pick(bits.word[1], SP_SPREAD, 16);

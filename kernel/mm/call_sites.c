@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <linux/mman.h>
 
+#include "kernel/arch/arch.h"
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/kin/claim.h"
 #include "kernel/kin/kin_core.h"
@@ -166,6 +167,40 @@ void sites_redirect(struct mm *mm, struct vma *v)
 		redirect_known(v->start, v->end, calls, n);
 }
 
+/*
+ * Does the dynamic linker make this call? What it maps will run. Others may map text to read and
+ * translate it, as valgrind does: there a site is redirected when it has run.
+ */
+static bool loader_calls(const struct mm *mm)
+{
+	u64 ip = redirect_origin(frame_ip(thread_frame(current)));
+
+	return ip >= mm->loader_start && ip < mm->loader_end;
+}
+
+void sites_mapped(struct mm *mm, struct vma *v)
+{
+	if (!loader_calls(mm))
+		return;
+	v->flags |= VMA_RUNS;
+	sites_redirect(mm, v);
+}
+
+static bool overlaps_call_table(u64 start, u64 end)
+{
+	return start < CALL_TABLE_ADDR + CALL_TABLE_SIZE && end > CALL_TABLE_ADDR;
+}
+
+void call_table_yield(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = overlaps_call_table(start, end) ? mm_find(mm, CALL_TABLE_ADDR) : NULL;
+
+	if (!v || !(v->flags & VMA_SPECIAL))
+		return;
+	vma_remove(mm, v);
+	redirect_undo();
+}
+
 bool sites_behind(void)
 {
 	static u32 caught_up; /* with so many of the family's sites */
@@ -207,6 +242,9 @@ void text_site_found(u64 after, u32 nr)
 {
 	struct vma *v = mm_find(current->proc->mm, after - ARCH_CALL_BYTES);
 
-	if (v && v->file && !v->object)
+	if (!v)
+		return;
+	v->flags |= VMA_RUNS;
+	if (v->file && !v->object)
 		sites_note(v->file, v->offset + (after - v->start), nr);
 }

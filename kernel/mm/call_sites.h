@@ -13,6 +13,8 @@ struct vma;
 
 /* Rewrites the sites that the family knows in v, if v is a private mapping of a file's text. */
 void sites_redirect(struct mm *mm, struct vma *v);
+/* mmap(2) has made v, a mapping of a file that may be executed. */
+void sites_mapped(struct mm *mm, struct vma *v);
 /* True if others have found sites since the last call. */
 bool sites_behind(void);
 

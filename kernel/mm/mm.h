@@ -32,6 +32,7 @@ enum {
 	VMA_WIPEONFORK = 512,
 	VMA_NOHUGE = 1024,
 	VMA_MOVING = 2048,    /* the target of mremap while contents are copied */
+	VMA_RUNS = 4096,      /* text that the processor runs, rather than a program that reads it */
 };
 
 struct vma {
@@ -52,6 +53,7 @@ struct mm {
 	u64 mmap_top;              /* mappings are placed below */
 	u64 total_pages, locked_pages;
 	u64 arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
+	u64 loader_start, loader_end; /* the dynamic linker, as exec mapped it; or 0 */
 	u64 code_start, code_end, data_start, data_end, stack_start;
 	u64 *auxv;                 /* kmalloc: what PR_SET_MM replaced it by, to AT_NULL; or NULL */
 	u32 vma_count, lock_future;
@@ -104,8 +106,11 @@ void mm_release(struct mm *mm);
 void mappings_bury(struct kin_proc *p);
 /* The file with this object became shorter: what lies behind its end is no longer there. */
 void mm_object_cut(struct mm *mm, const struct kin_object *o);
-/* Call sites that the family knows in the mapped files are redirected. exec, and before a fork. */
-void mm_redirect_known(struct mm *mm);
+/*
+ * Call sites that the family knows in the mapped files are redirected. exec, whose text runs, and
+ * before a fork: in text that is known to run.
+ */
+void mm_redirect_known(struct mm *mm, bool runs);
 /* Futex key: kin address behind a shared mapping, or 0 if addr is private. */
 u64 mm_shared_key(struct mm *mm, u64 addr);
 

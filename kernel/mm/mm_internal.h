@@ -46,8 +46,6 @@ bool range_allowed(u64 addr, u64 len, bool accessible);
 /* The nearest place at addr or above (with its end at end or below) that is not hidden. */
 u64 range_above(u64 addr, u64 len, u64 align);
 u64 range_below(u64 end, u64 len);
-/* The same for a place that the application has chosen: not where a special VMA lies. */
-bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible);
 /* Highest free place below top, or 0. align: a power of two. */
 u64 vma_gap(struct mm *mm, u64 len, u64 align, u64 bottom, u64 top);
 u64 mm_rlimit(u32 which);
@@ -101,6 +99,11 @@ bool memory_may_commit(u64 len);
 
 /* mmap.c */
 int mm_unmap_range(struct mm *mm, u64 start, u64 end);     /* page-aligned, checked */
+/*
+ * Before something is mapped at a place that the application has chosen: the table of redirected
+ * calls gives way.
+ */
+void call_table_yield(struct mm *mm, u64 start, u64 end);
 /* A VMA boundary at addr; reserved before. */
 int vma_split_at(struct mm *mm, u64 addr);
 /*

@@ -50,6 +50,7 @@ void mm_reset(struct mm *mm)
 	if (mm->auxv)
 		kfree(mm->auxv);
 	mm->auxv = NULL;
+	mm->loader_start = mm->loader_end = 0;
 	mm->locked_pages = 0;
 	mm->lock_future = mm->membarrier = 0;
 	mm->refs = refs;
@@ -141,8 +142,9 @@ static s64 address_fixed(struct mm *mm, u64 addr, u64 len, bool accessible, u32 
 		return -EINVAL;
 	if (addr < PRIVATE_BASE)
 		return -EPERM;
-	if (!range_ok_fixed(mm, addr, len, accessible))
+	if (!range_allowed(addr, len, accessible))
 		return noreplace ? -EEXIST : -ENOMEM;
+	call_table_yield(mm, addr, addr + len);
 	if (noreplace && !vma_range_free(mm, addr, addr + len))
 		return -EEXIST;
 	return (s64)addr;
@@ -378,7 +380,7 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 offset)
 	else
 		ret = mm_map(mm, addr, len, (u32)prot, (u32)flags, f, f ? offset : 0);
 	if (f && ret >= 0 && prot & PROT_EXEC)
-		sites_redirect(mm, mm_find(mm, (u64)ret));
+		sites_mapped(mm, mm_find(mm, (u64)ret));
 	if (f)
 		file_put(f);
 	return ret;
@@ -415,8 +417,11 @@ static bool brk_grow(struct mm *mm, u64 old, u64 new)
 	struct vma model = {.start = old, .end = new, .prot = PROT_READ | PROT_WRITE, .flags =
 		VMA_HEAP};
 
-	if (!range_allowed(old, new - old, true) || !vma_range_free(mm, old, new + BRK_GUARD) ||
-	    !mm_may_grow(mm, new - old) || !memory_may_commit(new - old))
+	if (!range_allowed(old, new - old, true) || !mm_may_grow(mm, new - old) ||
+		!memory_may_commit(new - old))
+		return false;
+	call_table_yield(mm, old, new + BRK_GUARD);
+	if (!vma_range_free(mm, old, new + BRK_GUARD))
 		return false;
 	if (mm->lock_future)
 		model.flags |= VMA_LOCKED;

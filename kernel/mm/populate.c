@@ -430,11 +430,16 @@ void mm_object_cut(struct mm *mm, const struct kin_object *o)
 			pages_drop(mm, vma_backed_end(v), v->end);
 }
 
-void mm_redirect_known(struct mm *mm)
+void mm_redirect_known(struct mm *mm, bool runs)
 {
-	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v))
-		if (v->file && v->prot & PROT_EXEC)
+	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v)) {
+		if (!v->file || !(v->prot & PROT_EXEC))
+			continue;
+		if (runs)
+			v->flags |= VMA_RUNS;
+		if (v->flags & VMA_RUNS)
 			sites_redirect(mm, v);
+	}
 }
 
 void pages_drop_all(struct mm *mm)

@@ -180,8 +180,9 @@ static s64 remap_to(struct mm *mm, u64 addr, u64 old_len, u64 new_len, u64 flags
 			return -EINVAL;
 		if (addr + old_len > new_addr && new_addr + new_len > addr)
 			return -EINVAL;
-		if (!range_ok_fixed(mm, new_addr, new_len, vma_accessible(mm_find(mm, addr))))
+		if (!range_allowed(new_addr, new_len, vma_accessible(mm_find(mm, addr))))
 			return new_addr < PRIVATE_BASE ? -EPERM : -ENOMEM;
+		call_table_yield(mm, new_addr, new_addr + new_len);
 		err = mm_unmap_range(mm, new_addr, new_addr + new_len);
 		if (err)
 			return err;

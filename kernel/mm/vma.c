@@ -259,18 +259,6 @@ u64 range_below(u64 end, u64 len)
 	return end;
 }
 
-bool range_ok_fixed(struct mm *mm, u64 addr, u64 len, bool accessible)
-{
-	struct vma *v;
-
-	if (!range_allowed(addr, len, accessible))
-		return false;
-	if (!overlaps(addr, addr + len, CALL_TABLE_ADDR, CALL_TABLE_ADDR + CALL_TABLE_SIZE))
-		return true;
-	v = mm_find(mm, CALL_TABLE_ADDR);
-	return !v || !(v->flags & VMA_SPECIAL);
-}
-
 /* Highest aligned place in [low, high), or 0. */
 static u64 fit(u64 low, u64 high, u64 len, u64 align)
 {

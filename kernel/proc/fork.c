@@ -229,7 +229,7 @@ static bool memory_take(struct proc *p, struct spawn_state *s)
 static int sites_prepare(struct fork *f)
 {
 	if (sites_behind())
-		mm_redirect_known(current->proc->mm);
+		mm_redirect_known(current->proc->mm, false);
 	return 0;
 }
 

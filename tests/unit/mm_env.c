@@ -368,6 +368,14 @@ void redirect_range_gone(u64 addr, u64 len)
 {
 }
 
+void sites_mapped(struct mm *mm, struct vma *v)
+{
+}
+
+void call_table_yield(struct mm *mm, u64 start, u64 end)
+{
+}
+
 void sites_redirect(struct mm *mm, struct vma *v)
 {
 }

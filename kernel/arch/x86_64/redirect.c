@@ -50,7 +50,10 @@ struct window {
 struct site {
 	u64 rip; /* after the `syscall` */
 	s16 next;
+	s16 tail;        /* its number, if follow */
 	u8 state;
+	/* DIRECT: bytes changed before the `syscall`, kept in its stub; after it, kept in its tail. */
+	u8 lead, follow;
 };
 
 static struct site sites[SITES_MAX];
@@ -200,6 +203,7 @@ static bool redirect_mov(struct site *s, const struct window *w, u64 number, boo
 		(!known && !is_boundary(window, base, size, at)))
 		return false;
 	stub_write(index, b, 5, s->rip);
+	s->lead = 5;
 	jump_bytes(jump, index);
 	return text_write(at, jump, 5);
 }
@@ -259,7 +263,9 @@ static bool redirect_displaced(struct site *s, const struct window *w, bool know
 	jump_bytes(jump, index);
 	if (!text_write(at, jump, 7))
 		return false;
-	tails_used++;
+	s->lead = (u8)lead;
+	s->follow = (u8)follow;
+	s->tail = (s16)tails_used++;
 	if (known)
 		return true;
 	/*
@@ -340,6 +346,50 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
 			known_rewrite(calls[i].after, calls[i].nr);
 	text_open = false;
 	paging->protect(low, high - low, PROT_READ | PROT_EXEC);
+}
+
+static u8 *tail_of(const struct site *s)
+{
+	return (u8 *)(SITE_TAILS_ADDR + (u64)s->tail * TAIL_SIZE);
+}
+
+/*
+ * The jump of a site that has gone otherwise (its text was given other rights, and is no text any
+ * more) is left: the program has it changed itself, or never calls it.
+ */
+static void site_undo(const struct site *s)
+{
+	u8 bytes[TAIL_SIZE + 8], *p;
+
+	p = put(bytes, (u8 *)(SITE_STUBS_ADDR + (u64)(s - sites) * STUB_SIZE), s->lead);
+	p = put(p, "\x0f\x05", 2);
+	if (s->follow)
+		p = put(p, tail_of(s) + 2, s->follow);
+	text_write(s->rip - 2 - s->lead, bytes, (u64)(p - bytes));
+}
+
+void redirect_undo(void)
+{
+	u32 tails = tails_used;
+
+	for (u32 i = 0; i < sites_used; i++)
+		if (sites[i].state == SITE_DIRECT)
+			site_undo(&sites[i]);
+	redirect_range_gone(0, USER_ADDRESS_END);
+	tails_used = tails;
+	redirect_table(false);
+	paging->settle();
+}
+
+u64 redirect_origin(u64 rip)
+{
+	if (rip < SITE_TAILS_ADDR || rip >= SITE_TAILS_ADDR + SITE_TAILS_SIZE)
+		return rip;
+	for (u32 i = 0; i < sites_used; i++)
+		if (sites[i].state == SITE_DIRECT && sites[i].follow &&
+			rip - (u64)tail_of(&sites[i]) < TAIL_SIZE)
+			return sites[i].rip;
+	return rip;
 }
 
 void redirect_table(bool wanted)

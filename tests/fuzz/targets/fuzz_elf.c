@@ -167,6 +167,14 @@ bool file_is_zero(struct file *f)
 	return false;
 }
 
+void sites_mapped(struct mm *mm, struct vma *v)
+{
+}
+
+void call_table_yield(struct mm *mm, u64 start, u64 end)
+{
+}
+
 void sites_redirect(struct mm *mm, struct vma *v)
 {
 }
