@@ -59,10 +59,6 @@ int memory_reserve(const struct family *f, struct error *err)
 
 	if (range_reserve(PRIVATE_BASE, PRIVATE_END, prot, err) < 0)
 		return -1;
-	for (u32 i = 0; i < f->zone_count; i++)
-		if (range_reserve(MAX(f->zones[i].start, (u64)PRIVATE_END), f->zones[i].end, PROT_NONE,
-						  err) < 0)
-			return -1;
 	if (on_host &&
 		(mprotect((void *)KERNEL_BASE, KERNEL_END - KERNEL_BASE, PROT_READ | PROT_WRITE) < 0 ||
 		 mprotect((void *)CALL_TABLE_ADDR, CALL_TABLE_SIZE, PROT_READ | PROT_WRITE) < 0))

@@ -145,6 +145,8 @@ static int start_memory(struct start *s)
 {
 	struct member *m = &s->member;
 
+	if (guest_range_valid(m->family, (u64)s, 1) || guest_range_valid(m->family, (u64)sbrk(0), 1))
+		return error_set(&s->err, 0, "the host put a monitor's memory where its guest's belongs");
 	if (memory_reserve(m->family, &s->err) < 0)
 		return -1;
 	if (image_load(m, &s->err) < 0)

@@ -75,11 +75,11 @@ static const struct config configs[] = {
 	{"kvm, no namespaces", false, 0, false, true, true, 30, 24},
 	{"kvm, volume read-only", false, 1, false, true, false, 30, 25},
 	{"kvm, volume writable", false, 2, true, true, false, 35, 30},
-	{"process", true, 0, false, true, false, 29, 24},
-	{"process, no namespaces", true, 0, false, true, true, 30, 24},
-	{"process, no FSGSBASE", true, 0, false, false, false, 30, 25},
-	{"process, volume read-only", true, 1, false, true, false, 30, 25},
-	{"process, volume writable", true, 2, true, true, false, 35, 30},
+	{"process", true, 0, false, true, false, 30, 25},
+	{"process, no namespaces", true, 0, false, true, true, 31, 25},
+	{"process, no FSGSBASE", true, 0, false, false, false, 31, 26},
+	{"process, volume read-only", true, 1, false, true, false, 31, 26},
+	{"process, volume writable", true, 2, true, true, false, 36, 31},
 };
 
 struct program {
@@ -291,7 +291,9 @@ static bool oracle_memory(const struct program *p, long nr, const u64 *a)
 	switch (nr) {
 	case SYS_mmap: return oracle_mmap(p, a);
 	case SYS_mprotect: return on_host && range(p, a[0], a[1]) && protection(p, a[2]);
-	case SYS_munmap: return !on_host && a[0] == VCPU_RUN_ADDR && (u32)a[1] <= VCPU_RUN_SIZE_MAX;
+	case SYS_munmap:
+		return on_host ? range(p, a[0], a[1])
+					   : a[0] == VCPU_RUN_ADDR && (u32)a[1] <= VCPU_RUN_SIZE_MAX;
 	case SYS_madvise:
 		return range(p, a[0], a[1]) && (advice == MADV_DONTNEED || advice == MADV_HUGEPAGE ||
 									 advice == MADV_NOHUGEPAGE || advice == 25 /* COLLAPSE */);
@@ -391,6 +393,7 @@ static const struct sample {
 	{SYS_mprotect, {0x3fffffe00000, 0x1ff000, PROT_READ}},
 	{SYS_mprotect, {0x3fffffe01000, 0x1fe000, PROT_READ}},
 	{SYS_mprotect, {SOME, 0x10000, PROT_READ}}, {SYS_munmap, {VCPU_RUN_ADDR, 12288}},
+	{SYS_munmap, {0x100000000000, 0x10000}},
 	{SYS_fallocate, {KIN_NR, 3, 4096, 4096}}, {SYS_fallocate, {20, 0x10, 0, 4096}},
 	{SYS_read, {0, SOME, 99}}, {SYS_write, {1, SOME, 99}}, {SYS_write, {NOTIFY, SOME, 8}},
 	{SYS_lseek, {20, 0, SEEK_SET}}, {SYS_lseek, {0, ~0ull, SEEK_END}},

@@ -256,8 +256,11 @@ static s64 process_protect(struct member *m, u64 addr, u64 len, int prot)
 	return HOST_CALL(SYS_mprotect, addr, len, prot);
 }
 
+/* Only what lies low is reserved: every mapping of the host costs a fork microseconds. */
 static s64 process_unmap(struct member *m, u64 addr, u64 len)
 {
+	if (addr >= PRIVATE_END)
+		return HOST_CALL(SYS_munmap, addr, len);
 	return map_fixed(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
