@@ -18,10 +18,12 @@
 #include "kernel/fd/fdtable.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/lib/text.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/mounts.h"
 #include "kernel/vfs/vfs.h"
 
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
@@ -351,10 +353,28 @@ static void epoll_file_release(struct file *f)
 	ref_put(OWN_EPOLL, &f->priv[0]);
 }
 
+/* Files leave the lists before they are freed, so those of the list can be looked at. */
+static void epoll_describe(struct file *f, struct text *t)
+{
+	struct epoll *e = epoll_of(f);
+	struct kstat st;
+
+	epoll_lock(e);
+	for (struct epoll_item *i = e->items; i; i = i->next) {
+		if (file_describe(i->file, &st))
+			memset(&st, 0, sizeof(st));
+		text_add(t, "tfd: %8d events: %8x data: %16lx  pos:%ld ino:%lx sdev:%x\n", i->fd,
+				 i->disabled ? i->events & PRIVATE_BITS : i->events | EPOLLERR | EPOLLHUP,
+				 i->data, i->file->pos, st.ino, device_number(st.dev));
+	}
+	epoll_unlock(e);
+}
+
 const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,
 	.stat = anon_stat,
+	.describe = epoll_describe,
 	.release = epoll_file_release,
 };
 

@@ -13,6 +13,7 @@
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
@@ -137,12 +138,22 @@ static void eventfd_release(struct file *f)
 	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
+static void eventfd_describe(struct file *f, struct text *t)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	/* Ids tell those apart that exist; where it lies does so as well. */
+	text_add(t, "eventfd-count: %16lx\neventfd-id: %lu\neventfd-semaphore: %u\n",
+		 atomic_load(&e->count), ((u64)e - KIN_BASE) / sizeof(*e), e->semaphore);
+}
+
 const struct file_ops eventfd_file_ops = {
 	.name = "eventfd",
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
 	.stat = anon_stat,
+	.describe = eventfd_describe,
 	.release = eventfd_release,
 };
 

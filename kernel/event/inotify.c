@@ -9,13 +9,17 @@
 #include <linux/fcntl.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/mounts.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
 
 #define EVENT_MAX (sizeof(struct inotify_event) + 256)
+/* What a watch keeps. */
+#define WATCH_BITS (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
 #define ADD_FLAGS                                                                                \
 	(IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR |    \
 	 IN_ONESHOT)
@@ -179,6 +183,17 @@ static void inotify_release(struct file *f)
 	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
+static void inotify_describe(struct file *f, struct text *text)
+{
+	struct watch_table *t = watch_table(false);
+
+	watch_table_lock(t);
+	for (struct watch *w = inotify_of(f)->watches; w; w = w->of_instance)
+		text_add(text, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n", (u32)w->wd,
+				 w->inode->ino, device_number(inode_shown_device(w->inode)), w->mask);
+	kin_unlock(&t->lock);
+}
+
 const struct file_ops inotify_file_ops = {
 	.name = "inotify",
 	.read = inotify_read,
@@ -186,6 +201,7 @@ const struct file_ops inotify_file_ops = {
 	.edges = inotify_edges,
 	.ioctl = inotify_ioctl,
 	.stat = anon_stat,
+	.describe = inotify_describe,
 	.release = inotify_release,
 };
 
@@ -233,12 +249,12 @@ static s64 add(struct inotify *in, struct walk *w, u32 mask)
 	struct watch *old = watch_find(t, in, ino);
 	s64 wd = old ? old->wd : -1;
 	if (old && !(mask & IN_MASK_CREATE))
-		old->mask = (mask & IN_MASK_ADD ? old->mask : 0) | (mask & (IN_ALL_EVENTS | IN_ONESHOT));
+		old->mask = (mask & IN_MASK_ADD ? old->mask : 0) | (mask & WATCH_BITS);
 	kin_unlock(&t->lock);
 	if (old)
 		return mask & IN_MASK_CREATE ? -EEXIST : wd;
 	inode_get(ino);
-	return watch_add(t, in, ino, walk_text(w), mask & (IN_ALL_EVENTS | IN_ONESHOT));
+	return watch_add(t, in, ino, walk_text(w), mask & WATCH_BITS);
 }
 
 static s64 inotify_file(u64 fd, struct file **out)

@@ -16,6 +16,7 @@
 #include "kernel/event/signalfd.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
@@ -90,10 +91,19 @@ static s64 pidfd_stat(struct file *f, struct kstat *st)
 	return 0;
 }
 
+static void pidfd_describe(struct file *f, struct text *t)
+{
+	tree_lock();
+	s32 pid = pidfd_proc(f) ? (s32)f->priv[PIDFD_PID] : -1;
+	tree_unlock();
+	text_add(t, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 const struct file_ops pidfd_file_ops = {
 	.name = "pidfd",
 	.poll = pidfd_poll,
 	.stat = pidfd_stat,
+	.describe = pidfd_describe,
 };
 
 /* *f: to be given back with file_put. */

@@ -19,6 +19,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/vfs/vfs.h"
 
@@ -131,11 +132,17 @@ static u32 signalfd_poll(struct file *f, struct poll_table *pt)
 	return readable(f) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+static void signalfd_describe(struct file *f, struct text *t)
+{
+	text_add(t, "sigmask:\t%016lx\n", mask_of(f));
+}
+
 const struct file_ops signalfd_file_ops = {
 	.name = "signalfd",
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.stat = anon_stat,
+	.describe = signalfd_describe,
 };
 
 static s64 signalfd_create(sigset mask, u32 flags)

@@ -18,6 +18,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/fd/poll.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
@@ -32,6 +33,7 @@ struct timerfd {
 	KIN_LOCK(lock, TIMERFD);
 	u32 clock; /* no lock: constant */
 	_Atomic u32 valid; /* index into state; lock to change */
+	_Atomic u32 settime_flags; /* no lock: of the last setting, for /proc */
 	struct timerfd_state state[2]; /* lock to change the one that is not valid */
 	_Atomic u64 changes; /* settings and reads: edge triggers */
 	struct kin_queue waiters;
@@ -164,12 +166,35 @@ static void timerfd_release(struct file *f)
 	own_free(own_take(OWN_MEMORY, &f->priv[0], NULL));
 }
 
+/* What is left until the next expiry; 0: disarmed. */
+static u64 remaining(struct timerfd_state s, u64 now)
+{
+	u64 n = expirations(s, now), next = s.interval_ns ? s.expiry_ns + n * s.interval_ns
+										: n           ? 0
+													  : s.expiry_ns;
+
+	return next > now ? next - now : 0;
+}
+
+static void timerfd_describe(struct file *f, struct text *text)
+{
+	struct timerfd *t = timerfd_of(f);
+	struct timerfd_state s = state_get(t);
+	u64 second = NSEC_PER_SEC, now = time_mono_ns(), left = remaining(s, now);
+
+	text_add(text, "clockid: %u\nticks: %lu\nsettime flags: 0%o\n", t->clock,
+			 expirations(s, now), (u32)atomic_load(&t->settime_flags));
+	text_add(text, "it_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n", left / second,
+			 left % second, s.interval_ns / second, s.interval_ns % second);
+}
+
 const struct file_ops timerfd_file_ops = {
 	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.edges = timerfd_edges,
 	.stat = anon_stat,
+	.describe = timerfd_describe,
 	.release = timerfd_release,
 };
 
@@ -227,12 +252,9 @@ static u64 absolute(const struct timerfd *t, u64 ns, u64 mono)
 
 static s64 state_out(u64 user, struct timerfd_state s, u64 now)
 {
-	u64 n = expirations(s, now), next = s.interval_ns ? s.expiry_ns + n * s.interval_ns
-										: n           ? 0
-													  : s.expiry_ns;
 	s64 err = time_timespec_out(user, s.interval_ns);
 
-	return err ? err : time_timespec_out(user + 16, next > now ? next - now : 0);
+	return err ? err : time_timespec_out(user + 16, remaining(s, now));
 }
 
 s64 sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
@@ -260,6 +282,7 @@ s64 sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 	timerfd_lock(t);
 	old = t->state[atomic_load(&t->valid)];
 	state_set(t, s);
+	atomic_store(&t->settime_flags, (u32)flags);
 	kin_unlock(&t->lock);
 	queue_wake_all(&t->waiters);
 	file_put(f);

@@ -170,17 +170,26 @@ static bool table_ours_alone(struct fdtable *t)
 	return ref_count(&t->ref) == 1 && first && !LIST_NEXT(first, sibling);
 }
 
-struct file *fdtable_get(struct fdtable *t, int fd)
+struct file *fdtable_get_flags(struct fdtable *t, int fd, u32 *flags)
 {
 	struct file *f = NULL;
 
 	table_lock(t);
 	if ((u32)fd < t->size)
 		f = t->entries[fd].file;
-	if (f)
+	if (f) {
+		*flags = t->entries[fd].flags;
 		file_hold(f);
+	}
 	kin_unlock(&t->lock);
 	return f;
+}
+
+struct file *fdtable_get(struct fdtable *t, int fd)
+{
+	u32 flags;
+
+	return fdtable_get_flags(t, fd, &flags);
 }
 
 struct file *fd_get(int fd)

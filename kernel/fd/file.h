@@ -13,6 +13,7 @@
 struct pipe;
 struct hyp_stat;
 struct poll_table;
+struct text;
 
 enum file_type {
 	FILE_NONE,
@@ -76,6 +77,8 @@ struct file_ops {
 	s64 (*readv)(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 	s64 (*writev)(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 	u64 (*edges)(struct file *f);
+	/* What /proc/PID/fdinfo says beyond position and flags. Of any process of the family. */
+	void (*describe)(struct file *f, struct text *t);
 	bool seekable;
 };
 extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_types.c */
@@ -115,6 +118,7 @@ int fdtable_unshare(struct fdtable **slot);
 void fdtable_close_on_exec(struct fdtable *t);
 /* Of any process (the caller holds tree_lock for t's sake): a counted reference. */
 struct file *fdtable_get(struct fdtable *t, int fd);
+struct file *fdtable_get_flags(struct fdtable *t, int fd, u32 *flags); /* FD_CLOEXEC, too */
 int fdtable_next(struct fdtable *t, int fd);           /* first open descriptor >= fd, or -1 */
 /* Takes over the reference, also when it fails; descriptor or -EMFILE. */
 int fd_install(struct file *f, int lowest, u32 flags);

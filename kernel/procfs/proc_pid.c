@@ -70,16 +70,23 @@ static struct fdtable *table_of(s32 pid)
 	return p && p->state != PROC_ZOMBIE ? p->fds : NULL;
 }
 
-struct file *proc_file(s32 pid, u32 fd)
+struct file *proc_file_flags(s32 pid, u32 fd, u32 *flags)
 {
 	struct file *f = NULL;
 
 	tree_lock();
 	struct fdtable *table = table_of(pid);
 	if (table)
-		f = fdtable_get(table, (int)fd);
+		f = fdtable_get_flags(table, (int)fd, flags);
 	tree_unlock();
 	return f;
+}
+
+struct file *proc_file(s32 pid, u32 fd)
+{
+	u32 flags;
+
+	return proc_file_flags(pid, fd, &flags);
 }
 
 s32 proc_next_fd(s32 pid, s32 fd)
@@ -405,12 +412,18 @@ s64 show_pid_limits(struct text *t, const struct proc_target *p)
 
 s64 show_pid_fdinfo(struct text *t, const struct proc_target *p)
 {
-	struct file *f = proc_file(p->pid, p->number);
+	u32 entry = 0;
+	struct file *f = proc_file_flags(p->pid, p->number, &entry);
 
 	if (!f)
 		return -ENOENT;
-	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, (u32)f->flags,
+	const struct file_ops *ops = file_ops[f->type];
+	u32 flags = (f->flags & ~(u32)O_CLOEXEC) | (entry & FD_CLOEXEC ? O_CLOEXEC : 0);
+	text_add(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, flags,
 			 f->inode ? mount_id(f->inode) : 1, f->inode ? f->inode->ino : 0);
+	file_locks_describe(f, p->pid, t);
+	if (ops && ops->describe)
+		ops->describe(f, t);
 	file_put(f);
 	return 0;
 }

@@ -79,6 +79,7 @@ bool proc_is_self(s32 pid);              /* its memory can be looked at from her
  */
 s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct thread **thread);
 struct file *proc_file(s32 pid, u32 fd); /* a reference, or NULL */
+struct file *proc_file_flags(s32 pid, u32 fd, u32 *flags); /* FD_CLOEXEC, too */
 s32 proc_next_fd(s32 pid, s32 fd);       /* -1: none */
 
 /* proc_root.c */

@@ -45,7 +45,7 @@ struct file_lock {
 	s16 type, reserved; /* F_RDLCK, F_WRLCK */
 	s64 start, end;     /* inclusive */
 	s32 pid;
-	struct file *file; /* OFD and flock: the owner */
+	struct file *file; /* OFD and flock: the owner; else by which it was taken, only compared */
 };
 
 /* A process lock that its process waits for: edges of the graph in which deadlocks are circles. */
@@ -526,6 +526,33 @@ s64 show_locks(struct text *t, const struct proc_target *p)
 		show_lock(t, ++n, &w->want, true);
 	kin_unlock(&locks->lock);
 	return 0;
+}
+
+/* Under the table's lock: those of one kind that were taken by f. */
+static void describe_some(struct file_lock *l, struct file *f, s32 pid, bool flocks,
+						  struct text *t, u32 *number)
+{
+	for (; l; l = l->next) {
+		if (l->file != f || (l->kind == KIND_FLOCK) != flocks ||
+			(l->kind == KIND_POSIX && l->pid != pid))
+			continue;
+		text_add(t, "lock:\t");
+		show_lock(t, ++*number, l, false);
+	}
+}
+
+void file_locks_describe(struct file *f, s32 pid, struct text *t)
+{
+	struct lock_table *locks = table(false);
+	struct file_lock of = {0};
+	u32 number = 0;
+
+	if (!locks || file_of(f, &of))
+		return;
+	table_lock(locks);
+	describe_some(*locks_beside(locks, &of), f, pid, true, t, &number);
+	describe_some(*locks_beside(locks, &of), f, pid, false, t, &number);
+	kin_unlock(&locks->lock);
 }
 
 static s64 flock_file(struct file *f, u64 op)

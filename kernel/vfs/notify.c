@@ -176,7 +176,7 @@ static void tell_inode(struct told *told, struct inode *ino, u32 mask, u32 cooki
 }
 
 /* The directory of an absolute path hears of its last name. */
-static void tell_parent(struct told *told, const char *path, u32 mask)
+static void tell_parent(struct told *told, const struct inode *ino, const char *path, u32 mask)
 {
 	u32 len = (u32)strlen(path), dir = len;
 	struct watch *next;
@@ -191,6 +191,8 @@ static void tell_parent(struct told *told, const char *path, u32 mask)
 	u32 hash = (u32)hash_bytes(path, dir);
 	for (struct watch *w = told->t->by_path[hash % WATCH_BUCKETS]; w; w = next) {
 		next = w->by_path;
+		if (w->mask & IN_EXCL_UNLINK && !ino->nlink)
+			continue;
 		if (w->path_len == dir && S_ISDIR(w->inode->mode) && !memcmp(w->path, path, dir))
 			tell_watch(told, w, mask, 0, name, name_len);
 	}
@@ -209,7 +211,7 @@ void notify_path(struct inode *ino, const char *path, u32 mask)
 		return;
 	mask |= dir_bit(ino);
 	if (path)
-		tell_parent(&told, path, mask);
+		tell_parent(&told, ino, path, mask);
 	tell_inode(&told, ino, mask, 0, NULL, 0);
 	tell_end(&told);
 }

@@ -46,7 +46,7 @@ const struct file_ops opath_file_ops = {
 static s64 new_file(struct inode *ino, enum file_type type, const char *path, u32 flags,
 					struct file **out)
 {
-	struct file *f = file_alloc(type, flags & STATUS_FLAGS & ~(u32)(O_DIRECTORY | O_NOFOLLOW));
+	struct file *f = file_alloc(type, flags & STATUS_FLAGS);
 
 	if (!f)
 		return -ENFILE;
@@ -300,6 +300,10 @@ s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 	return open_by_rules(dirfd, path, flags, mode, 0, out);
 }
 
+/*
+ * Programs of 64 bits say O_LARGEFILE whether they want or not, but not to openat2: the callers add
+ * it.
+ */
 static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode, u32 rules)
 {
 	struct file *f = NULL;
@@ -318,17 +322,17 @@ static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode, u32 rules)
 
 s64 sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode)
 {
-	return open_user((int)dirfd, path, flags, mode, 0);
+	return open_user((int)dirfd, path, flags | O_LARGEFILE, mode, 0);
 }
 
 s64 sys_open(u64 path, u64 flags, u64 mode)
 {
-	return open_user(AT_FDCWD, path, flags, mode, 0);
+	return open_user(AT_FDCWD, path, flags | O_LARGEFILE, mode, 0);
 }
 
 s64 sys_creat(u64 path, u64 mode)
 {
-	return open_user(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, 0);
+	return open_user(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC | O_LARGEFILE, mode, 0);
 }
 
 #define RESOLVE_KNOWN                                                                  \

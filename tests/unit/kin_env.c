@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* See kin_env.h. */
+#include "kernel/lib/text.h"
 #include "kernel/sched/sched.h"
 #include "kin_env.h"
 
@@ -439,4 +440,9 @@ void inode_put(struct inode *ino)
 {
 	if (atomic_fetch_sub(&ino->refs, 1) == 1)
 		kin_free(ino);
+}
+
+/* What descriptors say of themselves in /proc is for the guest tests. */
+void text_add(struct text *t, const char *fmt, ...)
+{
 }
