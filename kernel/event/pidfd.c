@@ -118,7 +118,7 @@ static s64 pidfd_get(int fd, struct file **f)
 	return -EBADF;
 }
 
-int pidfd_pid(int fd)
+int pidfd_pid(int fd, u32 *flags)
 {
 	struct file *f;
 	s64 r = pidfd_get(fd, &f);
@@ -126,8 +126,35 @@ int pidfd_pid(int fd)
 	if (r)
 		return (int)r;
 	r = (s64)f->priv[PIDFD_PID];
+	*flags = f->flags;
 	file_put(f);
 	return (int)r;
+}
+
+static struct file *pidfd_new(u32 flags)
+{
+	return file_alloc(FILE_PIDFD, O_RDWR | (flags & O_NONBLOCK));
+}
+
+/* T, or p is not published. */
+static void pidfd_set(struct file *f, struct kin_proc *p)
+{
+	f->priv[PIDFD_PROC] = (u64)p;
+	f->priv[PIDFD_PID] = (u64)p->pid;
+	f->priv[PIDFD_START] = p->start_ns;
+}
+
+s64 pidfd_install(struct kin_proc *p, u32 flags)
+{
+	struct file *f;
+
+	if (!kin_root_claim(ROOT_PIDFD, sizeof(struct pidfd_shared), shared_init))
+		return -ENOMEM;
+	f = pidfd_new(flags);
+	if (!f)
+		return -ENFILE;
+	pidfd_set(f, p);
+	return fd_install(f, 0, FD_CLOEXEC);
 }
 
 s64 sys_pidfd_open(u64 upid, u64 flags)
@@ -140,16 +167,13 @@ s64 sys_pidfd_open(u64 upid, u64 flags)
 		return -EINVAL;
 	if (!kin_root_claim(ROOT_PIDFD, sizeof(struct pidfd_shared), shared_init))
 		return -ENOMEM;
-	f = file_alloc(FILE_PIDFD, O_RDWR | (flags & O_NONBLOCK));
+	f = pidfd_new((u32)flags);
 	if (!f)
 		return -ENFILE;
 	tree_lock();
 	p = proc_find(pid);
-	if (p) {
-		f->priv[PIDFD_PROC] = (u64)p;
-		f->priv[PIDFD_PID] = (u64)p->pid;
-		f->priv[PIDFD_START] = p->start_ns;
-	}
+	if (p)
+		pidfd_set(f, p);
 	tree_unlock();
 	if (!p) {
 		file_put(f);

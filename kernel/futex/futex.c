@@ -58,10 +58,14 @@ static struct kin_queue *shared_queue(u64 kin)
 s64 futex_key_get(u64 addr, bool shared, struct futex_key *key)
 {
 	u64 kin = 0;
+	u32 now;
 
 	if (addr % sizeof(u32))
 		return -EINVAL;
 	if (addr >= USER_ADDRESS_END)
+		return -EFAULT;
+	/* Which memory it is matters only where others may have it, too: then it must be there. */
+	if (shared && user_load32((u32 *)addr, &now))
 		return -EFAULT;
 	if (shared)
 		kin = mm_shared_key(current->proc->mm, addr);

@@ -29,7 +29,9 @@ static s64 clone_run(const struct clone_request *r)
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
 		return -EPERM;
-	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if (flags & CLONE_INTO_CGROUP)
+		return -EINVAL;
+	if (flags & CLONE_PIDFD && flags & (CLONE_THREAD | CLONE_DETACHED))
 		return -EINVAL;
 	if (flags & CLONE_THREAD)
 		return fork_thread(r);
@@ -44,6 +46,7 @@ s64 proc_fork(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, u32 
 		.parent_tid = parent_tid,
 		.child_tid = child_tid,
 		.tls = tls,
+		.pidfd = parent_tid, /* clone has one argument for both */
 		.exit_signal = exit_signal,
 	};
 
@@ -65,6 +68,8 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls)
 	/* Only 32 bits of flags exist here: the low eight are the exit signal. */
 	u64 own = (u32)flags & ~(u64)CSIGNAL;
 
+	if (own & CLONE_PIDFD && own & CLONE_PARENT_SETTID)
+		return -EINVAL;
 	return proc_fork(own, stack, parent_tid, child_tid, tls, flags & CSIGNAL);
 }
 
@@ -104,6 +109,8 @@ s64 sys_clone3(u64 addr, u64 size)
 	if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)
 		return -EINVAL;
 	if (a.exit_signal > NSIG || !a.stack != !a.stack_size)
+		return -EINVAL;
+	if (a.flags & CLONE_PIDFD && a.flags & CLONE_PARENT_SETTID && a.pidfd == a.parent_tid)
 		return -EINVAL;
 	if (a.set_tid_size)
 		return -EPERM;

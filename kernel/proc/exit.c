@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 
 #include "kernel/event/signalfd.h"
@@ -176,6 +177,16 @@ static struct kin_proc *new_parent(struct kin_proc *p)
 	return a && a != p && a->state != PROC_ZOMBIE ? a : NULL;
 }
 
+/* As if p had sent it with kill(2), but nobody asks for permission. */
+static void signal_parent_death(struct kin_proc *child, const struct kin_proc *p)
+{
+	struct ksiginfo info = {.signo = child->pdeathsig, .code = SI_USER};
+
+	info.rt.pid = p->pid;
+	info.rt.uid = p->inherited.uid;
+	tree_signal(child, child->pdeathsig, &info);
+}
+
 void proc_orphan_children(struct kin_proc *p)
 {
 	struct kin_proc *child, *parent = new_parent(p);
@@ -188,7 +199,7 @@ void proc_orphan_children(struct kin_proc *p)
 		TAILQ_REMOVE(&p->children, child, sibling);
 		TAILQ_INSERT_TAIL(&parent->children, child, sibling);
 		if (child->pdeathsig && child->state != PROC_ZOMBIE)
-			tree_signal(child, child->pdeathsig, NULL);
+			signal_parent_death(child, p);
 		child->exit_signal = SIGCHLD;
 		if (pgid != p->pgid && sid == p->sid)
 			group_check_orphaned(pgid, sid, NULL);

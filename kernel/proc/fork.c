@@ -17,6 +17,7 @@
 #include <asm/errno.h>
 #include <linux/sched.h>
 
+#include "kernel/event/signalfd.h"
 #include "kernel/futex/futex.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/call_sites.h"
@@ -178,6 +179,33 @@ static void descriptors_abort(struct fork *f)
 static void descriptors_pass(struct proc *p, struct spawn_state *s)
 {
 	files_pass(p->kp->fds);
+}
+
+/* ---- pidfd: after the child's table was copied, because it is the parent's alone */
+
+static int pidfd_prepare(struct fork *f)
+{
+	const struct clone_request *r = f->request;
+
+	if (!(r->flags & CLONE_PIDFD))
+		return 0;
+	if (mm_accessible(current->proc->mm, r->pidfd, sizeof(s32), true) < sizeof(s32))
+		return -EFAULT;
+	f->pidfd = (s32)pidfd_install(f->kp, 0);
+	return MIN(f->pidfd, 0);
+}
+
+/* The number is told when the clone has worked, so the child does not see it. */
+static void pidfd_tell(const struct fork *f)
+{
+	if (f->request->flags & CLONE_PIDFD)
+		copy_out((void *)f->request->pidfd, &f->pidfd, sizeof(f->pidfd));
+}
+
+static void pidfd_abort(struct fork *f)
+{
+	if (f->request->flags & CLONE_PIDFD)
+		fd_close(f->pidfd);
 }
 
 /*
@@ -471,6 +499,7 @@ static const struct participant {
 	{"threads", .commit = threads_commit},
 	{"descriptors", descriptors_prepare, NULL, descriptors_abort,
 	 .share = descriptors_prepare, .unshare = descriptors_abort, .pass = descriptors_pass},
+	{"pidfd", pidfd_prepare, NULL, pidfd_abort, .share = pidfd_prepare, .unshare = pidfd_abort},
 	{"memory", memory_prepare, memory_commit, memory_abort,
 	 .share = memory_share, .unshare = memory_unshare, .pass = memory_pass, .take = memory_take},
 	{"call sites", .prepare = sites_prepare},
@@ -565,6 +594,7 @@ s64 fork_vm(const struct clone_request *r)
 	 */
 	KIN->members[f.member].resumed_tsc = arch_cycles();
 	atomic_fetch_add(&KIN->stats.forks, 1);
+	pidfd_tell(&f);
 	store_parent_tid(r, pid);
 	return pid;
 }
@@ -583,6 +613,7 @@ s64 fork_share_vm(const struct clone_request *r)
 		current->vfork_child = f.proc;
 	}
 	atomic_fetch_add(&KIN->stats.vforks, 1);
+	pidfd_tell(&f);
 	store_parent_tid(r, pid);
 	vfork_wait();
 	return pid;

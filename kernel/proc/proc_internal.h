@@ -9,7 +9,8 @@ struct inode;
 
 /* ---- clone_syscalls.c decodes, the others act. */
 struct clone_request {
-	u64 flags, stack, parent_tid, child_tid, tls, pidfd;
+	u64 flags, stack, parent_tid, child_tid, tls;
+	u64 pidfd; /* CLONE_PIDFD: where its number goes */
 	u32 exit_signal;
 };
 
@@ -18,6 +19,7 @@ struct fork {
 	const struct clone_request *request;
 	struct kin_proc *kp;
 	u32 member;
+	s32 pidfd;
 	/* vfork: what it has in this VM */
 	struct proc *proc;
 	struct thread *thread;

@@ -9,6 +9,7 @@
 
 #include <asm/errno.h>
 #include <asm/signal.h>
+#include <linux/fcntl.h>
 #include <linux/resource.h>
 #include <linux/wait.h>
 
@@ -192,6 +193,7 @@ static s64 waitid_out(const struct wait *w, bool found, u64 uinfo, u64 uusage)
 s64 sys_waitid(u64 type, u64 uid, u64 uinfo, u64 options, u64 uusage)
 {
 	struct wait w = {.type = (u32)type, .id = (s32)uid, .options = (u32)options};
+	u32 flags = 0;
 	s64 r;
 
 	if (w.options & ~(u32)(WAIT_COMMON | WNOWAIT | WEXITED | WSTOPPED))
@@ -212,13 +214,17 @@ s64 sys_waitid(u64 type, u64 uid, u64 uinfo, u64 options, u64 uusage)
 		break;
 	case P_PIDFD:
 		w.type = P_PID;
-		w.id = pidfd_pid(w.id);
+		w.id = pidfd_pid(w.id, &flags);
 		if (w.id < 0)
 			return w.id;
+		if (flags & O_NONBLOCK)
+			w.options |= WNOHANG;
 		break;
 	default: return -EINVAL;
 	}
 	r = do_wait(&w);
+	if (!r && flags & O_NONBLOCK && !(options & WNOHANG))
+		return -EAGAIN;
 	if (r < 0)
 		return r;
 	return waitid_out(&w, r > 0, uinfo, uusage);

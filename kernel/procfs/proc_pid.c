@@ -126,7 +126,10 @@ s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct th
 	return 0;
 }
 
-/* Running members that sleep are S; the doorbell's state says so. */
+/*
+ * Running members that sleep are S; the doorbell's state says so. One that has a signal to deliver
+ * is runnable from the moment of kill(2), although it may not have heard of it yet.
+ */
 static char state_letter(const struct proc_view *v, const struct thread *thread)
 {
 	switch (v->state) {
@@ -136,7 +139,7 @@ static char state_letter(const struct proc_view *v, const struct thread *thread)
 	}
 	if (proc_is_self(v->pid))
 		return !thread ? 'Z' : thread->state == THREAD_BLOCKED ? 'S' : 'R';
-	if (v->member >= MEMBERS_MAX)
+	if (v->member >= MEMBERS_MAX || v->pending & ~v->quiet)
 		return 'R';
 	return KIN->members[v->member].doorbell_state == DOORBELL_RUNNING ? 'R' : 'S';
 }

@@ -65,7 +65,7 @@ struct inode *proc_root_inode(struct inode *parent);
 struct proc_view {
 	s32 pid, ppid, pgid, sid, nthreads, nice;
 	u32 state, member, uid, euid, suid, fsuid, gid, egid, sgid, fsgid, exit_signal;
-	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending;
+	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending, quiet;
 	u64 vm_pages, present_pages;
 	s32 oom_adjust;
 	struct proc_io io;

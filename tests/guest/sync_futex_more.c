@@ -103,6 +103,26 @@ static void timeouts(void)
 	result("no bits", futex(&words[0], FUTEX_WAIT_BITSET, 0, NULL, NULL, 0));
 }
 
+/* A word that others could have must be there; of a private one only its address counts. */
+static void nowhere(void)
+{
+	volatile int *there = shared_memory(4096), *gone = shared_memory(4096);
+	volatile int *closed = mmap(NULL, 4096, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *readable = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	munmap((void *)gone, 4096);
+	result("wake, unmapped", futex(gone, FUTEX_WAKE, 1, NULL, NULL, 0));
+	result("wake, PROT_NONE", futex(closed, FUTEX_WAKE, 1, NULL, NULL, 0));
+	result("wake, read-only", futex(readable, FUTEX_WAKE, 1, NULL, NULL, 0));
+	result("wake, misaligned", futex((int *)((char *)there + 1), FUTEX_WAKE, 1, NULL, NULL, 0));
+	result("wait, unmapped", futex(gone, FUTEX_WAIT, 0, NULL, NULL, 0));
+	result("requeue to unmapped", futex(there, FUTEX_CMP_REQUEUE, 1, (void *)1, gone, 0));
+	result("requeue to PROT_NONE", futex(there, FUTEX_CMP_REQUEUE, 1, (void *)1, closed, 0));
+	result("wake op, unmapped", futex(gone, FUTEX_WAKE_OP, 1, (void *)1, there, 0));
+	flags = FUTEX_PRIVATE_FLAG;
+	result("private wake, unmapped", futex(gone, FUTEX_WAKE, 1, NULL, NULL, 0));
+}
+
 int main(void)
 {
 	static int private_words[16];
@@ -115,5 +135,6 @@ int main(void)
 	flags = 0;
 	wakes();
 	timeouts();
+	nowhere();
 	return finish();
 }

@@ -106,7 +106,7 @@ void vfork_release_parent(struct proc *p) {}
 static u32 npidfd_rings, nsignalfd_rings;
 void pidfd_wake(s32 pid) { assert_int_equal(locks_held, 0); npidfd_rings++; }
 void signalfd_wake(const struct kin_proc *p) { assert_int_equal(locks_held, 0); nsignalfd_rings++; }
-int pidfd_pid(int fd) { return -EBADF; }
+int pidfd_pid(int fd, u32 *flags) { return -EBADF; }
 void sem_undo_exit(struct kin_proc *p) {}
 void thread_wake(struct thread *t) {}
 u64 sched_cpu_ns(void) { return 1000; }
