@@ -9,6 +9,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
+#include "kernel/task/cred.h"
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/boot/tree.h"
 #include "kernel/dev/dev.h"
@@ -112,6 +113,9 @@ static void inherited_begin(struct proc_inherited *in)
 	in->ngroups = MIN(KIN->start.group_count, GROUPS_MAX);
 	memcpy(in->groups, KIN->start.groups, in->ngroups * sizeof(in->groups[0]));
 	in->dumpable = 1;
+	in->umask = 022;
+	in->caps_bounding = CAPS_ALL;
+	in->loginuid = in->sessionid = ~0u;
 	caps_reset(in);
 	rlimits_default(in);
 	for (u32 i = 0; i < START_LIMITS; i++) {

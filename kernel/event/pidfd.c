@@ -18,6 +18,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
@@ -224,7 +225,6 @@ s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags)
 
 s64 sys_pidfd_getfd(u64 fd, u64 target, u64 flags)
 {
-	const struct proc_inherited *me = &current->proc->kp->inherited;
 	struct kin_proc *p;
 	struct file *f, *got = NULL;
 	s64 r;
@@ -238,7 +238,7 @@ s64 sys_pidfd_getfd(u64 fd, u64 target, u64 flags)
 	p = pidfd_proc(f);
 	if (!p || p->state == PROC_ZOMBIE || !p->fds)
 		r = -ESRCH;
-	else if (me->euid != 0 && (me->uid != p->inherited.uid || me->uid != p->inherited.suid))
+	else if (!cred_may_look(p, LOOK_BY_REAL))
 		r = -EPERM;
 	else
 		got = fdtable_get(p->fds, (int)target);

@@ -105,6 +105,7 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 	s64 err = 0;
 
 	proc_exec_begin();
+	image->secure = caps_exec(&image->set_id);
 	if (!image->unmappable)
 		err = image_replace(p->mm, image, args, a->path, &sp);
 	if (image->unmappable || err) {
@@ -135,6 +136,8 @@ s64 exec_run(struct exec_args *a)
 		err = arg_block_from_exec(&args, a);
 	if (!err)
 		err = exec_image_open(&image, a->path, &args);
+	if (!err && (err = caps_exec_check(&image.set_id)))
+		exec_image_close(&image);
 	if (err) {
 		arg_block_free(&args);
 		return err;

@@ -9,6 +9,7 @@
 
 #include "common/elf.h"
 #include "kernel/mm/mm.h"
+#include "kernel/vfs/set_id.h"
 
 #define ARG_STRING_MAX (128ul << 10)  /* MAX_ARG_STRLEN: one string with its NUL */
 #define ARG_BYTES_MAX (6ul << 20)     /* all of them, whatever RLIMIT_STACK says */
@@ -64,6 +65,8 @@ struct exec_image {
 	struct elf_file program, interp; /* interp.file NULL: none */
 	/* of the program after #!, absolute where possible: /proc/self/exe. kmalloc'ed, VFS_PATH_MAX */
 	char *path;
+	struct file_set_id set_id; /* of the program: what it gives to who runs it */
+	bool secure; /* and it does: AT_SECURE */
 	bool unmappable; /* exec succeeds, and the process dies of it: as on Linux */
 };
 

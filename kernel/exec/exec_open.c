@@ -8,7 +8,9 @@
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/vfs/vfs.h"
@@ -34,7 +36,7 @@ static s64 open_program(const char *path, struct file **out)
 		return err;
 	if ((st.mode & MODE_TYPE) != MODE_REGULAR)
 		return -EACCES;
-	err = vfs_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, out);
+	err = vfs_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | OPEN_EXEC, 0, out);
 	if (err)
 		return err;
 	err = file_may_exec(*out);
@@ -53,6 +55,7 @@ static s64 start_read(struct file *f, struct start *start)
 
 	memset(start->bytes, 0, sizeof(start->bytes));
 	n = file_pread_kernel(f, start->bytes, sizeof(start->bytes), 0);
+	notify_file(f, IN_ACCESS);
 	start->len = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? n : 0;
 }
@@ -195,6 +198,8 @@ s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block
 	if (!image->path)
 		return -ENOMEM;
 	err = program_open(image, path, args);
+	if (image->program.file)
+		file_set_id(image->program.file, &image->set_id);
 	if (err == -EINVAL) {
 		image->unmappable = true;
 		return 0;

@@ -88,7 +88,7 @@ static void vector_add_aux(struct stack *s, const struct exec_image *image, u64 
 	aux_add(s, AT_EUID, kp->inherited.euid);
 	aux_add(s, AT_GID, kp->inherited.gid);
 	aux_add(s, AT_EGID, kp->inherited.egid);
-	aux_add(s, AT_SECURE, 0);
+	aux_add(s, AT_SECURE, image->secure);
 	aux_add(s, AT_RANDOM, random);
 	aux_add(s, AT_HWCAP2, BOOT_INFO->hwcap2);
 	aux_add(s, AT_EXECFN, execfn);

@@ -24,6 +24,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/time/time.h"
 
 #define PRIVATE_BUCKETS 64
@@ -517,14 +518,40 @@ s64 sys_set_robust_list(u64 head, u64 len)
 	return 0;
 }
 
+/*
+ * The thread of ours whose list is asked for. Another process's are private to its member: what it
+ * may show is not there, ESRCH, as of a thread that has just ended.
+ */
+static s64 robust_thread(s32 tid, struct thread **out)
+{
+	struct kin_proc *p;
+	bool may;
+
+	*out = NULL;
+	LIST_FOREACH (*out, &current->proc->threads, sibling)
+		if (!tid || (*out)->tid == tid)
+			break;
+	if (!tid)
+		*out = current;
+	if (*out)
+		return 0;
+	tree_lock();
+	p = proc_find(tid);
+	may = !p || cred_may_look(p, LOOK_BY_REAL);
+	tree_unlock();
+	return may ? -ESRCH : -EPERM;
+}
+
 s64 sys_get_robust_list(u64 pid, u64 head, u64 len)
 {
 	u64 size = sizeof(struct robust_list_head);
+	struct thread *t;
+	s64 err = robust_thread((s32)pid, &t);
 
-	if (pid && (s32)pid != current->tid)
-		return (s32)pid == current->proc->kp->pid ? -EPERM : -ESRCH;
+	if (err)
+		return err;
 	if (copy_out((void *)len, &size, sizeof(size)) ||
-	    copy_out((void *)head, &current->robust_list, sizeof(u64)))
+	    copy_out((void *)head, &t->robust_list, sizeof(u64)))
 		return -EFAULT;
 	return 0;
 }

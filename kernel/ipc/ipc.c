@@ -4,6 +4,7 @@
  * calls.
  */
 #include "kernel/ipc/ipc.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
 #include <asm/errno.h>
@@ -103,14 +104,14 @@ s64 ipc_access(const struct ipc_object *o, u32 mode)
 		granted >>= 6;
 	else if (cred_in_group(o->gid) || cred_in_group(o->cgid))
 		granted >>= 3;
-	return want & ~granted & 7 && euid != 0 ? -EACCES : 0;
+	return want & ~granted & 7 && !cred_capable(CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 s64 ipc_owner(const struct ipc_object *o)
 {
 	u32 euid = cred_uid();
 
-	return euid == 0 || euid == o->uid || euid == o->cuid ? 0 : -EPERM;
+	return euid == o->uid || euid == o->cuid || cred_capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm *out)

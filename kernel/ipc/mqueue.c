@@ -18,6 +18,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
@@ -218,7 +219,7 @@ static struct mqueue *mq_find(const char *name)
 
 static s64 attr_check(const struct mq_attr *a)
 {
-	bool root = current->proc->kp->inherited.euid == 0;
+	bool root = cred_capable(CAP_SYS_RESOURCE);
 	s64 messages = root ? ROOT_MESSAGES : IPC_MQ_MESSAGES, size = root ? ROOT_SIZE : IPC_MQ_SIZE;
 
 	if (a->mq_maxmsg <= 0 || a->mq_msgsize <= 0 || a->mq_maxmsg > messages || a->mq_msgsize > size)
@@ -234,7 +235,7 @@ static struct mqueue *mq_make(const char *name, u32 mode, const struct mq_attr *
 		return NULL;
 	q->max = (u32)a->mq_maxmsg;
 	q->size = (u32)a->mq_msgsize;
-	q->mode = mode & 07777 & ~current->proc->fs->umask;
+	q->mode = mode & 07777 & ~current->proc->kp->inherited.umask;
 	q->uid = cred_uid();
 	q->gid = cred_gid();
 	q->named = 1;
@@ -323,7 +324,7 @@ s64 sys_mq_unlink(u64 uname)
 		return -ENOENT;
 	mq_lock();
 	q = mq_find(name);
-	err = !q ? -ENOENT : cred_uid() && cred_uid() != q->uid ? -EACCES : 0;
+	err = !q ? -ENOENT : cred_uid() != q->uid && !cred_capable(CAP_FOWNER) ? -EACCES : 0;
 	if (!err) {
 		q->named = 0;
 		last = mq_drop(q);

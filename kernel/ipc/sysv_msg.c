@@ -12,6 +12,7 @@
 #include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
 
@@ -334,7 +335,7 @@ static s64 msg_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
 	q = (struct sysv_queue *)ipc_find(t, id);
 	err = q ? ipc_owner(&q->object) : -EINVAL;
 	if (!err && cmd == IPC_SET && ds.msg_qbytes > IPC_QUEUE_BYTES &&
-		current->proc->kp->inherited.euid != 0)
+		!cred_capable(CAP_SYS_RESOURCE))
 		err = -EPERM;
 	if (!err && cmd == IPC_SET) {
 		ipc_perm_set(&q->object, &ds.msg_perm);

@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/net.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
@@ -116,17 +117,20 @@ static s64 cred_check(const struct net_cred *c)
 	struct kin_proc *me = current->proc->kp;
 	bool known = true;
 
-	if (me->inherited.euid == 0) {
+	if (c->pid != me->pid) {
+		if (!cred_capable(CAP_SYS_ADMIN))
+			return -EPERM;
 		tree_lock();
-		known = c->pid == me->pid || proc_find(c->pid) != NULL;
+		known = proc_find(c->pid) != NULL;
 		tree_unlock();
-		return known ? 0 : -ESRCH;
 	}
-	if (c->pid != me->pid)
+	if (!known)
+		return -ESRCH;
+	if (c->uid != me->inherited.uid && c->uid != me->inherited.euid &&
+		c->uid != me->inherited.suid && !cred_capable(CAP_SETUID))
 		return -EPERM;
-	if (c->uid != me->inherited.uid && c->uid != me->inherited.euid && c->uid != me->inherited.suid)
-		return -EPERM;
-	if (c->gid != me->inherited.gid && c->gid != me->inherited.egid && c->gid != me->inherited.sgid)
+	if (c->gid != me->inherited.gid && c->gid != me->inherited.egid &&
+		c->gid != me->inherited.sgid && !cred_capable(CAP_SETGID))
 		return -EPERM;
 	return 0;
 }

@@ -97,7 +97,7 @@ static s64 name_take(struct unix_socket *u, const struct unix_address *a, struct
 /* The node in the file system. */
 static s64 path_create(const struct unix_address *a, struct inode **out)
 {
-	u32 mode = S_IFSOCK | (0777 & ~current->proc->fs->umask);
+	u32 mode = S_IFSOCK | (0777 & ~current->proc->kp->inherited.umask);
 	char path[UNIX_PATH_MAX + 1];
 	struct walk *w = walk_new();
 	s64 err;

@@ -50,8 +50,6 @@ void proc_exec_commit(const char *comm)
 	signal_exec(current);
 	timers_exec(p);
 	proc_set_comm(current, comm);
-	p->kp->inherited.dumpable = 1;
-	caps_exec(p);
 	atomic_fetch_or(&kp->flags, KP_EXECED);
 	atomic_fetch_and(&kp->flags, ~(u32)KP_VFORK);
 	atomic_fetch_add(&KIN->stats.execs, 1);

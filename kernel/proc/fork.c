@@ -33,6 +33,16 @@
 
 /* ---- the process in kin: pid, identity, what is inherited by value */
 
+/* SCHED_RESET_ON_FORK */
+static void sched_reset(struct proc_inherited *in)
+{
+	if (!in->sched_reset)
+		return;
+	in->nice = in->sched_priority ? 0 : MAX(in->nice, 0);
+	in->sched_class = in->sched_priority ? SCHED_NORMAL : in->sched_class;
+	in->sched_priority = in->sched_reset = 0;
+}
+
 static int process_prepare(struct fork *f)
 {
 	struct kin_proc *parent = current->proc->kp, *kp = kin_proc_alloc();
@@ -43,6 +53,7 @@ static int process_prepare(struct fork *f)
 	kp->exit_signal = f->request->exit_signal;
 	atomic_fetch_or(&kp->flags, parent->flags & (KP_NOCLDWAIT | KP_NOCLDSTOP));
 	kp->inherited = parent->inherited;
+	sched_reset(&kp->inherited);
 	kp->vm_pages = parent->vm_pages;
 	kp->present_pages = parent->present_pages;
 	kp->nthreads = 1;
@@ -261,7 +272,7 @@ static int sites_prepare(struct fork *f)
 	return 0;
 }
 
-/* ---- current directory and umask: private memory, but the inodes are counted in kin */
+/* ---- current directory: private memory, but the inodes are counted in kin */
 
 static int directory_prepare(struct fork *f)
 {
@@ -284,7 +295,6 @@ static void directory_pass(struct proc *p, struct spawn_state *s)
 {
 	s->cwd_inode = p->fs->cwd_inode;
 	s->root = p->fs->root;
-	s->umask = p->fs->umask;
 }
 
 /* Its references to inodes went with the process. */
@@ -302,7 +312,6 @@ static bool directory_take(struct proc *p, struct spawn_state *s)
 	inode_put(p->fs->cwd_inode);
 	p->fs->cwd_inode = s->cwd_inode;
 	p->fs->root = s->root;
-	p->fs->umask = s->umask;
 	strlcpy(p->fs->cwd, s->cwd, sizeof(p->fs->cwd));
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 
 #define KEEP (~0u) /* (uid_t)-1: leave as it is */
 
@@ -60,7 +61,7 @@ static struct ids group_ids(void)
 
 static bool privileged(u32 capability)
 {
-	return current->proc->kp->inherited.caps_effective >> capability & 1;
+	return cred_capable(capability);
 }
 
 static bool is_one_of(struct ids i, u32 id)
@@ -147,16 +148,23 @@ s64 sys_getegid(void)
 	return current->proc->kp->inherited.egid;
 }
 
-#define OLD_IDS                                                                                    \
-	{                                                                                              \
-		current->proc->kp->inherited.uid, current->proc->kp->inherited.euid,                       \
-			current->proc->kp->inherited.suid                                                      \
-	}
-
-static s64 users_changed(const u32 *old, s64 err)
+/*
+ * Who has become another may hold what the old one had: nobody looks into it until it execs, and
+ * its parent's death is no business of a signal any more.
+ */
+static s64 ids_changed(const struct proc_inherited *old, s64 err)
 {
-	if (!err)
-		caps_uid_changed(current->proc, old[0], old[1], old[2]);
+	struct proc_inherited *in = &current->proc->kp->inherited;
+
+	if (err < 0)
+		return err;
+	if (old->uid != in->uid || old->euid != in->euid || old->suid != in->suid)
+		caps_uid_changed(current->proc, old->uid, old->euid, old->suid);
+	if (old->euid != in->euid || old->egid != in->egid || old->fsuid != in->fsuid ||
+		old->fsgid != in->fsgid) {
+		in->dumpable = 0;
+		current->proc->kp->pdeathsig = 0;
+	}
 	return err;
 }
 
@@ -166,38 +174,44 @@ static s64 users_changed(const u32 *old, s64 err)
  */
 s64 sys_setuid(u64 id)
 {
-	u32 old[] = OLD_IDS;
+	struct proc_inherited old = current->proc->kp->inherited;
 
-	return users_changed(old, set_one(user_ids(), (u32)id));
+	return ids_changed(&old, set_one(user_ids(), (u32)id));
 }
 
 s64 sys_setgid(u64 id)
 {
-	return set_one(group_ids(), (u32)id);
+	struct proc_inherited old = current->proc->kp->inherited;
+
+	return ids_changed(&old, set_one(group_ids(), (u32)id));
 }
 
 s64 sys_setreuid(u64 real, u64 effective)
 {
-	u32 old[] = OLD_IDS;
+	struct proc_inherited old = current->proc->kp->inherited;
 
-	return users_changed(old, set_re(user_ids(), (u32)real, (u32)effective));
+	return ids_changed(&old, set_re(user_ids(), (u32)real, (u32)effective));
 }
 
 s64 sys_setregid(u64 real, u64 effective)
 {
-	return set_re(group_ids(), (u32)real, (u32)effective);
+	struct proc_inherited old = current->proc->kp->inherited;
+
+	return ids_changed(&old, set_re(group_ids(), (u32)real, (u32)effective));
 }
 
 s64 sys_setresuid(u64 real, u64 effective, u64 saved)
 {
-	u32 old[] = OLD_IDS;
+	struct proc_inherited old = current->proc->kp->inherited;
 
-	return users_changed(old, set_res(user_ids(), (u32)real, (u32)effective, (u32)saved));
+	return ids_changed(&old, set_res(user_ids(), (u32)real, (u32)effective, (u32)saved));
 }
 
 s64 sys_setresgid(u64 real, u64 effective, u64 saved)
 {
-	return set_res(group_ids(), (u32)real, (u32)effective, (u32)saved);
+	struct proc_inherited old = current->proc->kp->inherited;
+
+	return ids_changed(&old, set_res(group_ids(), (u32)real, (u32)effective, (u32)saved));
 }
 
 s64 sys_getresuid(u64 real, u64 effective, u64 saved)
@@ -222,12 +236,18 @@ static s64 set_files(struct ids i, u32 id)
 
 s64 sys_setfsuid(u64 id)
 {
-	return set_files(user_ids(), (u32)id);
+	struct proc_inherited old = current->proc->kp->inherited;
+	s64 before = set_files(user_ids(), (u32)id);
+
+	caps_fsuid_changed(current->proc, old.fsuid);
+	return ids_changed(&old, before);
 }
 
 s64 sys_setfsgid(u64 id)
 {
-	return set_files(group_ids(), (u32)id);
+	struct proc_inherited old = current->proc->kp->inherited;
+
+	return ids_changed(&old, set_files(group_ids(), (u32)id));
 }
 
 /* ---- supplementary groups */

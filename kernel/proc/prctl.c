@@ -8,6 +8,7 @@
 #include <asm/errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
+#include <linux/securebits.h>
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
@@ -74,8 +75,8 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_PDEATHSIG: return get_number(a, kp->pdeathsig);
 	case PR_SET_DUMPABLE: return set_flag(&in->dumpable, a, 1);
 	case PR_GET_DUMPABLE: return in->dumpable;
-	case PR_SET_KEEPCAPS: return set_flag(&in->keepcaps, a, 1);
-	case PR_GET_KEEPCAPS: return in->keepcaps;
+	case PR_SET_KEEPCAPS: return caps_keep(a);
+	case PR_GET_KEEPCAPS: return !!(in->securebits & SECBIT_KEEP_CAPS);
 	case PR_SET_NO_NEW_PRIVS:
 		if (a != 1 || b || c || d)
 			return -EINVAL;
@@ -86,10 +87,13 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_CHILD_SUBREAPER: return get_number(a, !!(kp->flags & KP_SUBREAPER));
 	case PR_SET_TIMERSLACK: return set_timer_slack(a);
 	case PR_GET_TIMERSLACK: return (s64)MIN(current->timer_slack_ns, 0x7ffffffffffffffful);
-	case PR_GET_SECUREBITS: return 0;
+	case PR_GET_SECUREBITS: return in->securebits;
+	case PR_SET_SECUREBITS: return caps_securebits(a);
 	case PR_GET_SECCOMP: return 0;
-	case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 1 : -EINVAL;
-	case PR_CAPBSET_DROP: return a > CAP_LAST_CAP ? -EINVAL : kp->inherited.euid ? -EPERM : 0;
+	case PR_CAPBSET_READ:
+		return a <= CAP_LAST_CAP ? (s64)(in->caps_bounding >> a & 1) : -EINVAL;
+	case PR_CAPBSET_DROP: return caps_bounding_drop(a);
+	case PR_CAP_AMBIENT: return caps_ambient(a, b, c, d);
 	case PR_GET_TSC: return get_number(a, PR_TSC_ENABLE);
 	case PR_GET_TID_ADDRESS: return copy_out((void *)a, &current->clear_child_tid, sizeof(u64));
 	case PR_SET_MM: return mm_prctl(a, b, c, d);

@@ -14,6 +14,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/vfs.h"
 
@@ -22,7 +23,7 @@
 
 static bool may(u32 capability)
 {
-	return current->proc->kp->inherited.caps_effective >> capability & 1;
+	return cred_capable(capability);
 }
 
 static void layout_get(const struct mm *mm, struct prctl_mm_map *m)

@@ -18,6 +18,13 @@ s64 proc_fork(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, u32 
 bool proc_shares_vm(struct proc *p);
 void proc_exec_begin(void);
 void proc_exec_commit(const char *comm);
+/*
+ * caps.c: the ids and capabilities that the program gives. check: 0 or -EPERM, while there is a way
+ * back; then caps_exec: is the program to trust its environment less (AT_SECURE)?
+ */
+struct file_set_id;
+s64 caps_exec_check(const struct file_set_id *file);
+bool caps_exec(const struct file_set_id *file);
 
 /* title.c: what /proc shows as the command line becomes what the program wrote there. */
 void proc_refresh_cmdline(void);

@@ -31,7 +31,6 @@ struct spawn_state {
 	u64 alarm_ns, alarm_interval_ns;  /* ITIMER_REAL, CLOCK_MONOTONIC; 0: not armed */
 	struct inode *cwd_inode, *root;   /* references, passed on */
 	const char *cwd;                  /* a string of the request */
-	u32 umask;
 };
 
 /* ---- fork.c */
@@ -67,7 +66,11 @@ void proc_reap(struct kin_proc *p); /* T: accounts a zombie to its parent and fr
 
 /* ---- caps.c */
 void caps_reset(struct proc_inherited *in); /* what its user id gives */
-void caps_exec(struct proc *p);
+void caps_fsuid_changed(struct proc *p, u32 fsuid); /* from this */
+s64 caps_securebits(u64 bits);
+s64 caps_keep(u64 on);
+s64 caps_bounding_drop(u64 capability);
+s64 caps_ambient(u64 what, u64 capability, u64 c, u64 d); /* PR_CAP_AMBIENT */
 void caps_uid_changed(struct proc *p, u32 uid, u32 euid, u32 suid); /* from these */
 
 /* ---- prctl_mm.c: prctl(PR_SET_MM, which, address, size, rest) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Resource limits and usage. Limits are private to the member: prlimit64 reaches the caller only.
+ * Resource limits and usage. Limits lie in kin, where prlimit64 reaches those of others, too.
  * Usage of a running process is the host's accounting of its monitor; that of the dead is in kin,
  * written when they exited.
  */
@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/proc/rusage.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/time/time.h"
 
 #define TICK_NS 10000000ull /* USER_HZ is 100 */
@@ -36,36 +37,42 @@ void rlimits_default(struct proc_inherited *in)
 	in->rlimit_cur[RLIMIT_RTPRIO] = in->rlimit_max[RLIMIT_RTPRIO] = 0;
 }
 
-static s64 limit_set(struct proc *p, u32 which, const struct rlimit64 *new)
+/* T */
+static s64 limit_set(struct proc_inherited *in, u32 which, const struct rlimit64 *new)
 {
 	if (new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new->rlim_max > p->kp->inherited.rlimit_max[which] && p->kp->inherited.euid != 0)
+	if (new->rlim_max > in->rlimit_max[which] && !cred_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (which == RLIMIT_NOFILE && new->rlim_max > NOFILE_HARD)
 		return -EPERM;
-	p->kp->inherited.rlimit_cur[which] = new->rlim_cur;
-	p->kp->inherited.rlimit_max[which] = new->rlim_max;
-	return which == RLIMIT_CPU ? timers_cpu_limit() : 0;
+	in->rlimit_cur[which] = new->rlim_cur;
+	in->rlimit_max[which] = new->rlim_max;
+	return 0;
 }
 
-/* Is pid the caller? The limits of others are in their members. */
-static s64 limit_target(s32 pid)
+/* T: the limits of another are for who is the same user and group in all respects. */
+static s64 limit_target(s32 pid, struct kin_proc **out)
 {
-	struct kin_proc *p;
+	struct proc_inherited *me = &current->proc->kp->inherited, *other;
+	struct kin_proc *p = pid ? proc_find(pid) : current->proc->kp;
 
-	if (pid == 0 || pid == current->proc->kp->pid)
+	*out = p;
+	if (!p)
+		return -ESRCH;
+	other = &p->inherited;
+	if (p == current->proc->kp || cred_capable(CAP_SYS_RESOURCE))
 		return 0;
-	tree_lock();
-	p = proc_find(pid);
-	tree_unlock();
-	return p ? -EPERM : -ESRCH;
+	return me->uid == other->euid && me->uid == other->suid && me->uid == other->uid &&
+				   me->gid == other->egid && me->gid == other->sgid && me->gid == other->gid
+			   ? 0
+			   : -EPERM;
 }
 
 s64 sys_prlimit64(u64 pid, u64 resource, u64 unew, u64 uold)
 {
-	struct proc *p = current->proc;
-	struct rlimit64 new, old;
+	struct rlimit64 new, old = {0};
+	struct kin_proc *p;
 	u32 which = (u32)resource;
 	s64 err;
 
@@ -73,16 +80,19 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 unew, u64 uold)
 		return -EINVAL;
 	if (unew && copy_in(&new, (void *)unew, sizeof(new)))
 		return -EFAULT;
-	err = limit_target((s32)pid);
+	tree_lock();
+	err = limit_target((s32)pid, &p);
+	if (!err) {
+		old.rlim_cur = p->inherited.rlimit_cur[which];
+		old.rlim_max = p->inherited.rlimit_max[which];
+	}
+	if (!err && unew)
+		err = limit_set(&p->inherited, which, &new);
+	tree_unlock();
+	if (!err && unew && which == RLIMIT_CPU && p == current->proc->kp)
+		err = timers_cpu_limit();
 	if (err)
 		return err;
-	old.rlim_cur = p->kp->inherited.rlimit_cur[which];
-	old.rlim_max = p->kp->inherited.rlimit_max[which];
-	if (unew) {
-		err = limit_set(p, which, &new);
-		if (err)
-			return err;
-	}
 	return uold ? copy_out((void *)uold, &old, sizeof(old)) : 0;
 }
 

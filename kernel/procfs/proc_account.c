@@ -10,6 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/cred.h"
 
 #define PIECE_PAGES 16
 #define OOM_ADJUST_MAX 1000
@@ -115,12 +116,12 @@ s64 show_pid_syscall(struct text *t, const struct proc_target *p)
 
 s64 show_pid_personality(struct text *t, const struct proc_target *p)
 {
-	struct thread *thread;
-	s64 err = own_thread(p, &thread);
+	struct proc_view v;
 
-	if (!err)
-		text_add(t, "%08x\n", thread->proc->kp->inherited.personality);
-	return err;
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "%08x\n", v.in.personality);
+	return 0;
 }
 
 s64 show_pid_timerslack(struct text *t, const struct proc_target *p)
@@ -139,14 +140,27 @@ s64 show_pid_oom_adjust(struct text *t, const struct proc_target *p)
 
 	if (!proc_view(p->pid, &v))
 		return -ESRCH;
-	text_add(t, "%d\n", v.oom_adjust);
+	text_add(t, "%d\n", v.in.oom_adjust);
 	return 0;
 }
 
-/* loginuid and sessionid: nobody logged in. */
-s64 show_pid_nobody(struct text *t, const struct proc_target *p)
+s64 show_pid_loginuid(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "%u", ~0u);
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "%u", v.in.loginuid);
+	return 0;
+}
+
+s64 show_pid_sessionid(struct text *t, const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
+	text_add(t, "%u", v.in.sessionid);
 	return 0;
 }
 
@@ -208,7 +222,7 @@ static s64 set_oom_adjust(const struct proc_target *p, const char *text)
 	tree_lock();
 	struct kin_proc *kp = proc_find(p->pid);
 	if (kp)
-		err = value < kp->inherited.oom_adjust && current->proc->kp->inherited.euid ? -EACCES : 0;
+		err = value < kp->inherited.oom_adjust && !cred_capable(CAP_SYS_RESOURCE) ? -EACCES : 0;
 	if (kp && !err)
 		kp->inherited.oom_adjust = (s32)value;
 	tree_unlock();
@@ -225,6 +239,21 @@ static s64 set_timerslack(const struct proc_target *p, const char *text)
 	if (!parse(text, &value) || value < 0)
 		return -EINVAL;
 	thread->timer_slack_ns = value ? (u64)value : thread->timer_slack_default_ns;
+	return 0;
+}
+
+/* Once, by whoever logs somebody in; again only with the capability. All that follows is theirs. */
+static s64 set_loginuid(const struct proc_target *p, const char *text)
+{
+	struct proc_inherited *in = &current->proc->kp->inherited;
+	s64 value;
+
+	if (!parse(text, &value) || value < 0 || value > ~0u)
+		return -EINVAL;
+	if (!proc_is_self(p->pid) || (in->loginuid != ~0u && !cred_capable(CAP_AUDIT_CONTROL)))
+		return -EPERM;
+	in->sessionid = value == ~0u ? ~0u : atomic_fetch_add(&vfs_shared()->next_session, 1) + 1;
+	in->loginuid = (u32)value;
 	return 0;
 }
 
@@ -246,5 +275,7 @@ s64 proc_set(const struct proc_target *p, const char *text)
 		return set_oom_adjust(p, text);
 	if (p->entry->show == show_pid_timerslack)
 		return set_timerslack(p, text);
+	if (p->entry->show == show_pid_loginuid)
+		return set_loginuid(p, text);
 	return set_comm(p, text);
 }

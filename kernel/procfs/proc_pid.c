@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time_hooks.h"
 #include "kernel/tty/job.h"
@@ -28,17 +29,10 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->pgid = p->pgid;
 		v->sid = p->sid;
 		v->nthreads = p->nthreads;
-		v->nice = p->inherited.nice;
 		v->state = p->state;
 		v->member = p->member;
-		v->uid = p->inherited.uid;
-		v->euid = p->inherited.euid;
-		v->suid = p->inherited.suid;
-		v->fsuid = p->inherited.fsuid;
-		v->gid = p->inherited.gid;
-		v->egid = p->inherited.egid;
-		v->sgid = p->inherited.sgid;
-		v->fsgid = p->inherited.fsgid;
+		v->in = p->inherited;
+		v->may_look = cred_may_look(p, LOOK_BY_FILES);
 		v->exit_signal = p->exit_signal;
 		v->stime_ns = p->stime_ns;
 		v->utime_ns = proc_cpu_ns(p) - v->stime_ns;
@@ -49,7 +43,6 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->vm_pages = p->vm_pages;
 		v->present_pages = p->present_pages;
 		v->pending = p->signals.pending;
-		v->oom_adjust = p->inherited.oom_adjust;
 		v->io = p->io;
 		memcpy(v->comm, p->comm, sizeof(v->comm));
 		v->comm[sizeof(v->comm) - 1] = '\0';
@@ -202,8 +195,8 @@ s64 show_pid_stat(struct text *t, const struct proc_target *p)
 			 state_letter(&v, thread), v.ppid, v.pgid, v.sid, tty ? (int)console_rdev(tty) : 0,
 			 tty ? (int)tty->foreground_pgid : -1, u.minflt, u.majflt);
 	text_add(t, "%lu %lu %lu %lu %d %d %d 0 %lu ", v.utime_ns / TICK_NS, v.stime_ns / TICK_NS,
-			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.nice, v.nice, MAX(v.nthreads, 1),
-			 v.start_ns / TICK_NS);
+			 v.cutime_ns / TICK_NS, v.cstime_ns / TICK_NS, 20 + v.in.nice, v.in.nice,
+			 MAX(v.nthreads, 1), v.start_ns / TICK_NS);
 	text_add(t, "%lu %lu 18446744073709551615 %lu %lu %lu 0 0 ", c.size * PAGE_SIZE, c.resident,
 			 self ? mm->code_start : 0, self ? mm->code_end : 0, self ? mm->stack_start : 0);
 	text_add(t, "%lu %lu %lu %lu 0 0 0 ", m.pending & 0x7fffffff, m.blocked & 0x7fffffff,
@@ -238,6 +231,7 @@ static void add_memory(struct text *t, s32 pid, const struct proc_view *v)
 	text_add(t, "RssShmem:\t%8lu kB\nVmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n",
 			 c.shared * kib, c.data * kib, c.stack * kib, c.text * kib);
 	text_add(t, "VmLib:\t       0 kB\nVmPTE:\t       0 kB\nVmSwap:\t       0 kB\n");
+	text_add(t, "CoreDumping:\t0\nTHP_enabled:\t1\n");
 }
 
 static void add_signals(struct text *t, const struct thread *thread, const struct proc_view *v)
@@ -250,17 +244,24 @@ static void add_signals(struct text *t, const struct thread *thread, const struc
 	text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", m.ignored, m.caught);
 }
 
-/* What others are allowed is private to them: as root or anybody has it. */
-static void add_privileges(struct text *t, const struct proc_view *v)
+static void add_privileges(struct text *t, const struct proc_inherited *in)
 {
-	struct proc_inherited *self = proc_is_self(v->pid) ? &current->proc->kp->inherited : NULL;
-	u64 all = 0x1fffffffffful, usual = v->euid == 0 ? all : 0;
-
 	text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
-			 self ? self->caps_inheritable : 0, self ? self->caps_permitted : usual,
-			 self ? self->caps_effective : usual, all);
-	text_add(t, "CapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", 0ul,
-			 self ? self->no_new_privs : 0);
+			 in->caps_inheritable, in->caps_permitted, in->caps_effective, in->caps_bounding);
+	text_add(t, "CapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n",
+			 in->caps_ambient, in->no_new_privs);
+}
+
+/* A name may hold what would look like a line of its own. */
+static void add_name(struct text *t, const char *name)
+{
+	text_add(t, "Name:\t");
+	for (; *name; name++)
+		if (*name == '\n' || *name == '\\')
+			text_bytes(t, *name == '\n' ? "\\n" : "\\\\", 2);
+		else
+			text_bytes(t, name, 1);
+	text_add(t, "\n");
 }
 
 s64 show_pid_status(struct text *t, const struct proc_target *p)
@@ -274,21 +275,22 @@ s64 show_pid_status(struct text *t, const struct proc_target *p)
 		return err;
 	own_usage(p->pid, &v, &u);
 	s32 tid = p->tid ? p->tid : v.pid;
-	text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", v.comm,
-			 proc_is_self(v.pid) ? current->proc->fs->umask : 022,
-			 state_name(state_letter(&v, thread)));
+	add_name(t, v.comm);
+	if (v.state != PROC_ZOMBIE)
+		text_add(t, "Umask:\t%04o\n", v.in.umask);
+	text_add(t, "State:\t%s\n", state_name(state_letter(&v, thread)));
 	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, tid, v.ppid);
-	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", v.uid, v.euid, v.suid, v.fsuid,
-			 v.gid, v.egid, v.sgid, v.fsgid);
+	text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", v.in.uid, v.in.euid, v.in.suid, v.in.fsuid);
+	text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", v.in.gid, v.in.egid, v.in.sgid, v.in.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");
-	for (u32 i = 0; proc_is_self(v.pid) && i < current->proc->kp->inherited.ngroups; i++)
-		text_add(t, "%u ", current->proc->kp->inherited.groups[i]);
+	for (u32 i = 0; i < MIN(v.in.ngroups, GROUPS_MAX); i++)
+		text_add(t, "%u ", v.in.groups[i]);
 	text_add(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, tid, v.pgid, v.sid);
 	if (v.state != PROC_ZOMBIE)
 		add_memory(t, p->pid, &v);
 	text_add(t, "Threads:\t%d\n", MAX(v.nthreads, 1));
 	add_signals(t, thread, &v);
-	add_privileges(t, &v);
+	add_privileges(t, &v.in);
 	text_add(t,
 			 "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	text_add(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", u.nvcsw,
@@ -375,6 +377,28 @@ s64 show_pid_auxv(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
+/* It is not text: proc_mem reads and writes it. */
+s64 show_pid_mem(struct text *t, const struct proc_target *p)
+{
+	return -EIO;
+}
+
+s64 proc_mem(const struct proc_target *p, u64 buf, size_t len, u64 at, bool write)
+{
+	u64 from = write ? buf : at, to = write ? at : buf;
+	char piece[512];
+	size_t done = 0;
+
+	while (done < len && proc_is_self(p->pid)) {
+		size_t n = MIN(len - done, sizeof(piece) - (at + done) % sizeof(piece));
+		if (copy_in(piece, (const void *)(from + done), n) ||
+			copy_out((void *)(to + done), piece, n))
+			break;
+		done += n;
+	}
+	return done || !len ? (s64)done : -EIO;
+}
+
 s64 show_pid_comm(struct text *t, const struct proc_target *p)
 {
 	struct thread *thread;
@@ -399,15 +423,16 @@ s64 show_pid_limits(struct text *t, const struct proc_target *p)
 		{"Max realtime priority", ""},   {"Max realtime timeout", "us"},
 	};
 
-	if (!proc_is_self(p->pid))
-		return 0;
+	struct proc_view v;
+
+	if (!proc_view(p->pid, &v))
+		return -ESRCH;
 	text_add(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (u32 i = 0; i < RLIMITS; i++) {
-		const struct proc_inherited *in = &current->proc->kp->inherited;
-		u64 v[2] = {in->rlimit_cur[i], in->rlimit_max[i]};
+		u64 limit[2] = {v.in.rlimit_cur[i], v.in.rlimit_max[i]};
 		char s[2][24];
 		for (u32 k = 0; k < 2; k++)
-			ksnprintf(s[k], sizeof(s[k]), v[k] == ~0ull ? "unlimited" : "%lu", v[k]);
+			ksnprintf(s[k], sizeof(s[k]), limit[k] == ~0ull ? "unlimited" : "%lu", limit[k]);
 		text_add(t, "%-25s %-20s %-20s %-10s\n", names[i][0], s[0], s[1], names[i][1]);
 	}
 	return 0;

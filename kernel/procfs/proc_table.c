@@ -11,20 +11,25 @@
 #include "kernel/tty/pty.h"
 #include "kernel/vfs/mounts.h"
 
-#define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, NULL, 0}
-#define FILE(in, name, mode, show) {in, P_NONE, name, S_IFREG | (mode), show, NULL, NULL, 0}
-#define LINK(in, name, link) {in, P_NONE, name, S_IFLNK | 0777, NULL, link, NULL, 0}
-#define LINE(in, name, text) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, text, 0}
-#define NUMBER(in, name, value) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, NULL, value}
+#define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, LOOK_FREE, NULL, 0}
+#define FILE(in, name, mode, show) LOOK(in, name, mode, show, FREE)
+#define LOOK(in, name, mode, show, look) \
+	{in, P_NONE, name, S_IFREG | (mode), show, NULL, LOOK_##look, NULL, 0}
+#define LINK(in, name, link) {in, P_NONE, name, S_IFLNK | 0777, NULL, link, LOOK_FREE, NULL, 0}
+#define LOOK_LINK(in, name, link) \
+	{in, P_NONE, name, S_IFLNK | 0777, NULL, link, LOOK_AT_READ, NULL, 0}
+#define LINE(in, name, text) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, LOOK_FREE, text, 0}
+#define NUMBER(in, name, value) \
+	{in, P_NONE, name, S_IFREG | 0444, NULL, NULL, LOOK_FREE, NULL, value}
 #define NAMESPACE(name, kind, number) \
-	{P_NS, P_NONE, name, S_IFLNK | 0777, NULL, link_ns, kind, number}
+	{P_NS, P_NONE, name, S_IFLNK | 0777, NULL, link_ns, LOOK_AT_READ, kind, number}
 
 const struct proc_entry proc_entries[] = {
 	DIR(P_NONE, P_ROOT, "proc"),
 	DIR(P_ROOT, P_PID, ""),
 	DIR(P_TASK, P_TID, ""),
-	{P_FD, P_NONE, "", S_IFLNK | 0700, NULL, link_fd, NULL, 0},
-	FILE(P_FDINFO, "", 0444, show_pid_fdinfo),
+	{P_FD, P_NONE, "", S_IFLNK | 0700, NULL, link_fd, LOOK_AT_READ, NULL, 0},
+	LOOK(P_FDINFO, "", 0444, show_pid_fdinfo, AT_OPEN),
 
 	LINK(P_ROOT, "self", link_self),
 	LINK(P_ROOT, "thread-self", link_thread_self),
@@ -121,10 +126,10 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_NET_CORE, "wmem_max", NET_BUFFER_DEFAULT),
 	NUMBER(P_SYS_NET_UNIX, "max_dgram_qlen", UNIX_DGRAM_QUEUE),
 
-	LINK(P_PID, "exe", link_exe),
-	LINK(P_PID, "cwd", link_cwd),
-	LINK(P_PID, "root", link_root),
-	{P_PID, P_FD, "fd", S_IFDIR | 0500, NULL, NULL, NULL, 0},
+	LOOK_LINK(P_PID, "exe", link_exe),
+	LOOK_LINK(P_PID, "cwd", link_cwd),
+	LOOK_LINK(P_PID, "root", link_root),
+	{P_PID, P_FD, "fd", S_IFDIR | 0500, NULL, NULL, LOOK_FREE, NULL, 0},
 	DIR(P_PID, P_FDINFO, "fdinfo"),
 	DIR(P_PID, P_TASK, "task"),
 	DIR(P_PID, P_NS, "ns"),
@@ -135,17 +140,18 @@ const struct proc_entry proc_entries[] = {
 	FILE(P_PID, "statm", 0444, show_pid_statm),
 	FILE(P_PID, "cmdline", 0444, show_pid_cmdline),
 	FILE(P_PID, "comm", 0644, show_pid_comm),
-	FILE(P_PID, "environ", 0400, show_pid_environ),
-	FILE(P_PID, "auxv", 0400, show_pid_auxv),
-	FILE(P_PID, "maps", 0444, show_pid_maps),
-	FILE(P_PID, "smaps", 0444, show_pid_smaps),
-	FILE(P_PID, "smaps_rollup", 0444, show_pid_smaps_rollup),
+	LOOK(P_PID, "environ", 0400, show_pid_environ, AT_OPEN),
+	LOOK(P_PID, "auxv", 0400, show_pid_auxv, AT_OPEN),
+	LOOK(P_PID, "mem", 0600, show_pid_mem, AT_OPEN),
+	LOOK(P_PID, "maps", 0444, show_pid_maps, AT_OPEN),
+	LOOK(P_PID, "smaps", 0444, show_pid_smaps, AT_OPEN),
+	LOOK(P_PID, "smaps_rollup", 0444, show_pid_smaps_rollup, AT_OPEN),
 	FILE(P_PID, "limits", 0444, show_pid_limits),
-	FILE(P_PID, "io", 0400, show_pid_io),
+	LOOK(P_PID, "io", 0400, show_pid_io, AT_READ),
 	FILE(P_PID, "schedstat", 0444, show_pid_schedstat),
-	FILE(P_PID, "syscall", 0400, show_pid_syscall),
+	LOOK(P_PID, "syscall", 0400, show_pid_syscall, AS_TRACER),
 	FILE(P_PID, "wchan", 0444, show_pid_wchan),
-	FILE(P_PID, "personality", 0400, show_pid_personality),
+	LOOK(P_PID, "personality", 0400, show_pid_personality, AS_TRACER),
 	FILE(P_PID, "timerslack_ns", 0666, show_pid_timerslack),
 	FILE(P_PID, "mounts", 0444, show_mounts),
 	FILE(P_PID, "mountinfo", 0444, show_mountinfo),
@@ -154,8 +160,8 @@ const struct proc_entry proc_entries[] = {
 	FILE(P_PID, "oom_score_adj", 0644, show_pid_oom_adjust),
 	LINE(P_PID, "cgroup", "0::/"), /* as in the root of a cgroup namespace */
 	LINE(P_PID, "cpuset", "/"),
-	FILE(P_PID, "loginuid", 0444, show_pid_nobody),
-	FILE(P_PID, "sessionid", 0444, show_pid_nobody),
+	FILE(P_PID, "loginuid", 0644, show_pid_loginuid),
+	FILE(P_PID, "sessionid", 0444, show_pid_sessionid),
 	LINE(P_PID, "setgroups", "allow"),
 	LINE(P_PID, "uid_map", "         0          0 4294967295"),
 	LINE(P_PID, "gid_map", "         0          0 4294967295"),

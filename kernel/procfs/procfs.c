@@ -25,6 +25,16 @@ static u64 proc_number(u32 entry, s32 pid, u32 number)
 	return 1 + entry + (u64)(u32)pid * 4096 + (u64)number * 4096 * 65536;
 }
 
+/*
+ * What is not to be looked into is root's, but for the directory itself; and what a process has
+ * open it may always look at itself.
+ */
+static bool owned(const struct proc_entry *e, const struct proc_view *v)
+{
+	return v->in.dumpable == 1 || v->state == PROC_ZOMBIE || e->mode == (S_IFDIR | 0555) ||
+		   (e->self == P_FD && proc_is_self(v->pid));
+}
+
 static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 number)
 {
 	const struct proc_entry *e = &proc_entries[entry];
@@ -42,9 +52,9 @@ static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 nu
 	ino->nlink = S_ISDIR(e->mode) ? 2 : 1;
 	ino->uid = ino->gid = 0;
 	ino->size = e->link == link_fd ? 64 : 0; /* as Linux says */
-	if (pid && proc_view(pid, &v)) {
-		ino->uid = v.euid;
-		ino->gid = v.egid;
+	if (pid && proc_view(pid, &v) && owned(e, &v)) {
+		ino->uid = v.in.euid;
+		ino->gid = v.in.egid;
 	}
 	return ino;
 }
@@ -126,6 +136,24 @@ static struct proc_target target_of(const struct inode *ino)
 	else
 		p.tid = (s32)ino->proc.number;
 	return p;
+}
+
+/* At a read of the target's file or link: 0, -EACCES, -EPERM. */
+static s64 may_look(const struct proc_target *p)
+{
+	struct proc_view v;
+
+	if (p->entry->look == LOOK_FREE || !proc_view(p->pid, &v) || v.may_look)
+		return 0;
+	return p->entry->look == LOOK_AS_TRACER ? -EPERM : -EACCES;
+}
+
+/* What cannot be opened cannot be read either, also by who got the descriptor from another. */
+static s64 proc_open(struct inode *ino, u32 access)
+{
+	struct proc_target target = target_of(ino);
+
+	return target.entry->look == LOOK_AT_OPEN ? may_look(&target) : 0;
 }
 
 static s64 proc_lookup(struct walk *w, const char *name, u32 len, const char *rest)
@@ -261,11 +289,14 @@ static s64 proc_readlink(struct walk *w, char *buf, const char **out, struct fil
 
 	if (!e->link)
 		return -EINVAL;
+	s64 err = may_look(&target);
+	if (err)
+		return err;
 	if (jump && e->dir == P_FD) {
 		*jump = proc_file(target.pid, target.number);
 		return *jump ? 0 : -ENOENT;
 	}
-	s64 err = e->link(&t, &target);
+	err = e->link(&t, &target);
 	if (!err && t.failed)
 		err = -ENOMEM;
 	size_t n = MIN(t.len, (size_t)VFS_PATH_MAX);
@@ -280,8 +311,10 @@ static s64 make_text(struct file *f, struct text *t)
 {
 	struct proc_target target = target_of(f->inode);
 	const struct proc_entry *e = target.entry;
-	s64 err = 0;
+	s64 err = e->look == LOOK_AT_OPEN ? 0 : may_look(&target);
 
+	if (err)
+		return err;
 	if (e->show)
 		err = e->show(t, &target);
 	else if (!S_ISREG(e->mode))
@@ -336,8 +369,26 @@ static s64 refresh(struct file *f)
 	return err;
 }
 
+/* Of the memory of the process that the file is about. */
+static s64 transfer(struct file *f, u64 buf, size_t len, s64 *pos, bool write)
+{
+	struct proc_target target = target_of(f->inode);
+	s64 n = proc_mem(&target, buf, len, (u64)*pos, write);
+
+	*pos += MAX(n, 0);
+	return n;
+}
+
+static bool is_memory(struct file *f)
+{
+	return proc_entries[f->inode->proc.entry].show == show_pid_mem;
+}
+
 static s64 proc_read(struct file *f, void *buf, size_t len, s64 *pos)
 {
+	if (is_memory(f))
+		return transfer(f, (u64)buf, len, pos, false);
+
 	s64 err = *pos == 0 || !f->priv[COPY] ? refresh(f) : 0;
 
 	if (err)
@@ -365,6 +416,8 @@ static s64 proc_write(struct file *f, const void *buf, size_t len, s64 *pos)
 
 	if (!(target.entry->mode & 0200))
 		return -EACCES;
+	if (is_memory(f))
+		return transfer(f, (u64)buf, len, pos, true);
 	size_t n = MIN(len, sizeof(text) - 1);
 	if (copy_in(text, buf, n))
 		return -EFAULT;
@@ -415,5 +468,6 @@ const struct inode_ops proc_fs = {
 	.lookup = proc_lookup,
 	.readlink = proc_readlink,
 	.list = proc_list,
+	.open = proc_open,
 	.name_of = proc_name_of,
 };

@@ -47,12 +47,21 @@ struct proc_target {
 	u32 number;
 };
 
+/* Who may not look into the process (cred.h) is refused: */
+enum proc_look {
+	LOOK_FREE,     /* nothing */
+	LOOK_AT_OPEN,  /* EACCES from open */
+	LOOK_AT_READ,  /* EACCES from read */
+	LOOK_AS_TRACER /* EPERM from read */
+};
+
 struct proc_entry {
 	u8 dir, self; /* enum proc_dir: where it lies, and what it is */
 	const char *name;
 	u32 mode;
 	s64 (*show)(struct text *t, const struct proc_target *p); /* files; 0 or -errno */
 	s64 (*link)(struct text *t, const struct proc_target *p); /* symbolic links: the target */
+	enum proc_look look;
 	const char *line; /* files without show: this line, or */
 	u64 value;        /* if that is NULL this number */
 };
@@ -63,11 +72,12 @@ struct inode *proc_root_inode(struct inode *parent);
 
 /* The process, as of now; false: gone. Takes tree_lock. */
 struct proc_view {
-	s32 pid, ppid, pgid, sid, nthreads, nice;
-	u32 state, member, uid, euid, suid, fsuid, gid, egid, sgid, fsgid, exit_signal;
+	s32 pid, ppid, pgid, sid, nthreads;
+	u32 state, member, exit_signal;
+	bool may_look; /* into its memory and at what it has open: cred.h */
+	struct proc_inherited in;
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending, quiet;
 	u64 vm_pages, present_pages;
-	s32 oom_adjust;
 	struct proc_io io;
 	char comm[16];
 };
@@ -109,6 +119,9 @@ s64 show_pid_status(struct text *t, const struct proc_target *p);
 s64 show_pid_statm(struct text *t, const struct proc_target *p);
 s64 show_pid_cmdline(struct text *t, const struct proc_target *p);
 s64 show_pid_comm(struct text *t, const struct proc_target *p);
+s64 show_pid_mem(struct text *t, const struct proc_target *p);
+/* Of one's own memory: bytes, or -EIO. buf: of the application, too. */
+s64 proc_mem(const struct proc_target *p, u64 buf, size_t len, u64 at, bool write);
 s64 show_pid_environ(struct text *t, const struct proc_target *p);
 s64 show_pid_auxv(struct text *t, const struct proc_target *p);
 s64 show_pid_limits(struct text *t, const struct proc_target *p);
@@ -129,7 +142,8 @@ s64 show_pid_wchan(struct text *t, const struct proc_target *p);
 s64 show_pid_personality(struct text *t, const struct proc_target *p);
 s64 show_pid_timerslack(struct text *t, const struct proc_target *p);
 s64 show_pid_oom_adjust(struct text *t, const struct proc_target *p);
-s64 show_pid_nobody(struct text *t, const struct proc_target *p);
+s64 show_pid_loginuid(struct text *t, const struct proc_target *p);
+s64 show_pid_sessionid(struct text *t, const struct proc_target *p);
 s64 show_tid_children(struct text *t, const struct proc_target *p);
 s64 link_ns(struct text *t, const struct proc_target *p);
 /* What may be written: one number, or a name, NUL-terminated. 0 or -errno. */

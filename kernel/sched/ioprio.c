@@ -9,6 +9,7 @@
 
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
 struct ioprio_round {
@@ -43,7 +44,8 @@ static int ioprio_visit(struct kin_proc *p, void *arg)
 		r->value = p->inherited.ioprio;
 	else if (!r->set)
 		r->value = r->found == 1 ? effective(p) : MIN(r->value, effective(p));
-	else if (me->euid && me->euid != p->inherited.uid && me->uid != p->inherited.uid)
+	else if (me->euid != p->inherited.uid && me->uid != p->inherited.uid &&
+			 !cred_capable(CAP_SYS_NICE))
 		r->denied++;
 	else
 		p->inherited.ioprio = r->value;
@@ -73,7 +75,7 @@ static s64 ioprio_check(u32 value)
 {
 	switch (value >> IOPRIO_CLASS_SHIFT & 7) {
 	case IOPRIO_CLASS_RT:
-		return current->proc->kp->inherited.euid ? -EPERM : 0;
+		return cred_capable(CAP_SYS_NICE) || cred_capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	case IOPRIO_CLASS_BE:
 	case IOPRIO_CLASS_IDLE:
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * System calls about scheduling. A member has one vCPU, so that is the number of processors a
- * program sees; which host CPU runs it is the host's decision. Nice values and scheduling classes
- * are kept, for the process and not for each thread, and reported.
+ * program sees; which host CPU runs it is the host's decision. Nice values are kept, for the
+ * process and not for each thread, and reported. Classes: sched_class.c.
  */
 #include <asm/errno.h>
 #include <linux/resource.h>
@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/sched/sched.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
 #define RT_PRIO_MAX 99
@@ -30,38 +31,16 @@ s64 sys_sched_yield(void)
 	return 0;
 }
 
-/*
- * The scheduling class of a process of the family (or of the one with a thread of that id here).
- * A class that is not negative becomes the new one.
- */
-static s64 class_exchange(s32 pid, s32 class)
+static s64 check_pid(s32 pid)
 {
-	struct kin_proc *p = pid ? NULL : current->proc->kp;
-	struct thread *t;
-	s64 old = -ESRCH;
+	struct kin_proc *p;
 
 	if (pid < 0)
 		return -EINVAL;
-	LIST_FOREACH (t, &current->proc->threads, sibling)
-		if (t->tid == pid)
-			p = current->proc->kp;
 	tree_lock();
-	if (!p)
-		p = proc_find(pid);
-	if (p) {
-		old = p->inherited.sched_class;
-		if (class >= 0)
-			p->inherited.sched_class = (u32) class;
-	}
+	p = sched_target(pid);
 	tree_unlock();
-	return old;
-}
-
-static s64 check_pid(s32 pid)
-{
-	s64 class = class_exchange(pid, -1);
-
-	return class < 0 ? class : 0;
+	return p ? 0 : -ESRCH;
 }
 
 s64 sys_sched_setaffinity(u64 pid, u64 len, u64 mask)
@@ -74,7 +53,11 @@ s64 sys_sched_setaffinity(u64 pid, u64 len, u64 mask)
 	err = (s32)pid < 0 ? -ESRCH : check_pid((s32)pid);
 	if (err)
 		return err;
-	return bits & 1 ? 0 : -EINVAL;
+	tree_lock();
+	struct kin_proc *p = sched_target((s32)pid);
+	bool may = !p || cred_may_schedule(p);
+	tree_unlock();
+	return !may ? -EPERM : bits & 1 ? 0 : -EINVAL;
 }
 
 s64 sys_sched_getaffinity(u64 pid, u64 len, u64 mask)
@@ -115,52 +98,6 @@ s64 sys_sched_get_priority_min(u64 policy)
 	return max > 0 ? 1 : max;
 }
 
-s64 sys_sched_getscheduler(u64 pid)
-{
-	return class_exchange((s32)pid, -1);
-}
-
-s64 sys_sched_setscheduler(u64 pid, u64 policy, u64 uparam)
-{
-	s32 priority;
-	s32 class = (s32)(policy & ~(u64)SCHED_RESET_ON_FORK);
-	s64 err, max = priority_max((u32) class);
-
-	if (!uparam || (s32)policy < 0 || class == SCHED_DEADLINE)
-		return -EINVAL;
-	if (copy_in(&priority, (void *)uparam, sizeof(priority)))
-		return -EFAULT;
-	err = check_pid((s32)pid);
-	if (err)
-		return err;
-	if (max < 0 || priority < 0 || priority > max || (max && !priority))
-		return -EINVAL;
-	if (max)
-		return -EPERM; /* real-time classes would need the host's */
-	err = class_exchange((s32)pid, class);
-	return err < 0 ? err : 0;
-}
-
-s64 sys_sched_getparam(u64 pid, u64 uparam)
-{
-	s32 priority = 0;
-	s64 err = uparam ? check_pid((s32)pid) : -EINVAL;
-
-	return err ? err : copy_out((void *)uparam, &priority, sizeof(priority));
-}
-
-s64 sys_sched_setparam(u64 pid, u64 uparam)
-{
-	s32 priority;
-	s64 err = uparam ? check_pid((s32)pid) : -EINVAL;
-
-	if (err)
-		return err;
-	if (copy_in(&priority, (void *)uparam, sizeof(priority)))
-		return -EFAULT;
-	return priority ? -EINVAL : 0;
-}
-
 s64 sys_sched_rr_get_interval(u64 pid, u64 uinterval)
 {
 	struct __kernel_timespec ts = {.tv_nsec = 4000000};
@@ -175,7 +112,8 @@ struct nice_round {
 	u32 which;
 	s32 who, nice;
 	s32 best; /* get: 20 - the lowest nice found; 0: none */
-	u32 found, denied;
+	u32 found;
+	s32 denied; /* -EPERM, -EACCES: the last reason */
 	bool set;
 };
 
@@ -193,8 +131,11 @@ static int nice_visit(struct kin_proc *p, void *arg)
 	r->found++;
 	if (!r->set)
 		r->best = MAX(r->best, 20 - p->inherited.nice);
-	else if (me->euid && (me->euid != p->inherited.euid || r->nice < p->inherited.nice))
-		r->denied++;
+	else if (me->euid != p->inherited.uid && me->euid != p->inherited.euid &&
+			 !cred_capable(CAP_SYS_NICE))
+		r->denied = -EPERM;
+	else if (r->nice < p->inherited.nice && !sched_nice_permitted(p, r->nice))
+		r->denied = -EACCES;
 	else
 		p->inherited.nice = r->nice;
 	return 0;
@@ -231,7 +172,5 @@ s64 sys_setpriority(u64 which, u64 who, u64 nice)
 
 	r.nice = MAX(NICE_MIN, MIN(NICE_MAX, (s32)nice));
 	err = nice_run(&r);
-	if (!err && r.denied)
-		err = -EACCES;
-	return err;
+	return err ? err : r.denied;
 }

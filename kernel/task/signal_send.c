@@ -12,6 +12,7 @@
 #include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/cred.h"
 #include "kernel/task/signal_queue.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
@@ -153,7 +154,7 @@ static bool kill_permitted(const struct kin_proc *p, int sig)
 	const struct kin_proc *self = current->proc->kp;
 	const struct proc_inherited *me = &self->inherited, *to = &p->inherited;
 
-	if (self == p || me->euid == 0)
+	if (self == p || cred_capable(CAP_KILL))
 		return true;
 	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid || me->uid == to->uid)
 		return true;

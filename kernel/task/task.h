@@ -30,12 +30,16 @@ struct proc_io {
 struct proc_inherited {
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; /* fs*: who asks for files */
 	u32 ngroups, groups[GROUPS_MAX];
-	u64 caps_permitted, caps_effective, caps_inheritable; /* caps.c */
+	u64 caps_permitted, caps_effective, caps_inheritable, caps_bounding, caps_ambient; /* caps.c */
+	u32 securebits;           /* PR_SET_SECUREBITS; PR_SET_KEEPCAPS is one of them */
+	u32 umask;
+	u32 loginuid, sessionid;  /* of who logged in; ~0: nobody */
 	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
-	u32 dumpable, no_new_privs, personality, keepcaps;
+	u32 dumpable, no_new_privs, personality;
 	s32 nice;
 	_Atomic s32 oom_adjust;   /* /proc/PID/oom_score_adj: without effect, but kept */
-	u32 sched_class;          /* SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE: without effect */
+	u32 sched_class;          /* SCHED_*: without effect, but kept, as the next two */
+	u32 sched_priority, sched_reset; /* of a real-time class; SCHED_RESET_ON_FORK */
 	u32 ioprio;               /* as ioprio_set takes it: without effect, but kept */
 };
 
@@ -96,7 +100,7 @@ enum {
 enum { WAIT_STOPPED = 1, WAIT_CONTINUED = 2 };
 
 struct mm;
-struct fs_context; /* cwd, umask: kernel/vfs/vfs.h */
+struct fs_context; /* cwd: kernel/vfs/vfs.h */
 struct trapframe;
 
 /* Private. */

@@ -174,7 +174,7 @@ static s64 write_locked(struct file *f, const struct iovec *iov, u32 n, u64 *pos
 		if ((size_t)got < len)
 			break;
 	}
-	if (done && (ino->mode & (S_ISUID | S_ISGID)) && cred_uid() != 0)
+	if (done && (ino->mode & (S_ISUID | S_ISGID)) && !cred_capable(CAP_FSETID))
 		ino->mode &= ~(u32)S_ISUID & ~(ino->mode & 010 ? (u32)S_ISGID : 0);
 	return done;
 }

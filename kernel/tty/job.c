@@ -5,6 +5,7 @@
  * set, gets SIGTTOU; ignored or blocked, or in an orphaned group, the call fails or goes on
  * instead.
  */
+#include "kernel/task/cred.h"
 #include "kernel/tty/job.h"
 
 #include <stdatomic.h>
@@ -164,7 +165,7 @@ s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg)
 	case TIOCSPGRP: return set_foreground(c, arg);
 	case TIOCGSID: return may_ask && c->session ? put_int(arg, c->session) : -ENOTTY;
 	case TIOCNOTTY: return master ? -ENOTTY : give_up(c);
-	case TIOCSCTTY: return job_acquire(c, arg == 1 && self()->inherited.euid == 0);
+	case TIOCSCTTY: return job_acquire(c, arg == 1 && cred_capable(CAP_SYS_ADMIN));
 	default: return -ENOSYS;
 	}
 }

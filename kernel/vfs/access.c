@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Who may do what: mode bits against the process's ids, which are the family's own fiction (the
- * first are what --user says). uid 0 passes as with CAP_DAC_OVERRIDE, but executes a file only if
+ * first are what --user says), and its capabilities. With CAP_DAC_OVERRIDE a file is executed only if
  * someone may.
  */
 #include <asm/errno.h>
@@ -36,24 +36,29 @@ bool cred_in_group(u32 gid)
 	return false;
 }
 
-int access_check_ids(u32 mode, u32 uid, u32 gid, u32 want, u32 as_uid, u32 as_gid)
+/* What lets pass whatever the mode bits say. */
+static bool overrides(u32 mode, u32 want, u64 caps)
 {
-	if (as_uid == 0) {
-		if ((want & MAY_EXEC) && !S_ISDIR(mode) && !(mode & 0111))
-			return -EACCES;
-		return 0;
-	}
+	if (!(want & MAY_WRITE) && (S_ISDIR(mode) || want == MAY_READ) &&
+		caps >> CAP_DAC_READ_SEARCH & 1)
+		return true;
+	return caps >> CAP_DAC_OVERRIDE & 1 && (S_ISDIR(mode) || !(want & MAY_EXEC) || mode & 0111);
+}
+
+int access_check_as(u32 mode, u32 uid, u32 gid, u32 want, const struct access_as *as)
+{
 	u32 bits = mode;
-	if (uid == as_uid)
+	if (uid == as->uid)
 		bits = mode >> 6;
-	else if (gid == as_gid || (as_gid == cred_gid() && cred_in_group(gid)))
+	else if (gid == as->gid || (as->gid == cred_gid() && cred_in_group(gid)))
 		bits = mode >> 3;
-	return (bits & want) == want ? 0 : -EACCES;
+	return (bits & want) == want || overrides(mode, want, as->caps) ? 0 : -EACCES;
 }
 
 int access_check(u32 mode, u32 uid, u32 gid, u32 want)
 {
-	return access_check_ids(mode, uid, gid, want, cred_uid(), cred_gid());
+	return access_check_as(mode, uid, gid, want,
+						   &(struct access_as){cred_uid(), cred_gid(), cred_caps()});
 }
 
 int access_inode(struct inode *ino, u32 want)
@@ -71,14 +76,14 @@ int access_mount(const struct inode *ino)
 
 int access_owner(struct inode *ino)
 {
-	return cred_uid() == 0 || cred_uid() == ino->uid ? 0 : -EPERM;
+	return cred_uid() == ino->uid || cred_capable(CAP_FOWNER) ? 0 : -EPERM;
 }
 
 int access_sticky(struct inode *dir, struct inode *victim)
 {
 	u32 uid = cred_uid();
 
-	if (!(dir->mode & S_ISVTX) || uid == 0 || uid == dir->uid || uid == victim->uid)
+	if (!(dir->mode & S_ISVTX) || uid == dir->uid || uid == victim->uid || cred_capable(CAP_FOWNER))
 		return 0;
 	return -EPERM;
 }

@@ -36,7 +36,7 @@ static s64 change_mode(struct inode *ino, const struct inode_change *given)
 	c.mode &= 07777;
 	if ((ino->seals & F_SEAL_EXEC) && ((ino->mode ^ c.mode) & 0111))
 		return -EPERM;
-	if (cred_uid() != 0 && !S_ISDIR(ino->mode) && !cred_in_group(ino->gid))
+	if (!S_ISDIR(ino->mode) && !cred_in_group(ino->gid) && !cred_capable(CAP_FSETID))
 		c.mode &= ~(u32)S_ISGID;
 	return inode_ops(ino)->setattr(ino, &c);
 }
@@ -47,7 +47,7 @@ static s64 change_owner(struct inode *ino, const struct inode_change *c)
 
 	if (err)
 		return err;
-	if (cred_uid() != 0) {
+	if (!cred_capable(CAP_CHOWN)) {
 		if ((c->uid != ~0u && (c->uid != ino->uid || c->uid != cred_uid())) ||
 			(c->gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(c->gid))))
 			return -EPERM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a process knows of the file system: current directory, root, umask. Private, cloned with
+ * What a process knows of the file system: current directory and root. Private, cloned with
  * the process; the references to inodes are counted in kin for each copy. A member that is killed
  * leaves its two references behind: at worst a removed directory stays allocated.
  */
@@ -19,7 +19,6 @@ struct fs_context *fs_context_create(const char *cwd)
 
 	if (!c)
 		return NULL;
-	c->umask = 022;
 	struct walk *w = walk_new();
 	if (w && !walk_path(w, AT_FDCWD, *cwd == '/' ? cwd : "/", WALK_FOLLOW) && S_ISDIR(w->mode) &&
 		walk_inode(w)) {
@@ -139,7 +138,7 @@ s64 sys_chroot(u64 path)
 		return err;
 	if (!S_ISDIR(w->mode))
 		err = -ENOTDIR;
-	else if (cred_uid() != 0)
+	else if (!cred_capable(CAP_SYS_CHROOT))
 		err = -EPERM;
 	else if (!walk_inode(w))
 		err = -ENOMEM;
@@ -153,34 +152,39 @@ s64 sys_chroot(u64 path)
 	return err;
 }
 
+#define UNREACHABLE "(unreachable)"
+
 s64 sys_getcwd(u64 buf, u64 size)
 {
-	static char text[VFS_PATH_MAX + 1], root[VFS_PATH_MAX + 1];
+	static char text[sizeof(UNREACHABLE) + VFS_PATH_MAX + 1], root[VFS_PATH_MAX + 1];
 	struct fs_context *c = current->proc->fs;
-	s64 n = dir_path(c->cwd_inode, text, VFS_PATH_MAX), skip = 0;
+	char *path = text + strlen(UNREACHABLE);
+	s64 n = dir_path(c->cwd_inode, path, VFS_PATH_MAX), r = 0;
 
 	if (n < 0)
 		return n;
-	if (c->root) {
-		s64 r = dir_path(c->root, root, VFS_PATH_MAX);
-		if (r > 0 && n >= r && !memcmp(root, text, (size_t)r) && (n == r || text[r] == '/'))
-			skip = r;
+	if (c->root)
+		r = dir_path(c->root, root, VFS_PATH_MAX);
+	if (r < 0 || n < r || memcmp(root, path, (size_t)r) || (n > r && path[r] != '/')) {
+		path = memcpy(text, UNREACHABLE, strlen(UNREACHABLE));
+		n += (s64)strlen(UNREACHABLE);
+	} else {
+		path += r;
+		n -= r;
 	}
-	if (n == skip) {
-		text[n++] = '/';
-		text[n] = '\0';
-	}
-	n = n - skip + 1;
+	if (n == 0)
+		path[n++] = '/';
+	path[n++] = '\0';
 	if ((u64)n > size)
 		return -ERANGE;
-	return copy_out((void *)buf, text + skip, (size_t)n) ? -EFAULT : n;
+	return copy_out((void *)buf, path, (size_t)n) ? -EFAULT : n;
 }
 
 s64 sys_umask(u64 mask)
 {
-	struct fs_context *c = current->proc->fs;
-	u32 old = c->umask;
+	struct proc_inherited *in = &current->proc->kp->inherited;
+	u32 old = in->umask;
 
-	c->umask = mask & 0777;
+	in->umask = mask & 0777;
 	return old;
 }

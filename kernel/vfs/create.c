@@ -68,7 +68,7 @@ s64 sys_mkdirat(u64 dirfd, u64 path, u64 mode)
 
 	if (err)
 		return err;
-	mode &= 01777 & ~current->proc->fs->umask;
+	mode &= 01777 & ~current->proc->kp->inherited.umask;
 	err = node_create(w, S_IFDIR | (u32)mode, 0, NULL, NULL);
 	walk_free(w);
 	return err;
@@ -81,7 +81,7 @@ s64 sys_mkdir(u64 path, u64 mode)
 
 s64 sys_mknodat(u64 dirfd, u64 path, u64 mode, u64 dev)
 {
-	u32 type = mode & S_IFMT, perm = mode & 07777 & ~current->proc->fs->umask;
+	u32 type = mode & S_IFMT, perm = mode & 07777 & ~current->proc->kp->inherited.umask;
 	struct walk *w;
 
 	if (S_ISDIR(mode))

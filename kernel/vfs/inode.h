@@ -130,6 +130,7 @@ struct vfs_shared {
 	struct inode *root;
 	struct inode *tty; /* /dev/pts/N: the node of the host's terminal; NULL: there is none */
 	_Atomic u64 next_ino;
+	_Atomic u32 next_session; /* /proc/PID/sessionid */
 	u64 devices[FS_KINDS]; /* constant: the root's is the host's */
 	_Atomic u64 boot_id;                   /* /proc/sys/kernel/random/boot_id; 0: not chosen yet */
 	struct lock_table *_Atomic lock_table; /* file_lock.c; NULL until the first lock */
@@ -195,6 +196,10 @@ struct walk; /* kernel/vfs/walk.h */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
 bool dir_is_below(struct inode *dir, struct inode *ancestor); /* or is it; rename_lock held */
 u64 inode_parent_number(struct inode *dir);                   /* takes rename_lock */
+
+/* ---- xattr.c: without asking who may; bytes, -ENODATA, -ERANGE */
+#define XATTR_CAPS "security.capability"
+s64 xattr_get_kernel(struct inode *ino, const char *name, void *buf, size_t size);
 
 /* ---- open.c, create.c, inode_io.c, file_map.c */
 /*

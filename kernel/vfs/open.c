@@ -82,11 +82,13 @@ static s64 open_data(struct inode *ino, const char *path, u32 flags, struct file
 static s64 open_regular(struct inode *ino, const char *path, u32 flags, struct file **out)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
-	u32 own_type = inode_ops(ino)->file_type;
+	const struct inode_ops *ops = inode_ops(ino);
 	s64 err;
 
-	if (own_type)
-		return new_file(ino, own_type, path, flags, out);
+	if (ops->file_type) {
+		err = ops->open ? ops->open(ino, flags & O_ACCMODE) : 0;
+		return err ? err : new_file(ino, ops->file_type, path, flags, out);
+	}
 	if (!writes && !(flags & O_TRUNC))
 		return open_data(ino, path, flags, out);
 	err = inode_writer_hold(ino);
@@ -104,7 +106,9 @@ static s64 may_open(struct inode *ino, u32 flags)
 {
 	u32 acc = flags & O_ACCMODE, want = 0;
 
-	if (acc != O_WRONLY)
+	if (flags & OPEN_EXEC)
+		want |= MAY_EXEC;
+	else if (acc != O_WRONLY)
 		want |= MAY_READ;
 	if (acc != O_RDONLY || (flags & O_TRUNC))
 		want |= MAY_WRITE;
@@ -156,7 +160,7 @@ static s64 open_new(struct walk *w, u32 flags, u32 mode, struct file **out)
 
 	if (w->slash)
 		return -EISDIR;
-	mode = S_IFREG | (mode & 07777 & ~current->proc->fs->umask);
+	mode = S_IFREG | (mode & 07777 & ~current->proc->kp->inherited.umask);
 	s64 err = node_create(w, mode, 0, NULL, &ino);
 	if (err)
 		return err;
@@ -203,7 +207,7 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 		return err;
 	if (!inode_ops(dir)->create_nameless)
 		return -EOPNOTSUPP;
-	mode = S_IFREG | (mode & 07777 & ~current->proc->fs->umask);
+	mode = S_IFREG | (mode & 07777 & ~current->proc->kp->inherited.umask);
 	err = inode_ops(dir)->create_nameless(dir, mode, flags & O_EXCL, &ino);
 	if (err)
 		return err;
@@ -313,7 +317,7 @@ static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode, u32 rules)
 		return -ENOMEM;
 	s64 n = string_in(text, (const void *)path, VFS_PATH_MAX);
 	if (n >= 0)
-		n = open_by_rules(dirfd, text, (u32)flags, (u32)mode, rules, &f);
+		n = open_by_rules(dirfd, text, (u32)flags & ~(u32)OPEN_EXEC, (u32)mode, rules, &f);
 	kpages_free(text, 1);
 	if (n < 0)
 		return n;

@@ -7,6 +7,7 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
+#include <linux/securebits.h>
 
 #include "kernel/lib/lib.h"
 #include "kernel/syscall/syscall.h"
@@ -206,7 +207,6 @@ s64 sys_statx(u64 dirfd, u64 path, u64 flags, u64 mask, u64 buf)
 
 s64 sys_faccessat2(u64 dirfd, u64 path, u64 mode, u64 flags)
 {
-	struct kin_proc *kp = current->proc->kp;
 	struct kstat st;
 
 	if (mode & ~7ull || flags & ~(u64)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
@@ -214,10 +214,15 @@ s64 sys_faccessat2(u64 dirfd, u64 path, u64 mode, u64 flags)
 	s64 err = stat_user((int)dirfd, path, flags, &st);
 	if (err || !mode)
 		return err;
-	bool effective = flags & AT_EACCESS;
-	err = access_check_ids(st.mode, st.uid, st.gid, (u32)mode,
-						   effective ? cred_uid() : kp->inherited.uid,
-						   effective ? cred_gid() : kp->inherited.gid);
+	struct proc_inherited *in = &current->proc->kp->inherited;
+	struct access_as as = {cred_uid(), cred_gid(), cred_caps()};
+	/* access(2) asks for who the user really is, with the capabilities that one would have. */
+	if (!(flags & AT_EACCESS)) {
+		as = (struct access_as){in->uid, in->gid, in->caps_effective};
+		if (!(in->securebits & SECBIT_NO_SETUID_FIXUP))
+			as.caps = in->uid ? 0 : in->caps_permitted;
+	}
+	err = access_check_as(st.mode, st.uid, st.gid, (u32)mode, &as);
 	/* A FIFO, a socket or a device can be written wherever it lies. */
 	bool content = S_ISREG(st.mode) || S_ISDIR(st.mode) || S_ISLNK(st.mode);
 	return !err && (mode & MAY_WRITE) && content && st.read_only ? -EROFS : err;

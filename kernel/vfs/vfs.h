@@ -29,7 +29,6 @@ struct fs_context {
 	char cwd[VFS_PATH_MAX];
 	struct inode *cwd_inode; /* reference */
 	struct inode *root;      /* chroot: reference, or NULL */
-	u32 umask;
 };
 
 struct fs_context *fs_context_create(const char *cwd);
@@ -44,6 +43,7 @@ void fs_context_fork(struct fs_context *c);
 void fs_context_fork_abort(struct fs_context *c);
 
 /* path: kernel memory. Follows links; dirfd AT_FDCWD or a descriptor. *out has one reference. */
+#define OPEN_EXEC 0x20 /* of flags: to be executed, whether or not the caller may read it */
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);
 s64 vfs_stat(int dirfd, const char *path, u32 at_flags, struct kstat *st);
 /*

@@ -88,10 +88,10 @@ static s64 may_use(struct inode *ino, const char *name, u32 want)
 		if (access_inode(ino, want))
 			return -EACCES;
 	} else if (has_prefix(name, XATTR_TRUSTED_PREFIX)) {
-		if (cred_uid() != 0)
+		if (!cred_capable(CAP_SYS_ADMIN))
 			return write ? -EPERM : -ENODATA;
 	} else if (has_prefix(name, XATTR_SECURITY_PREFIX)) {
-		if (write && cred_uid() != 0)
+		if (write && !cred_capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP))
 			return -EPERM;
 	} else if (!strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) ||
 			   !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT)) {
@@ -104,7 +104,7 @@ static s64 may_use(struct inode *ino, const char *name, u32 want)
 
 static bool listed(const struct xattr *x)
 {
-	return !has_prefix(x->name, XATTR_TRUSTED_PREFIX) || cred_uid() == 0;
+	return !has_prefix(x->name, XATTR_TRUSTED_PREFIX) || cred_capable(CAP_SYS_ADMIN);
 }
 
 /* ---- operations on an inode; name and value in kernel memory */
@@ -161,6 +161,17 @@ static s64 remove_value(struct inode *ino, const char *name)
 	kin_free(x);
 	inode_touch(ino, false);
 	return 0;
+}
+
+s64 xattr_get_kernel(struct inode *ino, const char *name, void *buf, size_t size)
+{
+	xattr_lock(ino);
+	struct xattr *x = *find(ino, name);
+	s64 n = !x ? -ENODATA : x->value_len > size ? -ERANGE : (s64)x->value_len;
+	if (n > 0)
+		memcpy(buf, value_of(x), x->value_len);
+	kin_unlock(&ino->lock);
+	return n;
 }
 
 /* The value's length; copied to buf (room for size bytes) unless size is 0. */

@@ -112,6 +112,14 @@ s64 file_may_exec(struct file *f)
 	return 0;
 }
 
+void file_set_id(struct file *f, struct file_set_id *out)
+{
+}
+
+void notify_file(struct file *f, u32 mask)
+{
+}
+
 s64 file_deny_write(struct file *f)
 {
 	return 0;
