@@ -79,6 +79,11 @@ struct file_ops {
 	u64 (*edges)(struct file *f);
 	/* What /proc/PID/fdinfo says beyond position and flags. Of any process of the family. */
 	void (*describe)(struct file *f, struct text *t);
+	/*
+	 * Optional, for splice: bytes without boundaries, of which 64 KiB are taken whole where poll
+	 * says writable, unless somebody else writes at the same time? A write of none tells errors.
+	 */
+	bool (*stream)(struct file *f);
 	bool seekable;
 };
 extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_types.c */

@@ -155,12 +155,18 @@ const struct own_ops socket_own_ops = {
 	.free = socket_own_free,
 };
 
+static bool socket_stream(struct file *f)
+{
+	return file_socket(f)->type == SOCK_STREAM;
+}
+
 const struct file_ops socket_file_ops = {
 	.name = "socket",
 	.read = socket_read,
 	.write = socket_write,
 	.readv = socket_receivev,
 	.writev = socket_sendv,
+	.stream = socket_stream,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
 	.stat = socket_stat,

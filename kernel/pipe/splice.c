@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * splice(2): between a pipe and a regular file, a device or another pipe. The bytes go through a
- * scratch mapping of the process. What is taken from a pipe cannot be put back, so the receiver
- * has to have room before anything is taken: a pipe's room is waited for first, and other kinds
- * of receivers, whose writes may stop half-way, are refused as Linux refuses what it cannot splice
- * (callers then use read and write).
+ * splice(2): between a pipe and a regular file, a device, a stream socket or another pipe. The
+ * bytes go through a scratch mapping of the process. What is taken from a pipe cannot be put back,
+ * so the receiver has to have room before anything is taken: that of a pipe or a socket is waited
+ * for first, and if others use it meanwhile, once more. Other kinds of receivers, whose writes may
+ * stop half-way, are refused as Linux refuses what it cannot splice (callers then use read and
+ * write).
  *
  * tee(2) copies from ring to ring. vmsplice(2) copies, too: what the application stores in its
  * pages afterwards does not reach the pipe.
@@ -14,6 +15,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "kernel/fd/poll.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
@@ -76,6 +78,24 @@ static s64 room_wait(struct file *f, bool nonblock)
 	return err ? err : (s64)MAX(1ul, pipe_size(p) - MIN(used, pipe_size(p)));
 }
 
+static bool is_stream(struct file *f)
+{
+	const struct file_ops *ops = file_ops[f->type];
+
+	return ops->stream && ops->stream(f);
+}
+
+/* Until a socket can be written to: 0, -EAGAIN, -ERESTARTSYS, or why it never will be. */
+static s64 stream_wait(struct file *f, bool nonblock)
+{
+	struct poll_item item = {.file = f, .want = EPOLLOUT};
+	s64 r = poll_items(&item, 1, nonblock ? 0 : HYP_NO_DEADLINE);
+
+	if (r <= 0)
+		return nonblock ? -EAGAIN : -ERESTARTSYS;
+	return file_ops[f->type]->write(f, NULL, 0, NULL);
+}
+
 /* The scratch's n bytes; a pipe blocks if others have used the room meanwhile. */
 static s64 put(struct end *to, u64 scratch, size_t n)
 {
@@ -87,11 +107,26 @@ static s64 put(struct end *to, u64 scratch, size_t n)
 	while (done < n) {
 		s64 m = file_ops[to->file->type]->write(to->file, (void *)(scratch + done), n - done,
 			&to->pos);
+		if (m == -EAGAIN && is_stream(to->file) && !stream_wait(to->file, false))
+			continue;
 		if (m <= 0)
 			return done ? (s64)done : m;
 		done += (size_t)m;
 	}
 	return (s64)done;
+}
+
+/* SPLICE_F_NONBLOCK is about sockets, too. */
+static s64 take(struct file *f, struct iovec *iov, s64 *at, u32 flags)
+{
+	u32 before = current->io_flags;
+	s64 n;
+
+	if (flags & SPLICE_NONBLOCK && is_stream(f))
+		current->io_flags |= O_NONBLOCK;
+	n = file_ops[f->type]->read(f, iov->iov_base, iov->iov_len, at);
+	current->io_flags = before;
+	return n;
 }
 
 static s64 move(struct end *from, struct end *to, u64 scratch, size_t len, u32 flags)
@@ -101,13 +136,17 @@ static s64 move(struct end *from, struct end *to, u64 scratch, size_t len, u32 f
 
 	if (is_pipe(to->file))
 		room = room_wait(to->file, nonblocking(to->file, flags));
+	else if (is_stream(to->file))
+		room = stream_wait(to->file, nonblocking(to->file, flags));
 	if (room < 0)
 		return room;
+	if (is_stream(to->file))
+		room = PIECE;
 	iov.iov_len = MIN(len, MIN((size_t)room, (size_t)PIECE));
 	if (is_pipe(from->file))
 		n = pipe_readv(from->file->pipe, &iov, 1, nonblocking(from->file, flags));
 	else
-		n = file_ops[from->file->type]->read(from->file, iov.iov_base, iov.iov_len, &at);
+		n = take(from->file, &iov, &at, flags);
 	if (n <= 0)
 		return n;
 	n = put(to, scratch, (size_t)n);
@@ -121,7 +160,7 @@ static s64 end_open(struct end *e, struct file *f, u64 pos_addr)
 {
 	*e = (struct end){f, 0, pos_addr};
 	if (pos_addr && !file_ops[f->type]->seekable)
-		return -ESPIPE;
+		return is_stream(f) ? -EINVAL : -ESPIPE;
 	if (pos_addr && copy_in(&e->pos, (const void *)pos_addr, sizeof(e->pos)))
 		return -EFAULT;
 	if (!pos_addr)
@@ -142,9 +181,10 @@ static s64 end_close(struct end *e)
 	return 0;
 }
 
-static bool can_splice(const struct file *f)
+static bool can_splice(struct file *f)
 {
-	return is_pipe(f) || f->type == FILE_DEV || (f->type == FILE_INODE && S_ISREG(f->inode->mode));
+	return is_pipe(f) || is_stream(f) || f->type == FILE_DEV ||
+		   (f->type == FILE_INODE && S_ISREG(f->inode->mode));
 }
 
 static s64 check(struct file *in, struct file *out)
