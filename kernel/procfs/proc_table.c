@@ -10,7 +10,9 @@
 #include "kernel/task/thread.h"
 #include "kernel/tty/pty.h"
 #include "kernel/vfs/mounts.h"
+#include "kernel/vfs/notify.h"
 
+#define FD_COUNT_MAX 1048576
 #define DIR(in, self, name) {in, self, name, S_IFDIR | 0555, NULL, NULL, LOOK_FREE, NULL, 0}
 #define FILE(in, name, mode, show) LOOK(in, name, mode, show, FREE)
 #define LOOK(in, name, mode, show, look) \
@@ -94,7 +96,7 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
 	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
 	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),
-	NUMBER(P_SYS_FS, "nr_open", 1048576),
+	NUMBER(P_SYS_FS, "nr_open", FD_COUNT_MAX),
 	NUMBER(P_SYS_FS, "overflowuid", 65534),
 	NUMBER(P_SYS_FS, "overflowgid", 65534),
 	NUMBER(P_SYS_FS, "protected_hardlinks", 0),
@@ -102,6 +104,10 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_FS, "protected_fifos", 0),
 	NUMBER(P_SYS_FS, "protected_regular", 0),
 	NUMBER(P_SYS_FS, "suid_dumpable", 0),
+	DIR(P_SYS_FS, P_SYS_INOTIFY, "inotify"),
+	NUMBER(P_SYS_INOTIFY, "max_queued_events", INOTIFY_RING / sizeof(struct inotify_event)),
+	NUMBER(P_SYS_INOTIFY, "max_user_instances", FD_COUNT_MAX), /* as many as descriptors */
+	NUMBER(P_SYS_INOTIFY, "max_user_watches", 1048576), /* what kin has room for */
 	DIR(P_SYS_FS, P_SYS_MQUEUE, "mqueue"),
 	NUMBER(P_SYS_MQUEUE, "msg_default", IPC_MQ_MESSAGES),
 	NUMBER(P_SYS_MQUEUE, "msg_max", IPC_MQ_MESSAGES),

@@ -28,6 +28,7 @@ enum proc_dir {
 	P_SYS_PTY,
 	P_SYS_FS,
 	P_SYS_MQUEUE,
+	P_SYS_INOTIFY,
 	P_SYS_VM,
 	P_SYS_NET,
 	P_SYS_NET_CORE,

@@ -355,20 +355,45 @@ static u32 walk_rules(u64 resolve)
 		rules |= WALK_BENEATH;
 	if (resolve & RESOLVE_IN_ROOT)
 		rules |= WALK_IN_ROOT;
+	if (resolve & RESOLVE_NO_XDEV)
+		rules |= WALK_NO_XDEV;
 	return rules;
 }
 
+#define OPEN_FLAGS                                                                        \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+	 O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
+	 O_CLOEXEC | O_PATH | __O_TMPFILE)
+
+/* Of any size; what this kernel does not know must be zero. */
+static s64 open_how_in(struct open_how *h, u64 user, u64 size)
+{
+	u8 byte;
+
+	if (size < sizeof(*h))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	for (u64 i = sizeof(*h); i < size; i++) {
+		if (copy_in(&byte, (const void *)(user + i), 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return copy_in(h, (const void *)user, sizeof(*h)) ? -EFAULT : 0;
+}
+
+/* openat2 refuses what the older calls ignore. */
 s64 sys_openat2(u64 dirfd, u64 path, u64 how, u64 size)
 {
 	struct open_how h;
+	s64 err = open_how_in(&h, how, size);
 
-	if (size < sizeof(h))
-		return -EINVAL;
-	if (size > sizeof(h))
-		return -E2BIG;
-	if (copy_in(&h, (const void *)how, sizeof(h)))
-		return -EFAULT;
-	if (h.flags >> 32 || (h.mode && !(h.flags & (O_CREAT | __O_TMPFILE))) || h.mode & ~07777ull)
+	if (err)
+		return err;
+	if (h.flags & ~(u64)OPEN_FLAGS ||
+		(h.flags & O_PATH && h.flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ||
+		(h.mode && !(h.flags & (O_CREAT | __O_TMPFILE))) || h.mode & ~07777ull)
 		return -EINVAL;
 	if ((h.resolve & ~(u64)RESOLVE_KNOWN) ||
 		(h.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))

@@ -249,7 +249,8 @@ s64 sys_readlinkat(u64 dirfd, u64 path, u64 buf, u64 size)
 	s64 err = walk_user(&w, (int)dirfd, path, WALK_EMPTY);
 	if (err)
 		return err;
-	s64 n = -EINVAL;
+	/* "" is a link's descriptor; of anything else there is no such name. */
+	s64 n = *w->text[1] ? -EINVAL : -ENOENT;
 	if (S_ISLNK(w->mode) && w->last == LAST_NAME)
 		n = walk_readlink(w, text, &target, NULL);
 	if (n > 0) {

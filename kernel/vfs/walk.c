@@ -480,6 +480,20 @@ static s64 start(struct walk *w, int dirfd, const char *path)
 	return err;
 }
 
+/* Which mount; no inode: an untouched directory of the root's. */
+static u32 mount_of(const struct inode *ino)
+{
+	return ino ? ino->fs + ino->volume * FS_KINDS : FS_ROOT;
+}
+
+/* Is the walk, or what it has found, where it began? */
+static bool stayed(const struct walk *w, u32 mount)
+{
+	bool jumped_away = w->jump && !w->inode;
+
+	return mount_of(w->dir) == mount && !jumped_away && (!w->inode || mount_of(w->inode) == mount);
+}
+
 s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 {
 	struct fs_context *fs = current && current->proc ? current->proc->fs : NULL;
@@ -493,6 +507,7 @@ s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 	s64 err = start(w, dirfd, path);
 	if (err)
 		return err;
+	u32 mount = mount_of(w->dir);
 	for (s64 more = 1; more > 0;) {
 		while (*path == '/')
 			path++;
@@ -503,6 +518,8 @@ s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 		more = step(w, &path);
 		if (more < 0)
 			return more;
+		if (flags & WALK_NO_XDEV && !stayed(w, mount))
+			return -EXDEV;
 	}
 	return 0;
 }

@@ -19,6 +19,7 @@ enum walk_flags {
 	WALK_NO_MAGIC = 32, /* nor one that leads to an open file (/proc/self/fd/0): ELOOP */
 	WALK_BENEATH = 64,  /* nothing leads out of the directory where the walk starts: EXDEV */
 	WALK_IN_ROOT = 128, /* that directory is the root of this walk */
+	WALK_NO_XDEV = 256, /* nothing leads to another mount than where the walk starts: EXDEV */
 };
 enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
