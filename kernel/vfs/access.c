@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Who may do what: mode bits against the process's ids, which are the family's own fiction (the
- * first are what --user says), and its capabilities. With CAP_DAC_OVERRIDE a file is executed only if
- * someone may.
+ * first are what --user says), and its capabilities. With CAP_DAC_OVERRIDE a file is executed only
+ * if someone may.
  */
 #include <asm/errno.h>
 

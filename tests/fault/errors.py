@@ -61,6 +61,7 @@ ERRORS = {
     "seccomp": ("ENOMEM", "EINVAL", "EACCES"),
     "prctl": ("EINVAL", "EPERM"),
     "capget": ("EPERM",),
+    "getgroups": ("EINVAL",),
     "capset": ("EPERM",),
     "chroot": ("EPERM", "ENOMEM"),
     "fchdir": ("EACCES",),
