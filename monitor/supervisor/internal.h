@@ -143,7 +143,7 @@ void namespace_signal(int sig); /* all processes of the family's PID namespace b
 
 /* turns.c: of this process, on the host's processors; short in front and supervisor */
 void turns_short(void);
-void turns_long(void);
+void turns_usual(void);
 
 /* members.c */
 int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;

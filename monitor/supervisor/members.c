@@ -114,7 +114,7 @@ static void monitor_dispositions(void)
 
 static void child_begin(const struct supervisor *s)
 {
-	turns_long();
+	turns_usual();
 	monitor_dispositions();
 	limits_enter(s);
 	close(s->signal_fd);

@@ -2,21 +2,18 @@
 /*
  * A family may have thousands of monitors that compute, and the host divides its processors among
  * all of them and the two processes that end the family. Whoever wakes up has to wait there for all
- * who are due before him: a round of thousands. So these two ask for short turns, which are due at
- * once, and monitors for turns of a tick of the host's clock, which is what they get anyway: who
- * had to run longer than he asked for leaves the others overdue. It changes nobody's share. Linux
- * 6.12 knows it; an older host ignores it, and one that refuses it costs time, nothing else.
+ * who are due before him: a round of thousands. So these two ask for short turns, which are due
+ * sooner, and monitors for what everybody has: they inherit. It changes nobody's share. Linux 6.12
+ * knows it; an older host ignores it, and one that refuses it costs time, nothing else.
  */
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "monitor/supervisor/internal.h"
 
 #define TURN_SHORT_NS 100000ull /* the least that the host knows */
-#define TURN_LONG_NS 4000000ull /* where the tick is not known */
 
 /* sched_setattr(2), the first version: the C library may have none. */
 struct host_sched_attr {
@@ -46,11 +43,7 @@ void turns_short(void)
 	turn_set(TURN_SHORT_NS);
 }
 
-void turns_long(void)
+void turns_usual(void)
 {
-	struct timespec tick;
-
-	turn_set(clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0 && !tick.tv_sec
-				 ? (u64)tick.tv_nsec
-				 : TURN_LONG_NS);
+	turn_set(0);
 }

@@ -402,7 +402,7 @@ u64 supervisor_now_ns(void)
 	return now_ns;
 }
 
-void turns_long(void)
+void turns_usual(void)
 {
 	finding("the supervisor became a monitor");
 }
