@@ -155,11 +155,53 @@ static bool in_background(void)
 	return foreground > 0 && foreground != getpgrp();
 }
 
+static volatile sig_atomic_t continued_now;
+
+static void on_continue(int sig)
+{
+	continued_now = 1;
+}
+
+static void signal_mask(int how, int sig)
+{
+	sigset_t one;
+
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	sigprocmask(how, &one, NULL);
+}
+
+/*
+ * Stops until SIGCONT, unless that has come since the family was told to stop: a shell sends it
+ * once, and a stop that is made afterwards would last. Making a stop signal discards a SIGCONT that
+ * is pending, so that one has a handler meanwhile; and SIGCONT discards a stop signal that is
+ * pending, so this one is blocked until the handler has been asked.
+ */
+static void stop_until_continued(struct front *f)
+{
+	struct sigaction tell = {.sa_handler = on_continue}, before;
+
+	continued_now = 0;
+	sigaction(SIGCONT, &tell, &before);
+	signal_mask(SIG_UNBLOCK, SIGCONT);
+	signal(SIGTSTP, SIG_DFL);
+	raise(SIGTSTP);
+	if (continued_now)
+		signal(SIGTSTP, SIG_IGN); /* which discards it */
+	else
+		signal_mask(SIG_UNBLOCK, SIGTSTP); /* it stops here */
+	signal_mask(SIG_BLOCK, SIGTSTP);
+	signal(SIGTSTP, SIG_DFL);
+	signal_mask(SIG_BLOCK, SIGCONT);
+	sigaction(SIGCONT, &before, NULL);
+	/* Also where nothing has stopped it: the host stops no orphaned job for a terminal. */
+	signal_pass_on(f, SIGCONT);
+}
+
 /*
  * Who runs this as a job sees it stopped: by the terminal, if that is why, and then all of the job
  * is, as when one of its programs reads; not any more after SIGTERM, whose deadline a family could
- * put off for ever by stopping again and again. What comes while it is stopped, above all the
- * SIGCONT that ends the stop, is in the signalfd afterwards.
+ * put off for ever by stopping again and again.
  */
 static void job_stop(struct front *f, int sig)
 {
@@ -179,7 +221,7 @@ static void job_stop(struct front *f, int sig)
 		if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT))
 			return;
 	}
-	raise(SIGSTOP);
+	stop_until_continued(f);
 }
 
 /* Until the supervisor has said how it ended; false: it ended without a word. */
