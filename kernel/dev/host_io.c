@@ -102,6 +102,7 @@ static s64 wait_readable(struct file *f, u64 timeout_ns)
 static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 {
 	enum hyp_io wait = may_wait(f);
+	bool again = false;
 
 	if (!len)
 		return 0;
@@ -126,6 +127,9 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 			err = tty_may_read(handle_of(f));
 			if (err)
 				return err;
+			again = !again; /* it was: the shell has given the terminal back meanwhile */
+			if (again)
+				continue;
 		}
 		if (got == -EAGAIN && wait == HYP_IO_NOWAIT)
 			return timeout ? -EAGAIN : 0;
