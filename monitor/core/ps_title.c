@@ -34,7 +34,7 @@ void title_update(struct member *m)
 		return;
 	rec = &m->family->kin->members[m->index];
 	memcpy(name, rec->comm, sizeof(rec->comm)); /* once: others may write it */
-	pid = rec->pid;
+	pid = KIN_READ(rec->pid);
 	if (pid == m->title_pid && !memcmp(name, m->title_name, sizeof(rec->comm)))
 		return;
 	m->title_pid = pid;

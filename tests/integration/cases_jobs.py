@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A family as a job of an interactive shell: what it may do in the background, and the end of its
-terminal. The same commands run without unifork, too: then the host's programs do it."""
+terminal. With `--backend native` (beside another) the host's programs do the same without it."""
 
 import os
 import pty
@@ -107,69 +107,6 @@ def background_write(context, backend):
         shell.type("fg; echo st''atus:$?")
         text = shell.expect("status:0").decode()
         require("out" in text and "more" in text, f"after fg: {text}")
-
-
-def hang_up(self):
-        """The terminal goes away; the shell hears of it."""
-        os.close(self.outer)
-        self.outer = -1
-        os.waitpid(self.pid, 0)
-        self.pid = 0
-
-
-def background_read(context, backend):
-    """Reading the terminal in the background stops the job; fg goes on with it."""
-    with Shell(context, backend) as shell:
-        for program in ("cat", f"sh -c '{BUSYBOX} cat; exit 0'"):
-            shell.type(f"{shell.prefix}{BUSYBOX} {program} &")
-            shell.expect("Stopped")
-            shell.type("jobs; echo st''ill")
-            shell.expect("still")
-            shell.type("fg; echo sta''tus:$?")
-            shell.insist("o''ne\n", "o''ne\r\no''ne")
-            shell.insist("\x04", "status:0")
-
-
-def background_settings(context, backend):
-    """So does changing its settings; it may be asked for them, and SIGTTOU may be ignored."""
-    with Shell(context, backend) as shell:
-        shell.type(f"{shell.prefix}{BUSYBOX} stty -echo &")
-        shell.expect("Stopped")
-        shell.type("fg; stty -a | grep -o -- '-echo '; stty echo; echo ech''o:$?")
-        require("-echo" in shell.expect("echo:0").decode(), "fg did not let it go on")
-        shell.type(f"{shell.prefix}{BUSYBOX} sh -c \"trap '' TTOU; stty -echo\" & wait; "
-                   "stty -a | grep -o -- '-echo '; stty echo; echo ignor''ed")
-        require("-echo " in shell.expect("ignored").decode(), "an ignored SIGTTOU stops it")
-
-
-def background_write(context, backend):
-    """tostop: writing stops the job as well, and without it it does not."""
-    with Shell(context, backend) as shell:
-        command = f"{shell.prefix}{BUSYBOX} sh -c 'echo o''ut; echo mo''re'"
-        shell.type(f"{command} & wait; echo wait''ed")
-        text = shell.expect("waited").decode()
-        require("out" in text and "more" in text, f"without tostop: {text}")
-        shell.type(f"stty tostop; {command} &")
-        text = shell.expect("Stopped").decode()
-        require("\nout" not in text, f"written with tostop: {text}")
-        shell.type("fg; echo st''atus:$?")
-        text = shell.expect("status:0").decode()
-        require("out" in text and "more" in text, f"after fg: {text}")
-
-
-def in_script(context, backend):
-    """Ctrl-Z and the background stop a script's family with the script: it is one job."""
-    with Shell(context, backend) as shell:
-        shell.type(f"bash -c '{shell.prefix}{BUSYBOX} cat; echo scr''ipt:$?' &")
-        shell.expect("Stopped")
-        shell.type("fg")
-        shell.insist("w''ord\n", "w''ord\r\nw''ord")
-        os.write(shell.outer, b"\x1a")
-        shell.expect("Stopped")
-        shell.type("echo pro''mpt")
-        shell.expect("prompt")
-        shell.type("fg")
-        shell.insist("\x04", "script:0")
 
 
 def hang_up(context, backend):
