@@ -236,7 +236,8 @@ def arguments():
                         help="may be given more than once; process and kvm unless given")
     parser.add_argument("--build", default=str(TESTS.parent / "build"), metavar="DIR")
     parser.add_argument("--seconds", type=float, help="the time for all tests together")
-    parser.add_argument("--scale", type=float, default=1, help="multiplies every time-out")
+    parser.add_argument("--scale", type=float, default=3,
+                        help="multiplies every time-out: they are there for hangs (default 3)")
     parser.add_argument("-j", dest="jobs", type=int, default=2, metavar="N")
     parser.add_argument("-v", dest="verbose", action="store_true")
     parser.add_argument("--page", action="store_true",

@@ -139,8 +139,9 @@ class Subject:
         return found
 
     def state(self, *fault, **options):
-        states = states_of(self.run(*fault, **options)[1])
-        require(states, "no monitor was confined")
+        result, report = self.run(*fault, **options)
+        states = states_of(report)
+        require(states, f"no monitor was confined: {tail(result)}")
         return states
 
     def faults(self, known):

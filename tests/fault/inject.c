@@ -87,6 +87,22 @@ static _Noreturn void fail(const char *what)
 	exit(OWN_FAILURE);
 }
 
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[256];
+	long parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "PPid: %ld", &parent) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return (pid_t)parent;
+}
+
+/* A child may have stopped, and gone on, before its maker tells of it: it is asked itself. */
 static struct proc *proc_of(pid_t pid)
 {
 	for (unsigned i = proc_count; i-- > 0;)
@@ -99,6 +115,7 @@ static struct proc *proc_of(pid_t pid)
 		fail("memory");
 	p->pid = pid;
 	p->alive = true;
+	p->monitor = proc_count > 0 && parent_of(pid) != procs[0]->pid;
 	return procs[proc_count++] = p;
 }
 
@@ -350,7 +367,7 @@ static void stopped(struct proc *p, int status)
 		if (event == PTRACE_EVENT_EXEC && p == procs[0])
 			text_find(p->pid);
 		else if (event != PTRACE_EVENT_EXEC && ptrace(PTRACE_GETEVENTMSG, p->pid, 0, &child) == 0)
-			proc_of((pid_t)child)->monitor = p != procs[0];
+			proc_of((pid_t)child);
 		go_on(p, PTRACE_SYSCALL, 0);
 	} else {
 		siginfo_t info = {0};

@@ -21,7 +21,7 @@ static void on_limit(int sig)
 
 static void burn(void)
 {
-	alarm(30);
+	alarm(170);
 	for (;;)
 		;
 }

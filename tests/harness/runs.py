@@ -57,7 +57,7 @@ def marked_processes(mark, session=None):
     return found
 
 
-def wait_until_gone(mark, session=None, seconds=2.0):
+def wait_until_gone(mark, session=None, seconds=10.0):
     """The processes that are still there after the given time; none is the usual answer."""
     deadline = time.monotonic() + seconds
     while True:

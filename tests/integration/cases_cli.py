@@ -18,7 +18,7 @@ from harness import runs
 from harness.cases import Case, Failed, require, tail
 
 BUSYBOX = "/bin/busybox"
-TERMINAL_WAIT = 20
+TERMINAL_WAIT = 30
 
 
 def one_line(result):
@@ -122,7 +122,7 @@ class Started:
 
     def __init__(self, context, backend, program, options=(), before=(), **more):
         context.needs(backend)
-        self.mark = runs.new_mark()
+        self.mark, self.scale = runs.new_mark(), context.scale
         self.process = subprocess.Popen(
             [str(word) for word in
              [*before, context.unifork, "run", "--backend", backend, *options, "--", *program]],
@@ -131,14 +131,14 @@ class Started:
             env=runs.environment(self.mark), **more)
 
     def line(self, seconds=20):
-        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds * self.scale)
         require(ready, "no output")
         return self.process.stdout.readline()
 
     def end(self, seconds=20):
         """The exit status; what is left over is a failure."""
         try:
-            status = self.process.wait(seconds)
+            status = self.process.wait(seconds * self.scale)
         except subprocess.TimeoutExpired:
             status = None
         return self.clean(status)
@@ -336,7 +336,7 @@ def titles(context, backend):
         require(family.line() == b"ready\n", "not ready")
         wanted = {f"unifork: {what} of {family.process.pid}]"
                   for what in ("perl [pid 1", "a?[31m?b [pid 2", "busybox [pid 3")}
-        deadline, seen = time.monotonic() + 10, set()
+        deadline, seen = time.monotonic() + 30, set()
         while not wanted <= seen and time.monotonic() < deadline:
             seen = {command_line(pid) for pid in runs.marked_processes(family.mark)}
             time.sleep(0.05)
@@ -380,14 +380,14 @@ def terminal(context, backend):
         text = read_until(outer, b"parent: SIGINT")
         require(b"child: killed by SIGINT" in text, f"the child: {text!r}")
     finally:
-        status = family.clean(family.process.wait(10) if family_ends(family) else None)
+        status = family.clean(family.process.wait() if family_ends(family) else None)
         os.close(outer)
     require(status == 0, f"status {status}")
 
 
 def family_ends(family):
     try:
-        family.process.wait(10)
+        family.process.wait(10 * family.scale)
         return True
     except subprocess.TimeoutExpired:
         return False

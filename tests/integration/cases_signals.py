@@ -45,7 +45,7 @@ class Talk:
                 reading = reading | {out}
             if drains == 1 and self.output >= 4 * 65536:
                 reading = reading - {out}
-        return self.process.wait(10)
+        return self.process.wait(30)
 
 
 def output_waits(context, backend):
@@ -64,7 +64,7 @@ def output_waits(context, backend):
         finally:
             left = runs.marked_processes(mark)
             runs.kill_all(left)
-            talk.process.wait(10)
+            talk.process.wait(30)
         require(status is not None, f"{where} hangs: {talk.errors!r}, {talk.output} bytes came")
         require(status == 0, f"{where}: status {status}: {talk.errors!r}")
         native, family = (talk, None) if where == "native" else (native, talk)

@@ -235,7 +235,7 @@ def monitors_confined(context, backend, started):
         try:
             require(family.line() == b"ready\n", "not ready")
             # The spawner is made while the family runs, and the last of its commands may be ending.
-            end = time.monotonic() + 5
+            end = time.monotonic() + 20
             while True:
                 texts = [(pid, status_of(pid))
                          for pid in runs.monitors(family.process.pid).values()]

@@ -14,8 +14,10 @@ import time
 from harness import runs
 from harness.cases import Case, require
 
-# From SIGTERM, with --stop-timeout 0, to the end.
-OBEYED_S = 1.0
+# The supervisor's processor time from SIGTERM, with --stop-timeout 0, to the end: its turn at the
+# mailbox and what the end takes, less than 10 ms, and 80 to 200 where it does all that was asked
+# for before it looks at signals. How long that takes by the clock is the machine's.
+OBEYED_MS = 40
 
 
 def started_class():
@@ -50,6 +52,14 @@ def ready(family):
     require(False, f"not ready: {family.process.stderr.read()}")
 
 
+def computed_ms(pid):
+    """The processor time of a process; None: it is gone."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[0]) / 1e6
+    except (OSError, IndexError):
+        return None
+
+
 def obeyed(context, backend, mode):
     """SIGTERM ends a family at once that gives its supervisor more to do than it can."""
     def check():
@@ -58,12 +68,16 @@ def obeyed(context, backend, mode):
                              options=["--stop-timeout", "0", "-v", f"{volume}:/v"])
             ready(family)
             time.sleep(1)
-            start = time.monotonic()
+            supervisor = runs.supervisor(family.process.pid)
+            before = last = computed_ms(supervisor)
             family.process.send_signal(signal.SIGTERM)
-            status = family.end(15)
-            seconds = time.monotonic() - start
+            end = time.monotonic() + 30 * context.scale
+            while family.process.poll() is None and time.monotonic() < end:
+                last = computed_ms(supervisor) or last
+                time.sleep(0.002)
+            status = family.end(5)
             require(status == 128 + signal.SIGTERM, f"status {status}")
-            require(seconds < OBEYED_S * context.scale, f"it took {seconds:.1f} s")
+            require(last - before < OBEYED_MS, f"it took the supervisor {last - before:.0f} ms")
     return check
 
 

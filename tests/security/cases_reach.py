@@ -284,7 +284,7 @@ def stopped_terminal(context, backend):
                 if select.select([outer], [], [], 0.1)[0]:
                     os.read(outer, 4096)
             os.kill(pid, signal.SIGTERM)
-            end = time.monotonic() + 5
+            end = time.monotonic() + 20
             while os.waitpid(pid, os.WNOHANG) == (0, 0):
                 require(time.monotonic() < end, "SIGTERM does not end the family")
                 time.sleep(0.05)

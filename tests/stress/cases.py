@@ -298,8 +298,12 @@ def spawner_killed(context, backend, started):
                 lines.append(family.line(60))
                 named = re.findall(r"the spawner is process (\d+)", log.read_text("utf-8"))
                 if named and step in (0, 2) and named[-1] not in killed:
-                    host = runs.monitors(family.process.pid)
-                    os.kill(host[int(named[-1])], signal.SIGKILL)
+                    # A list of children that is read while some end can lack others.
+                    host = None
+                    for _ in range(100):
+                        host = host or runs.monitors(family.process.pid).get(int(named[-1]))
+                    require(host, f"the spawner, process {named[-1]}, is not there")
+                    os.kill(host, signal.SIGKILL)
                     killed.add(named[-1])
                 if step == 0:
                     family.process.stdin.write(b"x\n")
