@@ -30,7 +30,7 @@ int ulimit_parse(struct run_options *o, const char *text, struct error *err) MUS
 int limits_leave(struct run_options *o, struct error *err) MUST_CHECK;
 int stop_timeout_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 
-/* volume.c: --volume and --tmpfs */
+/* volume_option.c: --volume and --tmpfs */
 int volume_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 int tmpfs_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 

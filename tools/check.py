@@ -57,15 +57,9 @@ KERNEL_SYSTEM = re.compile(
 LAYER_EXCEPTIONS = {
 }
 
-# File names are unique over these folders, except for these, each with its reason.
+# File names are unique over these folders.
 NAMED_ONCE = ("abi/", "common/", "kernel/", "monitor/", "cli/")
 NAMED_SUFFIXES = {".c", ".h", ".S", ".def", ".ld"}
-NAMES_TWICE = {
-    "internal.h": "monitor/core and monitor/supervisor: to be renamed",
-    "memory.c": "monitor/core and monitor/backend/kvm: to be renamed",
-    "run.c": "cli's verb, and monitor/backend/kvm: to be renamed",
-    "volume.c": "cli's option, and monitor/core: to be renamed",
-}
 
 # The architecture's own headers: what others may know of it lies in kernel/arch.
 ARCH_PRIVATE = "kernel/arch/x86_64/"
@@ -232,11 +226,8 @@ def check_names(names, report):
         if name.startswith(NAMED_ONCE) and path.suffix in NAMED_SUFFIXES:
             places.setdefault(path.name, []).append(name)
     for base, found in sorted(places.items()):
-        if len(found) > 1 and base not in NAMES_TWICE:
-            report(found[1], 1, f"{found[0]} has the same name")
-    for base in NAMES_TWICE:
-        if len(places.get(base, [])) < 2:
-            report("tools/check.py", 1, f"{base} is unique: take it off NAMES_TWICE")
+        for name in found[1:]:
+            report(name, 1, f"{found[0]} has the same name: say in each what it holds")
 
 
 def blanked(text):

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull

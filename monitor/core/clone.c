@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 static void clone_run(void *arg)
 {

@@ -32,7 +32,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define CAPABILITIES_MAX 64
 

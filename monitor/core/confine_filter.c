@@ -26,7 +26,7 @@
 
 #include "monitor/core/confine_rules.h"
 #include "monitor/core/host_constants.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 #include "monitor/core/tty_ioctls.h"
 
 #define PROGRAM_MAX 1024

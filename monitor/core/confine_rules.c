@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "monitor/core/confine_rules.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 /* What an older libc's headers lack; and what arch_prctl(2) has no header for. */
 #ifndef MADV_COLLAPSE

@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 
 #include "monitor/core/host_constants.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define RESOLVE_TRIES 8
 #define OPEN_TRIES 4

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "abi/layout.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 static bool range_within(u64 addr, u64 len, u64 start, u64 end)
 {

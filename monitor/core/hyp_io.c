@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "monitor/core/host_constants.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 #include "monitor/core/tty_ioctls.h"
 
 const struct tty_ioctl tty_ioctls[] = {

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define TEXT_MAX 512
 

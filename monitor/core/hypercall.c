@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 const struct hypercall_info hypercall_table[HYPERCALL_COUNT] = {
 #define HYPERCALL(name, kinds, host, why) [HYP_##name] = {#name, kinds, host, why, hyp_##name},

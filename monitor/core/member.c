@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define CLAIM_TRIES 1000
 

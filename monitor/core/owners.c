@@ -4,7 +4,7 @@
  * one user and one group; what is theirs is the first program's inside, whatever numbers that has
  * there. A family of root's sees all ids as they are.
  */
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 /* overflowuid: what the host says of ids that a user namespace has no number for. */
 #define ID_UNKNOWN 65534

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 static void title_write(struct member *m, const char *name, s32 pid)
 {

@@ -13,7 +13,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define SLEEP_FDS_MAX HANDLES_MAX
 #define NS_PER_S 1000000000ull

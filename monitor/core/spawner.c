@@ -13,7 +13,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 static void child_run(void *arg)
 {

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3

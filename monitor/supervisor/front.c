@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 #include "monitor/supervisor/link.h"
 #include "monitor/supervisor/namespaces.h"
 

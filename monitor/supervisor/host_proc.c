@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 /*
  * What is gone has nothing to be counted, and what changes its ids at this moment is a monitor that

@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define CREDIT_MIN (256ull << 10)
 #define TOUCH_BYTES_PER_NS 8 /* of one processor: huge pages */

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define INBOX_PATIENCE_NS 3000000000ull
 #define STEWARD_TRIES_MAX 8

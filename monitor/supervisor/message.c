@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define LINE_MAX_BYTES 4096
 #define WRITE_PATIENCE_US 50000

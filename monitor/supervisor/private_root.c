@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 #include "monitor/supervisor/namespaces.h"
 
 /* <sys/mount.h> and <linux/mount.h> of Debian 12 exclude each other. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "kernel/arch/syscall_numbers.h"
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 static const char *const syscall_names[STATS_SYSCALLS] = {
 #define SYSCALL(name, arity, types, level, note) [SYSCALL_##name] = #name,

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 /* What a gift in the queue keeps in flight is counted for the user: few, and only for a moment. */
 #define GIFT_BUFFER 4096

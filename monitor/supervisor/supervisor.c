@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define EXIT_LOST 111 /* nobody is left who could read it */
 

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define MONITOR_BYTES (40ull << 10) /* task, stack, signals, descriptors: an idle monitor */
 #define VM_BYTES (512ull << 10)     /* a virtual machine with one processor */

@@ -51,16 +51,16 @@ WORLD = ("world", "boundary", "boundary_fds", "hostile", "finding")
 TARGETS = {
     "hypercall": Target(
         sources=core("clock", "clone", "error", "fs", "guest", "host_constants", "hyp_io",
-                     "hyp_memory", "hyp_misc", "hypercall", "member", "owners", "ps_title",
-                     "receive", "sleep", "volume")
-        + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/memory.c",
+                     "hyp_memory", "hyp_misc", "hyp_volume", "hypercall", "member", "owners",
+                     "ps_title", "receive", "sleep")
+        + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/slot_memory.c",
            "monitor/backend/process/process.c", "monitor/backend/process/xsave.c"),
         glue=("fuzz_hypercall", *WORLD), source_flags=BOUNDARY, longest=1024),
     "elf": Target(
         sources=("common/elf.c",
                  *kernel("exec", "exec_open", "exec_load", "exec_script", "exec_args"),
                  *kernel("mm", "vma", "mmap", "populate", "ranges", "holdings"),
-                 *core("memory", "error")),
+                 *core("private_memory", "error")),
         glue=("fuzz_elf", "elf_image", "finding"),
         source_flags=("-include", f"{GLUE}/elf_memory.h")),
     "mailbox": Target(
@@ -70,7 +70,7 @@ TARGETS = {
         glue=("fuzz_mailbox", "hostile", "finding"),
         source_flags=("-include", f"{GLUE}/mailbox_host.h"), link=("-ljansson", "-lpthread")),
     "volume": Target(
-        sources=core("fs", "owners", "host_constants", "volume", "volume_request", "guest",
+        sources=core("fs", "owners", "host_constants", "hyp_volume", "volume_request", "guest",
                      "hypercall", "ps_title", "error"),
         glue=("fuzz_volume", *WORLD), source_flags=BOUNDARY),
 }

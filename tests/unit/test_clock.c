@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define OWN CLOCK_OWNER(1u, 1u)
 #define OTHER CLOCK_OWNER(2u, 7u)

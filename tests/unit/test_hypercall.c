@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define AREA 0x30000000ull /* application memory that is really mapped, two pages */
 #define GAP (AREA + 2 * PAGE_SIZE)

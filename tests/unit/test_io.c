@@ -20,7 +20,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define WINDOW ALIGN_DOWN(PERCPU_ADDR, PAGE_SIZE)
 #define NOTED ((volatile u32 *)(PERCPU_ADDR + PERCPU_IRQ_PENDING))

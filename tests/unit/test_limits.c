@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 /* For what is static in it. */
 #include "monitor/supervisor/cgroup_place.c"

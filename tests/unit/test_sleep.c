@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define ROUNDS 3000
 #define LATEST_NS 5000000000ull /* a hang, not a measurement */

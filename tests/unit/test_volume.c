@@ -18,7 +18,7 @@
 /* cmocka wants the five above */
 #include <cmocka.h>
 
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define AREA 0x30000000ull
 

@@ -3,7 +3,7 @@
  * Before a fresh member's first instruction: the processor's tables in guest memory and what all
  * its vCPUs will be like. The guest starts in 64-bit mode at CPL 3. Ring 0 exists only for the
  * kernel's stubs: every gate leads there on IST stack 1, and no interrupt is ever injected as such
- * (run.c). Tables: AMD APM volume 2, chapters 4, 5, 8 and 12.
+ * (vcpu_run.c). Tables: AMD APM volume 2, chapters 4, 5, 8 and 12.
  */
 #include <errno.h>
 #include <stdlib.h>

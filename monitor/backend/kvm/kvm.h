@@ -5,12 +5,12 @@
  * at a virtual address of its own; so a fork of the process copies it. What the child must make
  * anew is the VM around it.
  *
- *	boot.c   page and descriptor tables, boot_info; what a member's VM and its clones share
- *	cpuid.c  what the guest sees of the processor
- *	vcpu.c   a VM and its vCPU, fresh or for a clone
- *	slots.c  memory slots, in chunks of SLOT_CHUNK
- *	memory.c the hypercalls that change what lies behind the slots
- *	run.c    KVM_RUN and what comes out of it; interrupts
+ *	boot.c         page and descriptor tables, boot_info; what a member's VM and its clones share
+ *	cpuid.c        what the guest sees of the processor
+ *	vcpu.c         a VM and its vCPU, fresh or for a clone
+ *	slots.c        memory slots, in chunks of SLOT_CHUNK
+ *	slot_memory.c  the hypercalls that change what lies behind the slots
+ *	vcpu_run.c     KVM_RUN and what comes out of it; interrupts
  */
 #ifndef MONITOR_BACKEND_KVM_KVM_H
 #define MONITOR_BACKEND_KVM_KVM_H

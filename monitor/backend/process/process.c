@@ -19,7 +19,7 @@
 
 #include "monitor/backend/process/process.h"
 #include "monitor/backend/process/xsave.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define HWCAP2_FSGSBASE_BIT 2
 #define CPUID1_ECX_OSXSAVE (1u << 27)

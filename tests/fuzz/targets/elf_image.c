@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "input.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define IMAGE_SIZE 16384
 

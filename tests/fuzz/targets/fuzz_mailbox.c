@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "hostile.h"
-#include "monitor/supervisor/internal.h"
+#include "monitor/supervisor/supervisor_internal.h"
 
 #define STEPS_MAX 64
 #define CHILDREN_MAX 64

@@ -2,7 +2,7 @@
 /*
  * Paths on volumes, with others at work on the same tree: before each host call of a handler the
  * host, or another member, may put a link to the outside where a directory was, move a directory,
- * or swap two. An input is a list of steps: a handler of fs.c or volume.c with a path that was
+ * or swap two. An input is a list of steps: a handler of fs.c or hyp_volume.c with a path that was
  * checked for nothing but its length, a request to the supervisor (mode, owner, times), or a change
  * from outside. boundary.c and world_check find what leaves the volume.
  */

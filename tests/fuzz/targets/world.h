@@ -17,7 +17,7 @@
 #include <setjmp.h>
 
 #include "input.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #define AREA 0x30000000ull /* application memory that is there; behind it nothing is */
 #define AREA_SIZE 0x10000ull

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the supervisor share. All of it is private to one process with one thread. */
-#ifndef MONITOR_SUPERVISOR_INTERNAL_H
-#define MONITOR_SUPERVISOR_INTERNAL_H
+#ifndef MONITOR_SUPERVISOR_SUPERVISOR_INTERNAL_H
+#define MONITOR_SUPERVISOR_SUPERVISOR_INTERNAL_H
 
 #include <stdio.h>
 #include <sys/resource.h>

@@ -3,8 +3,8 @@
  * What the files of monitor/core share: the table of hypercalls, access to guest memory, start
  * and confinement.
  */
-#ifndef MONITOR_CORE_INTERNAL_H
-#define MONITOR_CORE_INTERNAL_H
+#ifndef MONITOR_CORE_CORE_INTERNAL_H
+#define MONITOR_CORE_CORE_INTERNAL_H
 
 #include "monitor/core/host_call.h"
 #include "monitor/core/interrupt.h"
@@ -84,7 +84,7 @@ u32 gid_shown(const struct family *f, u32 host_gid);
 u32 uid_on_host(const struct family *f, u32 uid);
 u32 gid_on_host(const struct family *f, u32 gid);
 
-/* volume.c */
+/* hyp_volume.c */
 int tree_fd(const struct family *f, u64 tree); /* an ARG_TREE */
 /*
  * clone.c: a process that was just cloned becomes the member of that record, or exits if the
@@ -101,7 +101,7 @@ void member_message(const struct member *m, const char *what, const char *text, 
 void member_follow_supervisor(const struct family *f); /* die with it; at once if it is gone */
 _Noreturn void member_exit(struct member *m, int status);
 
-/* memory.c */
+/* private_memory.c */
 int memory_reserve(const struct family *f, struct error *err) MUST_CHECK;
 int memory_stack(void **top, struct error *err) MUST_CHECK;
 int image_load(struct member *m, struct error *err) MUST_CHECK;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "monitor/core/host_constants.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #ifndef RWF_APPEND
 #define RWF_APPEND 0x10

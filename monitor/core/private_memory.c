@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/elf.h"
-#include "monitor/core/internal.h"
+#include "monitor/core/core_internal.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
