@@ -110,6 +110,10 @@ HYPERCALL_USE = re.compile(r'\bHYP_[a-z]|\bHYPERCALL_(PORT|ADDR)\b|abi/hypercall
                            r'"[^"]*\b(out[bwl]?\s+%|vmcall|vmmcall)')
 
 
+# Where the linker's script puts variables by their names.
+SCRIPT = "kernel/arch/x86_64/kernel.ld"
+SCRIPT_SECTION = re.compile(r"\.bss\.(\w+)")
+
 exceptions_used = set()
 
 
@@ -228,6 +232,18 @@ def check_names(names, report):
     for base, found in sorted(places.items()):
         for name in found[1:]:
             report(name, 1, f"{found[0]} has the same name: say in each what it holds")
+
+
+def check_script(names, report):
+    """What the linker's script names is there: it takes no notice of a name that nothing has."""
+    sources = [uncommented((ROOT / name).read_text(encoding="utf-8")) for name in names
+               if name.startswith("kernel/") and name.endswith(".c")]
+    for number, line in enumerate((ROOT / SCRIPT).read_text(encoding="utf-8").splitlines(), 1):
+        for name in SCRIPT_SECTION.findall(line):
+            variable = re.compile(rf"^\s*(?:\}}|(?:static|struct|_Atomic|[us]\d+)\b)[^(;]*\b{name}"
+                                  r"(?:\[|\s*[;=,]|\s+__attribute__)", re.MULTILINE)
+            if not any(variable.search(text) for text in sources):
+                report(SCRIPT, number, f"no variable in kernel/ has the name {name}")
 
 
 def blanked(text):
@@ -380,6 +396,7 @@ def main():
     check_functions(sizes, report)
     if not given:
         check_names(names, report)
+        check_script(names, report)
         check_rooms(report)
         check_declarations(report)
         check_locks(report)

@@ -25,7 +25,7 @@
 enum device { DEV_NONE, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 
 #define POOL_SIZE 4096
-static u8 pool[POOL_SIZE];
+static u8 random_pool[POOL_SIZE];
 static u32 pool_left, pool_member, pool_generation;
 
 s64 random_fill(void *buf, size_t len)
@@ -37,7 +37,7 @@ s64 random_fill(void *buf, size_t len)
 		return host_random(buf, len);
 	u32 generation = member_self()->generation;
 	if (pool_left < len || pool_member != boot->member || pool_generation != generation) {
-		s64 n = host_random(pool, POOL_SIZE);
+		s64 n = host_random(random_pool, POOL_SIZE);
 		if (n < 0)
 			return n;
 		pool_left = POOL_SIZE;
@@ -45,8 +45,8 @@ s64 random_fill(void *buf, size_t len)
 		pool_generation = generation;
 	}
 	pool_left -= (u32)len;
-	memcpy(out, pool + pool_left, len);
-	memset(pool + pool_left, 0, len);
+	memcpy(out, random_pool + pool_left, len);
+	memset(random_pool + pool_left, 0, len);
 	return (s64)len;
 }
 

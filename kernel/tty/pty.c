@@ -13,6 +13,7 @@
 
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
+#include "kernel/vfs/inode_ops.h"
 
 #define TTY_GROUP 5
 #define LINE_ENDS_SIZE (PTY_RING / 8)
@@ -248,7 +249,7 @@ static s64 name_add(struct pty *p)
 	struct inode *dir = shared()->directory, *old = NULL;
 	char name[16];
 	size_t len = index_text(p->index, name, sizeof(name));
-	struct inode *node = inode_alloc(FS_DEVPTS, S_IFCHR | 0620);
+	struct inode *node = inode_alloc(inode_fs(dir), S_IFCHR | 0620);
 	struct dirent_node *spare = dirent_alloc(name, len);
 
 	if (!node || !spare) {
@@ -334,7 +335,8 @@ s64 pty_master_open(struct inode *node, u32 flags, struct file **out)
 	return 0;
 }
 
-s64 pty_open_slave_of(struct pty *p, struct inode *node, u32 flags, struct file **out)
+/* by_name: node is the terminal's own in /dev/pts; else it is that of /dev/tty. */
+static s64 slave_open(struct pty *p, struct inode *node, bool by_name, u32 flags, struct file **out)
 {
 	struct file *f = file_new(node, flags);
 
@@ -343,7 +345,6 @@ s64 pty_open_slave_of(struct pty *p, struct inode *node, u32 flags, struct file 
 	f->priv[PTY_FILE_TERMINAL] = (u64)p;
 	set_side(p, f, PTY_SLAVE);
 	/* Looked at with a slave counted: the slot cannot become another's any more. */
-	bool by_name = node->fs == FS_DEVPTS;
 	if (p->hung_up || p->slave_locked || (by_name && p->node != node)) {
 		file_put(f);
 		return -EIO;
@@ -366,14 +367,21 @@ s64 pty_slave_open(struct inode *node, u32 flags, struct file **out)
 	u32 index = (node->rdev & 0xff) | (u32)(node->rdev >> 12 & ~0xffu);
 	struct pty *p = index < PTY_MAX ? shared()->slot[index] : NULL;
 
-	return p ? pty_open_slave_of(p, node, flags, out) : -EIO;
+	return p ? slave_open(p, node, true, flags, out) : -EIO;
+}
+
+s64 pty_peer_open(struct pty *p, u32 flags, struct file **out)
+{
+	struct inode *node = p->node;
+
+	return node ? slave_open(p, node, true, flags, out) : -EIO;
 }
 
 s64 pty_terminal_open(struct console *c, struct inode *node, u32 flags, struct file **out)
 {
 	struct pty *p = (struct pty *)((char *)c - offsetof(struct pty, job));
 
-	return pty_open_slave_of(p, node, flags | O_NOCTTY, out);
+	return slave_open(p, node, false, flags | O_NOCTTY, out);
 }
 
 /* ---- closing */

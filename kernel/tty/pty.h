@@ -70,14 +70,13 @@ struct pty_shared {
 /* ---- pty.c */
 void pty_init(struct inode *directory); /* first member */
 s64 pty_master_open(struct inode *node, u32 flags, struct file **out);
-/* By its name; -EIO if that terminal is gone. */
-s64 pty_slave_open(struct inode *node, u32 flags, struct file **out);
 /*
- * Of this terminal, which stays meanwhile; checks TIOCSPTLCK, takes it as controlling terminal
- * unless O_NOCTTY. node: its own, or that of /dev/tty.
+ * The slave, which becomes the controlling terminal unless O_NOCTTY; -EIO: it is locked
+ * (TIOCSPTLCK) or gone. By its node in /dev/pts, of this terminal, and by the name /dev/tty: of the
+ * controlling terminal c of this session, which is a pty.
  */
-s64 pty_open_slave_of(struct pty *p, struct inode *node, u32 flags, struct file **out);
-/* The controlling terminal c of this session, which is a pty, by the name /dev/tty. */
+s64 pty_slave_open(struct inode *node, u32 flags, struct file **out);
+s64 pty_peer_open(struct pty *p, u32 flags, struct file **out);
 s64 pty_terminal_open(struct console *c, struct inode *node, u32 flags, struct file **out);
 void pty_file_release(struct file *f);
 void pty_lock(struct pty *p);

@@ -198,11 +198,8 @@ static s64 common_ioctl(struct file *f, u32 cmd, u64 arg)
 static s64 open_peer(struct pty *p, u64 flags)
 {
 	struct file *f;
-	struct inode *node = p->node;
+	s64 err = pty_peer_open(p, (u32)flags & (O_ACCMODE | O_NOCTTY | O_NONBLOCK), &f);
 
-	if (!node)
-		return -EIO;
-	s64 err = pty_open_slave_of(p, node, (u32)flags & (O_ACCMODE | O_NOCTTY | O_NONBLOCK), &f);
 	return err ? err : fd_install(f, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
