@@ -14,6 +14,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/event/event_file.h"
 #include "kernel/event/event_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/lib/lib.h"
@@ -393,27 +394,23 @@ const struct own_ops epoll_own_ops = {
 
 s64 sys_epoll_create1(u64 flags)
 {
+	struct event_new new = {.type = FILE_EPOLL, .mode = O_RDWR, .flags = (u32)flags};
 	struct epoll *e;
-	struct file *f;
+	s64 err;
 
 	if (flags & ~(u64)EPOLL_CLOEXEC)
 		return -EINVAL;
-	f = file_alloc(FILE_EPOLL, O_RDWR);
-	if (!f)
-		return -ENFILE;
-	e = own_new(OWN_MEMORY, sizeof(*e));
-	if (!e) {
-		file_put(f);
-		return -ENOMEM;
-	}
+	err = event_make(&new, sizeof(*e));
+	if (err)
+		return err;
+	e = new.object;
 	ref_init(&e->ref, 1);
 	queue_init(&e->queue);
 	TAILQ_INIT(&e->ready);
 	e->deaths = atomic_load(&ROOT->deaths);
-	e->file = f;
+	e->file = new.file;
 	own_is(e, OWN_EPOLL);
-	own_give((struct epoll **)&f->priv[0], e);
-	return fd_install(f, 0, flags & EPOLL_CLOEXEC ? FD_CLOEXEC : 0);
+	return event_install(&new);
 }
 
 s64 sys_epoll_create(u64 size)

@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/event/event_file.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
@@ -159,25 +160,21 @@ const struct file_ops eventfd_file_ops = {
 
 s64 sys_eventfd2(u64 initial, u64 flags)
 {
+	struct event_new new = {.type = FILE_EVENTFD, .mode = O_RDWR, .flags = (u32)flags};
 	struct eventfd *e;
-	struct file *f;
+	s64 err;
 
 	if (flags & ~(u64)(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
 		return -EINVAL;
-	f = file_alloc(FILE_EVENTFD, O_RDWR | (flags & EFD_NONBLOCK));
-	if (!f)
-		return -ENFILE;
-	e = own_new(OWN_MEMORY, sizeof(*e));
-	if (!e) {
-		file_put(f);
-		return -ENOMEM;
-	}
+	err = event_make(&new, sizeof(*e));
+	if (err)
+		return err;
+	e = new.object;
 	atomic_store(&e->count, (u32)initial);
 	e->semaphore = flags & EFD_SEMAPHORE;
 	queue_init(&e->readable);
 	queue_init(&e->writable);
-	own_give((struct eventfd **)&f->priv[0], e);
-	return fd_install(f, 0, flags & EFD_CLOEXEC ? FD_CLOEXEC : 0);
+	return event_install(&new);
 }
 
 s64 sys_eventfd(u64 initial)

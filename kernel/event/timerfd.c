@@ -16,6 +16,7 @@
 #include <linux/timerfd.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/event/event_file.h"
 #include "kernel/fd/poll.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
@@ -200,8 +201,9 @@ const struct file_ops timerfd_file_ops = {
 
 s64 sys_timerfd_create(u64 clock, u64 flags)
 {
+	struct event_new new = {.type = FILE_TIMERFD, .mode = O_RDWR, .flags = (u32)flags};
 	struct timerfd *t;
-	struct file *f;
+	s64 err;
 
 	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
@@ -213,18 +215,13 @@ s64 sys_timerfd_create(u64 clock, u64 flags)
 	case CLOCK_BOOTTIME_ALARM: break;
 	default: return -EINVAL;
 	}
-	f = file_alloc(FILE_TIMERFD, O_RDWR | (flags & O_NONBLOCK));
-	if (!f)
-		return -ENFILE;
-	t = own_new(OWN_MEMORY, sizeof(*t));
-	if (!t) {
-		file_put(f);
-		return -ENOMEM;
-	}
+	err = event_make(&new, sizeof(*t));
+	if (err)
+		return err;
+	t = new.object;
 	t->clock = (u32)clock;
 	queue_init(&t->waiters);
-	own_give((struct timerfd **)&f->priv[0], t);
-	return fd_install(f, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	return event_install(&new);
 }
 
 static s64 timerfd_get(int fd, struct file **f)
