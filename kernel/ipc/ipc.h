@@ -28,7 +28,6 @@
 #define IPC_MQ_MESSAGES 10
 #define IPC_MQ_SIZE 8192
 
-struct ipc64_perm;
 struct kin_proc;
 
 /* First in every object. The lock of the kind protects all. */
@@ -36,6 +35,7 @@ struct ipc_object {
 	s32 key, id;
 	u32 uid, gid, cuid, cgid, mode;
 	u32 sequence;
+	u64 ctime;
 };
 
 enum ipc_kind { IPC_SEM, IPC_MSG, IPC_SHM, IPC_KINDS };
@@ -50,39 +50,49 @@ struct ipc_table {
 	struct kin_queue queue[IPC_QUEUES];
 };
 
+#define IPC_STAT_MAX 128
+
+/* What the kinds differ in: each has one constant table. */
+struct ipc_ops {
+	enum ipc_kind kind;
+	size_t stat_size; /* of what *ctl(2) shows, which begins with struct ipc64_perm */
+
+	/* ---- without the lock */
+	struct ipc_object *(*make)(u64 size, s64 *err); /* complete but for its id; NULL: *err */
+	void (*discard)(struct ipc_object *o);          /* frees what is in no table (any more) */
+	/* ---- under the lock */
+	bool (*recover)(void *table); /* its last owner died */
+	s64 (*check)(struct ipc_object *o, u64 size); /* what *get found: 0 or -errno. NULL: right */
+	void (*stat)(struct ipc_object *o, void *to); /* all but perm */
+	/* IPC_SET: may this be? Then it is done, but for perm and ctime. NULL: there is no more. */
+	s64 (*set)(struct ipc_object *o, const void *from);
+	/* IPC_RMID: is it off the table? If not, that comes later. */
+	bool (*remove)(struct ipc_table *t, struct ipc_object *o);
+};
+
 /* The table; NULL: kin is full. Made by the first who creates something. */
 struct ipc_table *ipc_table(enum ipc_kind kind);
 struct ipc_table *ipc_table_if_any(enum ipc_kind kind);
+void ipc_lock(const struct ipc_ops *ops, struct ipc_table *t);
 
 /* ---- under the kind's lock */
 /* NULL: EINVAL (EIDRM for who knew it) */
 struct ipc_object *ipc_find(struct ipc_table *t, s32 id);
-struct ipc_object *ipc_find_key(struct ipc_table *t, s32 key);
-/* Puts o, which is complete but for this, into a slot: its id, or -ENOSPC. */
-s64 ipc_add(struct ipc_table *t, struct ipc_object *o, s32 key, u32 mode);
 void ipc_remove(struct ipc_table *t, struct ipc_object *o);
 /* mode as in open's rwx bits: 0 or -EACCES */
 s64 ipc_access(const struct ipc_object *o, u32 mode);
 s64 ipc_owner(const struct ipc_object *o); /* 0 or -EPERM */
-void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm *out);
-void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm *in);
 
 struct kin_queue *ipc_queue(struct ipc_table *t, s32 id);
 u64 ipc_seconds(void);
 
-/*
- * *get(2): finds or makes. check sees what was found: 0 or -errno. make returns a complete object
- * or NULL, with *err.
- */
-struct ipc_get {
-	s32 key;
-	u32 flags;
-	s64 (*check)(struct ipc_object *o, u64 size);
-	struct ipc_object *(*make)(u64 size, s64 *err);
-	void (*discard)(struct ipc_object *o);
-	u64 size;
-};
-s64 ipc_get(enum ipc_kind kind, const struct ipc_get *g);
+/* *get(2): finds or makes. */
+s64 ipc_get(const struct ipc_ops *ops, u64 key, u64 size, u64 flags);
+/* *ctl(2): IPC_STAT (by id), or one by its slot, which answers its id. any: whoever asks */
+s64 ipc_stat(const struct ipc_ops *ops, s32 id, bool by_slot, bool any, u64 user);
+s64 ipc_change(const struct ipc_ops *ops, s32 id, u32 cmd, u64 user); /* IPC_SET, IPC_RMID */
+/* How many there are; *highest: the slot of the last. */
+u32 ipc_count(enum ipc_kind kind, s64 *highest);
 
 /*
  * A process ends, or is buried: its undo values are applied. May be done again after a death in the

@@ -15,7 +15,6 @@
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
-
 struct sysv_message {
 	struct sysv_message *next;
 	s64 type;
@@ -27,7 +26,7 @@ struct sysv_queue {
 	struct ipc_object object;
 	struct sysv_message *head, *last;
 	u64 bytes, count, limit; /* bytes and count follow from the list */
-	u64 stime, rtime, ctime;
+	u64 stime, rtime;
 	s32 sender, receiver;
 };
 
@@ -51,11 +50,6 @@ static bool queues_recover(void *arg)
 	return true;
 }
 
-static void msg_lock(struct ipc_table *t)
-{
-	kin_lock_recover(&t->lock, queues_recover, t);
-}
-
 static struct ipc_object *msg_make(u64 size, s64 *err)
 {
 	struct sysv_queue *q = kin_alloc(sizeof(*q));
@@ -64,7 +58,6 @@ static struct ipc_object *msg_make(u64 size, s64 *err)
 	if (!q)
 		return NULL;
 	q->limit = IPC_QUEUE_BYTES;
-	q->ctime = ipc_seconds();
 	return &q->object;
 }
 
@@ -78,20 +71,57 @@ static void msg_discard(struct ipc_object *o)
 	kin_free(q);
 }
 
-static s64 msg_check(struct ipc_object *o, u64 size)
+static void msg_stat(struct ipc_object *o, void *to)
 {
+	struct sysv_queue *q = (struct sysv_queue *)o;
+	struct msqid64_ds *ds = to;
+
+	ds->msg_stime = (long)q->stime;
+	ds->msg_rtime = (long)q->rtime;
+	ds->msg_ctime = (long)o->ctime;
+	ds->msg_cbytes = q->bytes;
+	ds->msg_qnum = q->count;
+	ds->msg_qbytes = q->limit;
+	ds->msg_lspid = q->sender;
+	ds->msg_lrpid = q->receiver;
+}
+
+static s64 msg_set(struct ipc_object *o, const void *from)
+{
+	const struct msqid64_ds *ds = from;
+
+	if (ds->msg_qbytes > IPC_QUEUE_BYTES && !cred_capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	((struct sysv_queue *)o)->limit = ds->msg_qbytes;
 	return 0;
+}
+
+static bool msg_remove(struct ipc_table *t, struct ipc_object *o)
+{
+	ipc_remove(t, o);
+	return true;
+}
+
+_Static_assert(sizeof(struct msqid64_ds) <= IPC_STAT_MAX, "see ipc_stat");
+static const struct ipc_ops msg_ops = {
+	.kind = IPC_MSG,
+	.stat_size = sizeof(struct msqid64_ds),
+	.make = msg_make,
+	.discard = msg_discard,
+	.recover = queues_recover,
+	.stat = msg_stat,
+	.set = msg_set,
+	.remove = msg_remove,
+};
+
+static void msg_lock(struct ipc_table *t)
+{
+	ipc_lock(&msg_ops, t);
 }
 
 s64 sys_msgget(u64 key, u64 flags)
 {
-	struct ipc_get g = {.key = (s32)key,
-						.flags = (u32)flags,
-						.check = msg_check,
-						.make = msg_make,
-						.discard = msg_discard};
-
-	return ipc_get(IPC_MSG, &g);
+	return ipc_get(&msg_ops, key, 0, flags);
 }
 
 /* ---- sending */
@@ -295,67 +325,8 @@ s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
 
 /* ---- msgctl */
 
-static s64 msg_stat(struct ipc_table *t, s32 id, u32 cmd, u64 user)
-{
-	struct msqid64_ds ds = {0};
-	struct sysv_queue *q;
-	s64 r;
-
-	msg_lock(t);
-	if (cmd == IPC_STAT)
-		q = (struct sysv_queue *)ipc_find(t, id);
-	else
-		q = (u32)id < t->used ? (struct sysv_queue *)t->slot[id] : NULL;
-	r = !q ? -EINVAL : cmd == MSG_STAT_ANY ? 0 : ipc_access(&q->object, 0444);
-	if (!r) {
-		ipc_perm_out(&q->object, &ds.msg_perm);
-		ds.msg_stime = (long)q->stime;
-		ds.msg_rtime = (long)q->rtime;
-		ds.msg_ctime = (long)q->ctime;
-		ds.msg_cbytes = q->bytes;
-		ds.msg_qnum = q->count;
-		ds.msg_qbytes = q->limit;
-		ds.msg_lspid = q->sender;
-		ds.msg_lrpid = q->receiver;
-		r = cmd == IPC_STAT ? 0 : q->object.id;
-	}
-	kin_unlock(&t->lock);
-	return r >= 0 && copy_out((void *)user, &ds, sizeof(ds)) ? -EFAULT : r;
-}
-
-static s64 msg_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
-{
-	struct msqid64_ds ds = {0};
-	struct sysv_queue *q, *gone = NULL;
-	s64 err;
-
-	if (cmd == IPC_SET && copy_in(&ds, (void *)user, sizeof(ds)))
-		return -EFAULT;
-	msg_lock(t);
-	q = (struct sysv_queue *)ipc_find(t, id);
-	err = q ? ipc_owner(&q->object) : -EINVAL;
-	if (!err && cmd == IPC_SET && ds.msg_qbytes > IPC_QUEUE_BYTES &&
-		!cred_capable(CAP_SYS_RESOURCE))
-		err = -EPERM;
-	if (!err && cmd == IPC_SET) {
-		ipc_perm_set(&q->object, &ds.msg_perm);
-		q->limit = ds.msg_qbytes;
-		q->ctime = ipc_seconds();
-	} else if (!err) {
-		ipc_remove(t, &q->object);
-		gone = q;
-	}
-	kin_unlock(&t->lock);
-	if (gone)
-		msg_discard(&gone->object);
-	if (!err)
-		queue_wake_all(ipc_queue(t, id));
-	return err;
-}
-
 static s64 msg_info(u64 user, u32 cmd)
 {
-	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
 	struct msginfo info = {
 		.msgpool = 32000 * 16,
 		.msgmap = IPC_QUEUE_BYTES,
@@ -366,34 +337,27 @@ static s64 msg_info(u64 user, u32 cmd)
 		.msgtql = IPC_QUEUE_BYTES,
 		.msgseg = 0xffff,
 	};
-	s64 highest = 0;
+	s64 highest;
+	u32 n = ipc_count(IPC_MSG, &highest);
 
-	if (cmd == MSG_INFO)
-		info.msgpool = info.msgmap = info.msgtql = 0;
-	for (u32 i = 0; t && i < t->used; i++) {
-		if (!t->slot[i])
-			continue;
-		highest = i;
-		if (cmd == MSG_INFO)
-			info.msgpool++;
+	if (cmd == MSG_INFO) {
+		info.msgpool = (s32)n;
+		info.msgmap = info.msgtql = 0;
 	}
 	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
 s64 sys_msgctl(u64 id, u64 cmd, u64 user)
 {
-	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
-
-	if ((u32)cmd == IPC_INFO || (u32)cmd == MSG_INFO)
-		return msg_info(user, (u32)cmd);
-	if (!t || (s32)id < 0)
-		return -EINVAL;
 	switch ((u32)cmd) {
+	case IPC_INFO:
+	case MSG_INFO: return msg_info(user, (u32)cmd);
 	case IPC_STAT:
 	case MSG_STAT:
-	case MSG_STAT_ANY: return msg_stat(t, (s32)id, (u32)cmd, user);
+	case MSG_STAT_ANY:
+		return ipc_stat(&msg_ops, (s32)id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, user);
 	case IPC_SET:
-	case IPC_RMID: return msg_change(t, (s32)id, (u32)cmd, user);
+	case IPC_RMID: return ipc_change(&msg_ops, (s32)id, (u32)cmd, user);
 	default: return -EINVAL;
 	}
 }

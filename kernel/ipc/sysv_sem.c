@@ -40,7 +40,7 @@ struct sem_array {
 	u32 nsems;
 	u32 half; /* 0 or 1: the valid one */
 	struct sem_undo *undos;
-	u64 otime, ctime;
+	u64 otime;
 	s32 *pids; /* of the last operation on each */
 	/* for more, then for zero: a killed waiter leaves it too high */
 	u32 *waiting;
@@ -75,11 +75,6 @@ static bool sem_recover(void *arg)
 	return true;
 }
 
-static void sem_lock(struct ipc_table *t)
-{
-	kin_lock_recover(&t->lock, sem_recover, t);
-}
-
 /* ---- making and removing */
 
 static struct ipc_object *sem_make(u64 nsems, s64 *err)
@@ -102,7 +97,6 @@ static struct ipc_object *sem_make(u64 nsems, s64 *err)
 	}
 	a->waiting = (u32 *)(a->pids + nsems);
 	a->values = (u16 *)(a->waiting + 2 * nsems);
-	a->ctime = ipc_seconds();
 	*err = 0;
 	return &a->object;
 }
@@ -120,26 +114,47 @@ static s64 sem_check(struct ipc_object *o, u64 nsems)
 	return nsems > ((struct sem_array *)o)->nsems ? -EINVAL : 0;
 }
 
-s64 sys_semget(u64 key, u64 nsems, u64 flags)
+static void sem_stat(struct ipc_object *o, void *to)
 {
-	struct ipc_get g = {.key = (s32)key,
-						.flags = (u32)flags,
-						.check = sem_check,
-						.make = sem_make,
-						.discard = sem_discard,
-						.size = (u64)(s64)(s32)nsems};
+	struct sem_array *a = (struct sem_array *)o;
+	struct semid64_ds *ds = to;
 
-	if ((s32)nsems < 0 || (u32)nsems > IPC_SEMS_MAX)
-		return -EINVAL;
-	return ipc_get(IPC_SEM, &g);
+	ds->sem_otime = (long)a->otime;
+	ds->sem_ctime = (long)o->ctime;
+	ds->sem_nsems = a->nsems;
 }
 
-/* Under the lock: undos of processes stay, and say that their array is gone. */
-static void sem_remove(struct ipc_table *t, struct sem_array *a)
+/* Undos of processes stay, and say that their array is gone. */
+static bool sem_remove(struct ipc_table *t, struct ipc_object *o)
 {
-	for (struct sem_undo *u = a->undos; u; u = u->next_of_array)
+	for (struct sem_undo *u = ((struct sem_array *)o)->undos; u; u = u->next_of_array)
 		publish(&u->array, NULL);
-	ipc_remove(t, &a->object);
+	ipc_remove(t, o);
+	return true;
+}
+
+_Static_assert(sizeof(struct semid64_ds) <= IPC_STAT_MAX, "see ipc_stat");
+static const struct ipc_ops sem_ops = {
+	.kind = IPC_SEM,
+	.stat_size = sizeof(struct semid64_ds),
+	.make = sem_make,
+	.discard = sem_discard,
+	.recover = sem_recover,
+	.check = sem_check,
+	.stat = sem_stat,
+	.remove = sem_remove,
+};
+
+static void sem_lock(struct ipc_table *t)
+{
+	ipc_lock(&sem_ops, t);
+}
+
+s64 sys_semget(u64 key, u64 nsems, u64 flags)
+{
+	if ((s32)nsems < 0 || (u32)nsems > IPC_SEMS_MAX)
+		return -EINVAL;
+	return ipc_get(&sem_ops, key, (u32)nsems, flags);
 }
 
 /* ---- semop */
@@ -463,16 +478,20 @@ static void values_set(struct sem_array *a, u32 first, u32 count, const u16 *lis
 		a->pids[i] = current->proc->kp->pid;
 	publish(&a->half, other);
 	halves_equal(a);
-	a->ctime = ipc_seconds();
+	a->object.ctime = ipc_seconds();
 }
 
-static s64 sem_all(struct ipc_table *t, s32 id, u64 user, bool set)
+static s64 sem_all(s32 id, u64 user, bool set)
 {
-	u16 *list = kmalloc(IPC_SEMS_MAX * sizeof(*list));
+	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
 	struct sem_array *a;
+	u16 *list;
 	u32 n = 0;
 	s64 err = 0;
 
+	if (!t || id < 0)
+		return -EINVAL;
+	list = kmalloc(IPC_SEMS_MAX * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	sem_lock(t);
@@ -504,7 +523,7 @@ static s64 sem_all(struct ipc_table *t, s32 id, u64 user, bool set)
 }
 
 /* Under the lock. */
-static s64 sem_one(struct sem_array *a, u32 num, u32 cmd, u64 arg)
+static s64 one_locked(struct sem_array *a, u32 num, u32 cmd, u64 arg)
 {
 	u16 value = (u16)arg;
 	s64 err = ipc_access(&a->object, cmd == SETVAL ? 0222 : 0444);
@@ -526,32 +545,25 @@ static s64 sem_one(struct sem_array *a, u32 num, u32 cmd, u64 arg)
 	}
 }
 
-static s64 sem_stat(struct ipc_table *t, s32 id, u32 cmd, u64 user)
+static s64 sem_one(s32 id, u32 num, u32 cmd, u64 arg)
 {
-	struct semid64_ds ds = {0};
+	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
 	struct sem_array *a;
 	s64 r;
 
+	if (!t || id < 0)
+		return -EINVAL;
 	sem_lock(t);
-	if (cmd == IPC_STAT)
-		a = (struct sem_array *)ipc_find(t, id);
-	else
-		a = (u32)id < t->used ? (struct sem_array *)t->slot[id] : NULL;
-	r = !a ? -EINVAL : cmd == SEM_STAT_ANY ? 0 : ipc_access(&a->object, 0444);
-	if (!r) {
-		ipc_perm_out(&a->object, &ds.sem_perm);
-		ds.sem_otime = (long)a->otime;
-		ds.sem_ctime = (long)a->ctime;
-		ds.sem_nsems = a->nsems;
-		r = cmd == IPC_STAT ? 0 : a->object.id;
-	}
+	a = (struct sem_array *)ipc_find(t, id);
+	r = a ? one_locked(a, num, cmd, arg) : -EINVAL;
 	kin_unlock(&t->lock);
-	return r >= 0 && copy_out((void *)user, &ds, sizeof(ds)) ? -EFAULT : r;
+	if (cmd == SETVAL)
+		queue_wake_all(ipc_queue(t, id));
+	return r;
 }
 
 static s64 sem_info(u64 user, u32 cmd)
 {
-	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
 	struct seminfo info = {
 		.semmap = 1024000000,
 		.semmni = IPC_SLOTS,
@@ -564,74 +576,32 @@ static s64 sem_info(u64 user, u32 cmd)
 		.semvmx = VALUE_MAX,
 		.semaem = VALUE_MAX,
 	};
-	s64 highest = 0;
+	s64 highest;
+	u32 n = ipc_count(IPC_SEM, &highest);
 
-	for (u32 i = 0; t && i < t->used; i++) {
-		if (!t->slot[i])
-			continue;
-		highest = i;
-		if (cmd == SEM_INFO)
-			info.semusz = info.semusz == 20 ? 1 : info.semusz + 1;
-	}
-	if (cmd == SEM_INFO && info.semusz == 20)
-		info.semusz = 0;
+	if (cmd == SEM_INFO)
+		info.semusz = (s32)n;
 	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
-}
-
-/* IPC_RMID, IPC_SET and what concerns one semaphore. */
-static s64 sem_change(struct ipc_table *t, s32 id, u32 num, u32 cmd, u64 arg)
-{
-	struct semid64_ds ds = {0};
-	struct sem_array *a, *gone = NULL;
-	s64 r;
-
-	if (cmd == IPC_SET && copy_in(&ds, (void *)arg, sizeof(ds)))
-		return -EFAULT;
-	sem_lock(t);
-	a = (struct sem_array *)ipc_find(t, id);
-	if (!a) {
-		r = -EINVAL;
-	} else if (cmd == IPC_RMID || cmd == IPC_SET) {
-		r = ipc_owner(&a->object);
-		if (!r && cmd == IPC_SET) {
-			ipc_perm_set(&a->object, &ds.sem_perm);
-			a->ctime = ipc_seconds();
-		} else if (!r) {
-			sem_remove(t, a);
-			gone = a;
-		}
-	} else {
-		r = sem_one(a, num, cmd, arg);
-	}
-	kin_unlock(&t->lock);
-	if (gone)
-		sem_discard(&gone->object);
-	if (gone || cmd == SETVAL)
-		queue_wake_all(ipc_queue(t, id));
-	return r;
 }
 
 s64 sys_semctl(u64 id, u64 num, u64 cmd, u64 arg)
 {
-	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
-
-	if ((u32)cmd == IPC_INFO || (u32)cmd == SEM_INFO)
-		return sem_info(arg, (u32)cmd);
-	if (!t || (s32)id < 0)
-		return -EINVAL;
 	switch ((u32)cmd) {
+	case IPC_INFO:
+	case SEM_INFO: return sem_info(arg, (u32)cmd);
 	case IPC_STAT:
 	case SEM_STAT:
-	case SEM_STAT_ANY: return sem_stat(t, (s32)id, (u32)cmd, arg);
-	case GETALL: return sem_all(t, (s32)id, arg, false);
-	case SETALL: return sem_all(t, (s32)id, arg, true);
+	case SEM_STAT_ANY:
+		return ipc_stat(&sem_ops, (s32)id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, arg);
+	case IPC_SET:
+	case IPC_RMID: return ipc_change(&sem_ops, (s32)id, (u32)cmd, arg);
+	case GETALL: return sem_all((s32)id, arg, false);
+	case SETALL: return sem_all((s32)id, arg, true);
 	case GETVAL:
 	case GETPID:
 	case GETNCNT:
 	case GETZCNT:
-	case SETVAL:
-	case IPC_RMID:
-	case IPC_SET: return sem_change(t, (s32)id, (u32)num, (u32)cmd, arg);
+	case SETVAL: return sem_one((s32)id, (u32)num, (u32)cmd, arg);
 	default: return -EINVAL;
 	}
 }

@@ -21,7 +21,6 @@
 #include "kernel/task/thread.h"
 #include "kernel/vfs/inode.h"
 
-
 /* <linux/shm.h> draws in libc. */
 enum {
 	SHM_DEST = 01000,    /* of shm_perm.mode: goes with the last detach */
@@ -45,17 +44,12 @@ struct segment {
 	struct ipc_object object;
 	struct inode *inode; /* reference */
 	u64 size;
-	u64 atime, dtime, ctime;
+	u64 atime, dtime;
 	s32 creator, last;
 	struct file *files; /* attached: file.priv[SHM_NEXT] */
 };
 
 enum { SHM_SEGMENT, SHM_NEXT }; /* file.priv */
-
-static void shm_lock(struct ipc_table *t)
-{
-	kin_lock_recover(&t->lock, kin_recover_whole, NULL);
-}
 
 static struct ipc_object *shm_make(u64 size, s64 *err)
 {
@@ -81,7 +75,6 @@ static struct ipc_object *shm_make(u64 size, s64 *err)
 	}
 	atomic_store(&seg->inode->size, npages * PAGE_SIZE);
 	seg->size = size;
-	seg->ctime = ipc_seconds();
 	seg->creator = current->proc->kp->pid;
 	*err = 0;
 	return &seg->object;
@@ -100,20 +93,6 @@ static s64 shm_check(struct ipc_object *o, u64 size)
 	return size > ((struct segment *)o)->size ? -EINVAL : 0;
 }
 
-s64 sys_shmget(u64 key, u64 size, u64 flags)
-{
-	struct ipc_get g = {.key = (s32)key,
-						.flags = (u32)flags,
-						.check = shm_check,
-						.make = shm_make,
-						.discard = shm_discard,
-						.size = size};
-
-	if (flags & SHM_HUGETLB)
-		return -ENOMEM; /* none are reserved */
-	return ipc_get(IPC_SHM, &g);
-}
-
 /* Each process that maps it keeps one reference. */
 static u64 attach_count(const struct segment *seg)
 {
@@ -122,6 +101,56 @@ static u64 attach_count(const struct segment *seg)
 	for (struct file *f = seg->files; f; f = (struct file *)f->priv[SHM_NEXT])
 		n += MAX(ref_count(&f->ref), 1u);
 	return n;
+}
+
+static void shm_stat(struct ipc_object *o, void *to)
+{
+	struct segment *seg = (struct segment *)o;
+	struct shmid64_ds *ds = to;
+
+	ds->shm_segsz = seg->size;
+	ds->shm_atime = (long)seg->atime;
+	ds->shm_dtime = (long)seg->dtime;
+	ds->shm_ctime = (long)o->ctime;
+	ds->shm_cpid = seg->creator;
+	ds->shm_lpid = seg->last;
+	ds->shm_nattch = attach_count(seg);
+}
+
+/* While it is attached nobody finds it by its key any more; the last detach removes it. */
+static bool shm_remove(struct ipc_table *t, struct ipc_object *o)
+{
+	if (((struct segment *)o)->files) {
+		o->key = IPC_PRIVATE;
+		o->mode |= SHM_DEST;
+		return false;
+	}
+	ipc_remove(t, o);
+	return true;
+}
+
+_Static_assert(sizeof(struct shmid64_ds) <= IPC_STAT_MAX, "see ipc_stat");
+static const struct ipc_ops shm_ops = {
+	.kind = IPC_SHM,
+	.stat_size = sizeof(struct shmid64_ds),
+	.make = shm_make,
+	.discard = shm_discard,
+	.recover = kin_recover_whole,
+	.check = shm_check,
+	.stat = shm_stat,
+	.remove = shm_remove,
+};
+
+static void shm_lock(struct ipc_table *t)
+{
+	ipc_lock(&shm_ops, t);
+}
+
+s64 sys_shmget(u64 key, u64 size, u64 flags)
+{
+	if (flags & SHM_HUGETLB)
+		return -ENOMEM; /* none are reserved */
+	return ipc_get(&shm_ops, key, size, flags);
 }
 
 /* The last process that had this attach mapped is gone. */
@@ -273,76 +302,16 @@ s64 sys_shmdt(u64 addr)
 
 /* ---- shmctl */
 
-static s64 shm_stat(struct ipc_table *t, s32 id, u32 cmd, u64 user)
-{
-	struct shmid64_ds ds = {0};
-	struct segment *seg;
-	s64 r;
-
-	shm_lock(t);
-	if (cmd == IPC_STAT)
-		seg = (struct segment *)ipc_find(t, id);
-	else
-		seg = (u32)id < t->used ? (struct segment *)t->slot[id] : NULL;
-	r = !seg ? -EINVAL : cmd == SHM_STAT_ANY ? 0 : ipc_access(&seg->object, 0444);
-	if (!r) {
-		ipc_perm_out(&seg->object, &ds.shm_perm);
-		ds.shm_segsz = seg->size;
-		ds.shm_atime = (long)seg->atime;
-		ds.shm_dtime = (long)seg->dtime;
-		ds.shm_ctime = (long)seg->ctime;
-		ds.shm_cpid = seg->creator;
-		ds.shm_lpid = seg->last;
-		ds.shm_nattch = attach_count(seg);
-		r = cmd == IPC_STAT ? 0 : seg->object.id;
-	}
-	kin_unlock(&t->lock);
-	return r >= 0 && copy_out((void *)user, &ds, sizeof(ds)) ? -EFAULT : r;
-}
-
-static s64 shm_change(struct ipc_table *t, s32 id, u32 cmd, u64 user)
-{
-	struct shmid64_ds ds = {0};
-	struct segment *seg, *gone = NULL;
-	s64 err;
-
-	if (cmd == IPC_SET && copy_in(&ds, (void *)user, sizeof(ds)))
-		return -EFAULT;
-	shm_lock(t);
-	seg = (struct segment *)ipc_find(t, id);
-	err = seg ? ipc_owner(&seg->object) : -EINVAL;
-	if (!err && cmd == IPC_SET) {
-		ipc_perm_set(&seg->object, &ds.shm_perm);
-		seg->ctime = ipc_seconds();
-	} else if (!err && cmd == IPC_RMID) {
-		if (seg->files) {
-			/* Nobody finds it by its key any more; the last detach removes it. */
-			seg->object.key = IPC_PRIVATE;
-			seg->object.mode |= SHM_DEST;
-		} else {
-			ipc_remove(t, &seg->object);
-			gone = seg;
-		}
-	}
-	kin_unlock(&t->lock);
-	if (gone)
-		shm_discard(&gone->object);
-	return err;
-}
-
 static s64 shm_limits(u64 user)
 {
-	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
 	struct shminfo64 info = {.shmmax = IPC_SHM_MAX,
 							 .shmmin = 1,
 							 .shmmni = IPC_SLOTS,
 							 .shmseg = IPC_SLOTS,
 							 .shmall = KIN_SIZE / PAGE_SIZE};
-	s64 highest = 0;
+	s64 highest;
 
-	for (u32 i = 0; t && i < t->used; i++)
-		if (t->slot[i])
-			highest = i;
+	ipc_count(IPC_SHM, &highest);
 	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
@@ -369,24 +338,35 @@ static s64 shm_usage(u64 user)
 	return copy_out((void *)user, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
-s64 sys_shmctl(u64 id, u64 cmd, u64 user)
+/* Memory is locked no more than the host locks it. */
+static s64 shm_pin(s32 id)
 {
 	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+	struct ipc_object *o;
+	s64 err;
 
-	if ((u32)cmd == IPC_INFO)
-		return shm_limits(user);
-	if ((u32)cmd == SHM_INFO)
-		return shm_usage(user);
-	if (!t || (s32)id < 0)
+	if (!t || id < 0)
 		return -EINVAL;
+	shm_lock(t);
+	o = ipc_find(t, id);
+	err = o ? ipc_owner(o) : -EINVAL;
+	kin_unlock(&t->lock);
+	return err;
+}
+
+s64 sys_shmctl(u64 id, u64 cmd, u64 user)
+{
 	switch ((u32)cmd) {
+	case IPC_INFO: return shm_limits(user);
+	case SHM_INFO: return shm_usage(user);
 	case IPC_STAT:
 	case SHM_STAT:
-	case SHM_STAT_ANY: return shm_stat(t, (s32)id, (u32)cmd, user);
+	case SHM_STAT_ANY:
+		return ipc_stat(&shm_ops, (s32)id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, user);
 	case IPC_SET:
-	case IPC_RMID:
-	case SHM_LOCK: /* memory is locked no more than the host locks it */
-	case SHM_UNLOCK: return shm_change(t, (s32)id, (u32)cmd, user);
+	case IPC_RMID: return ipc_change(&shm_ops, (s32)id, (u32)cmd, user);
+	case SHM_LOCK:
+	case SHM_UNLOCK: return shm_pin((s32)id);
 	default: return -EINVAL;
 	}
 }
