@@ -56,9 +56,13 @@ static void signal_foreground(int sig)
 		terminal_gone(pgid);
 }
 
-static void send_each(u64 bits, void (*send)(int sig))
+/* Taken under the lock: what another member takes after that it sends after that. */
+static void send_each(_Atomic u64 *inbox, void (*send)(int sig))
 {
+	if (!atomic_load(inbox))
+		return;
 	tree_lock();
+	u64 bits = atomic_exchange(inbox, 0);
 	for (int sig = 1; sig <= NSIG; sig++)
 		if (bits & SIGBIT(sig))
 			send(sig);
@@ -107,17 +111,11 @@ static void bury_all(void)
 
 void inbox_run(void)
 {
-	u64 bits;
-
 	atomic_store(&member_self()->kicked, 0);
 	if (!atomic_exchange(&KIN->inbox_pending, 0))
 		return;
-	bits = atomic_exchange(&KIN->inbox_foreground, 0);
-	if (bits)
-		send_each(bits, signal_foreground);
-	bits = atomic_exchange(&KIN->inbox_init, 0);
-	if (bits)
-		send_each(bits, signal_init);
+	send_each(&KIN->inbox_foreground, signal_foreground);
+	send_each(&KIN->inbox_init, signal_init);
 	if (dead_in_inbox())
 		bury_all();
 }

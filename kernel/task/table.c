@@ -117,9 +117,14 @@ static void ring_later(struct kin_proc *p, enum ring_what what, int sig)
 		rings[nrings++] = r;
 }
 
+/* What ends a stop ends it at once: a stop signal that is sent next stops p anew, and is told. */
 void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
 {
-	if (signal_post(p, sig, info) == 1)
+	int posted = signal_post(p, sig, info);
+
+	if (posted >= 0 && (sig == SIGCONT || sig == SIGKILL))
+		proc_end_stop(p, sig);
+	if (posted == 1)
 		ring_later(p, RING_SIGNAL, sig);
 }
 

@@ -26,6 +26,11 @@ static inline void kin_bits_set(_Atomic u64 *word, u64 bits)
 	atomic_fetch_or(word, bits);
 }
 
+static inline void kin_bits_clear(_Atomic u64 *word, u64 bits)
+{
+	atomic_fetch_and(word, ~bits);
+}
+
 /* One bit for each member: `index` is the caller's, checked. */
 static inline void kin_map_set(_Atomic u64 *map, u32 index)
 {

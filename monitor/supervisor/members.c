@@ -72,10 +72,18 @@ static void inbox_ring(struct supervisor *s)
 	steward_kick(s);
 }
 
+/*
+ * The inbox keeps no order, and who empties it sends SIGCONT before SIGTSTP, as they are numbered.
+ * So a SIGCONT takes back the SIGTSTP that is still in there, as it would discard it anyway.
+ */
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground)
 {
 	struct kin_header *kin = s->family.kin;
 
+	if (sig == SIGCONT) {
+		kin_bits_clear(&kin->inbox_foreground, 1ull << (SIGTSTP - 1));
+		kin_bits_clear(&kin->inbox_init, 1ull << (SIGTSTP - 1));
+	}
 	kin_bits_set(foreground ? &kin->inbox_foreground : &kin->inbox_init, 1ull << (sig - 1));
 	inbox_ring(s);
 }

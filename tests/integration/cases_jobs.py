@@ -2,6 +2,7 @@
 """A family as a job of an interactive shell: what it may do in the background, and the end of its
 terminal. With `--backend native` (beside another) the host's programs do the same without it."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -12,6 +13,22 @@ from harness.cases import Case, Failed, require
 from integration.cases_cli import read_until
 
 BUSYBOX = "/bin/busybox"
+STOPS_ITSELF = "sh -c 'kill -STOP $$; sleep 1; echo went:''on'"
+
+
+def wait_for(pid, what):
+    """Until its /proc/PID/status, as a dictionary, is as wanted."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as lines:
+            if what(dict(line.rstrip("\n").split(":\t", 1) for line in lines)):
+                return
+        time.sleep(0.001)
+    raise Failed(f"process {pid} did not change its state")
+
+
+def asleep(status):
+    return status["State"][0] == "S"
 
 
 class Shell:
@@ -61,6 +78,29 @@ class Shell:
                 pass
         raise Failed(f"{expected!r} did not come")
 
+    @contextlib.contextmanager
+    def slow_family(self, backend):
+        """
+        Meanwhile the members of the shell's only job do nothing, so that what its front is sent
+        comes to them at once. Gives the function that sends.
+        """
+        front = runs.children(self.pid)[0]
+        members = [] if backend == "native" else list(runs.monitors(front).values())
+
+        def send(sig):
+            os.kill(front, sig)
+            wait_for(front, lambda status: not int(status["ShdPnd"], 16))
+            if members:
+                wait_for(front, asleep)
+                wait_for(runs.supervisor(front), asleep)
+
+        for pid in members:
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(pid, lambda status: status["State"][0] == "T")
+        yield send
+        for pid in members:
+            os.kill(pid, signal.SIGCONT)
+
     def hang_up(self):
         """The terminal goes away; the shell hears of it."""
         os.close(self.outer)
@@ -109,6 +149,45 @@ def background_write(context, backend):
         require("out" in text and "more" in text, f"after fg: {text}")
 
 
+def in_script(context, backend):
+    """Ctrl-Z and the background stop a script's family with the script: it is one job."""
+    with Shell(context, backend) as shell:
+        shell.type(f"bash -c '{shell.prefix}{BUSYBOX} cat; echo scr''ipt:$?' &")
+        shell.expect("Stopped")
+        shell.type("fg")
+        shell.insist("w''ord\n", "w''ord\r\nw''ord")
+        os.write(shell.outer, b"\x1a")
+        shell.expect("Stopped")
+        shell.type("echo pro''mpt")
+        shell.expect("prompt")
+        shell.type("fg")
+        shell.insist("\x04", "script:0")
+
+
+def stop_after_continue(context, backend):
+    """SIGTSTP right after SIGCONT: a family that has heard of neither goes on, and stops again."""
+    with Shell(context, backend) as shell:
+        shell.type(f"{shell.prefix}{BUSYBOX} {STOPS_ITSELF}")
+        shell.expect("Stopped")
+        with shell.slow_family(backend) as send:
+            send(signal.SIGCONT)
+            send(signal.SIGTSTP)
+        shell.expect("Stopped")
+        shell.type("fg; echo sta''tus:$?")
+        require("went:on" in shell.expect("status:0").decode(), "fg did not let it go on")
+
+
+def continue_after_stop(context, backend):
+    """SIGCONT right after SIGTSTP: a family that has heard of neither goes on."""
+    with Shell(context, backend) as shell:
+        shell.type(f"{shell.prefix}{BUSYBOX} {STOPS_ITSELF}")
+        shell.expect("Stopped")
+        with shell.slow_family(backend) as send:
+            for sig in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT):
+                send(sig)
+        shell.expect("went:on")
+
+
 def hang_up(context, backend):
     """The end of the terminal is SIGHUP for the foreground process group and for PID 1."""
     for script in (f"trap 'exit 5' HUP; {BUSYBOX} sleep 1000",
@@ -131,5 +210,6 @@ def cases(context):
         return lambda: check(context, backend)
 
     return [Case(f"integration/jobs/{check.__name__}@{backend}", bound(check, backend))
-            for check in (background_read, background_settings, background_write, hang_up)
+            for check in (background_read, background_settings, background_write, in_script,
+                          stop_after_continue, continue_after_stop, hang_up)
             for backend in context.wanted]

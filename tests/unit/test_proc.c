@@ -103,6 +103,7 @@ void timers_release(struct proc *p) {}
 bool proc_shares_vm(struct proc *p) { return false; }
 bool member_lost(struct proc *p) { return false; }
 void vfork_release_parent(struct proc *p) {}
+void proc_end_stop(struct kin_proc *p, int sig) {}
 static u32 npidfd_rings, nsignalfd_rings;
 void pidfd_wake(s32 pid) { assert_int_equal(locks_held, 0); npidfd_rings++; }
 void signalfd_wake(const struct kin_proc *p) { assert_int_equal(locks_held, 0); nsignalfd_rings++; }
