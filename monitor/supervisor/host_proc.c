@@ -125,3 +125,37 @@ bool children_exceed(struct supervisor *s, u64 most, u32 *count)
 	}
 	return true;
 }
+
+static bool number_after(const char *text, const char *name, u64 *value)
+{
+	const char *p = strstr(text, name);
+
+	if (p)
+		*value = strtoull(p + strlen(name), NULL, 10);
+	return p;
+}
+
+/* How many seccomp programs hold it; before Linux 5.9, whether one does. */
+static bool filters_read(struct supervisor *s, const char *name, u64 *filters)
+{
+	char text[4096];
+
+	return proc_read(s, s->family.proc_fd, name, text, sizeof(text)) &&
+		   (number_after(text, "\nSeccomp_filters:", filters) ||
+			number_after(text, "\nSeccomp:", filters));
+}
+
+/* The program is the last that a monitor gives up; this process may have some from its caller. */
+bool child_confined(struct supervisor *s, int pid_fd)
+{
+	char name[40], text[1024];
+	u64 pid, own, filters;
+
+	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", pid_fd);
+	if (!proc_read(s, s->family.proc_fd, name, text, sizeof(text)) ||
+		!number_after(text, "\nPid:", &pid))
+		return false;
+	snprintf(name, sizeof(name), "%d/status", (int)pid);
+	return filters_read(s, "thread-self/status", &own) && filters_read(s, name, &filters) &&
+		   filters > own;
+}

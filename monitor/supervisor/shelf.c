@@ -6,7 +6,8 @@
  * user's other programs to send at all.
  *
  * A file is taken over from the asking monitor by its number there; what a wrong claim can name is
- * another file of the family. It stays while a word of kin has the value it had.
+ * another file of the family, because only a monitor that is confined is asked: one that starts
+ * still has what this process has. It stays while a word of kin has the value it had.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +38,9 @@ static int handle_copy(struct supervisor *s, u32 index, s32 handle)
 
 	if (child < 0)
 		return -ESRCH;
-	fd = handle > STDERR_FILENO ? (int)syscall(SYS_pidfd_getfd, child, handle, 0) : -1;
+	fd = -1;
+	if (handle > STDERR_FILENO && child_confined(s, child))
+		fd = (int)syscall(SYS_pidfd_getfd, child, handle, 0);
 	close(child);
 	if (fd < 0)
 		return -EBADF;

@@ -169,6 +169,8 @@ void children_close(struct supervisor *s, FILE *f);
 int proc_open(struct supervisor *s, int dir, const char *name, int flags); /* to read; or -1 */
 bool proc_read(struct supervisor *s, int dir, const char *name, char *text, size_t size);
 void children_signal(struct supervisor *s, int sig);
+/* Is that process confined (confine.c), with no descriptors of this process' own any more? */
+bool child_confined(struct supervisor *s, int pid_fd);
 /* Do more than so many live? *count: how many there are. */
 bool children_exceed(struct supervisor *s, u64 most, u32 *count);
 

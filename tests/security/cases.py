@@ -14,7 +14,7 @@ from harness.cases import Case, require, tail
 BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
 SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "limits", "reach", "kill_any",
-           "survivor", "landlock_abi", "busy")
+           "survivor", "landlock_abi", "busy", "starting")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -90,6 +90,25 @@ def hostile_arguments(context, backend):
                 require(os.read(end, 99) == b"for a service of the host", "it was read")
             finally:
                 os.close(end)
+    return check
+
+
+def starting_monitors(context, backend):
+    """What the supervisor and its caller have open is not got from a monitor that starts."""
+    program = context.build / "tests/security/starting"
+
+    def check():
+        context.needs(backend)
+        with tempfile.TemporaryDirectory(prefix="unifork-host-", dir="/var/tmp") as folder:
+            secret, volume = pathlib.Path(folder, "secret"), pathlib.Path(folder, "volume")
+            volume.mkdir()
+            secret.write_text("host's own\n", encoding="utf-8")
+            result = context.run(
+                ["sh", "-c", 'exec 9<>"$0"; exec "$@"', secret, context.unifork, "run", "-b",
+                 backend, "--stats", f"{folder}/stats", "-v", f"{volume}:/v", "--", program],
+                timeout=120)
+            require(b"BROKEN" not in result.stdout and b"held" in result.stdout, tail(result))
+            require(result.status == 0, tail(result))
     return check
 
 
@@ -280,6 +299,7 @@ def cases(context):
         found.append(Case(f"security/processor@{backend}", processor(context, backend)))
         found.append(Case(f"security/filter@{backend}", hostile_arguments(context, backend)))
         found.append(Case(f"security/timers_unshared@{backend}", timers_unshared(context, backend)))
+        found.append(Case(f"security/starting@{backend}", starting_monitors(context, backend)))
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))
