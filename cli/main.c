@@ -41,13 +41,16 @@ static int fail(int status, const struct error *err)
 /*
  * The program was ended by a signal, and so is this process: a shell in whose loop it runs must see
  * that Ctrl-C ended it. Without a core file, which would be of the wrong program. What does not end
- * a process (it was ignored or stopped) becomes the status that shells give.
+ * a process (it was ignored) becomes the status that shells give, and so does what stops one: only
+ * a family that lies ends by that, and this process would stand still for it.
  */
 static int end_by(int sig)
 {
 	struct rlimit none = {0, 0};
 	sigset_t set;
 
+	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU)
+		return 128 + sig;
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	fflush(NULL);

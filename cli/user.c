@@ -13,23 +13,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/options.h"
 
 #define ID_MAX 0xfffffffell
+#define FILE_SIZE_MAX (64 << 20) /* of passwd and group: more would take its time */
 #define NO_GROUP 65534 /* overflowgid: what files of a group without a number are shown as */
 
-/* A file below the root directory, as a process inside would find it. */
+/* A descriptor, or -1: it is not there, or no file to be read from the first to the last line. */
+static int open_once(int root_fd, const char *path, int flags)
+{
+	struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * A file below the root directory, as a process inside would find it. Whoever made that directory
+ * may have put anything there: a FIFO would not open, a device does things when it does.
+ */
 static FILE *open_below(const char *root, const char *path)
 {
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-	int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, seen;
 	FILE *f = NULL;
 
 	if (root_fd >= 0) {
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+		seen = open_once(root_fd, path, O_PATH);
+		if (seen >= 0) {
+			fd = open_once(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+			close(seen);
+		}
 		close(root_fd);
 	}
 	if (fd >= 0)

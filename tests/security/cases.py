@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 import time
 
@@ -14,7 +15,8 @@ from harness.cases import Case, require, tail
 BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
 SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "limits", "reach", "kill_any",
-           "survivor", "landlock_abi", "busy", "starting")
+           "survivor", "landlock_abi", "busy", "starting",
+           "ended")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -109,6 +111,47 @@ def starting_monitors(context, backend):
                 timeout=120)
             require(b"BROKEN" not in result.stdout and b"held" in result.stdout, tail(result))
             require(result.status == 0, tail(result))
+    return check
+
+
+def ended(context, backend):
+    """No wait status that a guest makes up stops the process that reports it."""
+    program = context.build / "tests/security/ended"
+
+    def check():
+        for status in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+                       signal.SIGCONT, 126):
+            result = context.in_family(backend, [program, str(int(status))])
+            require(result.status == 128 + status, f"{status}: {result.status}\n{tail(result)}")
+    return check
+
+
+def odd_passwd(context):
+    """What lies below --root in the place of the files that name users is not waited for."""
+    def check():
+        context.needs("process")
+        with tempfile.TemporaryDirectory(prefix="unifork-root-", dir="/var/tmp") as folder:
+            root = pathlib.Path(folder)
+            root.chmod(0o755)
+            (root / "bin").mkdir()
+            (root / "etc").mkdir()
+            shutil.copy(BUSYBOX, root / "bin" / "busybox")
+            for name in ("passwd", "group"):
+                os.mkfifo(root / "etc" / name)
+            options = ["--root", root, "--user"]
+            for user in ("7", "7:8", "7:crew"):
+                result = context.in_family("process", ["/bin/busybox", "echo", "7"],
+                                           options=[*options, user])
+                known = user != "7:crew"
+                require(result.status == (0 if known else 100), tail(result))
+                require(result.stdout == (b"7\n" if known else b""), tail(result))
+            for name in ("passwd", "group"):
+                (root / "etc" / name).unlink()
+                with open(root / "etc" / name, "wb") as file:
+                    file.truncate(1 << 40)
+            result = context.in_family("process", ["/bin/busybox", "echo", "7"],
+                                       options=[*options, "7"])
+            require(result.stdout == b"7\n", tail(result))
     return check
 
 
@@ -291,7 +334,7 @@ def cases(context):
     spec = importlib.util.spec_from_file_location("cases_cli", path)
     cli = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(cli)
-    found = []
+    found = [Case("security/odd_passwd", odd_passwd(context))]
     for backend in context.backends():
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
                   for guest in guests.guests("security")
@@ -300,6 +343,7 @@ def cases(context):
         found.append(Case(f"security/filter@{backend}", hostile_arguments(context, backend)))
         found.append(Case(f"security/timers_unshared@{backend}", timers_unshared(context, backend)))
         found.append(Case(f"security/starting@{backend}", starting_monitors(context, backend)))
+        found.append(Case(f"security/ended@{backend}", ended(context, backend)))
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))
