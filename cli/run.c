@@ -47,8 +47,8 @@ void help_run(void)
 		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
 		"                    an empty directory in memory at PATH\n"
 		"      --read-only   the layer over the root directory takes no changes\n"
-		"  -m, --memory SIZE the family's memory (512M, 1.5G, 64MB): above it the largest member\n"
-		"                    is killed\n"
+		"  -m, --memory SIZE the family's memory (512M, 1.5G, 64MB; default: no limit): above it\n"
+		"                    the largest member is killed\n"
 		"      --pids N      how many processes and threads it may have (also --pids-limit;\n"
 		"                    default 2048; 0 or -1: no limit but that of 4096 processes)\n"
 		"      --ulimit NAME=SOFT[:HARD]\n"
@@ -227,7 +227,7 @@ static void unknown_option(const char *given, struct error *err)
 {
 	const char *near = NULL;
 	size_t n = strcspn(given, "=");
-	unsigned best = (unsigned)n / 3, d; /* of n - 2 letters a third may differ */
+	unsigned best = n > 2 ? (unsigned)(n - 2) / 3 + 1 : 0, d; /* a third may differ, and no more */
 
 	for (const struct option *o = long_options; !strncmp(given, "--", 2) && o->name; o++) {
 		d = distance(given + 2, n - 2, o->name);

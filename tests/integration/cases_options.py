@@ -250,7 +250,8 @@ WRONG = {
     "--tmpfs /x:mode=9": "cannot use", "--tmpfs /": "another path", "--tmpfs /x --tmpfs /x/y":
     "one in the other", "-v /usr:/x:RO": "small letters", "-v /usr:/x:delegate": "unknown option",
     "-v /dev/null:/x": "neither a directory", "-v no-such:/x": "No such file", "--root /etc/passwd":
-    "Not a directory", "--root /no/such": "No such file", "--memmory 3": "did you mean --memory",
+    "Not a directory", "--root /no/such": "No such file", "--memroy 3": "did you mean --memory",
+    "--memmory 3": "did you mean --memory",
     "--hotsname x": "did you mean --hostname", "--rm=x": "takes no value", "-itx": "option '-x'",
     "--nonsense": "--help",
 }

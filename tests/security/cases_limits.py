@@ -249,6 +249,9 @@ def cases(context):
                               exclusive=True))
     if "kvm" in context.backends():
         found.append(Case("security/limits_few_tasks@kvm", few_tasks(context)))
+        # Not by counting: docs/caveats.md.
+        found.append(Case("security/limits_shadow_cgroup@kvm",
+                          memory(context, "kvm", "cgroup", "shadow", 15, 128)))
     if "process" in context.backends():
         found.append(Case("security/limits_bomb_default@process",
                           bomb(context, "counting", [], 4096 + MONITORS_ABOVE), exclusive=True))

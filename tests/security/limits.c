@@ -7,6 +7,8 @@
  *
  *   shared MIB      process: shared memory that is not kin's
  *   tables GIB      process: page tables of pages that were only read; kvm: records of memory slots
+ *   shadow GIB      kvm: where it keeps page tables of its own for the guest's, many of these for
+ *                   few; it lets a virtual machine have the more, the more memory slots it has
  *   mappings COUNT  process: the host's records of mappings, in two processes
  *   files COUNT     process: open files
  *   members COUNT   processes, where the guest has taken the limit out of its kernel's memory
@@ -17,6 +19,7 @@
  */
 #include "gadget.h"
 
+#include "abi/image.h"
 #include "abi/kin.h"
 
 #define NOTICED_BY_MS 6000
@@ -75,6 +78,39 @@ static int tables(long gib)
 	for (long at = 0; p && at < gib << 30; at += 2 * MIB)
 		(void)p[at];
 	return p != NULL;
+}
+
+/*
+ * In memory of the kernel's that has the same address for the guest as for its page tables. Every
+ * table leads to all others, so each is one of the last level and of the one before, and each way
+ * there has entries of its own in the highest table, with different rights.
+ */
+enum { TABLE = 512, TABLES = 4096, ROOTS = TABLES / TABLE, FIRST_ROOT = 64 };
+#define TABLES_ADDR 0x36000000ul
+#define SLOTS_ADDR 0x80000000ul
+
+static void table_touch(long root, long first, long second)
+{
+	*(volatile char *)((FIRST_ROOT + root) << 39 | first << 30 | second << 21);
+}
+
+static int shadow(long gib)
+{
+	static const uint64_t rights[] = {7, 5, 7 | 1ul << 63, 5 | 1ul << 63};
+	const struct kernel_image *image = (const struct kernel_image *)KERNEL_IMAGE;
+	uint64_t *top = (uint64_t *)image->boot_tables, *tables = (uint64_t *)TABLES_ADDR;
+
+	if (populate(SLOTS_ADDR, (u64)gib << 30) || populate(TABLES_ADDR, TABLES * 4096ul))
+		return 0;
+	for (long i = 0; i < TABLES * TABLE; i++)
+		tables[i] = (TABLES_ADDR + (uint64_t)i % TABLES * 4096) | 0x67;
+	for (long i = 0; i < 4 * ROOTS; i++)
+		top[FIRST_ROOT + i] = (TABLES_ADDR + (uint64_t)i / 4 * 4096) | 0x60 | rights[i % 4];
+	for (long root = 0; root < 4 * ROOTS; root++)
+		for (long first = 0; first < TABLE; first++)
+			for (long second = 0; second < (root < 4 && first < ROOTS ? TABLE : 1); second++)
+				table_touch(root, first, second);
+	return 1;
 }
 
 static int mappings(long count)
@@ -170,7 +206,8 @@ static const struct {
 	bool native; /* with the monitor's own instructions */
 } modes[] = {{"shared", shared, true},     {"tables", tables, false}, {"files", files, true},
 			 {"mappings", mappings, true}, {"members", members, false}, {"crowd", crowd, true},
-			 {"bomb", bomb, true},         {"spin", spin, true}};
+			 {"bomb", bomb, true},         {"spin", spin, true},
+			 {"shadow", shadow, false}};
 
 int main(int argc, char **argv)
 {
