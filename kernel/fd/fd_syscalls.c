@@ -123,6 +123,31 @@ static s64 fcntl_setfl(struct file *f, u64 arg)
 	return 0;
 }
 
+/* Who is told of urgent data: a process, or minus the number of a group. */
+static s64 owner(struct file *f, s32 pid, bool set)
+{
+	return file_ops[f->type]->owner ? file_ops[f->type]->owner(f, pid, set) : 0;
+}
+
+/* The same as struct f_owner_ex. */
+static s64 owner_typed(struct file *f, u64 arg, bool set)
+{
+	struct f_owner_ex o;
+	s64 pid;
+
+	if (set) {
+		if (copy_in(&o, (void *)arg, sizeof(o)))
+			return -EFAULT;
+		if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
+			return -EINVAL;
+		return owner(f, o.type == F_OWNER_PGRP ? -o.pid : o.pid, true);
+	}
+	pid = owner(f, 0, false);
+	o.type = pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
+	o.pid = (s32)(pid < 0 ? -pid : pid);
+	return copy_out((void *)arg, &o, sizeof(o));
+}
+
 static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
 {
 	switch (cmd) {
@@ -144,9 +169,12 @@ static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
 	case F_GET_SEALS:
 		return seals_fcntl(f, cmd, arg);
 	case F_GETOWN:
-	case F_GETSIG:
-		return 0;
 	case F_SETOWN:
+		return owner(f, (s32)arg, cmd == F_SETOWN);
+	case F_GETOWN_EX:
+	case F_SETOWN_EX:
+		return owner_typed(f, arg, cmd == F_SETOWN_EX);
+	case F_GETSIG:
 	case F_SETSIG:
 		return 0; /* SIGIO is never sent, as nothing here supports FASYNC */
 	default:

@@ -39,6 +39,7 @@ enum kin_root {
 	ROOT_PIDFD,
 	ROOT_PTY,
 	ROOT_SITES,
+	ROOT_INET,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);

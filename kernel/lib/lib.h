@@ -24,7 +24,7 @@ const char *error_text(s64 err);
 size_t strlcpy(char *dst, const char *src, size_t size);
 size_t strlcat(char *dst, const char *src, size_t size);
 
-/* %d %u %x %s %c %p %% with -, 0, width, l, ll, z; returns what would have been written */
+/* %d %u %x %X %s %c %p %% with -, 0, width, l, ll, z; returns what would have been written */
 int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int ksnprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

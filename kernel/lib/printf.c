@@ -13,6 +13,7 @@ struct out {
 struct spec {
 	bool left, zero, wide;
 	int width, precision; /* precision -1: none given */
+	bool upper;
 };
 
 static void put(struct out *o, char c)
@@ -44,7 +45,7 @@ static void put_number(struct out *o, const struct spec *s, u64 value, u32 base,
 	int n = 0, len, zeros, plen = (int)strlen(prefix);
 
 	do {
-		digits[n++] = "0123456789abcdef"[value % base];
+		digits[n++] = (s->upper ? "0123456789ABCDEF" : "0123456789abcdef")[value % base];
 		value /= base;
 	} while (value);
 	zeros = s->precision > n ? s->precision - n : 0;
@@ -120,6 +121,8 @@ int kvsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 		case 'u':
 		case 'o':
 		case 'x':
+		case 'X':
+			s.upper = *f == 'X';
 			u = s.wide ? va_arg(ap, u64) : va_arg(ap, u32);
 			put_number(&o, &s, u, *f == 'u' ? 10 : *f == 'o' ? 8 : 16, "");
 			break;

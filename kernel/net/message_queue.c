@@ -164,9 +164,10 @@ struct msg *msgq_consume(struct msgq *q, u32 n, bool whole)
 	return gone;
 }
 
-void msgq_close(struct msgq *q)
+bool msgq_close(struct msgq *q)
 {
 	struct msg *m;
+	bool any = false;
 
 	do {
 		/* A reader of another thread may be copying from the first message. */
@@ -180,7 +181,9 @@ void msgq_close(struct msgq *q)
 		msgq_read_unlock(q);
 		if (m)
 			msg_free_taken(m);
+		any |= m != NULL;
 	} while (m);
+	return any;
 }
 
 void msgq_destroy(struct msgq *q)

@@ -23,6 +23,7 @@ struct msg {
 	u32 size;        /* of the allocation: what the message costs its sender's buffer */
 	u32 len, offset; /* bytes of data, and how many of them are read */
 	u32 address_len;
+	u32 urgent; /* TCP: its mark; read_lock */
 	struct net_cred cred;
 	struct passed_files *passed; /* or NULL */
 	char bytes[];        /* address, then data */
@@ -65,8 +66,8 @@ bool msgq_link(struct msgq *q, struct msg *m);
 struct msg *msgq_consume(struct msgq *q, u32 n, bool whole);
 void msgq_read_lock(struct msgq *q);
 void msgq_read_unlock(struct msgq *q);
-/* Closes the queue and frees what is in it. */
-void msgq_close(struct msgq *q);
+/* Closes the queue and frees what is in it; true: there was something. */
+bool msgq_close(struct msgq *q);
 void msgq_destroy(struct msgq *q);
 
 #endif

@@ -4,8 +4,8 @@
  * socket in kin. What the system calls have in common is in socket.c, socket_message.c and
  * option.c; what a family does is one table of operations (net_families).
  *
- * AF_UNIX lives in kin altogether (unix.h). AF_INET, AF_INET6 and AF_NETLINK have no row yet:
- * EAFNOSUPPORT.
+ * All of them live in kin altogether: AF_UNIX (unix.h), AF_INET and AF_INET6 (inet.h), and
+ * AF_NETLINK (netlink.c).
  */
 #ifndef KERNEL_NET_NET_H
 #define KERNEL_NET_NET_H
@@ -25,6 +25,10 @@
 enum {
 	AF_UNSPEC = 0,
 	AF_UNIX = 1,
+	AF_INET = 2,
+	AF_INET6 = 10,
+	AF_NETLINK = 16,
+	AF_PACKET = 17,
 	AF_MAX_ = 46,
 	SOCK_STREAM = 1,
 	SOCK_DGRAM = 2,
@@ -57,7 +61,11 @@ enum socket_flags {
 	SOCKET_PASSCRED = 1,
 	SOCKET_REUSEADDR = 2,
 	SOCKET_KEEPALIVE = 4,
-	SOCKET_BROADCAST = 8
+	SOCKET_BROADCAST = 8,
+	SOCKET_REUSEPORT = 16,
+	SOCKET_OOBINLINE = 32,
+	SOCKET_TIMESTAMP = 64,
+	SOCKET_TIMESTAMPNS = 128,
 };
 
 /* struct ucred */
@@ -87,6 +95,10 @@ struct net_message {
 	u32 out_flags;   /* received: msg_flags */
 	u64 deadline_ns; /* 0: do not block */
 	bool want_address;
+	/* send: what is said of a datagram */
+	bool source_given, tos_given;
+	u8 ttl, tos; /* ttl 0: not given */
+	u8 source[16];
 	u32 address_len; /* send: 0 none; receive: filled */
 	u8 address[NET_ADDRESS_MAX];
 	/* Ancillary data: scm.c. */
@@ -106,7 +118,7 @@ struct passed_files {
 struct net_ops {
 	const char *name;
 	/* Fills *out, in hand. type is valid; protocol is checked here. */
-	s64 (*create)(u32 type, u32 protocol, struct socket **out);
+	s64 (*create)(u32 family, u32 type, u32 protocol, struct socket **out);
 	s64 (*pair)(struct socket *a, struct socket *b);
 	s64 (*bind)(struct socket *s, const u8 *address, u32 len);
 	s64 (*listen)(struct socket *s, u32 backlog);
@@ -123,22 +135,28 @@ struct net_ops {
 	s64 (*receive)(struct socket *s, struct net_message *m);
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
 	s64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);
+	/* One item of ancillary data of a send; NULL: as AF_UNIX has it. */
+	s64 (*control)(struct socket *s, struct net_message *m, s32 level, s32 type, const void *data,
+				   u64 bytes);
 	/*
 	 * Options that the common layer does not know: bytes in value, or -ENOPROTOOPT. value is
 	 * kernel memory.
 	 */
 	s64 (*option_get)(struct socket *s, u32 level, u32 name, void *value, u32 size);
 	s64 (*option_set)(struct socket *s, u32 level, u32 name, const void *value, u32 size);
-	/* send_size was changed. */
-	void (*resized)(struct socket *s);
+	/* send_size or receive_size was changed. */
+	void (*resized)(struct socket *s, bool send);
 	u32 (*error_take)(struct socket *s);
+	/* F_SETOWN, F_GETOWN; NULL: nobody is ever sent a signal. */
+	void (*owner_set)(struct socket *s, s32 pid);
+	s32 (*owner_get)(struct socket *s);
 	/* As own_ops: the file lets go of s. */
 	void (*release)(struct socket *s);
 	void (*free)(struct socket *s);
 };
 /* NULL: EAFNOSUPPORT. */
 const struct net_ops *net_family(u32 family);
-extern const struct net_ops unix_ops;
+extern const struct net_ops unix_ops, inet_ops, netlink_ops, packet_ops;
 
 static inline struct socket *file_socket(struct file *f)
 {
@@ -169,17 +187,23 @@ s64 socket_receivev(struct file *f, const struct iovec *iov, u32 n, s64 *pos);
 s64 address_in(u8 *address, u64 user, u64 len);
 s64 address_out(const u8 *address, u32 len, u64 user, u64 user_len);
 
+/* ---- inet_ioctl.c */
+/* SIOCGIF*, of any socket. -ENOTTY: another one. */
+s64 interface_ioctl(u32 cmd, u64 arg);
+
 /* ---- scm.c */
 /*
  * Reads the control buffer of a send: credentials are checked, files are referenced. On failure
  * nothing is held.
  */
-s64 scm_send(struct net_message *m);
+s64 scm_send(struct net_message *m, struct socket *s);
 /*
  * What a receive has got goes to the control buffer: credentials if wanted, new descriptors for
  * files.
  */
 void scm_receive(struct net_message *m, struct socket *s);
+/* Writes one item to the control buffer of a receive as far as there is room. */
+void scm_put(struct net_message *m, s32 level, s32 type, const void *data, u64 bytes);
 /* Gives up the files that m holds. */
 void scm_drop(struct net_message *m);
 /* Room for n files, held; NULL: no memory. */

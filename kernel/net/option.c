@@ -30,6 +30,10 @@ static u32 flag_of(u32 name)
 	case SO_REUSEADDR: return SOCKET_REUSEADDR;
 	case SO_KEEPALIVE: return SOCKET_KEEPALIVE;
 	case SO_BROADCAST: return SOCKET_BROADCAST;
+	case SO_REUSEPORT: return SOCKET_REUSEPORT;
+	case SO_OOBINLINE: return SOCKET_OOBINLINE;
+	case SO_TIMESTAMP_OLD: return SOCKET_TIMESTAMP;
+	case SO_TIMESTAMPNS_OLD: return SOCKET_TIMESTAMPNS;
 	default: return 0;
 	}
 }
@@ -92,12 +96,14 @@ static s64 common_set(struct socket *s, u32 name, const void *value, u32 size)
 	case SO_SNDBUFFORCE:
 		atomic_store(&s->send_size, buffer_size((u32)number, SEND_MIN, name == SO_SNDBUFFORCE));
 		if (net_family(s->family)->resized)
-			net_family(s->family)->resized(s);
+			net_family(s->family)->resized(s, true);
 		return 0;
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:
 		atomic_store(&s->receive_size,
 					 buffer_size((u32)number, RECEIVE_MIN, name == SO_RCVBUFFORCE));
+		if (net_family(s->family)->resized)
+			net_family(s->family)->resized(s, false);
 		return 0;
 	case SO_RCVLOWAT:
 		atomic_store(&s->low_water, number < 0 ? 0x7fffffffu : MAX((u32)number, 1u));
@@ -106,7 +112,6 @@ static s64 common_set(struct socket *s, u32 name, const void *value, u32 size)
 	case SO_RCVTIMEO_OLD: return timeout_set(&s->receive_timeout_ns, value, size);
 	case SO_SNDTIMEO_OLD: return timeout_set(&s->send_timeout_ns, value, size);
 	case SO_PRIORITY:
-	case SO_OOBINLINE:
 	case SO_DONTROUTE: return 0;
 	default: return -ENOPROTOOPT;
 	}
@@ -163,7 +168,6 @@ static s64 common_get(struct socket *s, u32 name, void *value)
 	case SO_RCVTIMEO_OLD: return timeout_get(atomic_load(&s->receive_timeout_ns), value);
 	case SO_SNDTIMEO_OLD: return timeout_get(atomic_load(&s->send_timeout_ns), value);
 	case SO_PRIORITY:
-	case SO_OOBINLINE:
 	case SO_DONTROUTE: return number(value, 0);
 	default: return -ENOPROTOOPT;
 	}

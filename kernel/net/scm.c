@@ -135,11 +135,14 @@ static s64 cred_check(const struct net_cred *c)
 	return 0;
 }
 
-static s64 control_item(struct net_message *m, const struct control *c)
+static s64 control_item(struct net_message *m, struct socket *s, const struct control *c)
 {
+	const struct net_ops *ops = net_family(s->family);
 	u64 bytes = c->len - sizeof(*c);
 	s64 err;
 
+	if (ops->control)
+		return ops->control(s, m, c->level, c->type, c + 1, bytes);
 	if (c->level != SOL_SOCKET_)
 		return 0;
 	switch (c->type) {
@@ -155,7 +158,7 @@ static s64 control_item(struct net_message *m, const struct control *c)
 	}
 }
 
-static s64 control_parse(struct net_message *m, char *buf)
+static s64 control_parse(struct net_message *m, struct socket *s, char *buf)
 {
 	s64 err = 0;
 
@@ -164,13 +167,13 @@ static s64 control_parse(struct net_message *m, char *buf)
 
 		if (c->len < sizeof(*c) || c->len > m->control_len - at)
 			return -EINVAL;
-		err = control_item(m, c);
+		err = control_item(m, s, c);
 		at += ALIGN_UP(c->len, 8);
 	}
 	return err;
 }
 
-s64 scm_send(struct net_message *m)
+s64 scm_send(struct net_message *m, struct socket *s)
 {
 	char *buf;
 	s64 err;
@@ -183,17 +186,16 @@ s64 scm_send(struct net_message *m)
 	buf = kmalloc(m->control_len);
 	if (!buf)
 		return -ENOBUFS;
-	err = copy_in(buf, (void *)m->control, m->control_len) ? -EFAULT : control_parse(m, buf);
+	err = copy_in(buf, (void *)m->control, m->control_len) ? -EFAULT : control_parse(m, s, buf);
 	kfree(buf);
 	if (err)
 		scm_drop(m);
 	return err;
 }
 
-/* Writes one item as far as there is room. */
-static void control_put(struct net_message *m, s32 type, const void *data, u64 bytes)
+void scm_put(struct net_message *m, s32 level, s32 type, const void *data, u64 bytes)
 {
-	struct control c = {.len = sizeof(c) + bytes, .level = SOL_SOCKET_, .type = type};
+	struct control c = {.len = sizeof(c) + bytes, .level = level, .type = type};
 	u64 space = MIN(CONTROL_SPACE(bytes), m->control_len);
 
 	if (m->control_len < sizeof(c)) {
@@ -257,7 +259,7 @@ void scm_receive(struct net_message *m, struct socket *s)
 			m->out_flags |= MSG_CTRUNC;
 	} else {
 		if (wants_cred && m->cred_known)
-			control_put(m, SCM_CREDENTIALS, &m->cred, sizeof(m->cred));
+			scm_put(m, SOL_SOCKET_, SCM_CREDENTIALS, &m->cred, sizeof(m->cred));
 		if (m->passed)
 			files_put(m);
 	}

@@ -23,7 +23,11 @@ const struct net_ops *net_family(u32 family)
 {
 	switch (family) {
 	case AF_UNIX: return &unix_ops;
-	default: return NULL; /* AF_INET, AF_INET6, AF_NETLINK come later */
+	case AF_INET:
+	case AF_INET6: return &inet_ops;
+	case AF_NETLINK: return &netlink_ops;
+	case AF_PACKET: return &packet_ops;
+	default: return NULL;
 	}
 }
 
@@ -160,6 +164,18 @@ static bool socket_stream(struct file *f)
 	return file_socket(f)->type == SOCK_STREAM;
 }
 
+static s64 socket_owner(struct file *f, s32 pid, bool set)
+{
+	struct socket *s = file_socket(f);
+	const struct net_ops *ops = ops_of(s);
+
+	if (!ops->owner_set)
+		return 0;
+	if (set)
+		ops->owner_set(s, pid);
+	return set ? 0 : ops->owner_get(s);
+}
+
 const struct file_ops socket_file_ops = {
 	.name = "socket",
 	.read = socket_read,
@@ -167,6 +183,7 @@ const struct file_ops socket_file_ops = {
 	.readv = socket_receivev,
 	.writev = socket_sendv,
 	.stream = socket_stream,
+	.owner = socket_owner,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
 	.stat = socket_stat,
@@ -214,7 +231,7 @@ static s64 socket_create(u64 family, u64 type, u64 protocol, struct file **out)
 	ops = net_family((u32)family);
 	if (!ops)
 		return -EAFNOSUPPORT;
-	err = ops->create((u32)type, (u32)protocol, &s);
+	err = ops->create((u32)family, (u32)type, (u32)protocol, &s);
 	return err ? err : socket_file(s, flags, out);
 }
 
@@ -303,7 +320,7 @@ static s64 accept_call(struct file *f, struct socket *s, const u64 *arg)
 {
 	struct file *fresh;
 	struct socket *child;
-	s64 err = ops_of(s)->create(s->type, s->protocol, &child);
+	s64 err = ops_of(s)->create(s->family, s->type, s->protocol, &child);
 
 	if (!err)
 		err = socket_file(child, (u32)arg[2], &fresh);

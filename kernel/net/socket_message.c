@@ -81,10 +81,8 @@ static s64 message_send(struct file *f, struct net_message *m)
 	struct socket *s = file_socket(f);
 	s64 r;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	m->deadline_ns = net_deadline(atomic_load(&s->send_timeout_ns), nonblocking(f, m->flags));
-	r = scm_send(m);
+	r = scm_send(m, s);
 	if (r)
 		return r;
 	r = net_family(s->family)->send(s, m);
@@ -97,8 +95,6 @@ static s64 message_receive(struct file *f, struct net_message *m)
 	struct socket *s = file_socket(f);
 	s64 r;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	m->deadline_ns = net_deadline(atomic_load(&s->receive_timeout_ns), nonblocking(f, m->flags));
 	r = net_family(s->family)->receive(s, m);
 	if (r >= 0)

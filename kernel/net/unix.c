@@ -10,107 +10,44 @@
 #include <linux/sockios.h>
 
 #include "kernel/arch/arch.h"
-#include "kernel/kin/claim.h"
 #include "kernel/lib/lib.h"
 
 #define SOL_SOCKET_LEVEL 1
 
-struct unix_shared *unix_shared(void)
-{
-	return kin_root_claim(ROOT_NET, sizeof(struct unix_shared), NULL);
-}
-
-/* ---- the family's lock */
-
-void conn_connected(struct conn *c)
-{
-	struct unix_socket *u = c->connecting;
-
-	if (!atomic_load(&u->conn))
-		ref_get(OWN_CONN, c, &u->conn);
-	atomic_store(&u->state, UNIX_CONNECTED);
-	publish(&c->connecting, NULL);
-}
-
-/* A dead member's connects that it had decided are finished. */
-static void pending_settle(struct unix_socket *u)
-{
-	u32 n = 0;
-
-	u->pending_last = NULL;
-	for (struct conn *c = u->pending; c; c = c->next, n++) {
-		if (c->connecting)
-			conn_connected(c);
-		u->pending_last = c;
-	}
-	atomic_store(&u->npending, n);
-}
-
-static bool unix_recover(void *arg)
-{
-	struct unix_shared *shared = arg;
-
-	for (struct unix_socket **link = &shared->all; *link; link = &(*link)->next) {
-		(*link)->prev = link;
-		if (atomic_load(&(*link)->state) == UNIX_LISTENING)
-			pending_settle(*link);
-	}
-	return true;
-}
-
-void unix_lock(void)
-{
-	struct unix_shared *shared = unix_shared();
-
-	if (!shared)
-		family_fatal("kin is full: no room for sockets");
-	kin_lock_recover(&shared->lock, unix_recover, shared);
-}
-
-void unix_unlock(void)
-{
-	kin_unlock(&unix_shared()->lock);
-}
-
 /* ---- connections */
 
-struct conn *conn_create(u32 type)
+struct conn *unix_conn_create(u32 type)
 {
-	struct conn *c = own_new(OWN_MEMORY, sizeof(*c));
+	struct conn *c = conn_create(CONN_UNIX, type, sizeof(struct unix_conn), NET_BUFFER_DEFAULT);
 
-	if (!c)
-		return NULL;
-	ref_init(&c->ref, 1);
-	c->type = type;
-	for (u32 i = 0; i < 2; i++) {
-		msgq_init(&c->q[i]);
-		atomic_store(&c->q[i].limit, NET_BUFFER_DEFAULT);
-		c->address[i].len = sizeof(u16);
-		c->address[i].bytes[0] = AF_UNIX;
+	for (u32 i = 0; c && i < 2; i++) {
+		unix_conn(c)->address[i].len = sizeof(u16);
+		unix_conn(c)->address[i].bytes[0] = AF_UNIX;
 	}
-	own_is(c, OWN_CONN);
 	return c;
 }
 
-static void conn_own_release(void *what)
+static s64 unix_send_refused(struct conn *c, u32 end, u32 flags)
 {
-	struct conn *c = what;
-
-	for (u32 i = 0; i < 2; i++) {
-		msgq_close(&c->q[i]);
-		msgq_destroy(&c->q[i]);
-	}
+	return net_broken(flags);
 }
 
-const struct own_ops conn_own_ops = {
-	.name = "connection",
-	.ref_at = offsetof(struct conn, ref),
-	.release = conn_own_release,
-};
-
-void conn_leave(struct conn *c, u32 end, bool never_accepted)
+static s64 unix_send_lost(struct conn *c, u32 end, s64 n)
 {
-	if (never_accepted || atomic_load(&c->q[end].count))
+	return -EPIPE;
+}
+
+static s64 unix_receive_end(struct conn *c, u32 end, bool *over)
+{
+	u32 error = atomic_load(&c->error[end]) ? atomic_exchange(&c->error[end], 0) : 0;
+
+	*over = error || atomic_load(&c->shut[end]) & SHUT_RECEIVE;
+	return -(s64)error;
+}
+
+static void unix_leave(struct conn *c, u32 end, bool refused)
+{
+	if (refused || atomic_load(&c->q[end].count))
 		atomic_store(&c->error[!end], ECONNRESET);
 	atomic_store(&c->shut[end], SHUT_BOTH);
 	atomic_store(&c->shut[!end], SHUT_BOTH);
@@ -119,97 +56,60 @@ void conn_leave(struct conn *c, u32 end, bool never_accepted)
 	queue_wake_all(&c->q[end].writable);
 }
 
+/* Clients wait for room before they are linked: all in the list have it. */
+static void unix_established(struct conn *c)
+{
+}
+
+static void unix_accepted(struct conn *c, struct endpoint *fresh)
+{
+	((struct unix_socket *)fresh)->address = unix_conn(c)->address[1];
+	atomic_store(&c->q[0].limit, atomic_load(&fresh->s.send_size));
+}
+
+const struct conn_rules unix_conn_rules = {
+	.send_refused = unix_send_refused,
+	.send_lost = unix_send_lost,
+	.receive_end = unix_receive_end,
+	.leave = unix_leave,
+	.established = unix_established,
+	.accepted = unix_accepted,
+};
+
 /* ---- sockets */
 
-static s64 unix_create(u32 type, u32 protocol, struct socket **out)
+static s64 unix_create(u32 family, u32 type, u32 protocol, struct socket **out)
 {
-	struct unix_shared *shared = unix_shared();
 	struct unix_socket *u;
 
-	if (!shared)
-		return -ENOMEM;
 	if (protocol && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
 	if (type == SOCK_RAW)
 		type = SOCK_DGRAM;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
 		return -ESOCKTNOSUPPORT;
-	unix_lock();
-	u = shared->spare;
-	if (u)
-		own_take(OWN_SOCKET, &shared->spare, u->next);
-	unix_unlock();
-	if (!u) {
-		u = own_new(OWN_MEMORY, sizeof(*u));
-		if (!u)
-			return -ENOBUFS;
-		msgq_init(&u->in);
-		u->s.family = AF_UNIX;
-		own_is(u, OWN_SOCKET);
-	}
-	socket_init(&u->s, AF_UNIX, type, protocol);
-	u->s.ino = atomic_fetch_add(&shared->next_ino, 1) + 1;
+	u = (struct unix_socket *)endpoint_new(SPARE_UNIX, sizeof(*u), family, type, protocol);
+	if (!u)
+		return -ENOBUFS;
 	u->address.len = sizeof(u16);
 	u->address.bytes[0] = AF_UNIX;
-	unix_lock();
-	u->next = shared->all;
-	u->prev = &shared->all;
-	publish(&shared->all, u);
-	if (u->next)
-		u->next->prev = &u->next;
-	unix_unlock();
-	*out = &u->s;
+	*out = &u->e.s;
 	return 0;
 }
 
-/*
- * Those that wait for a listener to accept them. First the clients see it, then the list forgets
- * them.
- */
-static void pending_refuse(struct unix_socket *u)
-{
-	struct own_record *r;
-	struct conn *c;
-
-	for (;;) {
-		unix_lock();
-		c = u->pending;
-		unix_unlock();
-		if (!c)
-			return;
-		conn_leave(c, 1, true);
-		unix_lock();
-		r = ref_detach(OWN_CONN, (void **)&u->pending, c->next);
-		unix_unlock();
-		ref_drop(r);
-	}
-}
-
-/* Under unix_lock: whoever had u as its peer. */
+/* Under net_lock: whoever had u as its peer. */
 static void followers_lose(struct unix_socket *u)
 {
 	if (!atomic_load(&u->followed))
 		return;
-	for (struct unix_socket *other = unix_shared()->all; other; other = other->next) {
-		if (atomic_load(&other->peer) != u)
+	for (struct endpoint *e = net_shared()->all; e; e = e->next) {
+		struct unix_socket *other = (struct unix_socket *)e;
+
+		if (e->s.family != AF_UNIX || atomic_load(&other->peer) != u)
 			continue;
 		atomic_store(&other->peer_gone, 1);
 		atomic_store(&other->peer, NULL);
 	}
-}
-
-static void conn_release(struct unix_socket *u)
-{
-	struct conn *c = atomic_load(&u->conn);
-	struct own_record *r;
-
-	if (!c)
-		return;
-	conn_leave(c, u->end, false);
-	unix_lock();
-	r = ref_detach(OWN_CONN, (void **)&u->conn, NULL);
-	unix_unlock();
-	ref_drop(r);
 }
 
 static void unix_release(struct socket *s)
@@ -217,74 +117,54 @@ static void unix_release(struct socket *s)
 	struct unix_socket *u = unix_of(s);
 	struct inode *ino;
 
-	unix_lock();
+	net_lock();
 	unix_unname(u);
 	followers_lose(u);
 	atomic_store(&u->peer, NULL);
-	atomic_store(&u->state, UNIX_CLOSED);
-	unix_unlock();
-	pending_refuse(u);
-	conn_release(u);
-	msgq_close(&u->in);
-	queue_wake_all(&u->in.writable);
-	queue_wake_all(&u->in.readable);
+	atomic_store(&u->e.state, ENDPOINT_CLOSED);
+	net_unlock();
+	pending_refuse(&u->e);
+	endpoint_disconnect(&u->e);
+	msgq_close(&u->e.in);
+	queue_wake_all(&u->e.in.writable);
+	queue_wake_all(&u->e.in.readable);
 	ino = u->inode;
 	publish(&u->inode, NULL);
 	if (ino)
 		inode_put(ino);
 }
 
-/* Type-stable: queues and locks stay as they are, everything else is cleared. */
 static void unix_free(struct socket *s)
 {
-	struct unix_socket *u = unix_of(s);
-	struct unix_shared *shared = unix_shared();
-
-	unix_lock();
-	if (u->prev) {
-		publish(u->prev, u->next);
-		if (u->next)
-			u->next->prev = u->prev;
-		publish(&u->prev, NULL);
-	}
-	memset(&u->s.type, 0, sizeof(u->s) - offsetof(struct socket, type)); /* it stays a socket */
-	memset((char *)u + offsetof(struct unix_socket, state), 0,
-		   offsetof(struct unix_socket, in) - offsetof(struct unix_socket, state));
-	atomic_store(&u->in.closed, 0);
-	u->next = shared->spare;
-	own_give(&shared->spare, u);
-	unix_unlock();
+	endpoint_free(endpoint_of(s), SPARE_UNIX, sizeof(struct unix_socket));
 }
 
 static s64 unix_shutdown(struct socket *s, u32 bits)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	u32 mirrored = (bits & SHUT_RECEIVE ? SHUT_SEND : 0) | (bits & SHUT_SEND ? SHUT_RECEIVE : 0);
 
-	atomic_fetch_or(&u->shut, bits);
+	atomic_fetch_or(&u->e.shut, bits);
 	if (c) {
-		atomic_fetch_or(&c->shut[u->end], bits);
-		atomic_fetch_or(&c->shut[!u->end], mirrored);
-		for (u32 i = 0; i < 2; i++) {
-			queue_wake_all(&c->q[i].readable);
-			queue_wake_all(&c->q[i].writable);
-		}
+		atomic_fetch_or(&c->shut[u->e.end], bits);
+		atomic_fetch_or(&c->shut[!u->e.end], mirrored);
+		conn_wake(c);
 	}
-	queue_wake_all(&u->in.readable);
-	queue_wake_all(&u->in.writable);
+	queue_wake_all(&u->e.in.readable);
+	queue_wake_all(&u->e.in.writable);
 	return 0;
 }
 
 static s64 unix_name_get(struct socket *s, bool peer, u8 *out)
 {
 	struct unix_socket *u = unix_of(s), *other;
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	struct unix_address a = {0};
 
-	unix_lock();
+	net_lock();
 	if (c) {
-		a = c->address[peer ? !u->end : u->end];
+		a = unix_conn(c)->address[peer ? !u->e.end : u->e.end];
 	} else if (!peer) {
 		a = u->address;
 	} else {
@@ -292,13 +172,43 @@ static s64 unix_name_get(struct socket *s, bool peer, u8 *out)
 		if (other)
 			a = other->address;
 	}
-	unix_unlock();
+	net_unlock();
 	memcpy(out, a.bytes, a.len);
 	return a.len ? (s64)a.len : -ENOTCONN;
 }
 
+static s64 unix_stream_send(struct unix_socket *u, struct net_message *m)
+{
+	struct conn *c = atomic_load(&u->e.conn);
+
+	if (m->address_len)
+		return c ? -EISCONN : -EOPNOTSUPP;
+	return c ? stream_send(c, u->e.end, m) : -ENOTCONN;
+}
+
+static s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
+{
+	struct conn *c = atomic_load(&u->e.conn);
+	const struct unix_address *peer;
+
+	if (!c)
+		return -EINVAL;
+	peer = &unix_conn(c)->address[!u->e.end];
+	if (m->want_address && peer->len > sizeof(u16)) {
+		m->address_len = peer->len;
+		memcpy(m->address, peer->bytes, peer->len);
+	}
+	const struct stream_wish wish = {
+		.low_water = atomic_load(&u->e.s.low_water),
+		.one_sender = atomic_load(&u->e.s.flags) & SOCKET_PASSCRED,
+	};
+	return stream_receive(c, u->e.end, m, &wish);
+}
+
 static s64 unix_send(struct socket *s, struct net_message *m)
 {
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	switch (s->type) {
 	case SOCK_STREAM: return unix_stream_send(unix_of(s), m);
 	case SOCK_DGRAM: return unix_dgram_send(unix_of(s), m);
@@ -308,6 +218,8 @@ static s64 unix_send(struct socket *s, struct net_message *m)
 
 static s64 unix_receive(struct socket *s, struct net_message *m)
 {
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	switch (s->type) {
 	case SOCK_STREAM: return unix_stream_receive(unix_of(s), m);
 	case SOCK_DGRAM: return unix_dgram_receive(unix_of(s), m);
@@ -317,9 +229,6 @@ static s64 unix_receive(struct socket *s, struct net_message *m)
 
 /* ---- readiness: unix_poll and unix_dgram_poll of Linux */
 
-#define READABLE (EPOLLIN | EPOLLRDNORM)
-#define WRITABLE (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
-
 static u32 shut_mask(u32 shut)
 {
 	u32 mask = 0;
@@ -327,7 +236,7 @@ static u32 shut_mask(u32 shut)
 	if (shut == SHUT_BOTH)
 		mask |= EPOLLHUP;
 	if (shut & SHUT_RECEIVE)
-		mask |= EPOLLRDHUP | READABLE;
+		mask |= EPOLLRDHUP | POLL_READABLE;
 	return mask;
 }
 
@@ -335,62 +244,64 @@ static u32 conn_poll(struct conn *c, u32 end, struct poll_table *pt)
 {
 	u32 mask = 0;
 
-	poll_wait_for(pt, &c->q[end].readable, READABLE | EPOLLRDHUP);
-	poll_wait_for(pt, &c->q[!end].writable, WRITABLE);
+	poll_wait_for(pt, &c->q[end].readable, POLL_READABLE | EPOLLRDHUP);
+	poll_wait_for(pt, &c->q[!end].writable, POLL_WRITABLE);
 	if (atomic_load(&c->error[end]))
 		mask |= EPOLLERR;
 	mask |= shut_mask(atomic_load(&c->shut[end]));
 	if (atomic_load(&c->q[end].count))
-		mask |= READABLE;
+		mask |= POLL_READABLE;
 	if (conn_writable(c, end))
-		mask |= WRITABLE;
+		mask |= POLL_WRITABLE;
 	return mask;
 }
 
 static u32 unix_poll(struct socket *s, struct poll_table *pt)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	u32 mask = 0;
 
 	if (c)
-		return conn_poll(c, u->end, pt);
-	poll_wait_for(pt, &u->in.readable, READABLE | EPOLLRDHUP);
+		return conn_poll(c, u->e.end, pt);
+	poll_wait_for(pt, &u->e.in.readable, POLL_READABLE | EPOLLRDHUP);
 	if (s->type == SOCK_DGRAM) {
-		mask |= shut_mask(atomic_load(&u->shut));
-		if (atomic_load(&u->in.count))
-			mask |= READABLE;
+		mask |= shut_mask(atomic_load(&u->e.shut));
+		if (atomic_load(&u->e.in.count))
+			mask |= POLL_READABLE;
 		if (unix_dgram_writable(u, pt))
-			mask |= WRITABLE;
+			mask |= POLL_WRITABLE;
 		return mask;
 	}
-	if (atomic_load(&u->state) == UNIX_LISTENING)
-		return (atomic_load(&u->npending) ? READABLE : 0) | shut_mask(atomic_load(&u->shut));
+	if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
+		return (atomic_load(&u->e.npending) ? POLL_READABLE : 0) |
+			   shut_mask(atomic_load(&u->e.shut));
 	/* a connect of another thread wakes the queue that we are in now */
-	c = atomic_load(&u->conn);
-	return c ? conn_poll(c, u->end, pt) : EPOLLHUP | WRITABLE | shut_mask(atomic_load(&u->shut));
+	c = atomic_load(&u->e.conn);
+	return c ? conn_poll(c, u->e.end, pt)
+			 : EPOLLHUP | POLL_WRITABLE | shut_mask(atomic_load(&u->e.shut));
 }
 
 static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	s32 n = 0;
 
 	switch (cmd) {
 	case SIOCINQ: /* FIONREAD */
-		if (atomic_load(&u->state) == UNIX_LISTENING)
+		if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
 			return -EINVAL;
 		if (c) {
-			n = (s32)atomic_load(&c->q[u->end].unread);
+			n = (s32)atomic_load(&c->q[u->e.end].unread);
 		} else if (s->type == SOCK_DGRAM) {
-			msgq_read_lock(&u->in);
-			n = u->in.head ? (s32)u->in.head->len : 0;
-			msgq_read_unlock(&u->in);
+			msgq_read_lock(&u->e.in);
+			n = u->e.in.head ? (s32)u->e.in.head->len : 0;
+			msgq_read_unlock(&u->e.in);
 		}
 		break;
-	case SIOCOUTQ: n = c ? (s32)atomic_load(&c->q[!u->end].used) : 0; break;
-	default: return -ENOTTY;
+	case SIOCOUTQ: n = c ? (s32)atomic_load(&c->q[!u->e.end].used) : 0; break;
+	default: return interface_ioctl(cmd, arg);
 	}
 	return copy_out((void *)arg, &n, sizeof(n));
 }
@@ -400,7 +311,7 @@ static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 static s64 unix_option_get(struct socket *s, u32 level, u32 name, void *value, u32 size)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	struct net_cred cred = {0, ~0u, ~0u};
 	u32 listens;
 
@@ -409,13 +320,13 @@ static s64 unix_option_get(struct socket *s, u32 level, u32 name, void *value, u
 	switch (name) {
 	case SO_PEERCRED:
 		if (c)
-			cred = c->cred[!u->end];
-		else if (atomic_load(&u->state) == UNIX_LISTENING || s->type == SOCK_DGRAM)
+			cred = unix_conn(c)->cred[!u->e.end];
+		else if (atomic_load(&u->e.state) == ENDPOINT_LISTENING || s->type == SOCK_DGRAM)
 			cred = u->cred.pid ? u->cred : cred;
 		memcpy(value, &cred, sizeof(cred));
 		return sizeof(cred);
 	case SO_ACCEPTCONN:
-		listens = atomic_load(&u->state) == UNIX_LISTENING;
+		listens = atomic_load(&u->e.state) == ENDPOINT_LISTENING;
 		memcpy(value, &listens, sizeof(listens));
 		return sizeof(listens);
 	default: return -ENOPROTOOPT;
@@ -427,23 +338,23 @@ static s64 unix_option_set(struct socket *s, u32 level, u32 name, const void *va
 	return level == SOL_SOCKET_LEVEL ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
-static void unix_resized(struct socket *s)
+static void unix_resized(struct socket *s, bool send)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 
-	if (!c)
+	if (!c || !send)
 		return;
-	atomic_store(&c->q[!u->end].limit, atomic_load(&s->send_size));
-	queue_wake_all(&c->q[!u->end].writable);
+	atomic_store(&c->q[!u->e.end].limit, atomic_load(&s->send_size));
+	queue_wake_all(&c->q[!u->e.end].writable);
 }
 
 static u32 unix_error_take(struct socket *s)
 {
 	struct unix_socket *u = unix_of(s);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 
-	return c ? atomic_exchange(&c->error[u->end], 0) : atomic_exchange(&s->error, 0);
+	return c ? atomic_exchange(&c->error[u->e.end], 0) : atomic_exchange(&s->error, 0);
 }
 
 const struct net_ops unix_ops = {

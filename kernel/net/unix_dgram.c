@@ -24,13 +24,13 @@ struct delivery {
 
 static bool queue_full(struct unix_socket *from, struct unix_socket *to)
 {
-	if (atomic_load(&to->in.used) >= atomic_load(&from->s.send_size))
+	if (atomic_load(&to->e.in.used) >= atomic_load(&from->e.s.send_size))
 		return true;
 	return to != from && atomic_load(&to->peer) != from &&
-		   atomic_load(&to->in.count) > UNIX_DGRAM_QUEUE;
+		   atomic_load(&to->e.in.count) > UNIX_DGRAM_QUEUE;
 }
 
-/* For spinning, without unix_lock: the memory of a socket stays a socket's, so at worst it errs. */
+/* For spinning, without net_lock: the memory of a socket stays a socket's, so at worst it errs. */
 struct route {
 	struct unix_socket *from, *to;
 };
@@ -42,7 +42,7 @@ static bool route_free(void *arg)
 	return !queue_full(r->from, r->to);
 }
 
-/* Under unix_lock: 0 and the receiver, -EAGAIN: it is full. */
+/* Under net_lock: 0 and the receiver, -EAGAIN: it is full. */
 static s64 delivery_look(struct delivery *d, struct unix_socket **out)
 {
 	struct unix_socket *from = d->from, *to, *theirs;
@@ -54,14 +54,14 @@ static s64 delivery_look(struct delivery *d, struct unix_socket **out)
 			return -ECONNREFUSED;
 		return -ENOTCONN;
 	}
-	if (atomic_load(&from->shut) & SHUT_SEND)
+	if (atomic_load(&from->e.shut) & SHUT_SEND)
 		return -EPIPE;
-	if (to->s.type != SOCK_DGRAM)
+	if (to->e.s.type != SOCK_DGRAM)
 		return -EPROTOTYPE;
 	theirs = atomic_load(&to->peer);
 	if (theirs && theirs != from)
 		return -EPERM;
-	if (atomic_load(&to->shut) & SHUT_RECEIVE)
+	if (atomic_load(&to->e.shut) & SHUT_RECEIVE)
 		return -EPIPE;
 	return queue_full(from, to) ? -EAGAIN : 0;
 }
@@ -73,12 +73,12 @@ static bool delivery_ready(void *arg)
 	struct unix_socket *to;
 	bool full = false;
 
-	unix_lock();
+	net_lock();
 	to = d->named ? unix_find(&d->address, d->inode) : atomic_load(&d->from->peer);
-	if (to && to->s.type == SOCK_DGRAM)
-		full = !(atomic_load(&to->shut) & SHUT_RECEIVE) &&
-			   !(atomic_load(&d->from->shut) & SHUT_SEND) && queue_full(d->from, to);
-	unix_unlock();
+	if (to && to->e.s.type == SOCK_DGRAM)
+		full = !(atomic_load(&to->e.shut) & SHUT_RECEIVE) &&
+			   !(atomic_load(&d->from->e.shut) & SHUT_SEND) && queue_full(d->from, to);
+	net_unlock();
 	return !full;
 }
 
@@ -88,24 +88,24 @@ static s64 deliver(struct delivery *d, struct msg *msg, struct net_message *m)
 	s64 err;
 
 	for (;;) {
-		unix_lock();
+		net_lock();
 		err = delivery_look(d, &to);
-		if (!err && !msgq_link(&to->in, msg))
+		if (!err && !msgq_link(&to->e.in, msg))
 			err = -ECONNREFUSED;
-		unix_unlock();
+		net_unlock();
 		if (!err)
 			break;
 		if (err != -EAGAIN)
 			return err;
 		struct route route = {d->from, to};
-		if (m->deadline_ns && spin_for(route_free, &route, atomic_load(&to->in.last_reader)))
+		if (m->deadline_ns && spin_for(route_free, &route, atomic_load(&to->e.in.last_reader)))
 			continue;
-		err = net_wait(&to->in.writable, NO_PEER, m->deadline_ns, delivery_ready, d);
+		err = net_wait(&to->e.in.writable, NO_PEER, m->deadline_ns, delivery_ready, d);
 		if (err)
 			return err;
 	}
 	/* The memory of a socket stays a socket's: at worst this wakes somebody for nothing. */
-	queue_wake(&to->in.readable, 1);
+	queue_wake(&to->e.in.readable, 1);
 	return 0;
 }
 
@@ -144,7 +144,7 @@ s64 unix_dgram_send(struct unix_socket *u, struct net_message *m)
 	else if (!atomic_load(&u->peer) && !atomic_load(&u->peer_gone))
 		err = -ENOTCONN;
 	if (!err)
-		err = msg_make(m, &u->address, atomic_load(&u->s.send_size), &msg);
+		err = msg_make(m, &u->address, atomic_load(&u->e.s.send_size), &msg);
 	if (!err && d.named)
 		err = unix_resolve(&d.address, &d.inode);
 	if (!err)
@@ -161,80 +161,39 @@ bool unix_dgram_writable(struct unix_socket *u, struct poll_table *pt)
 	struct unix_socket *peer;
 	bool room = true;
 
-	unix_lock();
+	net_lock();
 	peer = atomic_load(&u->peer);
 	if (peer)
-		room =
-			!queue_full(u, peer) && atomic_load(&peer->in.used) * 4 <= atomic_load(&u->s.send_size);
-	unix_unlock();
+		room = !queue_full(u, peer) &&
+			   atomic_load(&peer->e.in.used) * 4 <= atomic_load(&u->e.s.send_size);
+	net_unlock();
 	if (!peer || !pt)
 		return room;
-	poll_wait_for(pt, &peer->in.writable, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	poll_wait_for(pt, &peer->e.in.writable, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	/* It may have been read between the look and the registration. */
 	return room || unix_dgram_writable(u, NULL);
 }
 
-/* ---- receiving, for both */
-
-/* Under read_lock, with a first message. *gone: it has left the queue. */
-static s64 take_one(struct msgq *q, struct net_message *m, struct msg **gone)
-{
-	bool peek = m->flags & MSG_PEEK;
-	struct msg *msg = q->head;
-	u32 n = (u32)MIN(m->data.left, (size_t)msg->len);
-	s64 r = m->flags & MSG_TRUNC ? msg->len : n;
-
-	if (n < msg->len)
-		m->out_flags |= MSG_TRUNC;
-	if (n && iov_copy_out(&m->data, msg_data(msg), n))
-		r = -EFAULT;
-	if (m->want_address) {
-		m->address_len = msg->address_len;
-		memcpy(m->address, msg->bytes, msg->address_len);
-	}
-	if (r >= 0)
-		msg_detach(msg, m, peek);
-	if (!peek)
-		*gone = msgq_consume(q, 0, true);
-	return r;
-}
-
-/* -EAGAIN: nothing there. */
-static s64 receive_one(struct msgq *q, struct net_message *m)
-{
-	struct msg *gone = NULL;
-	s64 r;
-
-	msgq_read_lock(q);
-	r = q->head ? take_one(q, m, &gone) : -EAGAIN;
-	msgq_read_unlock(q);
-	if (gone) {
-		msg_free_taken(gone);
-		queue_wake(&q->writable, 1);
-	}
-	if (r >= 0 && atomic_load(&q->count))
-		queue_pass_on(&q->readable, 1);
-	return r;
-}
+/* ---- receiving */
 
 static bool dgram_ready(void *arg)
 {
 	struct unix_socket *u = arg;
 
-	return atomic_load(&u->in.count) || atomic_load(&u->shut) & SHUT_RECEIVE;
+	return atomic_load(&u->e.in.count) || atomic_load(&u->e.shut) & SHUT_RECEIVE;
 }
 
 s64 unix_dgram_receive(struct unix_socket *u, struct net_message *m)
 {
 	for (;;) {
-		s64 r = receive_one(&u->in, m);
+		s64 r = packet_receive(&u->e.in, m);
 
 		if (r != -EAGAIN)
 			return r;
-		if (m->deadline_ns && atomic_load(&u->shut) & SHUT_RECEIVE)
+		if (m->deadline_ns && atomic_load(&u->e.shut) & SHUT_RECEIVE)
 			return 0;
-		r = net_wait(&u->in.readable, atomic_load(&u->in.last_writer), m->deadline_ns, dgram_ready,
-					 u);
+		r = net_wait(&u->e.in.readable, atomic_load(&u->e.in.last_writer), m->deadline_ns,
+					 dgram_ready, u);
 		if (r)
 			return r;
 	}
@@ -246,36 +205,36 @@ static bool packet_receive_ready(void *arg)
 {
 	struct unix_socket *u = arg;
 
-	return conn_readable(atomic_load(&u->conn), u->end);
+	return conn_readable(atomic_load(&u->e.conn), u->e.end);
 }
 
 static bool packet_send_ready(void *arg)
 {
 	struct unix_socket *u = arg;
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 
-	return conn_writable(c, u->end) || atomic_load(&c->shut[u->end]) & SHUT_SEND;
+	return conn_writable(c, u->e.end) || atomic_load(&c->shut[u->e.end]) & SHUT_SEND;
 }
 
 s64 unix_packet_receive(struct unix_socket *u, struct net_message *m)
 {
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 
 	if (!c)
 		return -ENOTCONN;
-	struct msgq *q = &c->q[u->end];
+	struct msgq *q = &c->q[u->e.end];
 	for (;;) {
-		u32 shut = atomic_load(&c->shut[u->end]), error;
-		s64 r = receive_one(q, m);
+		u32 shut = atomic_load(&c->shut[u->e.end]), error;
+		s64 r = packet_receive(q, m);
 
 		if (r != -EAGAIN) {
-			if (r >= 0 && m->want_address && c->address[!u->end].len > sizeof(u16)) {
-				m->address_len = c->address[!u->end].len;
-				memcpy(m->address, c->address[!u->end].bytes, m->address_len);
+			if (r >= 0 && m->want_address && unix_conn(c)->address[!u->e.end].len > sizeof(u16)) {
+				m->address_len = unix_conn(c)->address[!u->e.end].len;
+				memcpy(m->address, unix_conn(c)->address[!u->e.end].bytes, m->address_len);
 			}
 			return r;
 		}
-		error = atomic_exchange(&c->error[u->end], 0);
+		error = atomic_exchange(&c->error[u->e.end], 0);
 		if (error)
 			return -(s64)error;
 		if (shut & SHUT_RECEIVE)
@@ -289,21 +248,21 @@ s64 unix_packet_receive(struct unix_socket *u, struct net_message *m)
 
 s64 unix_packet_send(struct unix_socket *u, struct net_message *m)
 {
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 	u32 len = (u32)m->data.left;
 	struct msg *msg;
 	s64 err;
 
 	if (!c)
 		return -ENOTCONN;
-	struct msgq *q = &c->q[!u->end];
-	err = msg_make(m, NULL, atomic_load(&u->s.send_size), &msg);
+	struct msgq *q = &c->q[!u->e.end];
+	err = msg_make(m, NULL, atomic_load(&u->e.s.send_size), &msg);
 	while (!err) {
-		if (atomic_load(&c->shut[u->end]) & SHUT_SEND) {
+		if (atomic_load(&c->shut[u->e.end]) & SHUT_SEND) {
 			err = -EPIPE;
 		} else if (atomic_load(&q->used) < atomic_load(&q->limit)) {
 			if (msgq_append(q, msg)) {
-				if (conn_writable(c, u->end))
+				if (conn_writable(c, u->e.end))
 					queue_wake(&q->writable, 1);
 				return len;
 			}

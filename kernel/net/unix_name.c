@@ -46,7 +46,7 @@ static struct unix_socket **bucket_of(const struct unix_address *a, struct inode
 {
 	u64 hash = ino ? hash_bytes(&ino, sizeof(ino)) : hash_bytes(a->bytes, a->len);
 
-	return &unix_shared()->bucket[hash % UNIX_BUCKETS];
+	return &net_shared()->bucket[hash % UNIX_BUCKETS];
 }
 
 struct unix_socket *unix_find(const struct unix_address *a, struct inode *ino)
@@ -62,7 +62,7 @@ struct unix_socket *unix_find(const struct unix_address *a, struct inode *ino)
 	return NULL;
 }
 
-/* Under unix_lock. May be done twice. */
+/* Under net_lock. May be done twice. */
 void unix_unname(struct unix_socket *u)
 {
 	struct unix_socket **link = bucket_of(&u->address, u->inode);
@@ -74,11 +74,11 @@ void unix_unname(struct unix_socket *u)
 	u->bound = 0;
 }
 
-/* Under unix_lock: address and inode are what u gets. */
+/* Under net_lock: address and inode are what u gets. */
 static s64 name_take(struct unix_socket *u, const struct unix_address *a, struct inode *ino)
 {
 	struct unix_socket **bucket = bucket_of(a, ino);
-	struct conn *c = atomic_load(&u->conn);
+	struct conn *c = atomic_load(&u->e.conn);
 
 	if (u->bound)
 		return -EINVAL;
@@ -90,7 +90,7 @@ static s64 name_take(struct unix_socket *u, const struct unix_address *a, struct
 	u->bound = 1;
 	publish(bucket, u);
 	if (c)
-		c->address[u->end] = *a;
+		unix_conn(c)->address[u->e.end] = *a;
 	return 0;
 }
 
@@ -126,7 +126,7 @@ static s64 bind_auto(struct unix_socket *u)
 	char digits[8];
 
 	for (u32 tries = 0; tries < AUTOBIND_NAMES; tries++) {
-		u32 n = atomic_fetch_add(&unix_shared()->next_name, 1) % AUTOBIND_NAMES;
+		u32 n = atomic_fetch_add(&net_shared()->next_name, 1) % AUTOBIND_NAMES;
 		s64 err;
 
 		memset(&a, 0, sizeof(a));
@@ -134,9 +134,9 @@ static s64 bind_auto(struct unix_socket *u)
 		ksnprintf(digits, sizeof(digits), "%05x", n);
 		memcpy(a.bytes + sizeof(u16) + 1, digits, 5);
 		a.len = sizeof(u16) + 6;
-		unix_lock();
+		net_lock();
 		err = u->bound ? 0 : name_take(u, &a, NULL);
-		unix_unlock();
+		net_unlock();
 		if (err != -EADDRINUSE)
 			return err;
 	}
@@ -161,9 +161,9 @@ s64 unix_bind(struct socket *s, const u8 *address, u32 len)
 		err = path_create(&a, &ino);
 	if (err)
 		return err;
-	unix_lock();
+	net_lock();
 	err = name_take(u, &a, ino);
-	unix_unlock();
+	net_unlock();
 	if (err && ino)
 		inode_put(ino);
 	return err;

@@ -3,7 +3,7 @@
 #include "kernel/net/unix.h"
 #include "kernel/lib/text.h"
 
-#define SO_ACCEPTCON_FLAG 0x10000u /* the flag of a socket that listens */
+#define SO_ACCEPTCON_FLAG 0x10000u       /* the flag of a socket that listens */
 enum { UNCONNECTED = 1, CONNECTED = 3 }; /* SS_* */
 
 /* Paths end with a NUL that is not shown; NULs of abstract names, the first included, are @. */
@@ -19,15 +19,15 @@ static void add_name(struct text *t, const struct unix_address *a)
 		text_bytes(t, name[i] ? &name[i] : "@", 1);
 }
 
-/* Under unix_lock. A reference is its file's. */
+/* Under net_lock. A reference is its file's. */
 static void add_socket(struct text *t, const struct unix_socket *u)
 {
-	u32 state = atomic_load(&u->state);
-	bool connected = state == UNIX_CONNECTED || atomic_load(&u->peer);
+	u32 state = atomic_load(&u->e.state);
+	bool connected = state == ENDPOINT_CONNECTED || atomic_load(&u->peer);
 
 	text_add(t, "%016x: %08x %08x %08x %04x %02x %5lu", 0, 2, 0,
-			 state == UNIX_LISTENING ? SO_ACCEPTCON_FLAG : 0, u->s.type,
-			 connected ? CONNECTED : UNCONNECTED, u->s.ino);
+			 state == ENDPOINT_LISTENING ? SO_ACCEPTCON_FLAG : 0, u->e.s.type,
+			 connected ? CONNECTED : UNCONNECTED, u->e.s.ino);
 	add_name(t, &u->address);
 	text_bytes(t, "\n", 1);
 }
@@ -36,10 +36,10 @@ static void add_socket(struct text *t, const struct unix_socket *u)
 s64 show_net_unix(struct text *t, const struct proc_target *p)
 {
 	text_add(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	unix_lock();
-	for (const struct unix_socket *u = unix_shared()->all; u; u = u->next)
-		if (atomic_load(&u->state) != UNIX_CLOSED)
-			add_socket(t, u);
-	unix_unlock();
+	net_lock();
+	for (const struct endpoint *e = net_shared()->all; e; e = e->next)
+		if (e->s.family == AF_UNIX && atomic_load(&e->state) != ENDPOINT_CLOSED)
+			add_socket(t, (const struct unix_socket *)e);
+	net_unlock();
 	return 0;
 }
