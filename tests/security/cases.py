@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Hostile guests: each gets an error or dies, and the host stays as it was. Never run natively."""
 
-import importlib.util
 import os
 import pathlib
 import shutil
@@ -11,6 +10,7 @@ import time
 
 from harness import guests, runs
 from harness.cases import Case, require, tail
+from integration.cases_cli import Started
 
 BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
@@ -330,10 +330,6 @@ def monitors_confined(context, backend, started):
 
 
 def cases(context):
-    path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
-    spec = importlib.util.spec_from_file_location("cases_cli", path)
-    cli = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(cli)
     found = [Case("security/odd_passwd", odd_passwd(context))]
     for backend in context.backends():
         found += [Case(f"security/{guest.name}@{backend}", hostile(context, backend, guest))
@@ -351,5 +347,5 @@ def cases(context):
         found.append(Case(f"security/host_files@{backend}", host_files(context, backend)))
         found.append(Case(f"security/outside_root@{backend}", outside_root(context, backend)))
         found.append(Case(f"security/monitors_confined@{backend}",
-                          monitors_confined(context, backend, cli.Started)))
+                          monitors_confined(context, backend, Started)))
     return found

@@ -2,7 +2,6 @@
 """Guests that keep the supervisor and the front busy: signals of the user are obeyed."""
 
 import contextlib
-import importlib.util
 import os
 import pathlib
 import pty
@@ -13,22 +12,12 @@ import time
 
 from harness import runs
 from harness.cases import Case, require
+from integration.cases_cli import Started
 
 # The supervisor's processor time from SIGTERM, with --stop-timeout 0, to the end: its turn at the
 # mailbox and what the end takes, less than 10 ms, and 80 to 200 where it does all that was asked
 # for before it looks at signals. How long that takes by the clock is the machine's.
 OBEYED_MS = 40
-
-
-def started_class():
-    path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
-    spec = importlib.util.spec_from_file_location("cases_cli", path)
-    cli = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(cli)
-    return cli.Started
-
-
-Started = started_class()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 """What hostile families reach of the host, its processes and its supervisor: nothing."""
 
 import hashlib
-import importlib.util
 import os
 import pathlib
 import pty
@@ -15,19 +14,12 @@ import time
 
 from harness import runs
 from harness.cases import Case, Skipped, require, tail
+from integration.cases_cli import Started
 
 BUSYBOX = "/bin/busybox"
 NAMESPACES = ("pid", "mnt", "ipc", "uts", "cgroup", "user")
 ORDINARY = 12345
 ROUNDS = 20
-
-
-def started_class():
-    path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
-    spec = importlib.util.spec_from_file_location("cases_cli", path)
-    cli = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(cli)
-    return cli.Started
 
 
 def tree_hash(folder):
@@ -300,7 +292,7 @@ def stopped_terminal(context, backend):
 
 
 def cases(context):
-    started = started_class()
+    started = Started
     found = []
     if "process" in context.backends():
         for abi in (7, 3, 2, 1, 0):

@@ -15,7 +15,6 @@ names the one thing that the families do (pipeline, all, or a worker of storm.c)
 
 import collections
 import hashlib
-import importlib.util
 import os
 import pathlib
 import random
@@ -29,6 +28,7 @@ import time
 
 from harness import runs
 from harness.cases import Case, Failed, require
+from integration.cases_cli import Started
 
 SECONDS = 25
 STORM_MS = 500
@@ -318,18 +318,14 @@ def spawner_killed(context, backend, started):
 
 
 def cases(context):
-    path = pathlib.Path(__file__).resolve().parent.parent / "integration" / "cases_cli.py"
-    spec = importlib.util.spec_from_file_location("cases_cli", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     found = []
     for backend in context.backends():
         found += [Case(f"stress/random_kills@{backend}",
-                       random_kills(context, backend, module.Started), exclusive=True),
+                       random_kills(context, backend, Started), exclusive=True),
                   Case(f"stress/nothing_piles_up@{backend}",
-                       nothing_piles_up(context, backend, module.Started), exclusive=True),
+                       nothing_piles_up(context, backend, Started), exclusive=True),
                   Case(f"stress/spawner_killed@{backend}",
-                       spawner_killed(context, backend, module.Started))]
+                       spawner_killed(context, backend, Started))]
         found += [Case(f"stress/wakeups_{kind}@{backend}", wakeups(context, backend, kind, count),
                        exclusive=True) for kind, count in WAKEUPS.items()]
     return found
