@@ -9,6 +9,7 @@
  */
 #include <stdatomic.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <asm/errno.h>
 
 #include "kernel/arch/arch.h"
@@ -28,14 +29,11 @@ bool file_borrow(struct file *f)
 
 	if (k->nborrowed == k->borrowed_cap) {
 		u32 cap = k->borrowed_cap ? k->borrowed_cap * 2 : 8;
-		struct file **list = kmalloc(cap * sizeof(*list));
+		struct file **list = array_move(kmalloc(cap * sizeof(*list)), k->borrowed,
+										k->nborrowed * sizeof(*list));
 
 		if (!list)
 			return false;
-		if (k->borrowed) {
-			memcpy(list, k->borrowed, k->nborrowed * sizeof(*list));
-			kfree(k->borrowed);
-		}
 		k->borrowed = list;
 		k->borrowed_cap = cap;
 	}
@@ -129,6 +127,15 @@ const struct own_ops file_own_ops = {
 	.ref_at = offsetof(struct file, ref),
 	.release = file_release,
 };
+
+s64 seek_endless(struct file *f, s64 offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	return offset < 0 ? -EINVAL : offset;
+}
 
 /* What fstat says of files that are in no directory: event descriptors and the like. */
 s64 anon_stat(struct file *f, struct kstat *st)

@@ -99,6 +99,7 @@ struct file *file_alloc(enum file_type type, u32 flags);  /* held; NULL: ENFILE 
 int file_set_path(struct file *f, const char *path); /* once; 0 or -ENOSPC */
 #define ANON_INODE_DEV 13
 s64 anon_stat(struct file *f, struct kstat *st);
+s64 seek_endless(struct file *f, s64 offset, int whence); /* there is no end to seek from */
 
 /*
  * Descriptor tables. One that is shared (CLONE_FILES) has several processes as owners: each

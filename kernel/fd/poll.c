@@ -80,14 +80,10 @@ static bool table_room(struct poll_table *pt)
 
 	if (pt->n < pt->cap)
 		return true;
-	list = kmalloc(cap * sizeof(*list));
+	list = array_move(kmalloc(cap * sizeof(*list)), pt->waiters, pt->n * sizeof(*list));
 	if (!list) {
 		pt->failed = 1;
 		return false;
-	}
-	if (pt->waiters) {
-		memcpy(list, pt->waiters, pt->n * sizeof(*list));
-		kfree(pt->waiters);
 	}
 	pt->waiters = list;
 	pt->cap = cap;

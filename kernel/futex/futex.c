@@ -106,19 +106,7 @@ bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key)
 		TAILQ_REMOVE(now.list, w, link);
 		return true;
 	}
-	for (;;) {
-		struct kin_queue *q = observe(&w->queue);
-
-		if (!q)
-			return false;
-		queue_lock(q);
-		bool here = w->queue == q;
-		if (here)
-			queue_unlink(q, w);
-		kin_unlock(&q->lock);
-		if (here)
-			return true;
-	}
+	return queue_remove(w);
 }
 
 struct futex_wait {

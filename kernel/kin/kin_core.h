@@ -158,7 +158,7 @@ struct kin_queue {
 };
 void queue_init(struct kin_queue *q);
 void queue_add(struct kin_queue *q, struct kin_waiter *w);
-void queue_remove(struct kin_waiter *w);
+bool queue_remove(struct kin_waiter *w); /* false: it was off already */
 /* Before its memory is freed: waiters of the dead may be left. */
 void queue_destroy(struct kin_queue *q);
 void queue_wake(struct kin_queue *q, u32 max); /* max exclusive waiters, and all others */

@@ -111,20 +111,20 @@ void queue_add(struct kin_queue *q, struct kin_waiter *w)
 }
 
 /* A futex waker or requeue may take w away meanwhile: only its queue's lock says where it is. */
-void queue_remove(struct kin_waiter *w)
+bool queue_remove(struct kin_waiter *w)
 {
 	for (;;) {
 		struct kin_queue *q = observe(&w->queue);
 
 		if (!q)
-			return;
+			return false;
 		queue_lock(q);
 		bool here = w->queue == q;
 		if (here)
 			queue_unlink(q, w);
 		kin_unlock(&q->lock);
 		if (here)
-			return;
+			return true;
 	}
 }
 

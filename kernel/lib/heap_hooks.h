@@ -8,6 +8,7 @@
 #define KERNEL_LIB_HEAP_HOOKS_H
 
 #include "common/types.h"
+#include "kernel/lib/lib_hooks.h"
 
 void *kmalloc(size_t size);
 void kfree(void *p);
@@ -15,5 +16,15 @@ void kfree(void *p);
 void *kmalloc_hot(size_t size);
 void *kpages_alloc(size_t npages);
 void kpages_free(void *p, size_t npages);
+
+/* An array moves to fresh memory with the bytes that are used. fresh NULL: it stays, NULL. */
+static inline void *array_move(void *fresh, void *old, size_t used_bytes)
+{
+	if (fresh && old) {
+		memcpy(fresh, old, used_bytes);
+		kfree(old);
+	}
+	return fresh;
+}
 
 #endif

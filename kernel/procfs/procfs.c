@@ -427,15 +427,6 @@ static s64 proc_write(struct file *f, const void *buf, size_t len, s64 *pos)
 	return err ? err : (s64)len;
 }
 
-static s64 proc_seek(struct file *f, s64 offset, int whence)
-{
-	if (whence == SEEK_CUR)
-		offset += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	return offset < 0 ? -EINVAL : offset;
-}
-
 static u32 proc_poll(struct file *f, struct poll_table *pt)
 {
 	return 0x145; /* IN, OUT, RDNORM, WRNORM */
@@ -452,7 +443,7 @@ const struct file_ops proc_file_ops = {
 	.read = proc_read,
 	.write = proc_write,
 	.poll = proc_poll,
-	.seek = proc_seek,
+	.seek = seek_endless,
 	.stat = file_stat,
 	.release = proc_release,
 	.seekable = true,

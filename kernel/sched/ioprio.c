@@ -35,9 +35,7 @@ static int ioprio_visit(struct kin_proc *p, void *arg)
 	const struct proc_inherited *me = &current->proc->kp->inherited;
 	struct ioprio_round *r = arg;
 
-	if (p->state == PROC_ZOMBIE || (r->which == IOPRIO_WHO_PROCESS && p->pid != r->who) ||
-		(r->which == IOPRIO_WHO_PGRP && p->pgid != r->who) ||
-		(r->which == IOPRIO_WHO_USER && p->inherited.uid != (u32)r->who))
+	if (p->state == PROC_ZOMBIE)
 		return 0;
 	r->found++;
 	if (!r->set && r->which == IOPRIO_WHO_PROCESS)
@@ -54,17 +52,9 @@ static int ioprio_visit(struct kin_proc *p, void *arg)
 
 static s64 ioprio_run(struct ioprio_round *r)
 {
-	struct kin_proc *self = current->proc->kp;
-
 	if (r->which < IOPRIO_WHO_PROCESS || r->which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	if (!r->who)
-		r->who = r->which == IOPRIO_WHO_PROCESS ? self->pid
-				 : r->which == IOPRIO_WHO_PGRP  ? self->pgid
-											   : (s32)self->inherited.uid;
-	tree_lock();
-	proc_foreach(ioprio_visit, r);
-	tree_unlock();
+	proc_foreach_of(PROC_SET_ONE + (r->which - IOPRIO_WHO_PROCESS), r->who, ioprio_visit, r);
 	if (!r->found)
 		return -ESRCH;
 	return r->denied ? -EPERM : 0;

@@ -124,10 +124,6 @@ static int nice_visit(struct kin_proc *p, void *arg)
 
 	if (p->state == PROC_ZOMBIE && r->which != PRIO_PROCESS)
 		return 0;
-	if ((r->which == PRIO_PROCESS && p->pid != r->who) ||
-		(r->which == PRIO_PGRP && p->pgid != r->who) ||
-		(r->which == PRIO_USER && p->inherited.uid != (u32)r->who))
-		return 0;
 	r->found++;
 	if (!r->set)
 		r->best = MAX(r->best, 20 - p->inherited.nice);
@@ -143,17 +139,9 @@ static int nice_visit(struct kin_proc *p, void *arg)
 
 static s64 nice_run(struct nice_round *r)
 {
-	struct kin_proc *self = current->proc->kp;
-
 	if (r->which > PRIO_USER)
 		return -EINVAL;
-	if (!r->who)
-		r->who = r->which == PRIO_PROCESS ? self->pid
-				 : r->which == PRIO_PGRP  ? self->pgid
-										  : (s32)self->inherited.uid;
-	tree_lock();
-	proc_foreach(nice_visit, r);
-	tree_unlock();
+	proc_foreach_of(PROC_SET_ONE + (r->which - PRIO_PROCESS), r->who, nice_visit, r);
 	return r->found ? 0 : -ESRCH;
 }
 

@@ -70,14 +70,11 @@ struct kin_waiter *waiter_get(void)
 		pool_refill();
 	if (k->nwaiters == k->waiters_cap) {
 		u32 cap = k->waiters_cap ? k->waiters_cap * 2 : 8;
-		struct kin_waiter **list = kmalloc_hot(cap * sizeof(*list));
+		struct kin_waiter **list = array_move(kmalloc_hot(cap * sizeof(*list)), k->waiters,
+											  k->nwaiters * sizeof(*list));
 
 		if (!list)
 			kpanic("no memory for a thread's waiters");
-		if (k->waiters) {
-			memcpy(list, k->waiters, k->nwaiters * sizeof(*list));
-			kfree(k->waiters);
-		}
 		k->waiters = list;
 		k->waiters_cap = cap;
 	}

@@ -16,6 +16,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/task/table.h"
 #include "kernel/task/task_hooks.h"
+#include "kernel/task/thread.h"
 
 struct proc_table *proc_table;
 
@@ -210,6 +211,37 @@ int proc_foreach(int (*fn)(struct kin_proc *p, void *arg), void *arg)
 	struct visitor v = {fn, arg};
 
 	return proc_foreach_slot(visit_born, &v);
+}
+
+struct set_visitor {
+	enum proc_set set;
+	s32 who;
+	struct visitor v;
+};
+
+static int visit_set(struct kin_proc *p, void *arg)
+{
+	const struct set_visitor *s = arg;
+	s32 has = s->set == PROC_SET_ONE     ? p->pid
+			  : s->set == PROC_SET_GROUP ? p->pgid
+										 : (s32)p->inherited.uid;
+
+	return has == s->who ? s->v.fn(p, s->v.arg) : 0;
+}
+
+void proc_foreach_of(enum proc_set set, s32 who, int (*fn)(struct kin_proc *p, void *arg),
+					 void *arg)
+{
+	struct kin_proc *self = current->proc->kp;
+	struct set_visitor s = {set, who, {fn, arg}};
+
+	if (!who)
+		s.who = set == PROC_SET_ONE     ? self->pid
+				: set == PROC_SET_GROUP ? self->pgid
+										: (s32)self->inherited.uid;
+	tree_lock();
+	proc_foreach(visit_set, &s);
+	tree_unlock();
 }
 
 u32 proc_count(void)

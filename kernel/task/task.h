@@ -142,6 +142,13 @@ void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
 /*
+ * Those that getpriority(2) and ioprio_get(2) mean by who, a process, group or real user; 0: the
+ * caller's own. Takes tree_lock; fn returns 0.
+ */
+enum proc_set { PROC_SET_ONE, PROC_SET_GROUP, PROC_SET_USER };
+void proc_foreach_of(enum proc_set set, s32 who, int (*fn)(struct kin_proc *p, void *arg),
+					 void *arg);
+/*
  * T. Posts at once; the target is rung when the lock is released. The same for its wait_queue, for
  * who waits for its signals in a signalfd, and for its end in a pidfd.
  */

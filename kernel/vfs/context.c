@@ -95,19 +95,32 @@ static s64 set_cwd(struct inode *dir, const char *text)
 	return 0;
 }
 
-s64 sys_chdir(u64 path)
+/* The directory at path. allowed: 0, or why the caller must not go there once it is one. */
+static s64 walk_directory(struct walk **w, u64 path, s64 allowed)
 {
-	struct walk *w;
-	s64 err = walk_user(&w, AT_FDCWD, path, WALK_FOLLOW);
+	s64 err = walk_user(w, AT_FDCWD, path, WALK_FOLLOW);
 
 	if (err)
 		return err;
-	if (!S_ISDIR(w->mode))
+	if (!S_ISDIR((*w)->mode))
 		err = -ENOTDIR;
-	else if (!walk_inode(w))
+	else if (allowed)
+		err = allowed;
+	else if (!walk_inode(*w))
 		err = -ENOMEM;
-	else
-		err = set_cwd(w->inode, walk_text(w));
+	if (err)
+		walk_free(*w);
+	return err;
+}
+
+s64 sys_chdir(u64 path)
+{
+	struct walk *w;
+	s64 err = walk_directory(&w, path, 0);
+
+	if (err)
+		return err;
+	err = set_cwd(w->inode, walk_text(w));
 	walk_free(w);
 	return err;
 }
@@ -132,24 +145,16 @@ s64 sys_chroot(u64 path)
 {
 	struct fs_context *c = current->proc->fs;
 	struct walk *w;
-	s64 err = walk_user(&w, AT_FDCWD, path, WALK_FOLLOW);
+	s64 err = walk_directory(&w, path, cred_capable(CAP_SYS_CHROOT) ? 0 : -EPERM);
 
 	if (err)
 		return err;
-	if (!S_ISDIR(w->mode))
-		err = -ENOTDIR;
-	else if (!cred_capable(CAP_SYS_CHROOT))
-		err = -EPERM;
-	else if (!walk_inode(w))
-		err = -ENOMEM;
-	if (!err) {
-		inode_put(c->root);
-		c->root = w->inode == vfs_shared()->root ? NULL : w->inode;
-		if (c->root)
-			inode_get(c->root);
-	}
+	inode_put(c->root);
+	c->root = w->inode == vfs_shared()->root ? NULL : w->inode;
+	if (c->root)
+		inode_get(c->root);
 	walk_free(w);
-	return err;
+	return 0;
 }
 
 #define UNREACHABLE "(unreachable)"

@@ -122,19 +122,10 @@ static s64 dir_read(struct file *f, void *buf, size_t len, s64 *pos)
 	return -EISDIR;
 }
 
-static s64 dir_seek(struct file *f, s64 offset, int whence)
-{
-	if (whence == SEEK_CUR)
-		offset += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	return offset < 0 ? -EINVAL : offset;
-}
-
 const struct file_ops dir_file_ops = {
 	.name = "dir",
 	.read = dir_read,
-	.seek = dir_seek,
+	.seek = seek_endless,
 	.stat = file_stat,
 	.getdents = dir_getdents,
 	.release = file_drop_inode,

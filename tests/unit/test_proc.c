@@ -81,7 +81,7 @@ void kin_root_set(enum kin_root root, void *p) {}
 void *kin_root_get(enum kin_root root) { return NULL; }
 void queue_init(struct kin_queue *q) { TAILQ_INIT(&q->head); }
 void queue_add(struct kin_queue *q, struct kin_waiter *w) {}
-void queue_remove(struct kin_waiter *w) {}
+bool queue_remove(struct kin_waiter *w) { return true; }
 void queue_wake(struct kin_queue *q, u32 max) { nwoken++; }
 struct kin_waiter *waiter_get(void) { return NULL; }
 void waiter_put(struct kin_waiter *w) {}
