@@ -571,6 +571,21 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 	return 0;
 }
 
+/*
+ * A guest of the process backend can read all that its monitor's process holds, and the caller's
+ * environment is not granted to it. Variables of unifork's own name stay: by one of these whoever
+ * started a family finds its processes (/proc/PID/environ).
+ */
+static void environment_forget(void)
+{
+	static const char own[] = "UNIFORK_";
+
+	for (char **variable = environ; variable && *variable; variable++)
+		if (strncmp(*variable, own, sizeof(own) - 1) != 0)
+			explicit_bzero(*variable, strlen(*variable));
+	environ = NULL;
+}
+
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,
 							   int front_pid, int link_fd)
@@ -584,6 +599,7 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							.stats_fd = -1,
 							.family.proc_fd = -1,
 							.link_fd = link_fd};
+	environment_forget();
 	turns_short();
 	s.on_terminal = on_terminal();
 	s.family.title = o->title;

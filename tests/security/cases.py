@@ -16,7 +16,7 @@ BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
 SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "limits", "reach", "kill_any",
            "survivor", "landlock_abi", "busy", "starting",
-           "ended")
+           "ended", "residue")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -123,6 +123,21 @@ def ended(context, backend):
                        signal.SIGCONT, 126):
             result = context.in_family(backend, [program, str(int(status))])
             require(result.status == 128 + status, f"{status}: {result.status}\n{tail(result)}")
+    return check
+
+
+def residue(context, backend):
+    """A guest that reads its monitor's memory finds no environment of the host's there."""
+    program = context.build / "tests/security/residue"
+
+    def check():
+        result = context.in_family(backend, [program], options=["-e", "GIVEN"], timeout=60,
+                                   env={"GIVEN": "given away", "OF_THE_HOST": "a secret of it"})
+        require(b"all of it" in result.stdout or backend == "kvm", tail(result))
+        require(b"given away" in result.stdout or backend == "kvm", "it was not looked at")
+        for word in (b"OF_THE_HOST", b"a secret of it"):
+            require(word not in result.stdout, f"{word} is there")
+        require(result.status == 0, f"status {result.status}")
     return check
 
 
@@ -340,6 +355,7 @@ def cases(context):
         found.append(Case(f"security/timers_unshared@{backend}", timers_unshared(context, backend)))
         found.append(Case(f"security/starting@{backend}", starting_monitors(context, backend)))
         found.append(Case(f"security/ended@{backend}", ended(context, backend)))
+        found.append(Case(f"security/residue@{backend}", residue(context, backend)))
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))
