@@ -136,7 +136,7 @@ static _Noreturn void first_program(void)
 
 	exec_args_of(e, &a, &cwd);
 	p->actions = signal_actions_clone(NULL);
-	p->fs = fs_context_create(cwd);
+	p->fs = fs_context_create(p->kp, cwd);
 	p->mm = mm_create();
 	if (!p->actions || !p->fs || !p->mm || fdtable_create(&p->kp->fds))
 		kpanic("no memory for the first process");

@@ -47,8 +47,7 @@ static void put(struct walk *w, struct inode *ino)
 		return;
 	if (!w->found)
 		dir->nlink++;
-	inode_get(dir);
-	ino->parent = dir;
+	inode_ref(&ino->parent, dir);
 	ino->dir.entry = e;
 }
 

@@ -28,17 +28,15 @@ static struct inode *plant(struct inode *dir, const char *name, struct inode *in
 		family_fatal("no memory for /%s", name);
 	ino->flags |= flags;
 	ino->nlink = S_ISDIR(ino->mode) ? 2 : 1;
-	inode_get(ino);
 	dirent_insert(dir, e, ino);
 	if (S_ISDIR(ino->mode)) {
 		dir->nlink++;
 		if (!ino->parent) { /* else it knows its place already */
-			inode_get(dir);
-			ino->parent = dir;
+			inode_ref(&ino->parent, dir);
 			ino->dir.entry = e;
 		}
 	}
-	inode_put(ino);
+	ino->flags |= flags & INODE_MOUNT ? INODE_LASTS : 0;
 	return ino;
 }
 
@@ -146,11 +144,12 @@ void vfs_init(void)
 	for (u32 fs = 0; fs < FS_KINDS; fs++)
 		v->devices[fs] = 0x30 + fs;
 	v->devices[FS_ROOT] = st.dev;
-	v->root = file_systems[FS_ROOT]->inode_at("", 0, &st);
-	if (!v->root)
+	struct inode *root = file_systems[FS_ROOT]->inode_at("", 0, &st);
+	if (!root)
 		family_fatal("no memory for the root directory");
-	inode_pin(v->root);
-	v->root->flags |= INODE_MOUNT;
+	inode_pin(root);
+	inode_give(&v->root, root);
+	root->flags |= INODE_MOUNT | INODE_LASTS;
 	plant(v->root, "proc", proc_root_inode(v->root), INODE_MOUNT);
 	v->tmp_mounted = host_fs_stat(0, "tmp", &st) != 0;
 	if (v->tmp_mounted)

@@ -144,8 +144,7 @@ static s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 	if (!f)
 		return -ENFILE;
 	f->priv[0] = ino->rdev & 0xff;
-	inode_get(ino);
-	f->inode = ino;
+	inode_ref(&f->inode, ino);
 	*out = f;
 	return 0;
 }

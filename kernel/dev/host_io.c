@@ -283,8 +283,7 @@ static struct file *host_io_new(int handle, u32 flags)
 	struct inode *node = vfs_shared()->tty;
 	if (node && f->priv[HOST_IO_TTY] && node->rdev == st.rdev) {
 		char name[24];
-		inode_get(node);
-		f->inode = node;
+		inode_ref(&f->inode, node);
 		ksnprintf(name, sizeof(name), "/dev/pts/%lu", st.rdev & 0xff);
 		file_set_path(f, name);
 	}

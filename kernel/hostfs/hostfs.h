@@ -12,7 +12,7 @@ struct inode *icache_find_dir(const char *path, u32 len); /* reference or NULL *
 struct inode *icache_find_file(u64 dev, u64 ino);
 struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st); /* NULL: ENOSPC */
 /* inode_ops.drop and pin; no effect unless host-backed */
-bool icache_drop(struct inode *ino);
+void icache_leave(struct inode *ino);
 void icache_pin(struct inode *ino, bool stay);
 /*
  * On a volume: parent and name are where it was seen (NULL: the volume's root), renames the count
@@ -30,6 +30,7 @@ struct dentry {
 	s32 error;       /* 0, or -ENOENT, -ENOTDIR */
 	bool stat_known; /* false: a directory, nothing else is known */
 	char *target;    /* symbolic link, once read */
+	struct inode *lasting; /* directory: INODE_LASTS, no reference; NULL: not known */
 	struct hyp_stat st;
 	char path[];
 };

@@ -5,10 +5,9 @@
  * An inode is here while someone uses it; once it differs from the host it is pinned: the table
  * holds a reference and the filter says so to lookups that have no inode yet.
  *
- * Bucket locks are innermost (the allocator's aside) and protect the chains, INODE_PINNED, and
- * the step of refs to and from 0. A chain's forward pointers change by one store each, so a dead
- * owner leaves the chains whole but for the back pointers, which are made anew; its references
- * are lost, and an inode whose count it had brought to 0 is found again.
+ * Bucket locks are innermost (the allocator's aside) and protect the chains and what is pinned. A
+ * chain changes by one store, so a dead owner leaves it whole. Whoever has the last reference takes
+ * the inode off; until then lookups pass it by, and there may be a second one for the same file.
  */
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
@@ -59,28 +58,14 @@ static struct inode *chain_find(u64 key, const char *path, u32 len, const struct
 {
 	struct inode *ino;
 
-	LIST_FOREACH (ino, &vfs_shared()->buckets[key % ICACHE_BUCKETS], hash) {
+	for (ino = vfs_shared()->buckets[key % ICACHE_BUCKETS]; ino; ino = ino->chain) {
 		bool dir = inode_is(ino, INODE_MERGED);
-		if (path ? dir && lower_len(ino) == len && !memcmp(lower_path(ino), path, len)
-				 : !dir && same_identity(ino, like)) {
-			ino->refs++;
+		if ((path ? dir && lower_len(ino) == len && !memcmp(lower_path(ino), path, len)
+				  : !dir && same_identity(ino, like)) &&
+			inode_get_unless_gone(ino))
 			return ino;
-		}
 	}
 	return NULL;
-}
-
-static bool chains_recover(void *arg)
-{
-	struct kin_lock *lock = arg;
-	struct inode *ino, **prev;
-
-	for (u32 i = (u32)(lock - vfs_shared()->locks); i < ICACHE_BUCKETS; i += ICACHE_LOCKS) {
-		prev = &vfs_shared()->buckets[i].lh_first;
-		for (ino = *prev; ino; prev = &ino->hash.le_next, ino = *prev)
-			ino->hash.le_prev = prev;
-	}
-	return true;
 }
 
 /* Takes the lock of that bucket's chain. */
@@ -88,7 +73,7 @@ static struct kin_lock *icache_lock(u32 bucket)
 {
 	struct kin_lock *lock = &vfs_shared()->locks[bucket % ICACHE_LOCKS];
 
-	kin_lock_ranked(lock, INODES, chains_recover, lock);
+	kin_lock_ranked(lock, INODES, kin_recover_whole, NULL);
 	return lock;
 }
 
@@ -97,15 +82,11 @@ static struct kin_lock *key_lock(u64 key)
 	return icache_lock((u32)(key % ICACHE_BUCKETS));
 }
 
-/* LIST_INSERT_HEAD with the one store that shows it last. */
 static void chain_add(struct inode *ino)
 {
-	struct inode **head = &vfs_shared()->buckets[ino->bucket].lh_first;
+	struct inode **head = &vfs_shared()->buckets[ino->bucket];
 
-	ino->hash.le_next = *head;
-	ino->hash.le_prev = head;
-	if (*head)
-		(*head)->hash.le_prev = &ino->hash.le_next;
+	ino->chain = *head;
 	publish(head, ino);
 }
 
@@ -152,7 +133,7 @@ static struct inode *host_inode(enum inode_fs fs, const char *path, u32 len,
 	if (!ino)
 		return NULL;
 	if (!own_give_if(&ino->lower, kin_text(path, len))) {
-		kin_free(ino);
+		inode_put(ino);
 		return NULL;
 	}
 	ino->flags = INODE_HASHED;
@@ -214,10 +195,8 @@ static void place_set(struct inode *ino, struct inode *parent, const char *name,
 		return;
 	rename_lock();
 	if (ino->parent && !inode_is(ino, INODE_MOUNT) && v->volume_renames == renames) {
-		old_parent = ino->parent;
-		inode_get(parent);
+		old_parent = inode_parent_set(ino, parent);
 		old = own_exchange(&ino->lower, copy);
-		ino->parent = parent;
 		copy = NULL;
 	}
 	kin_unlock(&v->rename_lock);
@@ -239,9 +218,8 @@ struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *na
 		if (!made)
 			return NULL;
 		made->volume = volume;
-		made->parent = parent;
 		if (parent)
-			inode_get(parent);
+			inode_ref(&made->parent, parent);
 		ino = chain_enter(made, key, NULL, 0);
 		if (ino == made)
 			return ino;
@@ -255,29 +233,28 @@ struct inode *icache_get_volume(u32 volume, struct inode *parent, const char *na
 /* The filter first: a lookup that sees the change through any other way must not miss the pin. */
 static void pin(struct inode *ino)
 {
-	if (!inode_is(ino, INODE_HASHED) || inode_is(ino, INODE_PINNED))
+	if (!inode_is(ino, INODE_HASHED) || ino->pinned)
 		return;
 	u64 key = inode_key(ino), bit = key % FILTER_BITS;
 	vfs_shared()->filter[bit / 64] |= 1ull << (bit % 64);
 	struct kin_lock *lock = key_lock(key);
-	if (!inode_is(ino, INODE_PINNED)) {
-		ino->refs++; /* first: one too many is a leak */
-		ino->flags |= INODE_PINNED;
-	}
+	if (!ino->pinned)
+		inode_ref(&ino->pinned, ino);
+	if (inode_is(ino, INODE_MERGED))
+		ino->flags |= INODE_LASTS;
 	kin_unlock(lock);
 }
 
-/* The caller has a reference of its own, so this never frees. */
+/*
+ * The caller has a reference of its own, so this never frees. Directories stay, even removed: every
+ * walk passes through them, and the host has no more of them than it has.
+ */
 static void unpin(struct inode *ino)
 {
-	if (!inode_is(ino, INODE_PINNED))
+	if (!ino->pinned || inode_is(ino, INODE_LASTS))
 		return;
-	u64 key = inode_key(ino);
-	struct kin_lock *lock = key_lock(key);
-	if (inode_is(ino, INODE_PINNED)) {
-		ino->flags &= ~(u32)INODE_PINNED;
-		ino->refs--;
-	}
+	struct kin_lock *lock = key_lock(inode_key(ino));
+	ref_put(OWN_INODE, &ino->pinned);
 	kin_unlock(lock);
 }
 
@@ -289,18 +266,17 @@ void icache_pin(struct inode *ino, bool stay)
 		unpin(ino);
 }
 
-/*
- * A hashed inode can be found until it is taken off under the bucket's lock, because a lookup there
- * may be taking a reference.
- */
-bool icache_drop(struct inode *ino)
+void icache_leave(struct inode *ino)
 {
+	struct inode **link = &vfs_shared()->buckets[ino->bucket];
+
 	if (!inode_is(ino, INODE_HASHED))
-		return --ino->refs == 0;
+		return;
 	struct kin_lock *lock = icache_lock(ino->bucket);
-	bool last = --ino->refs == 0;
-	if (last)
-		LIST_REMOVE(ino, hash);
+	while (*link && *link != ino)
+		link = &(*link)->chain;
+	if (*link)
+		publish(link, ino->chain);
 	kin_unlock(lock);
-	return last;
+	ino->flags &= ~(u32)INODE_HASHED;
 }

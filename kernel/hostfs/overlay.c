@@ -37,8 +37,11 @@ static s64 lookup_lower(struct walk *w, const char *rest)
 	w->st = d->st;
 	w->mode = d->st.mode;
 	if (S_ISDIR(w->mode)) {
-		if (icache_path_pinned(w->path, w->path_len))
+		w->inode = d->lasting;
+		if (!w->inode && icache_path_pinned(w->path, w->path_len))
 			w->inode = icache_find_dir(w->path, w->path_len);
+		if (w->inode && inode_is(w->inode, INODE_LASTS))
+			d->lasting = w->inode;
 	} else if (icache_file_pinned(w->st.dev, w->st.ino)) {
 		w->inode = icache_find_file(w->st.dev, w->st.ino);
 	}
@@ -341,7 +344,7 @@ const struct inode_ops root_fs = {
 	.statfs = tmpfs_statfs,
 	.read_only = overlay_read_only,
 	.release = tmpfs_release,
-	.drop = icache_drop,
+	.leave = icache_leave,
 	.pin = icache_pin,
 	.lookup = overlay_lookup,
 	.readlink = overlay_readlink,

@@ -65,14 +65,15 @@ static struct ipc_object *shm_make(u64 size, s64 *err)
 	seg = kin_alloc(sizeof(*seg));
 	if (!seg)
 		return NULL;
-	seg->inode = inode_alloc(FS_SHM, S_IFREG | 0600);
-	if (seg->inode)
-		own_give_if(&seg->inode->object, object_create(npages));
-	if (!seg->inode || !seg->inode->object) {
-		inode_put(seg->inode);
+	struct inode *ino = inode_alloc(FS_SHM, S_IFREG | 0600);
+	if (ino)
+		own_give_if(&ino->object, object_create(npages));
+	if (!ino || !ino->object) {
+		inode_put(ino);
 		kin_free(seg);
 		return NULL;
 	}
+	inode_give(&seg->inode, ino);
 	atomic_store(&seg->inode->size, npages * PAGE_SIZE);
 	seg->size = size;
 	seg->creator = current->proc->kp->pid;
@@ -84,7 +85,7 @@ static void shm_discard(struct ipc_object *o)
 {
 	struct segment *seg = (struct segment *)o;
 
-	inode_put(seg->inode);
+	inode_drop(&seg->inode);
 	kin_free(seg);
 }
 
@@ -205,8 +206,7 @@ static s64 attach_file(struct ipc_table *t, s32 id, u32 flags, struct file **out
 	seg = (struct segment *)ipc_find(t, id);
 	err = seg ? ipc_access(&seg->object, readonly ? 0444 : 0666) : -EINVAL;
 	if (!err) {
-		inode_get(seg->inode);
-		f->inode = seg->inode;
+		inode_ref(&f->inode, seg->inode);
 		f->priv[SHM_NEXT] = (u64)seg->files;
 		publish(&f->priv[SHM_SEGMENT], (u64)seg);
 		publish(&seg->files, f);

@@ -41,15 +41,26 @@ void **hold_new(enum own_kind kind)
 	return found(&page->hold[0], 0);
 }
 
+static inline void **hold_at(struct hold_page *page, u32 at, enum own_kind kind, const void *what)
+{
+	struct kin_hold *h = &page->hold[at];
+
+	return h->what == what && h->kind == kind ? found(h, at) : NULL;
+}
+
+/* What was filled last is put first as a rule, but not always: both ways from there. */
 void **hold_of(enum own_kind kind, const void *what)
 {
 	for (struct hold_page *page = record_self()->holds; page; page = page->next)
-		for (u32 i = 0; i < HOLDS_PER_PAGE; i++) {
-			u32 at = (hint + HOLDS_PER_PAGE - i) % HOLDS_PER_PAGE;
-			struct kin_hold *h = &page->hold[at];
+		for (u32 i = 0, up = hint, down = hint; i <= HOLDS_PER_PAGE / 2; i++) {
+			void **slot = hold_at(page, down, kind, what);
 
-			if (h->what == what && h->kind == kind)
-				return found(h, at);
+			if (!slot)
+				slot = hold_at(page, up, kind, what);
+			if (slot)
+				return slot;
+			up = up + 1 == HOLDS_PER_PAGE ? 0 : up + 1;
+			down = down ? down - 1 : HOLDS_PER_PAGE - 1;
 		}
 	return NULL;
 }

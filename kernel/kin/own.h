@@ -54,6 +54,8 @@ enum own_kind {
 	OWN_EPOLL,
 	OWN_WRITER,   /* of an inode: who may write to it; counts only */
 	OWN_EXECUTOR, /* who executes it */
+	OWN_INODE,
+	OWN_NAME,     /* an entry of a directory */
 	OWN_KINDS
 };
 

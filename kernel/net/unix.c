@@ -115,7 +115,6 @@ static void followers_lose(struct unix_socket *u)
 static void unix_release(struct socket *s)
 {
 	struct unix_socket *u = unix_of(s);
-	struct inode *ino;
 
 	net_lock();
 	unix_unname(u);
@@ -128,10 +127,7 @@ static void unix_release(struct socket *s)
 	msgq_close(&u->e.in);
 	queue_wake_all(&u->e.in.writable);
 	queue_wake_all(&u->e.in.readable);
-	ino = u->inode;
-	publish(&u->inode, NULL);
-	if (ino)
-		inode_put(ino);
+	inode_drop(&u->inode);
 }
 
 static void unix_free(struct socket *s)

@@ -85,7 +85,8 @@ static s64 name_take(struct unix_socket *u, const struct unix_address *a, struct
 	if (!ino && unix_find(a, NULL))
 		return -EADDRINUSE;
 	u->address = *a;
-	publish(&u->inode, ino);
+	if (ino)
+		inode_give(&u->inode, ino);
 	u->chain = *bucket;
 	u->bound = 1;
 	publish(bucket, u);

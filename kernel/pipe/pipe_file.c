@@ -83,16 +83,11 @@ void pipe_leave(struct pipe *p, struct file *f)
 
 static void pipe_file_release(struct file *f)
 {
-	struct inode *ino = f->inode;
-
 	if (f->pipe) {
 		pipe_leave(f->pipe, f);
 		ref_put(OWN_PIPE, &f->pipe);
 	}
-	if (ino) {
-		publish(&f->inode, NULL);
-		inode_put(ino);
-	}
+	inode_drop(&f->inode);
 }
 
 static inline bool nonblocking(struct file *f)
@@ -317,8 +312,7 @@ s64 fifo_open(struct inode *ino, u32 flags, struct file **out)
 	f = file_alloc(FILE_PIPE, flags);
 	if (!f)
 		return -ENFILE;
-	inode_get(ino);
-	f->inode = ino;
+	inode_ref(&f->inode, ino);
 	p = fifo_pipe(ino, f);
 	err = p ? fifo_join(p, f, flags) : -ENOMEM;
 	if (err) {

@@ -42,6 +42,7 @@ static void release_holdings(struct kin_proc *p)
 	locks_release_process(p->pid);
 	sem_undo_exit(p);
 	fdtable_drop(&p->fds);
+	directories_drop(p);
 	mappings_bury(p);
 	signals_release(p);
 	spawn_drop(p);

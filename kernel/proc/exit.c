@@ -73,9 +73,7 @@ static void end_descriptors(struct proc *p)
 
 static void end_directory(struct proc *p)
 {
-	if (p->fs)
-		fs_context_release(p->fs);
-	p->fs = NULL;
+	directories_drop(p->kp);
 }
 
 static void end_memory(struct proc *p)

@@ -272,46 +272,32 @@ static int sites_prepare(struct fork *f)
 	return 0;
 }
 
-/* ---- current directory: private memory, but the inodes are counted in kin */
+/* ---- current directory and root: slots of the process; the path's text is private */
 
 static int directory_prepare(struct fork *f)
 {
-	fs_context_fork(current->proc->fs);
+	directories_inherit(f->kp, current->proc->kp);
 	return 0;
 }
 
 static void directory_abort(struct fork *f)
 {
-	fs_context_fork_abort(current->proc->fs);
+	directories_drop(f->kp);
 }
 
 static int directory_share(struct fork *f)
 {
 	f->proc->fs = fs_context_clone(current->proc->fs); /* proc_destroy gives it back */
-	return f->proc->fs ? 0 : -ENOMEM;
-}
-
-static void directory_pass(struct proc *p, struct spawn_state *s)
-{
-	s->cwd_inode = p->fs->cwd_inode;
-	s->root = p->fs->root;
-}
-
-/* Its references to inodes went with the process. */
-static void directory_left(struct proc *p)
-{
-	p->fs->cwd_inode = NULL;
-	p->fs->root = NULL;
+	if (!f->proc->fs)
+		return -ENOMEM;
+	return directory_prepare(f);
 }
 
 static bool directory_take(struct proc *p, struct spawn_state *s)
 {
-	p->fs = fs_context_create("/");
+	p->fs = fs_context_clone(NULL);
 	if (!p->fs)
 		return false;
-	inode_put(p->fs->cwd_inode);
-	p->fs->cwd_inode = s->cwd_inode;
-	p->fs->root = s->root;
 	strlcpy(p->fs->cwd, s->cwd, sizeof(p->fs->cwd));
 	return true;
 }
@@ -513,7 +499,7 @@ static const struct participant {
 	 .share = memory_share, .unshare = memory_unshare, .pass = memory_pass, .take = memory_take},
 	{"call sites", .prepare = sites_prepare},
 	{"current directory", directory_prepare, NULL, directory_abort, .share = directory_share,
-	 .pass = directory_pass, .left = directory_left, .take = directory_take},
+	 .unshare = directory_abort, .take = directory_take},
 	{"signals", .commit = signals_commit, .share = signals_share, .pass = signals_pass,
 	 .take = signals_take},
 	{"timers", .commit = timers_commit, .share = timers_share, .pass = timers_pass,

@@ -29,7 +29,6 @@ struct fork {
 struct spawn_state {
 	sigset blocked, ignoring;
 	u64 alarm_ns, alarm_interval_ns;  /* ITIMER_REAL, CLOCK_MONOTONIC; 0: not armed */
-	struct inode *cwd_inode, *root;   /* references, passed on */
 	const char *cwd;                  /* a string of the request */
 };
 

@@ -34,11 +34,10 @@ struct proc *proc_create(struct kin_proc *kp)
 	return p;
 }
 
-/* What is left of the private side, once it is in no list: directory, handlers, the struct. */
+/* What is left of the private side, once it is in no list: text of the directory, handlers. */
 void proc_destroy(struct proc *p)
 {
-	if (p->fs)
-		fs_context_release(p->fs);
+	fs_context_free(p->fs);
 	if (p->actions)
 		kfree(p->actions);
 	p->fs = NULL;

@@ -468,7 +468,7 @@ s64 link_cwd(struct text *t, const struct proc_target *p)
 	static char path[VFS_PATH_MAX + 1];
 
 	if (proc_is_self(p->pid)) {
-		s64 n = dir_path(current->proc->fs->cwd_inode, path, VFS_PATH_MAX);
+		s64 n = dir_path(current->proc->kp->cwd, path, VFS_PATH_MAX);
 		if (n < 0)
 			return n;
 		text_bytes(t, n ? path : "/", n ? (size_t)n : 1);
@@ -481,7 +481,7 @@ s64 link_cwd(struct text *t, const struct proc_target *p)
 s64 link_root(struct text *t, const struct proc_target *p)
 {
 	static char path[VFS_PATH_MAX + 1];
-	struct inode *root = proc_is_self(p->pid) ? current->proc->fs->root : NULL;
+	struct inode *root = proc_is_self(p->pid) ? current->proc->kp->root : NULL;
 	s64 n = root ? dir_path(root, path, VFS_PATH_MAX) : 0;
 
 	text_bytes(t, n > 0 ? path : "/", n > 0 ? (size_t)n : 1);

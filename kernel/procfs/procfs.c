@@ -43,8 +43,7 @@ static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 nu
 
 	if (!ino)
 		return NULL;
-	inode_get(parent);
-	ino->parent = parent;
+	inode_ref(&ino->parent, parent);
 	ino->proc.entry = entry;
 	ino->proc.pid = pid;
 	ino->proc.number = number;

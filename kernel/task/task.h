@@ -67,6 +67,8 @@ struct kin_proc {
 	struct kin_queue wait_queue; /* waiters in wait4 of this process as a parent */
 	struct kin_signals signals;  /* pending signals: own lock, kernel/signal/signal.h */
 	struct fdtable *fds;      /* slot; T to change it for others; kernel/fd/file.h */
+	/* no lock: the owner's, then who buries it */
+	struct inode *cwd, *root; /* slots; root: of chroot, or NULL */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* T: CLOCK_MONOTONIC */
 	/* no lock: written by the owner, single words */

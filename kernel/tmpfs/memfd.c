@@ -42,7 +42,7 @@ s64 sys_memfd_create(u64 name, u64 flags)
 	ino->seals = exec ? 0 : F_SEAL_EXEC;
 	if (exec && !(flags & MFD_ALLOW_SEALING))
 		ino->seals = F_SEAL_SEAL;
-	f->inode = ino;
+	inode_give(&f->inode, ino);
 	if (file_set_path(f, path)) {
 		file_put(f);
 		return -ENOMEM;

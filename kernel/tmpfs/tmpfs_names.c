@@ -52,22 +52,20 @@ static s64 link_in(struct walk *w, struct inode *ino)
 		return -ENOSPC;
 	dir_lock(dir);
 	struct dirent_node *e = dirent_find(dir, w->name, w->name_len);
-	if (inode_is(dir, INODE_DEAD)) {
+	if (inode_is(dir, INODE_DEAD))
 		err = -ENOENT;
-	} else if (e ? e->inode != NULL : w->below) {
+	else if (e ? e->inode != NULL : w->below)
 		err = -EEXIST;
-	} else if (e) {
-		dirent_set(dir, e, ino);
-	} else {
-		e = fresh;
-		fresh = NULL;
-		dirent_insert(dir, e, ino);
-	}
-	if (!err && S_ISDIR(ino->mode)) {
-		inode_get(dir);
-		ino->parent = dir;
-		ino->dir.entry = e;
+	if (!err && S_ISDIR(ino->mode)) { /* before it can be found */
+		inode_ref(&ino->parent, dir);
+		ino->dir.entry = e ? e : fresh;
 		dir->nlink++;
+	}
+	if (!err && e) {
+		dirent_set(dir, e, ino);
+	} else if (!err) {
+		dirent_insert(dir, fresh, ino);
+		fresh = NULL;
 	}
 	kin_unlock(&dir->lock);
 	dirent_free(fresh);
@@ -138,8 +136,7 @@ s64 tmpfs_link(struct inode *ino, struct walk *w)
 
 /*
  * Takes ino's name out of w's directory, whose lock is held. spare: a node for a whiteout, NULLed
- * if used. *old: the reference that the entry held. -ENOENT: the name means something else by
- * now.
+ * if used. gone: the entry, which the caller frees. -ENOENT: the name means something else by now.
  */
 static s64 name_out(struct walk *w, struct inode *ino, struct dirent_node **spare,
 					struct dirent_node **gone)
@@ -159,8 +156,6 @@ static s64 name_out(struct walk *w, struct inode *ino, struct dirent_node **spar
 		dirent_remove(dir, e);
 		*gone = e;
 	}
-	if (e)
-		inode_put(ino); /* the entry's; the caller has one, so this never frees */
 	return 0;
 }
 

@@ -35,14 +35,12 @@ static void set_parent(struct inode *ino, struct inode *from, struct inode *to,
 	ino->dir.entry = e;
 	if (from == to)
 		return;
-	inode_get(to);
-	ino->parent = to;
+	inode_put(inode_parent_set(ino, to)); /* the walk holds another reference of from */
 	to->nlink++;
 	from->nlink--;
-	inode_put(from); /* the walk holds another reference */
 }
 
-/* The new name gets the inode; what it replaces loses its entry's reference. */
+/* The new name gets the inode; the walk holds another reference of what it replaces. */
 static void put_new_name(struct rename *r, struct nodes *n, struct dirent_node *e)
 {
 	struct inode *old = r->replaced;
@@ -77,7 +75,6 @@ static void take_old_name(struct rename *r, struct nodes *n, struct dirent_node 
 		dirent_remove(r->from->dir, e);
 		n->gone = e;
 	}
-	inode_put(r->moved); /* the old entry's; the new one has its own */
 }
 
 /* All locks are held. */
@@ -97,11 +94,8 @@ static s64 rename_locked(struct rename *r, struct nodes *n)
 		return -EINVAL;
 	if (old && S_ISDIR(old->mode) && old->dir.count)
 		return -ENOTEMPTY;
-	bool had_entry = to && to->inode;
 	put_new_name(r, n, to);
 	take_old_name(r, n, from);
-	if (had_entry)
-		inode_put(old); /* the walk holds another reference */
 	return 0;
 }
 
@@ -131,7 +125,9 @@ static s64 exchange_locked(struct rename *r, struct nodes *n)
 		inode_get(b);
 		dirent_insert(r->to->dir, to, b);
 	}
+	inode_get(b);
 	dirent_set(r->from->dir, from, b);
+	inode_get(a);
 	dirent_set(r->to->dir, to, a);
 	set_parent(a, r->from->dir, r->to->dir, to);
 	set_parent(b, r->to->dir, r->from->dir, from);

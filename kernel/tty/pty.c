@@ -218,10 +218,7 @@ static struct pty *slot_claim(void)
 /* As new. Ours alone, except for wakers that are late. */
 static void slot_reset(struct pty *p)
 {
-	struct inode *left = p->node; /* by a member that died as it hung up */
-
-	publish(&p->node, NULL);
-	inode_put(left);
+	inode_drop(&p->node); /* left by a member that died as it hung up */
 	p->hung_up = 0;
 	p->slave_came = 0;
 	p->slave_locked = 1;
@@ -262,15 +259,16 @@ static s64 name_add(struct pty *p)
 	node->nlink = 1;
 	dir_lock(dir);
 	struct dirent_node *e = dirent_find(dir, name, len);
+	inode_ref(&p->node, node);
 	if (e) {
 		old = e->inode;
+		if (old)
+			inode_get(old);
 		dirent_set(dir, e, node);
 	} else {
 		dirent_insert(dir, spare, node);
 		spare = NULL;
 	}
-	inode_get(node);
-	publish(&p->node, node);
 	kin_unlock(&dir->lock);
 	dirent_free(spare);
 	inode_put(old);
@@ -279,7 +277,7 @@ static s64 name_add(struct pty *p)
 
 static void name_remove(struct pty *p)
 {
-	struct inode *dir = shared()->directory, *node = p->node, *named = NULL;
+	struct inode *dir = shared()->directory, *node = p->node;
 	char name[16];
 	size_t len = index_text(p->index, name, sizeof(name));
 
@@ -287,18 +285,14 @@ static void name_remove(struct pty *p)
 		return;
 	dir_lock(dir);
 	struct dirent_node *e = dirent_find(dir, name, len);
-	if (e && e->inode == node) {
-		named = node;
+	if (e && e->inode == node)
 		dirent_remove(dir, e);
-	} else {
+	else
 		e = NULL;
-	}
-	publish(&p->node, NULL);
 	kin_unlock(&dir->lock);
 	dirent_free(e);
 	node->nlink = 0;
-	inode_put(named);
-	inode_put(node);
+	inode_drop(&p->node);
 }
 
 /* ---- opening */
@@ -309,8 +303,7 @@ static struct file *file_new(struct inode *node, u32 flags)
 
 	if (!f)
 		return NULL;
-	inode_get(node);
-	f->inode = node;
+	inode_ref(&f->inode, node);
 	return f;
 }
 

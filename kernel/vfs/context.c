@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a process knows of the file system: current directory and root. Private, cloned with
- * the process; the references to inodes are counted in kin for each copy. A member that is killed
- * leaves its two references behind: at worst a removed directory stays allocated.
+ * What a process knows of the file system: current directory and root, which are slots of the
+ * process in kin, and the text of the directory's path.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -13,23 +12,21 @@
 #include "kernel/task/thread.h"
 #include "kernel/vfs/walk.h"
 
-struct fs_context *fs_context_create(const char *cwd)
+struct fs_context *fs_context_create(struct kin_proc *kp, const char *cwd)
 {
 	struct fs_context *c = kpages_alloc((sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
 
 	if (!c)
 		return NULL;
 	struct walk *w = walk_new();
-	if (w && !walk_path(w, AT_FDCWD, *cwd == '/' ? cwd : "/", WALK_FOLLOW) && S_ISDIR(w->mode) &&
-		walk_inode(w)) {
-		inode_get(w->inode);
-		c->cwd_inode = w->inode;
-		strlcpy(c->cwd, walk_text(w), sizeof(c->cwd));
-	} else {
-		c->cwd_inode = vfs_shared()->root;
-		inode_get(c->cwd_inode);
-		strlcpy(c->cwd, "/", sizeof(c->cwd));
-	}
+	struct inode *dir = vfs_shared()->root;
+	bool found = w && !walk_path(w, AT_FDCWD, *cwd == '/' ? cwd : "/", WALK_FOLLOW) &&
+				 S_ISDIR(w->mode) && walk_inode(w);
+	if (found)
+		dir = w->inode;
+	inode_get(dir);
+	inode_give(&kp->cwd, dir);
+	strlcpy(c->cwd, found ? walk_text(w) : "/", sizeof(c->cwd));
 	walk_free(w);
 	return c;
 }
@@ -47,36 +44,32 @@ s64 fs_directory_check(const char *path)
 	return err;
 }
 
-void fs_context_fork(struct fs_context *c)
+void directories_inherit(struct kin_proc *child, const struct kin_proc *parent)
 {
-	inode_get(c->cwd_inode);
-	if (c->root)
-		inode_get(c->root);
+	inode_ref(&child->cwd, parent->cwd);
+	if (parent->root)
+		inode_ref(&child->root, parent->root);
 }
 
-void fs_context_fork_abort(struct fs_context *c)
+void directories_drop(struct kin_proc *kp)
 {
-	inode_put(c->cwd_inode);
-	inode_put(c->root);
+	inode_drop(&kp->cwd);
+	inode_drop(&kp->root);
 }
 
 struct fs_context *fs_context_clone(const struct fs_context *c)
 {
 	struct fs_context *copy = kpages_alloc((sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
 
-	if (!copy)
-		return NULL;
-	memcpy(copy, c, sizeof(*c));
-	fs_context_fork(copy);
+	if (copy && c)
+		memcpy(copy, c, sizeof(*c));
 	return copy;
 }
 
-void fs_context_release(struct fs_context *c)
+void fs_context_free(struct fs_context *c)
 {
-	if (!c)
-		return;
-	fs_context_fork_abort(c);
-	kpages_free(c, (sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
+	if (c)
+		kpages_free(c, (sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
 /* The new current directory of the process; text is its path. */
@@ -87,9 +80,11 @@ static s64 set_cwd(struct inode *dir, const char *text)
 	s64 err = access_inode(dir, MAY_EXEC);
 	if (err)
 		return err;
+	struct inode *old = current->proc->kp->cwd;
+	inode_get(old);
 	inode_get(dir);
-	inode_put(c->cwd_inode);
-	c->cwd_inode = dir;
+	inode_give(&current->proc->kp->cwd, dir);
+	inode_put(old);
 	strlcpy(c->cwd, text, sizeof(c->cwd));
 	proc_info_set_cwd(current->proc->kp, c->cwd);
 	return 0;
@@ -143,16 +138,15 @@ s64 sys_fchdir(u64 fd)
 
 s64 sys_chroot(u64 path)
 {
-	struct fs_context *c = current->proc->fs;
+	struct kin_proc *kp = current->proc->kp;
 	struct walk *w;
 	s64 err = walk_directory(&w, path, cred_capable(CAP_SYS_CHROOT) ? 0 : -EPERM);
 
 	if (err)
 		return err;
-	inode_put(c->root);
-	c->root = w->inode == vfs_shared()->root ? NULL : w->inode;
-	if (c->root)
-		inode_get(c->root);
+	inode_drop(&kp->root);
+	if (w->inode != vfs_shared()->root)
+		inode_ref(&kp->root, w->inode);
 	walk_free(w);
 	return 0;
 }
@@ -162,14 +156,14 @@ s64 sys_chroot(u64 path)
 s64 sys_getcwd(u64 buf, u64 size)
 {
 	static char text[sizeof(UNREACHABLE) + VFS_PATH_MAX + 1], root[VFS_PATH_MAX + 1];
-	struct fs_context *c = current->proc->fs;
+	struct kin_proc *kp = current->proc->kp;
 	char *path = text + strlen(UNREACHABLE);
-	s64 n = dir_path(c->cwd_inode, path, VFS_PATH_MAX), r = 0;
+	s64 n = dir_path(kp->cwd, path, VFS_PATH_MAX), r = 0;
 
 	if (n < 0)
 		return n;
-	if (c->root)
-		r = dir_path(c->root, root, VFS_PATH_MAX);
+	if (kp->root)
+		r = dir_path(kp->root, root, VFS_PATH_MAX);
 	if (r < 0 || n < r || memcmp(root, path, (size_t)r) || (n > r && path[r] != '/')) {
 		path = memcpy(text, UNREACHABLE, strlen(UNREACHABLE));
 		n += (s64)strlen(UNREACHABLE);

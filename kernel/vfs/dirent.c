@@ -6,6 +6,9 @@
  * them changes at a time and the directory says which: if a member dies inside, the next owner of
  * the lock makes that tree anew from the other. What the dead had done to the names tree, which
  * changes first, counts once the other is begun, else it never happened.
+ *
+ * An entry that comes or goes belongs to the directory all the while, so that it is either in both
+ * trees or put there by the next owner of the lock: who dies in it has made or has not removed it.
  */
 #include "kernel/vfs/inode.h"
 
@@ -39,6 +42,15 @@ static void dir_changing(struct inode *dir, u32 what)
 	program_order();
 }
 
+static void trees_insert(struct inode *dir, struct dirent_node *e)
+{
+	dir_changing(dir, DIR_NAMES);
+	RB_INSERT(dirent_names, &dir->dir.names, e);
+	dir_changing(dir, DIR_SEQS);
+	RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
+	dir_changing(dir, DIR_WHOLE);
+}
+
 /* May be cut short and begun again. The counts may be behind a single change. */
 static bool dir_recover(void *arg)
 {
@@ -55,6 +67,9 @@ static bool dir_recover(void *arg)
 			RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
 	}
 	dir_changing(dir, DIR_WHOLE);
+	if (dir->dir.moving && !RB_FIND(dirent_names, &dir->dir.names, dir->dir.moving))
+		trees_insert(dir, dir->dir.moving);
+	publish(&dir->dir.moving, NULL);
 	dir->dir.count = dir->dir.whiteouts = 0;
 	RB_FOREACH (e, dirent_names, &dir->dir.names)
 		*(e->inode ? &dir->dir.count : &dir->dir.whiteouts) += 1;
@@ -77,7 +92,7 @@ void rename_lock(void)
 
 struct dirent_node *dirent_alloc(const char *name, size_t len)
 {
-	struct dirent_node *e = kin_alloc(sizeof(*e) + len + 1);
+	struct dirent_node *e = own_new(OWN_NAME, sizeof(*e) + len + 1);
 
 	if (!e)
 		return NULL;
@@ -89,9 +104,21 @@ struct dirent_node *dirent_alloc(const char *name, size_t len)
 
 void dirent_free(struct dirent_node *e)
 {
-	if (e)
-		kin_free(e);
+	own_free(e);
 }
+
+static void dirent_release(void *what)
+{
+	struct dirent_node *e = what;
+
+	inode_drop(&e->inode);
+}
+
+const struct own_ops dirent_own_ops = {
+	.name = "directory entry",
+	.ref_at = OWN_NO_REF,
+	.release = dirent_release,
+};
 
 struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len)
 {
@@ -134,30 +161,34 @@ static void count(struct inode *dir, struct inode *ino, int change)
 
 void dirent_insert(struct inode *dir, struct dirent_node *e, struct inode *ino)
 {
-	e->inode = ino;
+	if (ino)
+		inode_give(&e->inode, ino);
 	e->seq = dir->dir.next_seq++;
-	dir_changing(dir, DIR_NAMES);
-	RB_INSERT(dirent_names, &dir->dir.names, e);
-	dir_changing(dir, DIR_SEQS);
-	RB_INSERT(dirent_seqs, &dir->dir.seqs, e);
-	dir_changing(dir, DIR_WHOLE);
+	own_give(&dir->dir.moving, e);
+	trees_insert(dir, e);
+	publish(&dir->dir.moving, NULL);
 	count(dir, ino, 1);
 }
 
 void dirent_remove(struct inode *dir, struct dirent_node *e)
 {
 	count(dir, e->inode, -1);
+	publish(&dir->dir.moving, e);
 	dir_changing(dir, DIR_NAMES);
 	RB_REMOVE(dirent_names, &dir->dir.names, e);
 	dir_changing(dir, DIR_SEQS);
 	RB_REMOVE(dirent_seqs, &dir->dir.seqs, e);
 	dir_changing(dir, DIR_WHOLE);
+	own_take(OWN_NAME, &dir->dir.moving, NULL);
 }
 
 void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino)
 {
 	count(dir, e->inode, -1);
-	e->inode = ino;
+	if (ino)
+		inode_give(&e->inode, ino);
+	else
+		inode_drop(&e->inode);
 	count(dir, ino, 1);
 }
 
@@ -166,12 +197,12 @@ void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino)
  */
 void dir_free(struct inode *dir)
 {
-	struct dirent_node *e, *next;
+	struct dirent_node *e;
 
-	for (e = RB_MIN(dirent_seqs, &dir->dir.seqs); e; e = next) {
-		next = RB_NEXT(dirent_seqs, &dir->dir.seqs, e);
+	dir_lock(dir); /* as the dead may have left it; nobody else is here */
+	kin_unlock(&dir->lock);
+	while ((e = RB_MIN(dirent_seqs, &dir->dir.seqs))) {
 		dirent_remove(dir, e);
-		inode_put(e->inode);
 		dirent_free(e);
 	}
 }

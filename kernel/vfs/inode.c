@@ -2,6 +2,7 @@
 /*
  * Inodes: allocation, references, times, attributes. The last reference frees.
  */
+#include "kernel/kin/own.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/mounts.h"
@@ -17,12 +18,12 @@ u64 inode_device(enum inode_fs fs)
 
 struct inode *inode_alloc(enum inode_fs fs, u32 mode)
 {
-	struct inode *ino = kin_alloc(sizeof(*ino));
+	struct inode *ino = own_new(OWN_MEMORY, sizeof(*ino));
 
 	if (!ino)
 		return NULL;
 	s64 now = (s64)time_real_ns();
-	ino->refs = 1;
+	ref_init(&ino->ref, 1);
 	ino->mode = mode;
 	ino->fs = fs;
 	ino->uid = cred_uid();
@@ -35,12 +36,76 @@ struct inode *inode_alloc(enum inode_fs fs, u32 mode)
 		RB_INIT(&ino->dir.seqs);
 		ino->dir.next_seq = 1;
 	}
+	own_give(hold_new(OWN_INODE), ino);
 	return ino;
 }
 
+/* ---- references */
+
 void inode_get(struct inode *ino)
 {
-	ino->refs++;
+	if (!inode_is(ino, INODE_LASTS))
+		ref_get(OWN_INODE, ino, hold_new(OWN_INODE));
+}
+
+bool inode_get_unless_gone(struct inode *ino)
+{
+	return inode_is(ino, INODE_LASTS) ||
+		   ref_get_unless_gone(OWN_INODE, ino, hold_new(OWN_INODE));
+}
+
+/* The caller's, as a slot. */
+static struct inode **held(struct inode *ino)
+{
+	void **hold = hold_of(OWN_INODE, ino);
+
+	if (!hold && inode_is(ino, INODE_LASTS)) {
+		hold = hold_new(OWN_INODE);
+		ref_get(OWN_INODE, ino, hold);
+	}
+	if (!hold)
+		family_fatal("an inode, number %lu of file system %u: a reference that nobody holds",
+					 ino->ino, ino->fs);
+	return (struct inode **)hold;
+}
+
+void inode_ref(struct inode **slot, struct inode *ino)
+{
+	ref_get(OWN_INODE, ino, slot);
+}
+
+void inode_give(struct inode **slot, struct inode *ino)
+{
+	ref_move(OWN_INODE, (void **)held(ino), slot);
+}
+
+struct inode *inode_parent_set(struct inode *ino, struct inode *parent)
+{
+	struct inode *old = ino->parent;
+
+	if (old)
+		inode_get(old);
+	inode_get(parent);
+	inode_give(&ino->parent, parent);
+	return old;
+}
+
+void inode_drop(struct inode **slot)
+{
+	struct inode *ino = *slot;
+	bool watched = ino && ino->watches;
+
+	ref_put(OWN_INODE, slot);
+	if (watched)
+		notify_gone(ino);
+}
+
+void inode_put(struct inode *ino)
+{
+	if (ino && !inode_is(ino, INODE_LASTS))
+		inode_drop(held(ino));
+	else if (ino && ino->watches)
+		notify_gone(ino);
 }
 
 _Noreturn void inode_unknown(u32 fs)
@@ -48,15 +113,14 @@ _Noreturn void inode_unknown(u32 fs)
 	family_fatal("shared memory is damaged: there is no file system %u", fs);
 }
 
-/*
- * Frees what ino holds; the parent's reference is handed back, so that a chain of directories
- * does not recurse.
- */
-static struct inode *inode_free(struct inode *ino)
+/* What hangs on it. The parent goes with the memory. */
+static void inode_release(void *what)
 {
+	struct inode *ino = what;
 	const struct inode_ops *ops = inode_ops(ino);
-	struct inode *parent = ino->parent;
 
+	if (ops->leave)
+		ops->leave(ino);
 	if (ino->lock_count)
 		locks_release_inode(ino);
 	if (ops->release)
@@ -64,33 +128,45 @@ static struct inode *inode_free(struct inode *ino)
 	if (ino->xattrs)
 		xattrs_free(ino);
 	own_free(own_take(OWN_MEMORY, &ino->lower, NULL));
+}
+
+/*
+ * A parent may have been kept by this inode alone, and its own by it: they go one after the other,
+ * in the outermost call, so that a chain of directories costs neither stack nor records.
+ */
+static void inode_free(void *what)
+{
+	static struct inode **next; /* private: a hold, to be put by the call that works */
+	static bool working;
+	struct inode *ino = what, **parent = NULL;
+
 	ino->serial = 0;
+	if (ino->parent) {
+		parent = (struct inode **)hold_new(OWN_INODE);
+		ref_move(OWN_INODE, (void **)&ino->parent, parent);
+	}
 	kin_free(ino);
-	return parent;
+	if (working && !next) {
+		next = parent;
+		return;
+	}
+	bool outermost = !working;
+	working = true;
+	while (parent) {
+		ref_put(OWN_INODE, parent);
+		parent = next;
+		next = NULL;
+	}
+	if (outermost)
+		working = false;
 }
 
-/* True if this was the last reference. */
-static bool inode_drop(struct inode *ino)
-{
-	const struct inode_ops *ops = inode_ops(ino);
-	u32 refs = ino->refs;
-
-	while (refs > 1)
-		if (atomic_compare_exchange_weak(&ino->refs, &refs, refs - 1))
-			return false;
-	return ops->drop ? ops->drop(ino) : --ino->refs == 0;
-}
-
-void inode_put(struct inode *ino)
-{
-	struct inode *first = ino;
-	bool watched = ino && ino->watches;
-
-	while (ino && inode_drop(ino))
-		ino = inode_free(ino);
-	if (watched)
-		notify_gone(first);
-}
+const struct own_ops inode_own_ops = {
+	.name = "inode",
+	.ref_at = offsetof(struct inode, ref),
+	.release = inode_release,
+	.free = inode_free,
+};
 
 void inode_touch(struct inode *ino, bool modified)
 {

@@ -36,12 +36,12 @@ enum inode_flags {
 	INODE_DEAD = 16,    /* directory removed: nothing can be created in it; its lock */
 	INODE_TMPFILE = 32, /* O_TMPFILE: may be linked though nlink is 0 */
 	INODE_MOUNT = 64,   /* root of /proc, /dev, ...: cannot be removed or renamed */
+	INODE_LASTS = 8,    /* to the end of the family: a call that uses it does not count */
 	/* Of the root's file system alone (overlay.c). */
 	INODE_LOWER = 1,  /* regular file, FIFO, ...: the content is the host's file at lower */
 	INODE_MERGED = 2, /* directory: the host's names show through, lower is its path */
 	/* Of what has a file on the host: kernel/hostfs. */
 	INODE_HASHED = 4,   /* in the table of host-backed inodes; bucket lock */
-	INODE_PINNED = 8,   /* the table holds a reference; bucket lock */
 	INODE_PASSED = 128, /* on a volume: went to a member that may have to open it by its name */
 	INODE_KEPT = 256,   /* the family's shelf has it open (handles.c) */
 };
@@ -49,7 +49,7 @@ enum inode_flags {
 /* A name in the writable layer. inode NULL: whiteout, hides the host's name. */
 struct dirent_node {
 	RB_ENTRY(dirent_node) by_name, by_seq;
-	struct inode *inode; /* reference */
+	struct inode *inode; /* slot */
 	u64 seq;             /* order of creation: the position for getdents */
 	u32 hash;
 	u16 len;
@@ -67,12 +67,13 @@ struct dir {
 	u32 whiteouts;
 	u32 changing; /* DIR_*: which tree a dead owner of the lock may have left torn */
 	struct dirent_node *entry; /* in the inode's parent; NULL once removed */
+	struct dirent_node *moving; /* slot: one that comes or goes just now */
 };
 
 struct file_lock; struct lock_table; struct watch_table; struct xattr;
 
 struct inode {
-	_Atomic u32 refs;
+	struct kin_ref ref;                /* OWN_INODE */
 	_Atomic u32 flags;                 /* enum inode_flags */
 	_Atomic u32 mode, uid, gid, nlink; /* single stores */
 	u32 fs, seals;                     /* fs: no lock: constant, see inode_ops(); seals: lock */
@@ -86,10 +87,11 @@ struct inode {
 	 * across file I/O; a dead owner leaves it whole.
 	 */
 	KIN_LOCK(lock, INODE);
-	LIST_ENTRY(inode) hash; /* no lock: that of the bucket */
+	/* The next of the table's chain, and the table's reference while it must stay. */
+	struct inode *chain, *pinned; /* no lock: that of the bucket; pinned: slot */
 	u32 bucket;             /* no lock: constant once hashed */
 	/*
-	 * Reference. A directory's; NULL: the root, or its path says it (INODE_MERGED). On a volume
+	 * Slot. A directory's; NULL: the root, or its path says it (INODE_MERGED). On a volume
 	 * anything's: the directory of the name by which it was last seen, the name is in lower.
 	 * rename_lock; constant in /proc.
 	 */
@@ -149,7 +151,7 @@ struct vfs_shared {
 	 */
 	_Atomic u64 filter[FILTER_BITS / 64];
 	KIN_LOCKS(locks, ICACHE_LOCKS, INODES);
-	LIST_HEAD(, inode) buckets[ICACHE_BUCKETS]; /* locks */
+	struct inode *buckets[ICACHE_BUCKETS]; /* locks; not slots: what nobody uses goes */
 };
 struct vfs_shared *vfs_shared(void);
 
@@ -162,7 +164,9 @@ static inline const char *lower_path(const struct inode *i) { return kin_text_ge
 static inline u32 lower_len(const struct inode *i) { return i->lower ? i->lower->len : 0; }
 
 /* ---- inode.c */
-/* refs 1, nlink 0, times now, owner the caller; NULL: ENOSPC */
+/* rename_lock. What ino's parent was: the caller's reference, or NULL. */
+struct inode *inode_parent_set(struct inode *ino, struct inode *parent);
+/* nlink 0, times now, owner the caller; the caller's reference. NULL: ENOSPC */
 struct inode *inode_alloc(enum inode_fs fs, u32 mode);
 void inode_touch(struct inode *ino, bool modified); /* ctime, and mtime if modified */
 void inode_stat(struct inode *ino, struct kstat *st);
@@ -176,18 +180,21 @@ void inode_unpin(struct inode *ino);
 void inode_drop_link(struct inode *ino);
 void inode_add_link(struct inode *ino);
 
-/* ---- dirent.c: caller holds the directory's lock (dirent_alloc, dirent_free: none needed) */
+/*
+ * ---- dirent.c: caller holds the directory's lock (dirent_alloc, dirent_free: none needed).
+ * Entries are in hand (OWN_NAME) from alloc to insert and from remove to free; it puts the inode.
+ */
 void dir_lock(struct inode *dir); /* kin_unlock(&dir->lock) releases it */
 void rename_lock(void);           /* kin_unlock(&vfs_shared()->rename_lock) */
 struct dirent_node *dirent_alloc(const char *name, size_t len);
 void dirent_free(struct dirent_node *e);
 struct dirent_node *dirent_find(struct inode *dir, const char *name, size_t len);
 struct dirent_node *dirent_after(struct inode *dir, u64 seq); /* first with seq >= */
-/* takes over the reference */
+/* takes over the caller's reference */
 void dirent_insert(struct inode *dir, struct dirent_node *e, struct inode *ino);
-/* unlinked; the caller frees and puts */
+/* unlinked; the caller frees */
 void dirent_remove(struct inode *dir, struct dirent_node *e);
-/* inode or whiteout; old reference is the caller's */
+/* inode, whose reference it takes over, or whiteout; the old goes, not as the last */
 void dirent_set(struct inode *dir, struct dirent_node *e, struct inode *ino);
 void dir_free(struct inode *dir);
 
@@ -207,6 +214,7 @@ s64 xattr_get_kernel(struct inode *ino, const char *name, void *buf, size_t size
  * reference, or NULL out.
  */
 s64 node_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct inode **out);
+/* 0: the caller's reference is the file's. */
 s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out);
 s64 inode_truncate(struct inode *ino, u64 size);
 /* RLIMIT_FSIZE: bytes of len that may be written at pos, 0 after SIGXFSZ */

@@ -82,10 +82,13 @@ struct inode_ops {
 	u64 (*device)(const struct inode *ino);      /* st_dev. NULL: dev of the inode */
 
 	/* ---- life of an inode */
-	/* The last reference is gone: frees what the union of the inode holds. NULL: nothing. */
+	/*
+	 * The last reference is gone: frees what the union of the inode holds. May be repeated. NULL:
+	 * nothing.
+	 */
 	void (*release)(struct inode *ino);
-	/* Drops a reference that may be the last; was it? NULL: counts down, as nobody can find it. */
-	bool (*drop)(struct inode *ino);
+	/* Before that: nobody shall find it any more. May be repeated. NULL: nobody can. */
+	void (*leave)(struct inode *ino);
 	/*
 	 * The inode is (no longer) different from what the file system could make anew, so that it must
 	 * stay when nobody uses it. NULL: that is not for references to decide.

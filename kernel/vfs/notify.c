@@ -66,7 +66,7 @@ s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, cons
 	w->path_len = len > 1 ? len : 0; /* the root's is empty */
 	w->path_hash = (u32)hash_bytes(w->path, w->path_len);
 	w->instance = in;
-	w->inode = ino;
+	inode_give(&w->inode, ino);
 	w->mask = mask;
 	watch_table_lock(t);
 	w->wd = ++in->next_wd;
@@ -108,10 +108,8 @@ void watch_unlink(struct watch_table *t, struct watch *w)
 
 void watch_free(struct watch *w)
 {
-	struct inode *ino = w->inode;
-
+	inode_drop(&w->inode);
 	kin_free(w);
-	inode_put(ino);
 }
 
 /* ---- events. One is under way in a struct told, from lock to unlock. */
@@ -258,7 +256,7 @@ void notify_rename(struct walk *from, struct walk *to, struct inode *moved, stru
 	notify_inode(moved, IN_MOVE_SELF);
 }
 
-/* Watches hold references, but keep no file alive: one that only they know is gone. */
+/* Watches hold references, but keep no file alive: one that only they (and a pin) know is gone. */
 void notify_gone(struct inode *ino)
 {
 	struct told told;
@@ -270,7 +268,7 @@ void notify_gone(struct inode *ino)
 	/* ino may be freed by now: it is only compared until a watch, which holds it, is found. */
 	for (struct watch *w = told.t->by_inode[inode_bucket(ino)]; w; w = w->by_inode)
 		n += w->inode == ino;
-	bool gone = n && !ino->nlink && ino->refs == n;
+	bool gone = n && !ino->nlink && ref_count(&ino->ref) == n + (ino->pinned != NULL);
 	for (struct watch *w = told.t->by_inode[inode_bucket(ino)]; gone && w; w = next) {
 		next = w->by_inode;
 		if (w->inode != ino)

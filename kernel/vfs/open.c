@@ -29,9 +29,8 @@ void file_drop_inode(struct file *f)
 	notify_file(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
 	ref_put(OWN_WRITER, &f->writes);
 	ref_put(OWN_EXECUTOR, &f->executes);
-	publish(&f->inode, NULL);
 	void (*closed)(void) = ino ? inode_ops(ino)->closed : NULL;
-	inode_put(ino);
+	inode_drop(&f->inode);
 	if (closed)
 		closed();
 }
@@ -54,8 +53,7 @@ static s64 new_file(struct inode *ino, enum file_type type, const char *path, u3
 		file_put(f);
 		return -ENOSPC;
 	}
-	inode_get(ino);
-	f->inode = ino;
+	inode_give(&f->inode, ino);
 	*out = f;
 	notify_file(f, IN_OPEN);
 	return 0;
@@ -123,7 +121,10 @@ static s64 may_open(struct inode *ino, u32 flags)
 	return !err && (want & MAY_WRITE) && S_ISREG(ino->mode) ? access_mount(ino) : err;
 }
 
-/* With the permissions checked: ino was just created, or may_open said yes. */
+/*
+ * With the permissions checked: ino was just created, or may_open said yes. The caller's reference
+ * goes to *out.
+ */
 s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out)
 {
 	u32 mode = ino->mode;
@@ -140,16 +141,21 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 	case S_IFLNK: return -ELOOP;
 	case S_IFIFO:
 		err = fifo_open(ino, flags & STATUS_FLAGS, out);
-		if (!err)
-			file_set_path(*out, path);
-		return err;
+		if (err)
+			return err;
+		file_set_path(*out, path);
+		inode_put(ino);
+		return 0;
 	case S_IFCHR:
 		if (!inode_ops(ino)->open_device)
 			return -ENXIO;
 		err = inode_ops(ino)->open_device(ino, flags & STATUS_FLAGS, out);
-		if (!err && !(*out)->path)
+		if (err)
+			return err;
+		if (!(*out)->path)
 			file_set_path(*out, path);
-		return err;
+		inode_put(ino);
+		return 0;
 	default: return -ENXIO; /* sockets, block devices */
 	}
 }
@@ -165,7 +171,8 @@ static s64 open_new(struct walk *w, u32 flags, u32 mode, struct file **out)
 	if (err)
 		return err;
 	err = inode_open(ino, walk_text(w), flags & ~(u32)(O_TRUNC | O_CREAT), out);
-	inode_put(ino);
+	if (err)
+		inode_put(ino);
 	return err;
 }
 
@@ -187,7 +194,10 @@ static s64 open_found(struct walk *w, u32 flags, struct file **out)
 		if (err)
 			return err;
 	}
-	return inode_open(ino, walk_text(w), flags, out);
+	s64 err = inode_open(ino, walk_text(w), flags, out);
+	if (!err)
+		w->inode = NULL;
+	return err;
 }
 
 /* O_TMPFILE: a file without a name in that directory's file system. */
@@ -214,7 +224,8 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 	if (!(flags & O_EXCL))
 		ino->flags |= INODE_TMPFILE;
 	err = open_regular(ino, walk_text(w), flags & ~(u32)O_TRUNC, out);
-	inode_put(ino);
+	if (err)
+		inode_put(ino);
 	return err;
 }
 

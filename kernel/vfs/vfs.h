@@ -20,27 +20,37 @@ extern const struct file_ops inode_file_ops, dir_file_ops, opath_file_ops;
 
 /* Where an inode keeps its FIFO's pipe (NULL at first). */
 struct pipe **inode_fifo_slot(struct inode *ino);
+/*
+ * References. Those of a call in progress are holds of the member: get and put. The others are
+ * slots (OWN_INODE): ref takes one more for an empty slot; give moves the caller's into the slot,
+ * which may have had another, not its last; drop is the slot's put. Not under a lock where it may
+ * be the last.
+ */
 void inode_get(struct inode *ino);
 void inode_put(struct inode *ino); /* NULL is allowed */
+void inode_ref(struct inode **slot, struct inode *ino);
+void inode_give(struct inode **slot, struct inode *ino);
+void inode_drop(struct inode **slot);
+bool inode_get_unless_gone(struct inode *ino); /* under a lock that its end waits for */
 void xattrs_free(struct inode *ino); /* with the inode */
 
-/* Private per process, cloned by fork. cwd is absolute and normalised. */
+/*
+ * What a process knows of where it is, beside its directories (kp->cwd, kp->root): private,
+ * cloned by fork. cwd is absolute and normalised.
+ */
+struct kin_proc;
 struct fs_context {
 	char cwd[VFS_PATH_MAX];
-	struct inode *cwd_inode; /* reference */
-	struct inode *root;      /* chroot: reference, or NULL */
 };
 
-struct fs_context *fs_context_create(const char *cwd);
+/* That directory becomes the process's; its root if it is none. */
+struct fs_context *fs_context_create(struct kin_proc *kp, const char *cwd);
+struct fs_context *fs_context_clone(const struct fs_context *c); /* NULL: to be filled in */
+void fs_context_free(struct fs_context *c);
+/* A child that is being made gets its parent's directories; a process that goes gives them back. */
+void directories_inherit(struct kin_proc *child, const struct kin_proc *parent);
+void directories_drop(struct kin_proc *kp);
 s64 fs_directory_check(const char *path); /* 0, or -errno: it is none */
-struct fs_context *fs_context_clone(const struct fs_context *c);
-void fs_context_release(struct fs_context *c);
-/*
- * fork: the clone has a copy of c; called in the parent before, takes the references of that
- * copy. abort: gives them back.
- */
-void fs_context_fork(struct fs_context *c);
-void fs_context_fork_abort(struct fs_context *c);
 
 /* path: kernel memory. Follows links; dirfd AT_FDCWD or a descriptor. *out has one reference. */
 #define OPEN_EXEC 0x20 /* of flags: to be executed, whether or not the caller may read it */

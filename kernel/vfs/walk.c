@@ -55,12 +55,19 @@ static void drop_found(struct walk *w)
 	w->found = false;
 }
 
+static void drop_dir(struct walk *w)
+{
+	if (!w->dir_borrowed)
+		inode_put(w->dir);
+	w->dir_borrowed = false;
+}
+
 void walk_free(struct walk *w)
 {
 	if (!w)
 		return;
 	drop_found(w);
-	inode_put(w->dir);
+	drop_dir(w);
 	inode_put(w->own_root);
 	w->next = free_walks;
 	free_walks = w;
@@ -156,7 +163,7 @@ u64 inode_parent_number(struct inode *dir)
 /* Takes over the reference. A removed directory has no path, and nothing is found in it. */
 static void set_dir(struct walk *w, struct inode *dir)
 {
-	inode_put(w->dir);
+	drop_dir(w);
 	w->dir = dir;
 	s64 n = dir_path(dir, w->path, VFS_PATH_MAX);
 	w->dir_len = n < 0 ? 0 : (u32)n;
@@ -199,7 +206,7 @@ static void step_up(struct walk *w)
 	} else if (!up) {
 		up = root_ops()->inode_at(w->path, w->dir_len, NULL);
 	}
-	inode_put(w->dir);
+	drop_dir(w);
 	w->dir = up;
 	w->ahead_next = w->ahead_have = 0;
 }
@@ -275,7 +282,7 @@ static s64 lookup(struct walk *w, const char *name, u32 n, const char *rest)
 
 static void descend(struct walk *w)
 {
-	inode_put(w->dir);
+	drop_dir(w);
 	w->dir = w->inode;
 	w->inode = NULL;
 	w->dir_len = w->path_len;
@@ -423,9 +430,8 @@ static s64 start_at(struct walk *w, int dirfd)
 	struct inode *dir;
 
 	if (dirfd == AT_FDCWD) {
-		dir = current->proc->fs->cwd_inode;
-		inode_get(dir);
-		set_dir(w, dir);
+		set_dir(w, current->proc->kp->cwd);
+		w->dir_borrowed = true;
 		return 0;
 	}
 	struct file *f = fd_get(dirfd);
@@ -496,10 +502,10 @@ static bool stayed(const struct walk *w, u32 mount)
 
 s64 walk_path(struct walk *w, int dirfd, const char *path, u32 flags)
 {
-	struct fs_context *fs = current && current->proc ? current->proc->fs : NULL;
+	struct kin_proc *kp = current && current->proc ? current->proc->kp : NULL;
 
 	w->flags = flags;
-	w->root = fs && fs->root ? fs->root : vfs_shared()->root;
+	w->root = kp && kp->root ? kp->root : vfs_shared()->root;
 	if (!*path)
 		return flags & WALK_EMPTY ? empty_path(w, dirfd) : -ENOENT;
 	if (strnlen(path, VFS_PATH_MAX) >= VFS_PATH_MAX)

@@ -29,6 +29,7 @@ enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 struct walk {
 	/* The directory in hand, at the end the one that holds name. */
 	struct inode *dir; /* reference, or NULL: untouched, of the file system at / */
+	bool dir_borrowed; /* of the process, which is not back before the walk is over */
 	u32 dir_len;       /* its path: path[0..dir_len), "/" has length 0 */
 	/* The last name. */
 	const char *name;

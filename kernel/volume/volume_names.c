@@ -336,9 +336,7 @@ s64 volume_unlink(struct walk *w, bool dir)
 static void move_to(struct inode *ino, struct walk *w, struct kin_text **text,
 					struct inode **parent)
 {
-	*parent = ino->parent;
-	inode_get(w->dir);
-	ino->parent = w->dir;
+	*parent = inode_parent_set(ino, w->dir);
 	*text = own_exchange(&ino->lower, *text);
 }
 
@@ -438,13 +436,15 @@ static void mount(u32 volume, const char *path)
 		dirent_set(dir, e, ino);
 	else
 		dirent_insert(dir, e = fresh, ino);
-	ino->flags |= INODE_MOUNT;
+	if (e != fresh)
+		dirent_free(fresh);
 	if (S_ISDIR(ino->mode)) {
-		ino->parent = dir; /* the reference of mount_parent */
+		inode_give(&ino->parent, dir);
 		ino->dir.entry = e;
 	} else { /* its directory in the volume stays its parent */
 		inode_put(dir);
 	}
+	ino->flags |= INODE_MOUNT | INODE_LASTS;
 	vfs_shared()->volumes[volume - 1] = ino;
 }
 

@@ -87,7 +87,7 @@ static void act_create(void)
 /* Copies up; for good, so a name that was not used is taken each time. */
 static void choose_fresh_name(void)
 {
-	snprintf(host_name, sizeof(host_name), "%s/fresh-%d", host_folder, round_number);
+	snprintf(host_name, sizeof(host_name), "%s/fresh-%04d", host_folder, round_number);
 }
 
 static void act_copy_up(void)

@@ -32,7 +32,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 
 struct inode {
 	struct pipe *fifo;
-	_Atomic u32 refs;
+	struct kin_ref ref;
 };
 
 u32 env_discards, env_sigpipes;
@@ -368,6 +368,8 @@ void tree_unlock(void)
 {
 }
 
+const struct own_ops inode_own_ops = {.name = "inode", .ref_at = offsetof(struct inode, ref)};
+
 extern const struct own_ops pipe_own_ops, object_own_ops, epoll_own_ops;
 const struct own_ops *const own_kinds[OWN_KINDS] = {
 	[OWN_MEMORY] = &memory_own_ops,
@@ -376,6 +378,7 @@ const struct own_ops *const own_kinds[OWN_KINDS] = {
 	[OWN_PIPE] = &pipe_own_ops,
 	[OWN_OBJECT] = &object_own_ops,
 	[OWN_EPOLL] = &epoll_own_ops,
+	[OWN_INODE] = &inode_own_ops,
 };
 
 extern const struct file_ops pipe_file_ops, eventfd_file_ops, epoll_file_ops;
@@ -417,9 +420,10 @@ s64 lock_fcntl(struct file *f, u32 cmd, u64 arg)
 
 struct inode *env_fifo(void)
 {
-	struct inode *ino = kin_alloc(sizeof(*ino));
+	struct inode *ino = own_new(OWN_MEMORY, sizeof(*ino));
 
-	atomic_store(&ino->refs, 1);
+	ref_init(&ino->ref, 1);
+	own_give(hold_new(OWN_INODE), ino);
 	return ino;
 }
 
@@ -434,13 +438,22 @@ void notify_file(struct file *f, u32 mask)
 
 void inode_get(struct inode *ino)
 {
-	atomic_fetch_add(&ino->refs, 1);
+	ref_get(OWN_INODE, ino, hold_new(OWN_INODE));
 }
 
 void inode_put(struct inode *ino)
 {
-	if (atomic_fetch_sub(&ino->refs, 1) == 1)
-		kin_free(ino);
+	ref_put(OWN_INODE, hold_of(OWN_INODE, ino));
+}
+
+void inode_ref(struct inode **slot, struct inode *ino)
+{
+	ref_get(OWN_INODE, ino, slot);
+}
+
+void inode_drop(struct inode **slot)
+{
+	ref_put(OWN_INODE, slot);
 }
 
 /* What descriptors say of themselves in /proc is for the guest tests. */

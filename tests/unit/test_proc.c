@@ -96,7 +96,7 @@ s64 host_usage(struct hyp_usage *u) { return -1; }
 void stats_flush(void) {}
 void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
-void fs_context_release(struct fs_context *c) {}
+void directories_drop(struct kin_proc *kp) { kp->cwd = kp->root = NULL; }
 void locks_release_process(s32 pid) {}
 void mm_release(struct mm *mm) {}
 void timers_release(struct proc *p) {}
