@@ -282,6 +282,19 @@ static void wait_for_ids(struct supervisor *s)
 }
 
 /* What is opened while the host's files can be named. */
+/* A FIFO that nobody reads is refused: waiting here would be deaf to signals. */
+static int stats_open(const char *path)
+{
+	int fd;
+
+	if (!strcmp(path, "-"))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0);
+	return fd;
+}
+
 static int open_host(struct supervisor *s, struct error *err)
 {
 	struct family *f = &s->family;
@@ -292,13 +305,11 @@ static int open_host(struct supervisor *s, struct error *err)
 	if (f->root_fd < 0)
 		return error_set(err, errno, "cannot open the root directory '%s'", o->root);
 	if (o->stats) {
-		s->stats_fd = !strcmp(o->stats, "-")
-						  ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-						  : open(o->stats, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+		s->stats_fd = stats_open(o->stats);
 		if (s->stats_fd < 0)
 			return error_set(err, errno,
-							 "cannot write the statistics to '%s'; give a writable path to --stats",
-							 o->stats);
+							 "cannot write the statistics to '%s'%s; give --stats a writable path",
+							 o->stats, errno == ENXIO ? ", which nobody reads" : "");
 	}
 	image_open(f);
 	if (geteuid() == 0 && namespaces_nobody(&f->monitor_id, err) < 0)

@@ -11,6 +11,7 @@ import select
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 
@@ -226,6 +227,12 @@ def stats_to(context, backend):
     result = context.in_family(backend, [BUSYBOX, "echo", "ran"],
                                options=["--stats", "/no/such/folder/file"])
     require(result.status == 111 and not result.stdout, tail(result))
+    one_line(result)
+    with tempfile.TemporaryDirectory(prefix="unifork-fifo-") as folder:
+        os.mkfifo(f"{folder}/fifo")
+        result = context.in_family(backend, [BUSYBOX, "echo", "ran"],
+                                   options=["--stats", f"{folder}/fifo"])
+    require(result.status == 111 and b"which nobody reads" in result.stderr, tail(result))
     one_line(result)
     result = context.in_family(backend, [BUSYBOX, "sh", "-c", "exit 4"],
                                options=["--stats", "/dev/full"])

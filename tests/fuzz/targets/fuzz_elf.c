@@ -567,6 +567,8 @@ static void vmas_check(struct mm *mm)
 	}
 }
 
+static bool mapped; /* the last program, whole */
+
 static void exec_map(struct input *in, struct mm *mm, struct exec_image *image)
 {
 	struct exec_random r = {.program = input_u8(in) % 4 * PAGE_SIZE,
@@ -575,6 +577,7 @@ static void exec_map(struct input *in, struct mm *mm, struct exec_image *image)
 	mm->mmap_top = USER_STACK_TOP - USER_STACK_SIZE;
 	if (image->unmappable || exec_image_map(mm, image, &r))
 		return;
+	mapped = true;
 	vmas_check(mm);
 	if (mm->brk_start < PRIVATE_BASE || mm->brk_start % PAGE_SIZE)
 		finding("brk at %#llx", (unsigned long long)mm->brk_start);
@@ -611,6 +614,9 @@ static void exec(struct input *in)
 	if (!mm)
 		return;
 	memset(&kin_proc, 0, sizeof(kin_proc));
+	for (int i = 0; i < RLIMITS; i++)
+		kin_proc.inherited.rlimit_cur[i] = ~0ull;
+	mapped = false;
 	proc.mm = mm;
 	interp_missing = how & 1;
 	interp_is_program = how & 2;
@@ -631,6 +637,32 @@ static void exec(struct input *in)
 	mm_free(mm);
 }
 
+/* Were every program refused, nothing behind that would ever be looked at. */
+static void right_program_maps(void)
+{
+	struct input none = {NULL, NULL};
+	Elf64_Ehdr e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+					.e_type = ET_EXEC,
+					.e_machine = EM_X86_64,
+					.e_phentsize = sizeof(Elf64_Phdr),
+					.e_phnum = 1,
+					.e_phoff = sizeof(e),
+					.e_entry = 0x400000};
+	Elf64_Phdr p = {.p_type = PT_LOAD,
+					.p_flags = PF_R | PF_W,
+					.p_vaddr = 0x400000,
+					.p_filesz = PAGE_SIZE,
+					.p_memsz = 2 * PAGE_SIZE,
+					.p_align = PAGE_SIZE};
+
+	program.len = CONTENT_MAX;
+	memcpy(program.bytes, &e, sizeof(e));
+	memcpy(program.bytes + sizeof(e), &p, sizeof(p));
+	exec(&none);
+	if (!mapped)
+		finding("a right program was not mapped");
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -640,9 +672,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	BOOT_INFO->backend = BACKEND_KVM;
 	thread.proc = &proc;
 	proc.kp = &kin_proc;
-	for (int i = 0; i < RLIMITS; i++)
-		kin_proc.inherited.rlimit_cur[i] = ~0ull;
 	current = &thread;
+	right_program_maps();
 	return 0;
 }
 
