@@ -27,6 +27,8 @@ static s64 inet_create(u32 family, u32 type, u32 protocol, struct socket **out)
 		return cred_capable(CAP_NET_RAW) && !protocol ? -EPROTONOSUPPORT : -EPERM;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
+	if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
+		own = protocol;
 	if (protocol && protocol != own)
 		return -EPROTONOSUPPORT;
 	if (inet_ports_new())

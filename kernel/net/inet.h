@@ -53,9 +53,9 @@ enum inet_flags {
 	INET_RECEIVE_SIZED = 32,
 };
 
-enum port_table { PORTS_TCP, PORTS_UDP, PORTS_ACCEPTED, PORT_TABLES };
+enum port_table { PORTS_TCP, PORTS_UDP, PORTS_UDPLITE, PORTS_ACCEPTED, PORT_TABLES };
 
-#define INET_OPTIONS 52
+#define INET_OPTIONS 56
 struct inet_socket {
 	struct endpoint e;
 	struct inet_socket *chain, **chain_prev; /* net_lock: ports of one bucket, or NULL */
@@ -136,7 +136,9 @@ s64 port_connect(struct inet_socket *u);
 s64 port_listen(struct inet_socket *u);
 /* Who accepts connections to that name, or receives datagrams; of several, one by salt. */
 struct inet_socket *port_listener(const struct inet_name *to, u64 salt);
-struct inet_socket *port_receiver(const struct inet_name *to, const struct inet_name *from);
+struct inet_socket *port_receiver(enum port_table table, const struct inet_name *to,
+								  const struct inet_name *from);
+enum port_table port_table_of(const struct inet_socket *u);
 /* The connection of u is over, and its port is not to be had for a while. */
 void port_quiet(struct inet_socket *u, const struct inet_name *n, bool reusable);
 struct inet_socket *port_first(enum port_table table, u32 bucket);

@@ -103,6 +103,9 @@ static const struct row rows[] = {
 	TCP_RANGE(TCP_INQ, 0, 1, 0),
 	TCP_RANGE(TCP_DEFER_ACCEPT, -MAX_S32, MAX_S32, 0),
 	TCP_RANGE(TCP_MAXSEG, 88, 32767, 0),
+	{IPPROTO_UDP, 1 /* UDP_CORK */, BOOLEAN, 0, 0, 0},
+	{IPPROTO_UDPLITE, 10 /* UDPLITE_SEND_CSCOV */, 0, 0, 65535, 0},
+	{IPPROTO_UDPLITE, 11 /* UDPLITE_RECV_CSCOV */, 0, 0, 65535, 0},
 };
 _Static_assert(ARRAY_SIZE(rows) <= INET_OPTIONS, "each row has its place in a socket");
 
@@ -242,6 +245,16 @@ static s64 tcp_set(struct inet_socket *u, u32 name, const void *value, u32 size)
 	}
 }
 
+/* UDP_CORK would join what several sends say, and nobody does that; coverage: of no checksum. */
+static s64 udp_set(struct inet_socket *u, u32 level, u32 name, const void *value, u32 size)
+{
+	const struct row *r = row_of(level, name);
+
+	if (u->e.s.type != SOCK_DGRAM || (r && level == IPPROTO_UDPLITE && u->e.s.protocol != level))
+		return -ENOPROTOOPT;
+	return r ? row_set(u, r, value, size) : -ENOPROTOOPT;
+}
+
 static s64 ip_set(struct inet_socket *u, u32 level, u32 name, const void *value, u32 size)
 {
 	const struct row *r = row_of(level, name);
@@ -287,7 +300,8 @@ s64 inet_option_set(struct socket *s, u32 level, u32 name, const void *value, u3
 			return -ENOPROTOOPT;
 		return ip_set(u, level, name, value, size);
 	case IPPROTO_IP: return ip_set(u, level, name, value, size);
-	case IPPROTO_UDP: return s->type == SOCK_DGRAM && name == 1 /* UDP_CORK */ ? 0 : -ENOPROTOOPT;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE: return udp_set(u, level, name, value, size);
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -349,6 +363,15 @@ static s64 tcp_get(struct inet_socket *u, u32 name, void *value, u32 size)
 	}
 }
 
+static s64 udp_get(struct inet_socket *u, u32 level, u32 name, void *value)
+{
+	const struct row *r = row_of(level, name);
+
+	if (u->e.s.type != SOCK_DGRAM || (level == IPPROTO_UDPLITE && u->e.s.protocol != level))
+		return -ENOPROTOOPT;
+	return r ? number(value, row_value(u, r)) : -ENOPROTOOPT;
+}
+
 static s64 ip_get(struct inet_socket *u, u32 level, u32 name, void *value)
 {
 	const struct row *r = row_of(level, name);
@@ -391,7 +414,8 @@ s64 inet_option_get(struct socket *s, u32 level, u32 name, void *value, u32 size
 	case IPPROTO_TCP: return s->type == SOCK_STREAM ? tcp_get(u, name, value, size) : -EOPNOTSUPP;
 	case IPPROTO_IPV6: return s->family == AF_INET6 ? ip_get(u, level, name, value) : -EOPNOTSUPP;
 	case IPPROTO_IP: return ip_get(u, level, name, value);
-	case IPPROTO_UDP: return s->type == SOCK_DGRAM && name == 1 ? number(value, 0) : -ENOPROTOOPT;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE: return udp_get(u, level, name, value);
 	default: return -EOPNOTSUPP;
 	}
 }
@@ -437,18 +461,16 @@ s64 inet_control(struct socket *s, struct net_message *m, s32 level, s32 type, c
 		return info4_take(m, data, bytes);
 	if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO_ && s->family == AF_INET6)
 		return info6_take(m, data, bytes);
-	if (type == (level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT_)) {
-		if (n < 1 || n > 255)
-			return -EINVAL;
-		m->ttl = (u8)n;
+	bool six = level == IPPROTO_IPV6, is_ttl = type == (six ? IPV6_HOPLIMIT_ : IP_TTL);
+	if ((!is_ttl && type != (six ? IPV6_TCLASS_ : IP_TOS)) || n > 255 || n < (six ? -1 : is_ttl))
+		return -EINVAL;
+	if (n == -1) /* as if it were not there */
 		return 0;
-	}
-	if (type == (level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS_)) {
-		if (n < 0 || n > 255)
-			return -EINVAL;
+	if (is_ttl) {
+		m->ttl = (u8)n;
+	} else {
 		m->tos = (u8)n;
 		m->tos_given = true;
-		return 0;
 	}
-	return -EINVAL;
+	return 0;
 }

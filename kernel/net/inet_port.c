@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The family's ports: who is bound where, who may be, and to whom a connection or a datagram goes.
- * One table each for TCP, UDP, and connections that were accepted, which have their listener's
+ * One table each for TCP, UDP, UDP-Lite, and connections that were accepted, which have their listener's
  * port and matter for who binds it later only. All under net_lock. Sources: ip(7), socket(7), and
  * what Linux answers.
  *
@@ -150,14 +150,16 @@ void port_quiet(struct inet_socket *u, const struct inet_name *n, bool reusable)
 											   (inet_is4(n) ? QUIET_4 : QUIET_6));
 }
 
-static enum port_table table_of(const struct inet_socket *u)
+enum port_table port_table_of(const struct inet_socket *u)
 {
-	return u->e.s.type == SOCK_STREAM ? PORTS_TCP : PORTS_UDP;
+	if (u->e.s.type == SOCK_STREAM)
+		return PORTS_TCP;
+	return u->e.s.protocol == IPPROTO_UDPLITE ? PORTS_UDPLITE : PORTS_UDP;
 }
 
 static bool conflicts(struct inet_socket *u, const struct inet_name *n, bool picks)
 {
-	return conflicts_in(table_of(u), u, n, picks) ||
+	return conflicts_in(port_table_of(u), u, n, picks) ||
 		   (u->e.s.type == SOCK_STREAM && conflicts_in(PORTS_ACCEPTED, u, n, picks));
 }
 
@@ -196,7 +198,7 @@ s64 port_bind(struct inet_socket *u, const struct inet_name *n)
 		return -EADDRINUSE;
 	}
 	u->local = name;
-	port_enter(u, table_of(u));
+	port_enter(u, port_table_of(u));
 	return 0;
 }
 
@@ -317,7 +319,8 @@ struct inet_socket *port_listener(const struct inet_name *to, u64 salt)
 	return port_best(PORTS_TCP, to, NULL, salt, fit_listener);
 }
 
-struct inet_socket *port_receiver(const struct inet_name *to, const struct inet_name *from)
+struct inet_socket *port_receiver(enum port_table table, const struct inet_name *to,
+								  const struct inet_name *from)
 {
-	return port_best(PORTS_UDP, to, from, from->port, fit_receiver);
+	return port_best(table, to, from, from->port, fit_receiver);
 }

@@ -100,7 +100,7 @@ static void udp_deliver(struct inet_socket *u, struct net_message *m, struct ori
 	net_lock();
 	source_choose(u, m, o);
 	memcpy(msg->bytes, o, sizeof(*o));
-	*to = port_receiver(&o->to, &o->from);
+	*to = port_receiver(port_table_of(u), &o->to, &o->from);
 	*refused = !*to;
 	if (*to && (atomic_load(&(*to)->e.in.used) > atomic_load(&(*to)->e.s.receive_size) ||
 				atomic_load(&(*to)->e.shut) & SHUT_RECEIVE || !msgq_link(&(*to)->e.in, msg)))
