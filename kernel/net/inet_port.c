@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The family's ports: who is bound where, who may be, and to whom a connection or a datagram goes.
- * One table each for TCP, UDP, UDP-Lite, and connections that were accepted, which have their listener's
- * port and matter for who binds it later only. All under net_lock. Sources: ip(7), socket(7), and
- * what Linux answers.
+ * One table each for TCP, UDP, UDP-Lite, and connections that were accepted, which have their
+ * listener's port and matter for who binds it later only. All under net_lock. Sources: ip(7),
+ * socket(7), and what Linux answers.
  *
  * Death. A chain changes by one store, back pointers are made anew by inet_ports_recover. Who is in
  * a chain owns nothing by that: a socket leaves when its file lets go of it.

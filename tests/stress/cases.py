@@ -2,9 +2,9 @@
 """Deaths and races: random kills with kill -9 from the host, and thousands of wake-ups.
 `make test` runs a short part of them.
 
-Kills: a family runs a shell pipeline or a storm of forks, execs, pipes, files, signals, stops
-and locks (storm.c). At random moments one monitor, a parent and its child together (by the
-family's own parentage, read from kin), several at once, twenty one after the other, or the
+Kills: a family runs a shell pipeline or a storm of forks, execs, pipes, files, signals, stops,
+locks and connections (storm.c). At random moments one monitor, a parent and its child together (by
+the family's own parentage, read from kin), several at once, twenty one after the other, or the
 supervisor are killed. A family whose first process was not hit has to go on to its end, or to end
 with one clear message, in a bounded time; nobody may be left over and no file of the host may
 change.
@@ -35,9 +35,9 @@ STORM_MS = 500
 PIPELINE = ("echo ready; n=0; while [ $n -lt 3 ]; do busybox seq 1 30000 | busybox sort -n | "
             "busybox tr 1 2 | (busybox md5sum; busybox true) | busybox cat; "
             "n=$((n + 1)); done; echo end")
-STORMS = ("forks", "execs", "pipes", "files", "signals", "stops", "locks")
+STORMS = ("forks", "execs", "pipes", "files", "signals", "stops", "locks", "sockets")
 WAKEUPS = {"pipes": 4000, "polls": 2000, "futexes": 4000, "waits": 1000, "suspends": 1000,
-           "signals": 3000, "stops": 1000, "execs": 300, "crowd": 1000}
+           "signals": 3000, "stops": 1000, "execs": 300, "crowd": 1000, "sockets": 1000}
 SYSTEM_FAILED, KILLED = 111, 137
 
 

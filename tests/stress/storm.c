@@ -12,7 +12,9 @@
  */
 #include "guest.h"
 
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #define WORKERS 4
 
@@ -134,6 +136,90 @@ static void work_pipes(void)
 	while (read(back[0], block, sizeof(block)) > 0)
 		;
 	reap(pid);
+}
+
+/* Answers until its listener's last client, the worker, is gone. */
+static __attribute__((noreturn)) void serve(int listener, bool polls)
+{
+	char byte;
+
+	for (;;) {
+		struct pollfd p = {listener, POLLIN, 0};
+		int s;
+
+		if (polls)
+			poll(&p, 1, -1);
+		s = accept(listener, NULL, NULL);
+		while (s >= 0 && read(s, &byte, 1) == 1)
+			if (write(s, &byte, 1) != 1)
+				break;
+		close(s);
+	}
+}
+
+/* Two servers that share a listener, of which the worker keeps no descriptor. */
+static struct sockaddr_in servers_start(pid_t *server)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(a);
+	pid_t self = getpid();
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&a, len) < 0 || listen(listener, 1) < 0)
+		die("listener");
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	for (int i = 0; i < 2; i++) {
+		server[i] = fork_here();
+		if (server[i] == 0) {
+			follow(self);
+			serve(listener, i);
+		}
+	}
+	close(listener);
+	return a;
+}
+
+/* False: nobody serves any more. */
+static bool ask(const struct sockaddr_in *a, int times)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	bool there;
+	char byte = 'x';
+
+	if (s < 0)
+		die("socket");
+	there = connect(s, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	if (!there && errno != ECONNREFUSED && errno != ECONNRESET)
+		die("connect");
+	while (there && times-- && write(s, &byte, 1) == 1 && read(s, &byte, 1) == 1)
+		;
+	close(s);
+	return there;
+}
+
+/* Whoever dies: who is connected to him sees an end, who waits for his listener a refusal. */
+static void work_sockets(void)
+{
+	pid_t server[2], helper, self = getpid();
+
+	while (time_left()) {
+		struct sockaddr_in a = servers_start(server);
+
+		helper = fork_here();
+		if (helper == 0) {
+			follow(self);
+			for (int i = 0; time_left() && ask(&a, i % 3); i++)
+				;
+			_exit(0);
+		}
+		for (int i = 0; time_left() && ask(&a, i % 4); i++)
+			;
+		for (int i = 0; i < 2; i++) {
+			kill(server[i], SIGKILL);
+			reap(server[i]);
+		}
+		reap(helper);
+	}
 }
 
 static void work_files(void)
@@ -266,7 +352,7 @@ static const struct kind {
 } kinds[] = {
 	{"forks", work_forks}, {"execs", work_execs},     {"pipes", work_pipes},
 	{"files", work_files}, {"signals", work_signals}, {"stops", work_stops},
-	{"locks", work_locks},
+	{"locks", work_locks}, {"sockets", work_sockets},
 };
 
 static pid_t worker_start(const char *name)

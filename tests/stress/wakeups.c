@@ -9,7 +9,9 @@
 #include "guest.h"
 
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <spawn.h>
+#include <sys/socket.h>
 
 extern char **environ;
 
@@ -217,6 +219,55 @@ static void crowd(int rounds)
 	check("everybody waited for", right == rounds);
 }
 
+static __attribute__((noreturn)) void connect_often(const struct sockaddr_in *a, int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		int s = socket(AF_INET, SOCK_STREAM | (i & 1 ? SOCK_NONBLOCK : 0), 0);
+		int r = connect(s, (const struct sockaddr *)a, sizeof(*a));
+		struct pollfd p = {s, POLLOUT, 0};
+		char byte = 'x';
+
+		if (r < 0 && (errno != EINPROGRESS || poll(&p, 1, -1) != 1))
+			die("connect");
+		fcntl(s, F_SETFL, 0);
+		if (write(s, &byte, 1) != 1 || read(s, &byte, 1) != 1)
+			die("connection");
+		close(s);
+	}
+	_exit(0);
+}
+
+/* The listener has room for one: most connects wait, and are told by an accept. */
+static void sockets(int rounds)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(a);
+	pid_t client[3];
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&a, len) < 0 || listen(listener, 0) < 0)
+		die("listen");
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	for (int i = 0; i < 3; i++) {
+		client[i] = fork_or_die();
+		if (client[i] == 0)
+			connect_often(&a, rounds);
+	}
+	for (int i = 0; i < 3 * rounds; i++) {
+		struct pollfd p = {listener, POLLIN, 0};
+		char byte;
+
+		if (i & 1 && poll(&p, 1, -1) != 1)
+			die("poll");
+		int s = accept(listener, NULL, NULL);
+		if (s < 0 || read(s, &byte, 1) != 1 || write(s, &byte, 1) != 1)
+			die("accepted");
+		close(s);
+	}
+	for (int i = 0; i < 3; i++)
+		child_report("client", client[i]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -226,6 +277,7 @@ int main(int argc, char **argv)
 		{"pipes", pipes},     {"polls", polls},     {"futexes", futexes},
 		{"waits", waits},     {"suspends", suspends}, {"signals", signals},
 		{"stops", stops},     {"execs", execs},     {"crowd", crowd},
+		{"sockets", sockets},
 	};
 
 	if (argc != 3)
