@@ -35,11 +35,11 @@ static struct volume_request *request_begin(u32 kind, u32 tree, const char *path
 	struct volume_request *req = (struct volume_request *)m->request;
 
 	if (!req) {
-		req = kin_alloc(sizeof(*req));
-		publish(&m->request, (u64)req);
+		req = own_new(OWN_MEMORY, sizeof(*req));
+		if (!req)
+			return NULL;
+		own_give_as(&m->request, req, (u64)req);
 	}
-	if (!req)
-		return NULL;
 	request_wait(req);
 	req->kind = kind;
 	req->tree = tree;

@@ -125,9 +125,12 @@ static void audit_memory(struct audit *a)
 	}
 	a->pages = ROOT->pages_used - slabs;
 	/* A member record's own stay with it, and how many were in use at once varies. */
-	for (u32 i = 0; i < MEMBERS_MAX; i++)
+	for (u32 i = 0; i < MEMBERS_MAX; i++) {
+		if (KIN->members[i].request)
+			a->pages -= ALIGN_UP(sizeof(struct volume_request), PAGE_SIZE) / PAGE_SIZE;
 		if (ROOT->members[i].own)
 			a->objects[((struct slab *)ALIGN_DOWN((u64)ROOT->members[i].own, PAGE_SIZE))->class]--;
+	}
 }
 
 /* Its table, unless another process of those before it has the same. */
