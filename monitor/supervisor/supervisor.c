@@ -534,9 +534,9 @@ static void event_loop(struct supervisor *s)
 		}
 		if (fds[1].revents && read(s->family.notify_fd, &count, sizeof(count)) < 0)
 			count = 0; /* the bits say it all */
-		if (fds[0].revents)
-			while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
-				; /* reaped after every round */
+		/* One: children can die faster than this is read. Who died is seen after every round. */
+		if (fds[0].revents && read(s->signal_fd, &info, sizeof(info)) < 0)
+			count = 0;
 		if (fds[2].revents)
 			take_link(s);
 		if (fds[2].revents & POLLHUP) /* the front is gone, and its signal on the way */

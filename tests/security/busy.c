@@ -15,7 +15,7 @@
 #define DEPTH 1000
 #define MARK 0x6b7375796e656874ull
 #define PAGE 4096
-#define LIFE_S 40
+#define LIFE_S 120
 #define PROCESSES 12
 
 static const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDR;

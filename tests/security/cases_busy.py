@@ -55,17 +55,22 @@ def obeyed(context, backend, mode):
         with volume_made() as volume:
             family = Started(context, backend, busy(context, mode),
                              options=["--stop-timeout", "0", "-v", f"{volume}:/v"])
+            times = [time.monotonic()]
             ready(family)
+            times.append(time.monotonic())
             time.sleep(1)
             supervisor = runs.supervisor(family.process.pid)
             before = last = computed_ms(supervisor)
             family.process.send_signal(signal.SIGTERM)
+            times.append(time.monotonic())
             end = time.monotonic() + 30 * context.scale
             while family.process.poll() is None and time.monotonic() < end:
                 last = computed_ms(supervisor) or last
                 time.sleep(0.002)
             status = family.end(5)
-            require(status == 128 + signal.SIGTERM, f"status {status}")
+            times = [f"{moment - times[0]:.1f}" for moment in [*times[1:], time.monotonic()]]
+            require(status == 128 + signal.SIGTERM,
+                    f"status {status}; ready, SIGTERM, end after {' '.join(times)} s")
             require(last - before < OBEYED_MS, f"it took the supervisor {last - before:.0f} ms")
     return check
 
