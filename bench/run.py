@@ -160,6 +160,27 @@ CASES = [
         {"process": ("ratio", 0.1), "kvm": ("ratio", 0.1)},
     ),
     (
+        "TCP round trip over loopback, two cores",
+        "tcp_round_trip",
+        ["tcp", "pingpong", "5000"],
+        None,
+        {"process": ("ratio", 0.1), "kvm": ("ratio", 0.1)},
+    ),
+    (
+        "TCP stream 64 KiB",
+        "tcp_stream",
+        ["tcp", "stream", "65536", "1000"],
+        None,
+        {"process": ("higher", 4.0), "kvm": ("higher", 4.0)},
+    ),
+    (
+        "TCP connect, accept, close",
+        "tcp_connects",
+        ["tcp", "connect", "4000"],
+        None,
+        {"process": ("higher", 2.0), "kvm": ("higher", 1.0)},
+    ),
+    (
         "eventfd round trip, two cores",
         "event_round_trip",
         ["pipe_pingpong", "5000", "eventfd"],
