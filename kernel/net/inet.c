@@ -170,6 +170,8 @@ static s64 inet_send(struct socket *s, struct net_message *m)
 
 static s64 inet_receive(struct socket *s, struct net_message *m)
 {
+	if (m->flags & MSG_ERRQUEUE) /* no error is ever queued */
+		return -EAGAIN;
 	return is_tcp(s) ? tcp_receive(inet_of(s), m) : udp_receive(inet_of(s), m);
 }
 

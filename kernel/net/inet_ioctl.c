@@ -83,11 +83,19 @@ static s64 answer(u32 cmd, struct interface_request *r)
 	}
 }
 
-s64 interface_ioctl(u32 cmd, u64 arg)
+static bool about_addresses(u32 cmd)
+{
+	return cmd == SIOCGIFADDR || cmd == SIOCGIFNETMASK || cmd == SIOCGIFBRDADDR ||
+		   cmd == SIOCGIFDSTADDR;
+}
+
+s64 interface_ioctl(struct socket *s, u32 cmd, u64 arg)
 {
 	struct interface_request r;
 	s64 err;
 
+	if (about_addresses(cmd) && s->family != AF_INET)
+		return -ENOTTY;
 	if (cmd == SIOCGIFCONF)
 		return list_all(arg);
 	if (cmd < SIOCGIFNAME || cmd > SIOCSIFTXQLEN)
@@ -152,7 +160,7 @@ s64 inet_ioctl(struct socket *s, u32 cmd, u64 arg)
 	case SIOCOUTQ:
 	case SIOCOUTQNSD: err = unsent_bytes(u, &n); break;
 	case SIOCATMARK: err = s->type == SOCK_STREAM ? tcp_at_mark(u, &n) : -ENOTTY; break;
-	default: return interface_ioctl(cmd, arg);
+	default: return interface_ioctl(s, cmd, arg);
 	}
 	return err ? err : copy_out((void *)arg, &n, sizeof(n));
 }

@@ -48,8 +48,10 @@ enum {
 	MSG_DONTWAIT = 0x40,
 	MSG_EOR = 0x80,
 	MSG_WAITALL = 0x100,
+	MSG_ERRQUEUE = 0x2000,
 	MSG_NOSIGNAL = 0x4000,
 	MSG_WAITFORONE = 0x10000,
+	MSG_FASTOPEN = 0x20000000,
 	MSG_CMSG_CLOEXEC = 0x40000000,
 };
 enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2, SCM_FILES_MAX = 253 };
@@ -189,7 +191,7 @@ s64 address_out(const u8 *address, u32 len, u64 user, u64 user_len);
 
 /* ---- inet_ioctl.c */
 /* SIOCGIF*, of any socket. -ENOTTY: another one. */
-s64 interface_ioctl(u32 cmd, u64 arg);
+s64 interface_ioctl(struct socket *s, u32 cmd, u64 arg);
 
 /* ---- scm.c */
 /*

@@ -230,7 +230,7 @@ static s64 netlink_shutdown(struct socket *s, u32 bits)
 
 static s64 netlink_ioctl(struct socket *s, u32 cmd, u64 arg)
 {
-	return interface_ioctl(cmd, arg);
+	return interface_ioctl(s, cmd, arg);
 }
 
 static s64 netlink_option_get(struct socket *s, u32 level, u32 name, void *value, u32 size)

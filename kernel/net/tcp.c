@@ -466,6 +466,13 @@ s64 tcp_send(struct inet_socket *u, struct net_message *m)
 	struct conn *c = atomic_load(&u->e.conn);
 	u32 error;
 
+	if (m->flags & MSG_FASTOPEN && m->address_len && !c) {
+		s64 err = tcp_connect(u, m->address, m->address_len, !m->deadline_ns);
+
+		if (err)
+			return err;
+		c = atomic_load(&u->e.conn);
+	}
 	if (c && m->flags & MSG_OOB)
 		return tcp_send_urgent(c, u->e.end, m);
 	if (c)

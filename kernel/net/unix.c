@@ -297,7 +297,7 @@ static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 		}
 		break;
 	case SIOCOUTQ: n = c ? (s32)atomic_load(&c->q[!u->e.end].used) : 0; break;
-	default: return interface_ioctl(cmd, arg);
+	default: return interface_ioctl(s, cmd, arg);
 	}
 	return copy_out((void *)arg, &n, sizeof(n));
 }
