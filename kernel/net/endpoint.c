@@ -40,12 +40,15 @@ static struct conn *pending_promote(struct endpoint *e)
 {
 	struct conn *first = NULL;
 
+	if (!e->nwaiting)
+		return NULL;
 	for (struct conn *c = e->pending; c && atomic_load(&e->npending) <= e->backlog; c = c->next) {
 		if (!atomic_load(&c->waiting))
 			continue;
 		conn_rules(c)->established(c);
 		atomic_store(&c->waiting, 0);
 		atomic_fetch_add(&e->npending, 1);
+		e->nwaiting--;
 		if (!first)
 			first = c;
 	}
@@ -57,11 +60,15 @@ static void pending_settle(struct endpoint *e)
 {
 	u32 n = 0;
 
+	e->nwaiting = 0;
 	e->pending_last = NULL;
 	for (struct conn *c = e->pending; c; c = c->next) {
 		if (c->connecting)
 			conn_connected(c);
-		n += !atomic_load(&c->waiting);
+		if (atomic_load(&c->waiting))
+			e->nwaiting++;
+		else
+			n++;
 		e->pending_last = c;
 	}
 	atomic_store(&e->npending, n);
@@ -145,7 +152,9 @@ void conn_link(struct endpoint *e, struct endpoint *listener, struct conn *c)
 	own_move(OWN_CONN, hold_of(OWN_CONN, c),
 			 listener->pending ? &listener->pending_last->next : &listener->pending);
 	listener->pending_last = c;
-	if (!atomic_load(&c->waiting))
+	if (atomic_load(&c->waiting))
+		listener->nwaiting++;
+	else
 		atomic_fetch_add(&listener->npending, 1);
 	atomic_fetch_add(&listener->in.arrived, 1);
 	conn_connected(c);
@@ -165,7 +174,9 @@ struct own_record *conn_unlink(struct endpoint *listener, struct conn *c)
 	r = ref_detach(OWN_CONN, (void **)link, c->next);
 	if (listener->pending_last == c)
 		listener->pending_last = before;
-	if (!atomic_load(&c->waiting))
+	if (atomic_load(&c->waiting))
+		listener->nwaiting--;
+	else
 		atomic_fetch_sub(&listener->npending, 1);
 	return r;
 }
@@ -231,7 +242,7 @@ void endpoint_free(struct endpoint *e, enum spare_kind kind, size_t size)
 
 /*
  * Those that wait for a listener to accept them. First the clients see it, then the list forgets
- * them.
+ * them, unless a client has taken itself out meanwhile.
  */
 void pending_refuse(struct endpoint *e)
 {
@@ -241,14 +252,17 @@ void pending_refuse(struct endpoint *e)
 	for (;;) {
 		net_lock();
 		c = e->pending;
+		if (c)
+			ref_get(OWN_CONN, c, (struct conn **)hold_new(OWN_CONN));
 		net_unlock();
 		if (!c)
 			return;
 		conn_rules(c)->leave(c, 1, true);
 		net_lock();
-		r = ref_detach(OWN_CONN, (void **)&e->pending, c->next);
+		r = conn_unlink(e, c);
 		net_unlock();
 		ref_drop(r);
+		ref_put(OWN_CONN, hold_of(OWN_CONN, c));
 	}
 }
 

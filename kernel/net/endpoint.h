@@ -71,6 +71,7 @@ struct endpoint {
 	u32 end;
 	struct conn *pending, *pending_last; /* net_lock; slots: those that have room, then waiting */
 	_Atomic u32 npending;                /* those that have room */
+	u32 nwaiting;                        /* net_lock; the others */
 	u32 backlog;                         /* net_lock */
 	_Atomic u32 shut;                    /* SHUT_* */
 	struct msgq in; /* datagrams; readable also for who waits to accept; kept when it is spare */

@@ -206,8 +206,10 @@ static void conn_retire(struct inet_socket *u)
 	tcp_reset(c, u->e.end, ECONNRESET);
 	conn_rules(c)->leave(c, u->e.end, false);
 	net_lock();
-	publish(&tcp_conn(c)->older[u->e.end], u->retired);
-	own_move(OWN_CONN, (struct conn **)&u->e.conn, &u->retired);
+	if (atomic_load(&u->e.conn) == c) {
+		publish(&tcp_conn(c)->older[u->e.end], u->retired);
+		own_move(OWN_CONN, (struct conn **)&u->e.conn, &u->retired);
+	}
 	net_unlock();
 }
 

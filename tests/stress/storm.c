@@ -179,16 +179,20 @@ static struct sockaddr_in servers_start(pid_t *server)
 	return a;
 }
 
-/* False: nobody serves any more. */
+/* False: nobody serves any more. times < 0: it does not even wait to be connected. */
 static bool ask(const struct sockaddr_in *a, int times)
 {
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = socket(AF_INET, SOCK_STREAM | (times < 0 ? SOCK_NONBLOCK : 0), 0);
 	bool there;
 	char byte = 'x';
 
 	if (s < 0)
 		die("socket");
 	there = connect(s, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	if (times < 0) {
+		there = there || errno == EINPROGRESS;
+		times = 0;
+	}
 	if (!there && errno != ECONNREFUSED && errno != ECONNRESET)
 		die("connect");
 	while (there && times-- && write(s, &byte, 1) == 1 && read(s, &byte, 1) == 1)
@@ -208,7 +212,7 @@ static void work_sockets(void)
 		helper = fork_here();
 		if (helper == 0) {
 			follow(self);
-			for (int i = 0; time_left() && ask(&a, i % 3); i++)
+			for (int i = 0; time_left() && ask(&a, i % 4 - 1); i++)
 				;
 			_exit(0);
 		}
