@@ -26,4 +26,7 @@ s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
 /* kernel/event/epoll.c: the last reference to f goes, and there is interest in it. */
 void epoll_file_gone(struct file *f);
 
+/* kernel/tty/pty.c: the foreground process group of a FILE_PTY that is a slave, or 0. */
+s32 terminal_foreground(struct file *f);
+
 #endif

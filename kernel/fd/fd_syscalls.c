@@ -9,12 +9,13 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/fd/fd_hooks.h"
+#include "kernel/fd/fd_owner.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 
 #define RESOURCE_NOFILE 7
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
 
 s64 fd_install_pair(struct file *pair[2], u32 flags, u64 fds)
 {
@@ -115,46 +116,26 @@ static void flags_change(struct file *f, u32 mask, u32 value)
 		;
 }
 
-static s64 fcntl_setfl(struct file *f, u64 arg)
+static s64 fcntl_setfl(struct file *f, s32 fd, u64 arg)
 {
+	bool async = atomic_load(&f->flags) & FASYNC;
+	s64 err = !(arg & FASYNC) == !async ? 0 : owner_async(f, fd, arg & FASYNC);
+
+	if (err && err != -ENOTTY) /* which is no error here: it has no effect */
+		return err;
 	if (f->type == FILE_PIPE && arg & O_DIRECT)
 		return -EINVAL; /* packet mode is not there */
 	flags_change(f, SETFL_MASK, arg);
 	return 0;
 }
 
-/* Who is told of urgent data: a process, or minus the number of a group. */
-static s64 owner(struct file *f, s32 pid, bool set)
-{
-	return file_ops[f->type]->owner ? file_ops[f->type]->owner(f, pid, set) : 0;
-}
-
-/* The same as struct f_owner_ex. */
-static s64 owner_typed(struct file *f, u64 arg, bool set)
-{
-	struct f_owner_ex o;
-	s64 pid;
-
-	if (set) {
-		if (copy_in(&o, (void *)arg, sizeof(o)))
-			return -EFAULT;
-		if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
-			return -EINVAL;
-		return owner(f, o.type == F_OWNER_PGRP ? -o.pid : o.pid, true);
-	}
-	pid = owner(f, 0, false);
-	o.type = pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-	o.pid = (s32)(pid < 0 ? -pid : pid);
-	return copy_out((void *)arg, &o, sizeof(o));
-}
-
-static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
+static s64 fcntl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_GETFL:
 		return atomic_load(&f->flags) & ~(u32)O_CLOEXEC;
 	case F_SETFL:
-		return fcntl_setfl(f, arg);
+		return fcntl_setfl(f, fd, arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -168,17 +149,8 @@ static s64 fcntl_file(struct file *f, u32 cmd, u64 arg)
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
 		return seals_fcntl(f, cmd, arg);
-	case F_GETOWN:
-	case F_SETOWN:
-		return owner(f, (s32)arg, cmd == F_SETOWN);
-	case F_GETOWN_EX:
-	case F_SETOWN_EX:
-		return owner_typed(f, arg, cmd == F_SETOWN_EX);
-	case F_GETSIG:
-	case F_SETSIG:
-		return 0; /* SIGIO is never sent, as nothing here supports FASYNC */
 	default:
-		return -EINVAL;
+		return owner_fcntl(f, cmd, arg);
 	}
 }
 
@@ -199,27 +171,32 @@ s64 sys_fcntl(u64 fd, u64 cmd, u64 arg)
 	else if (f->type == FILE_PATH && cmd != F_GETFL)
 		r = -EBADF;
 	else
-		r = fcntl_file(f, cmd, arg);
+		r = fcntl_file(f, (s32)fd, cmd, arg);
 	file_put(f);
 	return r;
 }
 
-static s64 ioctl_flag(struct file *f, u64 arg, u32 flag)
+static s64 ioctl_flag(struct file *f, s32 fd, u32 cmd, u64 arg)
 {
 	s32 on;
 
-	if (copy_in(&on, (void *)arg, sizeof(on)))
+	if (copy_in(&on, (const void *)arg, sizeof(on)))
 		return -EFAULT;
-	flags_change(f, flag, on ? flag : 0);
+	if (cmd == FIOASYNC)
+		return !on == !(atomic_load(&f->flags) & FASYNC) ? 0 : owner_async(f, fd, on);
+	flags_change(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
 	return 0;
 }
 
-static s64 ioctl_file(struct file *f, u32 cmd, u64 arg)
+static s64 ioctl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 {
-	if (cmd == FIONBIO)
-		return ioctl_flag(f, arg, O_NONBLOCK);
-	if (cmd == FIOASYNC)
-		return ioctl_flag(f, arg, FASYNC);
+	s64 err;
+
+	if (cmd == FIONBIO || cmd == FIOASYNC)
+		return ioctl_flag(f, fd, cmd, arg);
+	err = owner_ioctl(f, cmd, arg);
+	if (err != -ENOTTY)
+		return err;
 	return file_ops[f->type]->ioctl ? file_ops[f->type]->ioctl(f, cmd, arg) : -ENOTTY;
 }
 
@@ -235,7 +212,7 @@ s64 sys_ioctl(u64 fd, u64 cmd, u64 arg)
 	else if ((u32)cmd == FIOCLEX || (u32)cmd == FIONCLEX)
 		r = fd_flags_set(fd, (u32)cmd == FIOCLEX ? FD_CLOEXEC : 0);
 	else
-		r = ioctl_file(f, cmd, arg);
+		r = ioctl_file(f, (s32)fd, (u32)cmd, arg);
 	file_put(f);
 	return r;
 }

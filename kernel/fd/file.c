@@ -14,6 +14,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/fd/fd_hooks.h"
+#include "kernel/fd/fd_owner.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/kin/kin_text.h"
 #include "kernel/kin/root.h"
@@ -116,6 +117,7 @@ static void file_release(void *what)
 
 	if (f->epoll_items || f->epoll_step)
 		epoll_file_gone(f);
+	owner_gone(f);
 	locks_release_file(f);
 	if (file_ops[f->type]->release)
 		file_ops[f->type]->release(f);

@@ -53,6 +53,8 @@ struct file {
 	KIN_LOCK(epoll_lock, EPOLL_FILE);
 	struct epoll_item *epoll_items; /* epoll_lock: interest in this file; kernel/event/epoll.h */
 	struct epoll_item *epoll_step;  /* epoll_lock: a slot; on its way into a list, or out of it */
+	KIN_LOCK(owner_lock, FILE_OWNED);
+	struct fd_owner *owner;         /* slot, owner_lock to fill it; who gets signals: fd_owner.h */
 };
 
 /* Buffers are application memory; operations use copy_in/copy_out. Results: bytes or -errno. */

@@ -5,6 +5,7 @@
  * looks again, without registering a second time. Sleepers on queues stay registered until the
  * call ends, so nothing that happens between two looks is lost.
  */
+#include "kernel/fd/fd_owner.h"
 #include "kernel/fd/poll.h"
 #include "kernel/task/thread.h"
 
@@ -138,7 +139,11 @@ u32 file_poll(struct file *f, u32 want, struct poll_table *pt)
 
 	if (pt)
 		pt->want = want;
-	return (ops->poll ? ops->poll(f, pt) : READY_ALWAYS) & (want | ALWAYS);
+	u32 got = ops->poll ? ops->poll(f, pt) : READY_ALWAYS;
+
+	if (!(got & EPOLLOUT))
+		owner_wants_room(f);
+	return got & (want | ALWAYS);
 }
 
 static u32 items_look(struct poll_item *items, u32 n, struct poll_table *pt)

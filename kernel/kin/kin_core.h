@@ -140,6 +140,8 @@ bool kin_lock_orphaned(struct kin_lock *l);
  * has its own queue woken. It is no member's.
  */
 #define HOOK_MEMBER (~0u)
+/* Another kind of hook: of an open file whose owner gets a signal (kernel/fd/fd_owner.c). */
+#define OWNER_MEMBER (~0u - 1)
 struct kin_waiter {
 	TAILQ_ENTRY(kin_waiter) link;
 	struct kin_queue *queue; /* NULL while not queued; queue->lock protects link and this */
@@ -167,6 +169,12 @@ void queue_pass_on(struct kin_queue *q, u32 max);
 /* Does somebody sleep on it? Hooks do not count. */
 bool queue_has_sleeper(struct kin_queue *q);
 static inline void queue_wake_all(struct kin_queue *q) { queue_wake(q, ~0u); }
+/*
+ * The same, saying what has happened, EPOLL*: otherwise it is what the queue stands for. For the
+ * owners of files, who are told only of EPOLLIN, EPOLLOUT, EPOLLHUP.
+ */
+#define WAKE_NO_OWNER (1u << 31)
+void queue_wake_for(struct kin_queue *q, u32 events);
 /*
  * Burial of a dead member, and the last step of a normal exit (of itself, after fdtable_release):
  * takes its waiters off their queues, passes on the wakes they had, drops the files it held during

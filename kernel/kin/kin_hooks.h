@@ -59,4 +59,14 @@ void futex_pass_on(struct kin_waiter *w);
 /* A hook's queue is woken, and locked: whose sleepers are to be woken, too, or NULL. */
 struct kin_queue *queue_told(struct kin_waiter *w);
 
+
+/* ---- kernel/fd/fd_owner.c */
+/*
+ * The hook of a file's owner, under the lock of its queue: he is to get a signal. events: EPOLL*,
+ * what has happened. false: there are as many to be sent as can be remembered, and not this one.
+ */
+bool owner_told(struct kin_waiter *w, u32 events);
+/* Sends them: without that lock, and none of TREE's rank or above is held. */
+void owners_signal(void);
+
 #endif

@@ -46,7 +46,7 @@ void queue_lock(struct kin_queue *q)
 
 static inline bool is_hook(const struct kin_waiter *w)
 {
-	return w->member == HOOK_MEMBER;
+	return w->member >= OWNER_MEMBER;
 }
 
 /*
@@ -178,9 +178,24 @@ struct wake {
 	bool passes_on; /* hooks are not told */
 	bool told;      /* one exclusive hook was, and somebody woke by it */
 	bool nested;    /* under the lock of another queue: who is to be rung cannot wait */
+	u32 events;     /* EPOLL*: what has happened; 0: what the queue stands for */
+	u32 owners;     /* of files, who were told; walks pass in the same order */
+	bool signals;   /* they are to be signalled */
 };
 
 static bool queue_tell(struct kin_queue *q, struct ring_set *r);
+
+/* false: once more, when those who were told have got their signals. seen: owners of this walk. */
+static bool owner_tell(struct wake *wake, struct kin_waiter *w, u32 *seen)
+{
+	if (wake->passes_on || ++*seen <= wake->owners)
+		return true;
+	wake->signals = true;
+	if (!owner_told(w, wake->events ? wake->events : w->bits))
+		return false;
+	wake->owners++;
+	return true;
+}
 
 static void hook_tell(struct wake *wake, struct kin_waiter *w, struct ring_set *r)
 {
@@ -200,8 +215,14 @@ static void hook_tell(struct wake *wake, struct kin_waiter *w, struct ring_set *
 static bool queue_mark(struct kin_queue *q, struct wake *wake, struct ring_set *r)
 {
 	struct kin_waiter *w;
+	u32 owners = 0;
 
 	TAILQ_FOREACH(w, &q->head, link) {
+		if (w->member == OWNER_MEMBER) {
+			if (!owner_tell(wake, w, &owners))
+				return true;
+			continue;
+		}
 		if (is_hook(w)) {
 			hook_tell(wake, w, r);
 			continue;
@@ -249,12 +270,21 @@ static void wake_some(struct kin_queue *q, struct wake *wake)
 		more = queue_mark(q, wake, &r);
 		kin_unlock(&q->lock);
 		ring_all(&r);
+		if (wake->signals)
+			owners_signal();
 	} while (more);
 }
 
 void queue_wake(struct kin_queue *q, u32 max)
 {
 	struct wake wake = {.max = max};
+
+	wake_some(q, &wake);
+}
+
+void queue_wake_for(struct kin_queue *q, u32 events)
+{
+	struct wake wake = {.max = ~0u, .events = events};
 
 	wake_some(q, &wake);
 }

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
+#include "kernel/fd/fd_owner.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/net/net.h"
@@ -282,7 +283,10 @@ s64 sys_bind(u64 fd, u64 address, u64 len)
 
 static s64 listen_call(struct file *f, struct socket *s, const u64 *arg)
 {
-	return ops_of(s)->listen(s, MIN((u32)arg[0], NET_SOMAXCONN));
+	s64 err = ops_of(s)->listen(s, MIN((u32)arg[0], NET_SOMAXCONN));
+
+	owner_follow(f);
+	return err;
 }
 
 s64 sys_listen(u64 fd, u64 backlog)
@@ -296,7 +300,9 @@ static s64 connect_call(struct file *f, struct socket *s, const u64 *arg)
 	s64 err = address_in(name, arg[0], arg[1]);
 	bool nonblock = atomic_load(&f->flags) & O_NONBLOCK;
 
-	return err ? err : ops_of(s)->connect(s, name, (u32)arg[1], nonblock);
+	err = err ? err : ops_of(s)->connect(s, name, (u32)arg[1], nonblock);
+	owner_follow(f);
+	return err;
 }
 
 s64 sys_connect(u64 fd, u64 address, u64 len)

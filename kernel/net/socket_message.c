@@ -7,6 +7,7 @@
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
+#include "kernel/fd/fd_owner.h"
 #include "kernel/arch/arch.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
@@ -86,6 +87,8 @@ static s64 message_send(struct file *f, struct net_message *m)
 	if (r)
 		return r;
 	r = net_family(s->family)->send(s, m);
+	if (r == -EAGAIN)
+		owner_wants_room(f);
 	scm_drop(m);
 	return r;
 }

@@ -52,7 +52,7 @@ static void unix_leave(struct conn *c, u32 end, bool refused)
 	atomic_store(&c->shut[end], SHUT_BOTH);
 	atomic_store(&c->shut[!end], SHUT_BOTH);
 	msgq_close(&c->q[end]);
-	queue_wake_all(&c->q[!end].readable);
+	queue_wake_for(&c->q[!end].readable, EPOLLHUP);
 	queue_wake_all(&c->q[end].writable);
 }
 
@@ -126,7 +126,7 @@ static void unix_release(struct socket *s)
 	endpoint_disconnect(&u->e);
 	msgq_close(&u->e.in);
 	queue_wake_all(&u->e.in.writable);
-	queue_wake_all(&u->e.in.readable);
+	queue_wake_for(&u->e.in.readable, EPOLLHUP);
 	inode_drop(&u->inode);
 }
 
@@ -145,9 +145,15 @@ static s64 unix_shutdown(struct socket *s, u32 bits)
 	if (c) {
 		atomic_fetch_or(&c->shut[u->e.end], bits);
 		atomic_fetch_or(&c->shut[!u->e.end], mirrored);
-		conn_wake(c);
+		u32 peer = atomic_load(&c->shut[!u->e.end]);
+		queue_wake_for(&c->q[u->e.end].readable, WAKE_NO_OWNER);
+		queue_wake_for(&c->q[!u->e.end].readable, peer == SHUT_BOTH	   ? EPOLLHUP
+												  : peer & SHUT_RECEIVE ? EPOLLIN
+																	   : WAKE_NO_OWNER);
+		queue_wake_all(&c->q[0].writable);
+		queue_wake_all(&c->q[1].writable);
 	}
-	queue_wake_all(&u->e.in.readable);
+	queue_wake_for(&u->e.in.readable, WAKE_NO_OWNER);
 	queue_wake_all(&u->e.in.writable);
 	return 0;
 }

@@ -59,7 +59,7 @@ s64 unix_listen(struct socket *s, u32 backlog)
 	net_unlock();
 	if (!err) {
 		queue_wake_all(&u->e.in.writable);
-		queue_wake_all(&u->e.in.readable);
+		queue_wake_for(&u->e.in.readable, WAKE_NO_OWNER);
 	}
 	return err;
 }
@@ -161,7 +161,7 @@ static s64 connect_stream(struct unix_socket *u, struct target *t, bool nonblock
 		return err;
 	}
 	queue_wake(&peer->e.in.readable, 1);
-	queue_wake_all(&u->e.in.readable);
+	queue_wake_for(&u->e.in.readable, WAKE_NO_OWNER);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ static s64 connect_dgram(struct unix_socket *u, struct target *t)
 	}
 	net_unlock();
 	if (!err) {
-		queue_wake_all(&u->e.in.readable);
+		queue_wake_for(&u->e.in.readable, WAKE_NO_OWNER);
 		queue_wake_all(&u->e.in.writable);
 	}
 	return err;

@@ -43,6 +43,7 @@ struct ksiginfo {
 		struct { s32 id; s32 overrun; u64 value; u64 sequence; } timer; /* sequence: never shown */
 		struct { s32 pid; u32 uid; s32 status; u32 pad; u64 utime, stime; } chld;
 		struct { u64 addr; } fault;
+		struct { s64 band; s32 fd; } io;                  /* of a file's owner */
 		u64 raw[4];
 	};
 };

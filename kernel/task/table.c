@@ -119,7 +119,7 @@ static void ring_later(struct kin_proc *p, enum ring_what what, int sig)
 }
 
 /* What ends a stop ends it at once: a stop signal that is sent next stops p anew, and is told. */
-void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
+int tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
 {
 	int posted = signal_post(p, sig, info);
 
@@ -127,6 +127,7 @@ void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info)
 		proc_end_stop(p, sig);
 	if (posted == 1)
 		ring_later(p, RING_SIGNAL, sig);
+	return posted;
 }
 
 void tree_wake(struct kin_proc *p)

@@ -154,7 +154,7 @@ void proc_foreach_of(enum proc_set set, s32 who, int (*fn)(struct kin_proc *p, v
  * T. Posts at once; the target is rung when the lock is released. The same for its wait_queue, for
  * who waits for its signals in a signalfd, and for its end in a pidfd.
  */
-void tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info);
+int tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info); /* as signal_post */
 void tree_wake(struct kin_proc *p);
 void tree_wake_signalfd(struct kin_proc *p);
 void tree_wake_pidfd(struct kin_proc *p);

@@ -6,6 +6,7 @@
  * Lock order: the table's lock before a terminal's; neither is held while a directory's or
  * tree_lock is taken.
  */
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/tty/pty.h"
 
 #include <asm/errno.h>
@@ -350,7 +351,7 @@ static s64 slave_open(struct pty *p, struct inode *node, bool by_name, u32 flags
 		ksnprintf(path, sizeof(path), "/dev/pts/%u", p->index);
 		file_set_path(f, path);
 	}
-	queue_wake_all(&p->master_events);
+	queue_wake_for(&p->master_events, WAKE_NO_OWNER);
 	*out = f;
 	return 0;
 }
@@ -377,6 +378,11 @@ s64 pty_terminal_open(struct console *c, struct inode *node, u32 flags, struct f
 	return slave_open(p, node, false, flags | O_NOCTTY, out);
 }
 
+s32 terminal_foreground(struct file *f)
+{
+	return pty_is_master(f) ? 0 : (s32)pty_of(f)->job.foreground_pgid;
+}
+
 /* ---- closing */
 
 static void hang_up(struct pty *p)
@@ -396,8 +402,8 @@ void pty_file_release(struct file *f)
 			hang_up(p);
 		if (f->priv[PTY_FILE_SIDE] != PTY_NONE)
 			set_side(p, f, PTY_NONE);
-		queue_wake_all(&p->slave_events);
-		queue_wake_all(&p->master_events);
+		queue_wake_for(&p->slave_events, WAKE_NO_OWNER);
+		queue_wake_for(&p->master_events, WAKE_NO_OWNER);
 		publish(&f->priv[PTY_FILE_TERMINAL], 0);
 	}
 	file_drop_inode(f);

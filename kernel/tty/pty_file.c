@@ -12,6 +12,7 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 
+#include "kernel/fd/fd_owner.h"
 #include "kernel/lib/lib.h"
 #include "kernel/time/time.h"
 #include "kernel/tty/pty.h"
@@ -31,8 +32,12 @@ static bool nonblocking(struct file *f)
  */
 static s64 wait_for(struct file *f, struct kin_queue *q, bool (*ready)(void *), u64 deadline_ns)
 {
+	if (nonblocking(f) && !ready(f)) {
+		owner_wants_room(f);
+		return -EAGAIN;
+	}
 	if (nonblocking(f))
-		return ready(f) ? 0 : -EAGAIN;
+		return 0;
 	return wait_until(q, ready, f, deadline_ns, WAIT_RESTARTABLE);
 }
 
@@ -67,7 +72,7 @@ static s64 slave_take(struct pty *p, char *buf, size_t len, bool *end)
 			return -EFAULT;
 		done += n;
 	} while (n && !*end && done < len);
-	queue_wake_all(&p->master_events); /* there is room again */
+	queue_wake_for(&p->master_events, EPOLLOUT);
 	return (s64)done;
 }
 
@@ -132,7 +137,7 @@ static s64 slave_write(struct file *f, const char *buf, size_t len)
 			if (!p->stopped && !p->hung_up)
 				put += output_write(p, bytes + put, n - put);
 			kin_unlock(&p->lock);
-			queue_wake_all(&p->master_events);
+			queue_wake_for(&p->master_events, EPOLLIN);
 			if (put < n)
 				err = p->hung_up ? -EIO
 								 : wait_for(f, &p->slave_events, slave_writable, HYP_NO_DEADLINE);
@@ -196,7 +201,7 @@ static s64 master_read(struct file *f, char *buf, size_t len)
 			done += n;
 		} while (n && done < len && !p->packet);
 		if (done) {
-			queue_wake_all(&p->slave_events);
+			queue_wake_for(&p->slave_events, EPOLLOUT);
 			return (s64)done;
 		}
 		if (slaves_gone(p))
@@ -224,6 +229,12 @@ static void send_signals(struct pty *p, u32 signals)
 	tree_unlock();
 }
 
+/* Under p->lock: how far the slave may read. */
+static u64 readable_end(struct pty *p)
+{
+	return p->settings.c_lflag & ICANON ? p->in_line : p->in_head;
+}
+
 static s64 master_write(struct file *f, const char *buf, size_t len)
 {
 	struct pty *p = pty_of(f);
@@ -240,11 +251,14 @@ static s64 master_write(struct file *f, const char *buf, size_t len)
 			u32 signals = 0;
 
 			pty_lock(p);
+			u64 readable = readable_end(p), echoed = p->out_head;
 			put += ldisc_type(p, bytes + put, n - put, &signals);
+			readable = readable_end(p) - readable;
+			echoed = p->out_head - echoed;
 			kin_unlock(&p->lock);
 			send_signals(p, signals);
-			queue_wake_all(&p->slave_events);
-			queue_wake_all(&p->master_events); /* echo */
+			queue_wake_for(&p->slave_events, readable ? EPOLLIN : WAKE_NO_OWNER);
+			queue_wake_for(&p->master_events, echoed ? EPOLLIN : WAKE_NO_OWNER);
 			if (put < n)
 				err = wait_for(f, &p->master_events, master_writable, HYP_NO_DEADLINE);
 		}

@@ -26,8 +26,8 @@ static s64 get_int(u64 arg, s32 *value)
 
 static void wake(struct pty *p)
 {
-	queue_wake_all(&p->slave_events);
-	queue_wake_all(&p->master_events);
+	queue_wake_for(&p->slave_events, WAKE_NO_OWNER);
+	queue_wake_for(&p->master_events, WAKE_NO_OWNER);
 }
 
 /* Under p->lock: something that a master in packet mode is told. */

@@ -12,6 +12,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/paging.h"
+#include "kernel/fd/fd_owner.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/fd/poll.h"
 #include "kernel/host/host.h"
@@ -402,6 +403,39 @@ bool proc_waitable(const struct inode *ino)
 
 void locks_close(struct file *f, s32 pid)
 {
+}
+
+/* Signals to the owners of files are for the guest tests, too. */
+bool owner_told(struct kin_waiter *w, u32 events)
+{
+	return true;
+}
+
+void owners_signal(void)
+{
+}
+
+void owner_gone(struct file *f)
+{
+}
+
+void owner_wants_room(struct file *f)
+{
+}
+
+s64 owner_async(struct file *f, s32 fd, bool on)
+{
+	return -ENOTTY;
+}
+
+s64 owner_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
+s64 owner_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	return -ENOTTY;
 }
 
 void locks_release_file(struct file *f)
