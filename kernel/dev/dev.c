@@ -140,7 +140,7 @@ static s64 dev_open(struct inode *ino, u32 flags, struct file **out)
 		return open_terminal(ino, flags, out);
 	if (ino->rdev >> 8 != 1)
 		return -ENXIO;
-	struct file *f = file_alloc(FILE_DEV, flags);
+	struct file *f = file_alloc(FILE_DEV, flags & ~(u32)O_NOCTTY);
 	if (!f)
 		return -ENFILE;
 	f->priv[0] = ino->rdev & 0xff;

@@ -274,7 +274,7 @@ static struct file *host_io_new(int handle, u32 flags)
 
 	if (host_fs_fstat(handle, &st))
 		return NULL;
-	struct file *f = file_alloc(FILE_HOST_IO, flags);
+	struct file *f = file_alloc(FILE_HOST_IO, flags & ~(u32)O_NOCTTY);
 	if (!f)
 		return NULL;
 	f->priv[HOST_IO_HANDLE] = (u64)handle;
@@ -318,6 +318,8 @@ s64 terminal_open(struct file **out, u32 flags)
 
 	if (handle < 0)
 		return -ENXIO;
+	if (job_excludes(console_get()))
+		return -EBUSY;
 	if (!(flags & O_NOCTTY))
 		job_acquire(console_get(), false);
 	*out = host_io_new(handle, flags);

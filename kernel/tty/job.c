@@ -16,6 +16,8 @@
 
 #include "kernel/task/table.h"
 
+enum { EXCLUSIVE = 1, EXCLUSIVE_MASTER = 2 };
+
 static struct kin_proc *self(void)
 {
 	return current->proc->kp;
@@ -156,9 +158,15 @@ static s64 put_int(u64 arg, s32 value)
 	return copy_out((void *)arg, &value, sizeof(value)) ? -EFAULT : 0;
 }
 
+bool job_excludes(struct console *c)
+{
+	return atomic_load(&c->exclusive) & EXCLUSIVE && !cred_capable(CAP_SYS_ADMIN);
+}
+
 s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg)
 {
 	bool may_ask = master || controlling(c);
+	u32 exclusive = master ? EXCLUSIVE_MASTER : EXCLUSIVE;
 
 	switch (cmd) {
 	case TIOCGPGRP: return may_ask ? put_int(arg, c->foreground_pgid) : -ENOTTY;
@@ -166,6 +174,9 @@ s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg)
 	case TIOCGSID: return may_ask && c->session ? put_int(arg, c->session) : -ENOTTY;
 	case TIOCNOTTY: return master ? -ENOTTY : give_up(c);
 	case TIOCSCTTY: return job_acquire(c, arg == 1 && cred_capable(CAP_SYS_ADMIN));
+	case TIOCEXCL: atomic_fetch_or(&c->exclusive, exclusive); return 0;
+	case TIOCNXCL: atomic_fetch_and(&c->exclusive, ~exclusive); return 0;
+	case TIOCGEXCL: return put_int(arg, (atomic_load(&c->exclusive) & exclusive) != 0);
 	default: return -ENOSYS;
 	}
 }

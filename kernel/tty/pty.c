@@ -225,7 +225,9 @@ static void slot_reset(struct pty *p)
 	p->slave_locked = 1;
 	p->job.session = 0;
 	p->job.foreground_pgid = 0;
+	p->job.exclusive = 0;
 	termios_init(&p->settings);
+	memset(&p->locked, 0, sizeof(p->locked));
 	memset(&p->window, 0, sizeof(p->window));
 	ldisc_flush_input(p);
 	p->out_tail = (u64)p->out_head;
@@ -332,8 +334,9 @@ s64 pty_master_open(struct inode *node, u32 flags, struct file **out)
 /* by_name: node is the terminal's own in /dev/pts; else it is that of /dev/tty. */
 static s64 slave_open(struct pty *p, struct inode *node, bool by_name, u32 flags, struct file **out)
 {
+	if (job_excludes(&p->job))
+		return -EBUSY;
 	struct file *f = file_new(node, flags);
-
 	if (!f)
 		return -ENFILE;
 	f->priv[PTY_FILE_TERMINAL] = (u64)p;

@@ -47,6 +47,7 @@ struct pty {
 	struct inode *node;           /* of /dev/pts/index: a reference; NULL once hung up */
 	struct console job;           /* no lock: atomics */
 	struct termios2 settings;     /* the slave's; the master has none */
+	struct termios2 locked;       /* TIOCSLCKTRMIOS: what is set here cannot be changed */
 	struct winsize window;
 	char *input, *output;         /* rings: byte number n lies at [n % PTY_RING] */
 	u64 *line_ends;               /* a bit for each byte of input that ends a line */

@@ -7,6 +7,7 @@
 #include <linux/tty.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/task/cred.h"
 #include "kernel/tty/pty.h"
 
 static s64 put(u64 arg, const void *value, size_t size)
@@ -52,6 +53,48 @@ static bool flow_keys(const struct termios2 *t)
 	return (t->c_iflag & IXON) && t->c_cc[VSTOP] == 023 && t->c_cc[VSTART] == 021;
 }
 
+static u32 kept(u32 fresh, u32 old, u32 locked)
+{
+	return (fresh & ~locked) | (old & locked);
+}
+
+/* What is locked stays as it was. */
+static void settings_keep(struct termios2 *t, const struct termios2 *old,
+						  const struct termios2 *locked)
+{
+	t->c_iflag = kept(t->c_iflag, old->c_iflag, locked->c_iflag);
+	t->c_oflag = kept(t->c_oflag, old->c_oflag, locked->c_oflag);
+	t->c_cflag = kept(t->c_cflag, old->c_cflag, locked->c_cflag);
+	t->c_lflag = kept(t->c_lflag, old->c_lflag, locked->c_lflag);
+	if (locked->c_line)
+		t->c_line = old->c_line;
+	for (u32 i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			t->c_cc[i] = old->c_cc[i];
+}
+
+static s64 locked_get(struct pty *p, u64 arg)
+{
+	pty_lock(p);
+	struct termios2 t = p->locked;
+	kin_unlock(&p->lock);
+	return put(arg, &t, sizeof(struct termios));
+}
+
+static s64 locked_set(struct pty *p, u64 arg)
+{
+	struct termios2 t = {0};
+
+	if (!cred_capable(CAP_SYS_ADMIN) && !cred_capable(CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (copy_in(&t, (const void *)arg, sizeof(struct termios)))
+		return -EFAULT;
+	pty_lock(p);
+	p->locked = t;
+	kin_unlock(&p->lock);
+	return 0;
+}
+
 /* size: of struct termios, whose members struct termios2 begins with, or of the latter. */
 static s64 settings_set(struct pty *p, u64 arg, size_t size, bool flush)
 {
@@ -69,6 +112,7 @@ static s64 settings_set(struct pty *p, u64 arg, size_t size, bool flush)
 	bool before = flow_keys(&p->settings);
 	if (flush)
 		ldisc_flush_input(p);
+	settings_keep(&t, &p->settings, &p->locked);
 	ldisc_set(p, &t);
 	if (before != flow_keys(&t))
 		packet_event(p, before ? TIOCPKT_NOSTOP : TIOCPKT_DOSTOP,
@@ -86,6 +130,8 @@ static s64 settings_ioctl(struct pty *p, u32 cmd, u64 arg)
 	case TCSETS:
 	case TCSETSW: return settings_set(p, arg, sizeof(struct termios), false);
 	case TCSETSF: return settings_set(p, arg, sizeof(struct termios), true);
+	case TIOCGLCKTRMIOS: return locked_get(p, arg);
+	case TIOCSLCKTRMIOS: return locked_set(p, arg);
 	case TCSETS2:
 	case TCSETSW2: return settings_set(p, arg, sizeof(struct termios2), false);
 	case TCSETSF2: return settings_set(p, arg, sizeof(struct termios2), true);

@@ -149,7 +149,7 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 	case S_IFCHR:
 		if (!inode_ops(ino)->open_device)
 			return -ENXIO;
-		err = inode_ops(ino)->open_device(ino, flags & STATUS_FLAGS, out);
+		err = inode_ops(ino)->open_device(ino, flags & (STATUS_FLAGS | O_NOCTTY), out);
 		if (err)
 			return err;
 		if (!(*out)->path)
