@@ -26,6 +26,17 @@ s64 pipe_fcntl(struct file *f, u32 cmd, u64 arg);
 /* kernel/event/epoll.c: the last reference to f goes, and there is interest in it. */
 void epoll_file_gone(struct file *f);
 
+/* kernel/vfs/lease.c: F_SETLEASE, F_GETLEASE; fd is f here. */
+s64 lease_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg);
+/* The same: the description goes, and its lease with it. May be repeated. */
+void lease_release(struct file *f);
+
+/* kernel/vfs/dnotify.c: F_NOTIFY; fd is f here. */
+s64 dnotify_fcntl(struct file *f, s32 fd, u64 arg);
+/* The same: pid closes a descriptor of f; the description goes. Both may be repeated. */
+void dnotify_close(struct file *f, s32 pid);
+void dnotify_release(struct file *f);
+
 /* kernel/tty/pty.c: the foreground process group of a FILE_PTY that is a slave, or 0. */
 s32 terminal_foreground(struct file *f);
 

@@ -300,6 +300,35 @@ static s64 set_signal(struct file *f, u64 sig)
 	return 0;
 }
 
+s64 owner_default(struct file *f)
+{
+	return f->owner && f->owner->owner.id ? 0 : set_owner_signed(f, current->proc->kp->pid);
+}
+
+void owner_forget(struct file *f)
+{
+	struct fd_owner *o = f->owner;
+
+	if (!o)
+		return;
+	owner_lock(o);
+	o->owner = (struct file_owner){.type = F_OWNER_PID};
+	o->signal = 0;
+	kin_unlock(&o->lock);
+}
+
+void owner_message(struct file *f, s32 fd)
+{
+	struct fd_owner *o = f->owner;
+
+	if (!o)
+		return;
+	owner_lock(o);
+	struct owner_signal s = {o->owner, o->signal, fd, POLL_MSG};
+	kin_unlock(&o->lock);
+	owner_signal_send(&s);
+}
+
 s64 owner_fcntl(struct file *f, u32 cmd, u64 arg)
 {
 	struct f_owner_ex ex;

@@ -18,6 +18,12 @@ s64 owner_async(struct file *f, s32 fd, bool on);
 void owner_follow(struct file *f);
 /* f was not ready for writing: its owner is told when it is. */
 void owner_wants_room(struct file *f);
+/* The caller, if f has no owner yet. 0 or -ENOMEM. */
+s64 owner_default(struct file *f);
+/* Nobody, and no signal. */
+void owner_forget(struct file *f);
+/* Tells the owner that something happened to f, which is fd where he looks (POLL_MSG). */
+void owner_message(struct file *f, s32 fd);
 /* The last reference to f goes. May be repeated. */
 void owner_gone(struct file *f);
 

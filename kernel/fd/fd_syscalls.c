@@ -143,6 +143,11 @@ static s64 fcntl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
 		return lock_fcntl(f, cmd, arg);
+	case F_SETLEASE:
+	case F_GETLEASE:
+		return lease_fcntl(f, fd, cmd, arg);
+	case F_NOTIFY:
+		return dnotify_fcntl(f, fd, arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);

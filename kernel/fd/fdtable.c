@@ -84,6 +84,15 @@ int fdtable_clone(struct fdtable *from, struct fdtable **slot)
 	return 0;
 }
 
+/* What goes when a process closes any descriptor of a file, whoever has others. */
+static void descriptor_closed(struct file *f)
+{
+	s32 pid = current->proc->kp->pid;
+
+	locks_close(f, pid);
+	dnotify_close(f, pid);
+}
+
 /* Closes entry fd if it is there and, with only_cloexec, marked. */
 static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 {
@@ -100,7 +109,7 @@ static void entry_close(struct fdtable *t, u32 fd, bool only_cloexec)
 	t->next_hint = MIN(t->next_hint, fd);
 	kin_unlock(&t->lock);
 	if (current && t == current->proc->kp->fds)
-		locks_close(f, current->proc->kp->pid);
+		descriptor_closed(f);
 	ref_drop(r);
 }
 
@@ -217,6 +226,17 @@ int fdtable_next(struct fdtable *t, int fd)
 	return found;
 }
 
+bool fdtable_any(struct fdtable *t, bool (*is)(struct file *f, void *arg), void *arg)
+{
+	bool found = false;
+
+	table_lock(t);
+	for (u32 i = 0; i < t->size && !found; i++)
+		found = t->entries[i].file && is(t->entries[i].file, arg);
+	kin_unlock(&t->lock);
+	return found;
+}
+
 static u32 fd_limit(void)
 {
 	return MIN(current->proc->kp->inherited.rlimit_cur[RESOURCE_NOFILE], FD_LIMIT);
@@ -290,7 +310,7 @@ int fd_replace(struct file *f, int fd, u32 flags)
 	dropped = ref_replace(OWN_FILE, hold_of(OWN_FILE, f), (void **)&t->entries[fd].file);
 	kin_unlock(&t->lock);
 	if (old)
-		locks_close(old, current->proc->kp->pid);
+		descriptor_closed(old);
 	ref_drop(dropped);
 	return fd;
 }

@@ -117,6 +117,8 @@ static void file_release(void *what)
 
 	if (f->epoll_items || f->epoll_step)
 		epoll_file_gone(f);
+	lease_release(f);
+	dnotify_release(f);
 	owner_gone(f);
 	locks_release_file(f);
 	if (file_ops[f->type]->release)

@@ -130,6 +130,8 @@ void fdtable_close_on_exec(struct fdtable *t);
 struct file *fdtable_get(struct fdtable *t, int fd);
 struct file *fdtable_get_flags(struct fdtable *t, int fd, u32 *flags); /* FD_CLOEXEC, too */
 int fdtable_next(struct fdtable *t, int fd);           /* first open descriptor >= fd, or -1 */
+/* Of any process, too: is there such a file? Under the table's lock. */
+bool fdtable_any(struct fdtable *t, bool (*is)(struct file *f, void *arg), void *arg);
 /* Takes over the reference, also when it fails; descriptor or -EMFILE. */
 int fd_install(struct file *f, int lowest, u32 flags);
 int fd_install_at(struct file *f, int fd, u32 flags);  /* dup2: closes what was there */

@@ -40,6 +40,7 @@ enum kin_root {
 	ROOT_PTY,
 	ROOT_SITES,
 	ROOT_INET,
+	ROOT_LEASES,
 	KIN_ROOTS = 16
 };
 void *kin_root_get(enum kin_root root);

@@ -11,6 +11,7 @@
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/thread.h"
 #include "kernel/tty/pty.h"
+#include "kernel/vfs/lease.h"
 #include "kernel/vfs/mounts.h"
 #include "kernel/vfs/notify.h"
 
@@ -95,6 +96,8 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_PTY, "max", PTY_MAX),
 
 	NUMBER(P_SYS_FS, "pipe-max-size", PIPE_SIZE_MAX),
+	NUMBER(P_SYS_FS, "lease-break-time", LEASE_BREAK_S),
+	NUMBER(P_SYS_FS, "leases-enable", 1),
 	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
 	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
 	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),

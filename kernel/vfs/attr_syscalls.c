@@ -13,6 +13,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
+#include "kernel/vfs/lease.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
@@ -86,7 +87,9 @@ static s64 change_size(struct inode *ino, u64 size)
 		return err;
 	if (size > current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
-	err = inode_writer_hold(ino);
+	err = lease_break(ino, O_WRONLY);
+	if (!err)
+		err = inode_writer_hold(ino);
 	if (err)
 		return err;
 	err = inode_truncate(ino, size);

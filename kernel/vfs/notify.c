@@ -9,6 +9,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/fd/fd_owner.h"
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vfs/walk.h"
@@ -52,9 +53,9 @@ struct watch *watch_find(struct watch_table *t, struct inotify *in, struct inode
 	return w;
 }
 
-s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, const char *path,
-			  u32 mask)
+static s64 add(struct watch_table *t, const struct watch *like, struct inode *ino, const char *path)
 {
+	struct inotify *in = like->instance;
 	u32 len = (u32)strlen(path);
 	struct watch *w = kin_alloc(sizeof(*w) + len + 1);
 
@@ -62,12 +63,11 @@ s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, cons
 		inode_put(ino);
 		return -ENOMEM;
 	}
+	*w = *like;
 	memcpy(w->path, path, len);
 	w->path_len = len > 1 ? len : 0; /* the root's is empty */
 	w->path_hash = (u32)hash_bytes(w->path, w->path_len);
-	w->instance = in;
 	inode_give(&w->inode, ino);
-	w->mask = mask;
 	watch_table_lock(t);
 	w->wd = ++in->next_wd;
 	struct watch **by_inode = &t->by_inode[inode_bucket(ino)];
@@ -82,6 +82,21 @@ s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, cons
 	ino->watches++;
 	kin_unlock(&t->lock);
 	return w->wd;
+}
+
+s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, const char *path,
+			  u32 mask)
+{
+	return add(t, &(struct watch){.instance = in, .mask = mask}, ino, path);
+}
+
+s64 watch_add_directory(struct watch_table *t, const struct watch *like, struct inode *ino,
+						const char *path)
+{
+	struct watch w = *like;
+
+	w.instance = &t->directories;
+	return add(t, &w, ino, path);
 }
 
 /* The instance's list last: its release finds what a dead member left half unlinked. */
@@ -143,7 +158,8 @@ static void watch_end(struct told *told, struct watch *w)
 {
 	if (told->ended == GONE_MAX)
 		return; /* the next event ends it */
-	inotify_put(w->instance, w->wd, IN_IGNORED, 0, NULL, 0);
+	if (!w->file)
+		inotify_put(w->instance, w->wd, IN_IGNORED, 0, NULL, 0);
 	watch_unlink(told->t, w);
 	told->end[told->ended++] = w;
 }
@@ -153,8 +169,11 @@ static void tell_watch(struct told *told, struct watch *w, u32 mask, u32 cookie,
 {
 	if (!(w->mask & mask & IN_ALL_EVENTS))
 		return;
-	inotify_put(w->instance, w->wd, mask, cookie, name, len);
-	if (w->mask & IN_ONESHOT)
+	if (w->file)
+		owner_message(w->file, w->fd);
+	else
+		inotify_put(w->instance, w->wd, mask, cookie, name, len);
+	if (w->mask & IN_ONESHOT || w->once)
 		watch_end(told, w);
 }
 
@@ -273,7 +292,7 @@ void notify_gone(struct inode *ino)
 		next = w->by_inode;
 		if (w->inode != ino)
 			continue;
-		if (w->mask & IN_DELETE_SELF)
+		if (w->mask & IN_DELETE_SELF && !w->file)
 			inotify_put(w->instance, w->wd, IN_DELETE_SELF, 0, NULL, 0);
 		watch_end(&told, w);
 	}

@@ -31,12 +31,19 @@ void notify_gone(struct inode *ino);
  */
 struct inotify;
 struct watch {
-	/* watch_table_lock for the lists; the rest is constant but for the mask */
+	/*
+	 * watch_table_lock for the lists; the rest is constant but for mask, fd and once. file: of
+	 * fcntl(F_NOTIFY), the directory's, which has no reference from here, as fd of pid, which asked
+	 * for it; once: one event is all. Else NULL, and events go to the instance.
+	 */
 	struct watch *of_instance, *by_inode, *by_path; /* next in each list */
 	struct inotify *instance;
 	struct inode *inode;    /* reference */
 	u32 mask;
 	s32 wd;
+	struct file *file;
+	s32 fd, pid;
+	bool once;
 	u32 path_hash, path_len;
 	char path[];            /* when it was made; names of files in it are told by theirs */
 };
@@ -66,6 +73,7 @@ struct watch_table {
 	_Atomic u32 next_cookie;
 	struct kin_queue events;
 	/* lock */
+	struct inotify directories; /* all watches of fcntl(F_NOTIFY); it has no ring */
 	struct watch *by_inode[WATCH_BUCKETS], *by_path[WATCH_BUCKETS];
 };
 /* NULL: there was no watch ever (create: no memory). */
@@ -75,6 +83,9 @@ struct watch *watch_find(struct watch_table *t, struct inotify *in, struct inode
 /* Takes over the reference to inode. path: absolute. wd, or -ENOMEM. Without the lock. */
 s64 watch_add(struct watch_table *t, struct inotify *in, struct inode *ino, const char *path,
 			  u32 mask);
+/* The same for dnotify.c: a watch with what is given of its kind, in the table's directories. */
+s64 watch_add_directory(struct watch_table *t, const struct watch *like, struct inode *ino,
+						const char *path);
 /* Under the lock: off the lists; the caller frees it (watch_free) after the lock is released. */
 void watch_unlink(struct watch_table *t, struct watch *w);
 void watch_free(struct watch *w);

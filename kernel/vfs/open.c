@@ -13,6 +13,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
 #include "kernel/vfs/inode_ops.h"
+#include "kernel/vfs/lease.h"
 #include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs_hooks.h"
 #include "kernel/vfs/walk.h"
@@ -137,7 +138,9 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 		if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)))
 			return -EISDIR;
 		return new_file(ino, FILE_DIR, path, flags, out);
-	case S_IFREG: return open_regular(ino, path, flags, out);
+	case S_IFREG:
+		err = lease_break(ino, flags);
+		return err ? err : open_regular(ino, path, flags, out);
 	case S_IFLNK: return -ELOOP;
 	case S_IFIFO:
 		err = fifo_open(ino, flags & STATUS_FLAGS, out);
@@ -255,6 +258,8 @@ static s64 check_flags(u32 flags)
 	return 0;
 }
 
+enum { OPEN_AGAIN = 1 }; /* from the walk on: the name has come or gone meanwhile */
+
 static s64 open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
 {
 	if ((flags & __O_TMPFILE) && !(flags & O_PATH))
@@ -266,7 +271,7 @@ static s64 open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
 		 */
 		if (err != -EEXIST || w->found || (flags & O_EXCL) || tries)
 			return err;
-		return -EAGAIN;
+		return OPEN_AGAIN;
 	}
 }
 
@@ -295,7 +300,7 @@ static s64 open_by_rules(int dirfd, const char *path, u32 flags, u32 mode, u32 r
 	flags = clean_flags(flags);
 	s64 err = check_flags(flags);
 
-	for (u32 tries = 0; !err && tries < 8; tries++) {
+	for (u32 tries = 0; err >= 0 && tries < 8; tries++) {
 		struct walk *w = walk_new();
 		if (!w)
 			return -ENOMEM;
@@ -303,11 +308,10 @@ static s64 open_by_rules(int dirfd, const char *path, u32 flags, u32 mode, u32 r
 		if (!err)
 			err = open_walked(w, flags, mode, out);
 		walk_free(w);
-		if (err != -EAGAIN)
-			break;
-		err = 0;
+		if (err <= 0)
+			return err;
 	}
-	return err;
+	return err > 0 ? -EAGAIN : err;
 }
 
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)

@@ -438,6 +438,28 @@ s64 owner_ioctl(struct file *f, u32 cmd, u64 arg)
 	return -ENOTTY;
 }
 
+s64 lease_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
+s64 dnotify_fcntl(struct file *f, s32 fd, u64 arg)
+{
+	return -EINVAL;
+}
+
+void dnotify_close(struct file *f, s32 pid)
+{
+}
+
+void dnotify_release(struct file *f)
+{
+}
+
+void lease_release(struct file *f)
+{
+}
+
 void locks_release_file(struct file *f)
 {
 }
