@@ -236,9 +236,9 @@ static s64 lease_take(struct file *f, s32 fd, u32 type)
 		mine->type = type;
 	} else if (!err) {
 		fresh->next = t->first;
+		t->count++; /* first: what nobody counts would not be found at the file's end */
 		own_give(&t->first, fresh);
 		fresh = NULL;
-		t->count++;
 	}
 	kin_unlock(&t->lock);
 	own_free(fresh);

@@ -27,6 +27,7 @@ _SYSV = "an object of System V IPC that is being made or taken out, or what hang
 _LOCK = "locks on files, while they are linked or taken out"
 MAY_LEAVE_MEMORY = {
     "chdir": _INFO,
+    "dnotify": _EVENT,
     "exec": _INFO,
     "exec_shared_files": _INFO,
     "spawn": _INFO,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Deaths in epoll, inotify, the event descriptors and pseudo-terminals. */
+/* Deaths in epoll, inotify, the event descriptors, pseudo-terminals, and what tells owners. */
 #include "operations.h"
 
 #include <sys/epoll.h>
@@ -257,6 +257,104 @@ static void act_pty_session(void)
 	close(master);
 }
 
+/* ---- owners of files */
+
+static void own(int fd)
+{
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC);
+}
+
+static void act_owner(void)
+{
+	int p[2];
+
+	signal(SIGIO, SIG_IGN);
+	signal(SIGRTMIN, SIG_IGN);
+	if (pipe(p))
+		return;
+	own(p[0]);
+	fcntl(p[0], F_SETSIG, SIGRTMIN);
+	own(ends[0]);
+	write(p[1], "x", 1);
+	fcntl(p[0], F_SETFL, 0);
+	close(p[0]);
+	close(p[1]);
+}
+
+static volatile sig_atomic_t told;
+
+static void tell(int sig)
+{
+	told++;
+}
+
+static void make_owned(void)
+{
+	make_pipe();
+	signal(SIGIO, tell);
+	own(ends[0]);
+}
+
+static void act_told(void)
+{
+	signal(SIGIO, SIG_IGN);
+	write(ends[1], "x", 1);
+}
+
+static void check_told(void)
+{
+	told = 0;
+	write(ends[1], "x", 1);
+	if (!told)
+		wrong("the owner of a pipe hears nothing any more");
+	close_pipe();
+	signal(SIGIO, SIG_DFL);
+}
+
+static void make_file(void)
+{
+	close(open(FOLDER "/one", O_CREAT | O_RDWR, 0600));
+}
+
+static void act_lease(void)
+{
+	signal(SIGIO, SIG_IGN);
+	int fd = open(FOLDER "/one", O_RDONLY);
+
+	fcntl(fd, F_SETLEASE, F_WRLCK);
+	open(FOLDER "/one", O_RDONLY | O_NONBLOCK);
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	fcntl(fd, F_SETLEASE, F_RDLCK);
+	close(fd);
+}
+
+static void check_lease(void)
+{
+	int fd = open(FOLDER "/one", O_RDWR | O_NONBLOCK);
+
+	if (fd < 0)
+		wrong("a dead process holds a lease: %s", errno_name(errno));
+	close(fd);
+	unlink(FOLDER "/one");
+}
+
+static void act_dnotify(void)
+{
+	signal(SIGIO, SIG_IGN);
+	int fd = open(FOLDER, O_RDONLY);
+
+	fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT);
+	close(open(FOLDER "/two", O_CREAT | O_RDWR, 0600));
+	close(fd);
+}
+
+static void check_dnotify(void)
+{
+	close(open(FOLDER "/two", O_CREAT | O_RDWR, 0600));
+	unlink(FOLDER "/two");
+}
+
 const struct operation event_operations[] = {
 	{"epoll", make_pipe, NULL, act_epoll, close_pipe, 0},
 	{"epoll_wait", make_pipe, ready_epoll, act_epoll_wait, close_pipe, 0},
@@ -273,6 +371,10 @@ const struct operation event_operations[] = {
 	{"inotify_read", NULL, ready_watch, act_watch_read, NULL, 0},
 	{"inotify_unlink", make_watched_file, NULL, act_unlink_watched, check_watched_file, 0},
 	{"pty", NULL, NULL, act_pty, NULL, 0},
+	{"owner", make_pipe, NULL, act_owner, close_pipe, 0},
+	{"owner_told", make_owned, NULL, act_told, check_told, 0},
+	{"lease", make_file, NULL, act_lease, check_lease, 0},
+	{"dnotify", NULL, NULL, act_dnotify, check_dnotify, 0},
 	{"pty_session", NULL, NULL, act_pty_session, NULL, 0},
 	{0},
 };

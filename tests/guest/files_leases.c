@@ -2,7 +2,7 @@
 /*
  * Leases: who may take one, whom it keeps waiting, what the holder hears, and how it is given up,
  * to a read lease, or by closing.
- * @test timeout=30 members=4
+ * @test timeout=30 members=7
  */
 #include "guest.h"
 

@@ -3,7 +3,7 @@
  * A terminal that may not be opened again (TIOCEXCL), settings that may not be changed
  * (TIOCSLCKTRMIOS), and a terminal that is not one's own: O_NOCTTY is kept, and it does not say
  * whose it is.
- * @test timeout=20 members=4
+ * @test timeout=20 members=6
  */
 #include "guest.h"
 
