@@ -115,6 +115,7 @@ static _Noreturn void exec_commit(struct exec_args *a, struct exec_image *image,
 		proc_exit(SIGSEGV);
 	}
 	entry = exec_image_entry(image);
+	proc_exe_set(p->kp, image->program.file);
 	exe = image->program.file->path ? image->program.file->path : image->path;
 	proc_info_set_exec(p->kp, exe, args->strings, p->mm->arg_end - p->mm->arg_start);
 	strlcpy(comm, base_name(a->path), sizeof(comm));

@@ -17,6 +17,9 @@ void locks_release_file(struct file *f);
 /* kernel/vfs/notify.c: IN_*, to the file itself, and to the directory in which it was opened. */
 void notify_file(struct file *f, u32 mask);
 
+/* kernel/vfs/open.c: may F_SETFL give f these flags? 0 or -EPERM. */
+s64 file_setfl_check(struct file *f, u32 flags);
+
 /* kernel/tmpfs/memfd.c: F_ADD_SEALS, F_GET_SEALS: -EINVAL unless a memfd (or in /dev/shm). */
 s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);
 

@@ -6,6 +6,8 @@
 #include <asm/ioctls.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 
 #include "kernel/arch/arch.h"
 #include "kernel/fd/fd_hooks.h"
@@ -119,8 +121,12 @@ static void flags_change(struct file *f, u32 mask, u32 value)
 static s64 fcntl_setfl(struct file *f, s32 fd, u64 arg)
 {
 	bool async = atomic_load(&f->flags) & FASYNC;
-	s64 err = !(arg & FASYNC) == !async ? 0 : owner_async(f, fd, arg & FASYNC);
+	s64 err = file_setfl_check(f, (u32)arg);
 
+	if (err)
+		return err;
+	if (!(arg & FASYNC) != !async)
+		err = owner_async(f, fd, arg & FASYNC);
 	if (err && err != -ENOTTY) /* which is no error here: it has no effect */
 		return err;
 	if (f->type == FILE_PIPE && arg & O_DIRECT)
@@ -193,16 +199,26 @@ static s64 ioctl_flag(struct file *f, s32 fd, u32 cmd, u64 arg)
 	return 0;
 }
 
+/* Every file has a block size, and the host's page is the only one there is. */
+static s64 ioctl_block_size(u64 arg)
+{
+	s32 size = PAGE_SIZE;
+
+	return copy_out((void *)arg, &size, sizeof(size)) ? -EFAULT : 0;
+}
+
 static s64 ioctl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 {
-	s64 err;
+	s64 r;
 
 	if (cmd == FIONBIO || cmd == FIOASYNC)
 		return ioctl_flag(f, fd, cmd, arg);
-	err = owner_ioctl(f, cmd, arg);
-	if (err != -ENOTTY)
-		return err;
-	return file_ops[f->type]->ioctl ? file_ops[f->type]->ioctl(f, cmd, arg) : -ENOTTY;
+	if (cmd == FIGETBSZ)
+		return ioctl_block_size(arg);
+	r = owner_ioctl(f, cmd, arg);
+	if (r == -ENOTTY && file_ops[f->type]->ioctl)
+		r = file_ops[f->type]->ioctl(f, cmd, arg);
+	return r == -ENOTTY && cmd == FS_IOC_FIEMAP ? -EOPNOTSUPP : r;
 }
 
 s64 sys_ioctl(u64 fd, u64 cmd, u64 arg)

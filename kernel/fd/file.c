@@ -87,11 +87,6 @@ u32 file_open_flags(const struct file *f)
 	return f->type == FILE_PATH ? O_PATH : f->flags;
 }
 
-const char *file_shown_path(const struct file *f)
-{
-	return f->path;
-}
-
 s64 file_describe(struct file *f, struct kstat *st)
 {
 	return file_ops[f->type]->stat ? file_ops[f->type]->stat(f, st) : -ENOSYS;

@@ -57,6 +57,15 @@ struct kin_queue *ipc_queue(struct ipc_table *t, s32 id)
 	return &t->queue[(u32)id % IPC_QUEUES];
 }
 
+bool ipc_has_room(const struct ipc_table *t, u64 count)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < t->used; i++)
+		n += t->slot[i] != NULL;
+	return n < count;
+}
+
 struct ipc_object *ipc_find(struct ipc_table *t, s32 id)
 {
 	u32 slot = (u32)id & ((1u << IPC_ID_SHIFT) - 1);
@@ -178,8 +187,10 @@ s64 ipc_get(const struct ipc_ops *ops, u64 key, u64 size, u64 flags)
 	for (;;) {
 		ipc_lock(ops, t);
 		err = look(t, &g, &id);
-		if (err == 1 && o)
-			id = add(t, o, g.key, g.flags);
+		if (err == 1 && o) {
+			id = ops->room(t, size);
+			id = id ? id : add(t, o, g.key, g.flags);
+		}
 		kin_unlock(&t->lock);
 		if (err != 1 || o)
 			break;

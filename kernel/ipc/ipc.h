@@ -18,15 +18,8 @@
 #define IPC_ID_SHIFT 15
 #define IPC_QUEUES 32
 
-/* Limits, also shown in /proc/sys: bytes of a message, of a queue and of a segment; of a set of
- * semaphores; of a message queue that an ordinary user makes. */
-#define IPC_MESSAGE_MAX 8192u
-#define IPC_QUEUE_BYTES 16384u
-#define IPC_SHM_MAX (1ull << 40)
+/* Of a set, whatever the limits of kernel/task/tunables.h say. */
 #define IPC_SEMS_MAX 32000u
-#define IPC_SEM_OPS_MAX 500u
-#define IPC_MQ_MESSAGES 10
-#define IPC_MQ_SIZE 8192
 
 struct kin_proc;
 
@@ -37,6 +30,12 @@ struct ipc_object {
 	u32 sequence;
 	u64 ctime;
 };
+
+struct text;
+/* /proc/sysvipc */
+void shm_describe(struct text *t);
+void sem_describe(struct text *t);
+void msg_describe(struct text *t);
 
 enum ipc_kind { IPC_SEM, IPC_MSG, IPC_SHM, IPC_KINDS };
 
@@ -62,6 +61,7 @@ struct ipc_ops {
 	void (*discard)(struct ipc_object *o);          /* frees what is in no table (any more) */
 	/* ---- under the lock */
 	bool (*recover)(void *table); /* its last owner died */
+	s64 (*room)(struct ipc_table *t, u64 size); /* for one more: 0, or -ENOSPC by its limits */
 	s64 (*check)(struct ipc_object *o, u64 size); /* what *get found: 0 or -errno. NULL: right */
 	void (*stat)(struct ipc_object *o, void *to); /* all but perm */
 	/* IPC_SET: may this be? Then it is done, but for perm and ctime. NULL: there is no more. */
@@ -82,6 +82,9 @@ void ipc_remove(struct ipc_table *t, struct ipc_object *o);
 /* mode as in open's rwx bits: 0 or -EACCES */
 s64 ipc_access(const struct ipc_object *o, u32 mode);
 s64 ipc_owner(const struct ipc_object *o); /* 0 or -EPERM */
+
+/* Of all that there are in t, so many more may be made: a TUNE_*_COUNT. */
+bool ipc_has_room(const struct ipc_table *t, u64 count);
 
 struct kin_queue *ipc_queue(struct ipc_table *t, s32 id);
 u64 ipc_seconds(void);

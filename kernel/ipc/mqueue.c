@@ -20,6 +20,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
 
@@ -220,7 +221,8 @@ static struct mqueue *mq_find(const char *name)
 static s64 attr_check(const struct mq_attr *a)
 {
 	bool root = cred_capable(CAP_SYS_RESOURCE);
-	s64 messages = root ? ROOT_MESSAGES : IPC_MQ_MESSAGES, size = root ? ROOT_SIZE : IPC_MQ_SIZE;
+	s64 messages = root ? ROOT_MESSAGES : (s64)tunable_get(TUNE_MQ_MESSAGES);
+	s64 size = root ? ROOT_SIZE : (s64)tunable_get(TUNE_MQ_SIZE);
 
 	if (a->mq_maxmsg <= 0 || a->mq_msgsize <= 0 || a->mq_maxmsg > messages || a->mq_msgsize > size)
 		return -EINVAL;
@@ -245,6 +247,16 @@ static struct mqueue *mq_make(const char *name, u32 mode, const struct mq_attr *
 	return q;
 }
 
+/* Under the lock: may there be one more? */
+static bool queues_fit(const struct mq_shared *shared)
+{
+	u64 n = 0;
+
+	for (const struct mqueue *q = shared->all; q; q = q->next)
+		n++;
+	return n < tunable_get(TUNE_MQ_QUEUES) || cred_capable(CAP_SYS_RESOURCE);
+}
+
 /* Under the lock: the queue of that name, fresh if there is none, for f. */
 static s64 mq_attach(struct file *f, const char *name, u32 flags, struct mqueue *fresh)
 {
@@ -261,6 +273,8 @@ static s64 mq_attach(struct file *f, const char *name, u32 flags, struct mqueue 
 		err = access_check(q->mode, q->uid, q->gid, want[flags & O_ACCMODE]);
 		if (err)
 			return err;
+	} else if (!queues_fit(shared)) {
+		return -ENOSPC;
 	} else {
 		q = fresh;
 		q->ino = ++shared->next_ino;
@@ -274,7 +288,11 @@ static s64 mq_attach(struct file *f, const char *name, u32 flags, struct mqueue 
 
 s64 sys_mq_open(u64 uname, u64 flags, u64 mode, u64 uattr)
 {
-	struct mq_attr attr = {.mq_maxmsg = IPC_MQ_MESSAGES, .mq_msgsize = IPC_MQ_SIZE};
+	u64 messages = tunable_get(TUNE_MQ_MESSAGES_DEFAULT), size = tunable_get(TUNE_MQ_SIZE_DEFAULT);
+	struct mq_attr attr = {
+		.mq_maxmsg = (long)MIN(messages, tunable_get(TUNE_MQ_MESSAGES)),
+		.mq_msgsize = (long)MIN(size, tunable_get(TUNE_MQ_SIZE)),
+	};
 	char name[NAME_LEN_MAX + 1];
 	struct mqueue *fresh = NULL;
 	struct file *f;

@@ -11,9 +11,11 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 
 struct sysv_message {
 	struct sysv_message *next;
@@ -57,7 +59,7 @@ static struct ipc_object *msg_make(u64 size, s64 *err)
 	*err = q ? 0 : -ENOMEM;
 	if (!q)
 		return NULL;
-	q->limit = IPC_QUEUE_BYTES;
+	q->limit = tunable_get(TUNE_MSG_QUEUE_BYTES);
 	return &q->object;
 }
 
@@ -69,6 +71,11 @@ static void msg_discard(struct ipc_object *o)
 	while ((m = q->head))
 		own_free(own_take(OWN_MEMORY, &q->head, m->next));
 	kin_free(q);
+}
+
+static s64 msg_room(struct ipc_table *t, u64 size)
+{
+	return ipc_has_room(t, tunable_get(TUNE_MSG_COUNT)) ? 0 : -ENOSPC;
 }
 
 static void msg_stat(struct ipc_object *o, void *to)
@@ -90,7 +97,7 @@ static s64 msg_set(struct ipc_object *o, const void *from)
 {
 	const struct msqid64_ds *ds = from;
 
-	if (ds->msg_qbytes > IPC_QUEUE_BYTES && !cred_capable(CAP_SYS_RESOURCE))
+	if (ds->msg_qbytes > tunable_get(TUNE_MSG_QUEUE_BYTES) && !cred_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	((struct sysv_queue *)o)->limit = ds->msg_qbytes;
 	return 0;
@@ -109,6 +116,7 @@ static const struct ipc_ops msg_ops = {
 	.make = msg_make,
 	.discard = msg_discard,
 	.recover = queues_recover,
+	.room = msg_room,
 	.stat = msg_stat,
 	.set = msg_set,
 	.remove = msg_remove,
@@ -186,7 +194,7 @@ s64 sys_msgsnd(u64 id, u64 user, u64 len, u64 flags)
 
 	if (copy_in(&type, (void *)user, sizeof(type)))
 		return -EFAULT;
-	if (!t || (s64)len < 0 || len > IPC_MESSAGE_MAX || (s32)id < 0 || type < 1)
+	if (!t || (s64)len < 0 || len > tunable_get(TUNE_MSG_MAX) || (s32)id < 0 || type < 1)
 		return -EINVAL;
 	m = own_new(OWN_MEMORY, sizeof(*m) + len);
 	if (!m)
@@ -329,12 +337,12 @@ static s64 msg_info(u64 user, u32 cmd)
 {
 	struct msginfo info = {
 		.msgpool = 32000 * 16,
-		.msgmap = IPC_QUEUE_BYTES,
-		.msgmax = IPC_MESSAGE_MAX,
-		.msgmnb = IPC_QUEUE_BYTES,
-		.msgmni = IPC_SLOTS,
+		.msgmap = (int)tunable_get(TUNE_MSG_QUEUE_BYTES),
+		.msgmax = (int)tunable_get(TUNE_MSG_MAX),
+		.msgmnb = (int)tunable_get(TUNE_MSG_QUEUE_BYTES),
+		.msgmni = (int)tunable_get(TUNE_MSG_COUNT),
 		.msgssz = 16,
-		.msgtql = IPC_QUEUE_BYTES,
+		.msgtql = (int)tunable_get(TUNE_MSG_QUEUE_BYTES),
 		.msgseg = 0xffff,
 	};
 	s64 highest;
@@ -360,4 +368,27 @@ s64 sys_msgctl(u64 id, u64 cmd, u64 user)
 	case IPC_RMID: return ipc_change(&msg_ops, (s32)id, (u32)cmd, user);
 	default: return -EINVAL;
 	}
+}
+
+void msg_describe(struct text *text)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_MSG);
+
+	text_add(text, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid"
+				   "  cuid  cgid      stime      rtime      ctime\n");
+	if (!t)
+		return;
+	msg_lock(t);
+	for (u32 i = 0; i < t->used; i++) {
+		struct sysv_queue *q = (struct sysv_queue *)t->slot[i];
+		const struct ipc_object *o = &q->object;
+
+		if (!q)
+			continue;
+		text_add(text, "%10d %10d  %4o  %10lu %10lu %5d %5d %5u %5u %5u %5u ", o->key, o->id,
+				 o->mode, (u64)q->bytes, (u64)q->count, q->sender, q->receiver, o->uid, o->gid,
+				 o->cuid, o->cgid);
+		text_add(text, "%10lu %10lu %10lu\n", q->stime, q->rtime, o->ctime);
+	}
+	kin_unlock(&t->lock);
 }

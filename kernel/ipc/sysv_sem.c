@@ -16,9 +16,11 @@
 #include "kernel/arch/arch.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/text.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 #include "kernel/time/time.h"
 
 #define VALUE_MAX 32767
@@ -77,12 +79,27 @@ static bool sem_recover(void *arg)
 
 /* ---- making and removing */
 
+static u64 per_set(void)
+{
+	return MIN(tunable_get(TUNE_SEM_PER_SET), IPC_SEMS_MAX);
+}
+
+static s64 sem_room(struct ipc_table *t, u64 nsems)
+{
+	for (u32 i = 0; i < t->used; i++)
+		if (t->slot[i])
+			nsems += ((struct sem_array *)t->slot[i])->nsems;
+	return ipc_has_room(t, tunable_get(TUNE_SEM_SETS)) && nsems <= tunable_get(TUNE_SEM_ALL)
+			   ? 0
+			   : -ENOSPC;
+}
+
 static struct ipc_object *sem_make(u64 nsems, s64 *err)
 {
 	struct sem_array *a = NULL;
 
 	*err = -EINVAL;
-	if (nsems == 0 || nsems > IPC_SEMS_MAX)
+	if (nsems == 0 || nsems > per_set())
 		return NULL;
 	*err = -ENOMEM;
 	a = kin_alloc(sizeof(*a));
@@ -140,6 +157,7 @@ static const struct ipc_ops sem_ops = {
 	.make = sem_make,
 	.discard = sem_discard,
 	.recover = sem_recover,
+	.room = sem_room,
 	.check = sem_check,
 	.stat = sem_stat,
 	.remove = sem_remove,
@@ -152,7 +170,7 @@ static void sem_lock(struct ipc_table *t)
 
 s64 sys_semget(u64 key, u64 nsems, u64 flags)
 {
-	if ((s32)nsems < 0 || (u32)nsems > IPC_SEMS_MAX)
+	if ((s32)nsems < 0 || (u32)nsems > per_set())
 		return -EINVAL;
 	return ipc_get(&sem_ops, key, (u32)nsems, flags);
 }
@@ -390,7 +408,7 @@ s64 sys_semtimedop(u64 id, u64 uops, u64 n, u64 timeout)
 
 	if ((u32)n == 0)
 		return -EINVAL;
-	if ((u32)n > IPC_SEM_OPS_MAX)
+	if ((u32)n > tunable_get(TUNE_SEM_OPERATIONS))
 		return -E2BIG;
 	if (timeout)
 		err = time_timeout_in(timeout, &deadline);
@@ -566,12 +584,12 @@ static s64 sem_info(u64 user, u32 cmd)
 {
 	struct seminfo info = {
 		.semmap = 1024000000,
-		.semmni = IPC_SLOTS,
-		.semmns = 1024000000,
+		.semmni = (int)tunable_get(TUNE_SEM_SETS),
+		.semmns = (int)tunable_get(TUNE_SEM_ALL),
 		.semmnu = 1024000000,
-		.semmsl = IPC_SEMS_MAX,
-		.semopm = IPC_SEM_OPS_MAX,
-		.semume = IPC_SEM_OPS_MAX,
+		.semmsl = (int)tunable_get(TUNE_SEM_PER_SET),
+		.semopm = (int)tunable_get(TUNE_SEM_OPERATIONS),
+		.semume = (int)tunable_get(TUNE_SEM_OPERATIONS),
 		.semusz = 20,
 		.semvmx = VALUE_MAX,
 		.semaem = VALUE_MAX,
@@ -604,4 +622,24 @@ s64 sys_semctl(u64 id, u64 num, u64 cmd, u64 arg)
 	case SETVAL: return sem_one((s32)id, (u32)num, (u32)cmd, arg);
 	default: return -EINVAL;
 	}
+}
+
+void sem_describe(struct text *text)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SEM);
+
+	text_add(text, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime"
+				   "      ctime\n");
+	if (!t)
+		return;
+	sem_lock(t);
+	for (u32 i = 0; i < t->used; i++) {
+		struct sem_array *a = (struct sem_array *)t->slot[i];
+		const struct ipc_object *o = &a->object;
+
+		if (a)
+			text_add(text, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lu %10lu\n", o->key, o->id,
+					 o->mode, a->nsems, o->uid, o->gid, o->cuid, o->cgid, a->otime, o->ctime);
+	}
+	kin_unlock(&t->lock);
 }

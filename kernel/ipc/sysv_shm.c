@@ -16,9 +16,11 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
+#include "kernel/lib/text.h"
 #include "kernel/mm/mm.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 #include "kernel/vfs/inode.h"
 
 /* <linux/shm.h> draws in libc. */
@@ -57,7 +59,7 @@ static struct ipc_object *shm_make(u64 size, s64 *err)
 	struct segment *seg;
 
 	*err = -EINVAL;
-	if (size == 0 || size > IPC_SHM_MAX)
+	if (size == 0 || size > tunable_get(TUNE_SHM_MAX))
 		return NULL;
 	*err = -ENOMEM;
 	if (npages > KIN_SIZE / PAGE_SIZE)
@@ -87,6 +89,23 @@ static void shm_discard(struct ipc_object *o)
 
 	inode_drop(&seg->inode);
 	kin_free(seg);
+}
+
+static u64 segment_pages(const struct segment *seg)
+{
+	return ALIGN_UP(seg->size, PAGE_SIZE) / PAGE_SIZE;
+}
+
+static s64 shm_room(struct ipc_table *t, u64 size)
+{
+	u64 pages = ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE;
+
+	for (u32 i = 0; i < t->used; i++)
+		if (t->slot[i])
+			pages += segment_pages((struct segment *)t->slot[i]);
+	return ipc_has_room(t, tunable_get(TUNE_SHM_COUNT)) && pages <= tunable_get(TUNE_SHM_ALL)
+			   ? 0
+			   : -ENOSPC;
 }
 
 static s64 shm_check(struct ipc_object *o, u64 size)
@@ -137,6 +156,7 @@ static const struct ipc_ops shm_ops = {
 	.make = shm_make,
 	.discard = shm_discard,
 	.recover = kin_recover_whole,
+	.room = shm_room,
 	.check = shm_check,
 	.stat = shm_stat,
 	.remove = shm_remove,
@@ -304,11 +324,11 @@ s64 sys_shmdt(u64 addr)
 
 static s64 shm_limits(u64 user)
 {
-	struct shminfo64 info = {.shmmax = IPC_SHM_MAX,
+	struct shminfo64 info = {.shmmax = tunable_get(TUNE_SHM_MAX),
 							 .shmmin = 1,
-							 .shmmni = IPC_SLOTS,
-							 .shmseg = IPC_SLOTS,
-							 .shmall = KIN_SIZE / PAGE_SIZE};
+							 .shmmni = tunable_get(TUNE_SHM_COUNT),
+							 .shmseg = tunable_get(TUNE_SHM_COUNT),
+							 .shmall = tunable_get(TUNE_SHM_ALL)};
 	s64 highest;
 
 	ipc_count(IPC_SHM, &highest);
@@ -330,7 +350,7 @@ static s64 shm_usage(u64 user)
 				continue;
 			highest = i;
 			info.used_ids++;
-			info.shm_tot += ALIGN_UP(seg->size, PAGE_SIZE) / PAGE_SIZE;
+			info.shm_tot += segment_pages(seg);
 			info.shm_rss += object_pages(seg->inode->object);
 		}
 		kin_unlock(&t->lock);
@@ -369,4 +389,29 @@ s64 sys_shmctl(u64 id, u64 cmd, u64 user)
 	case SHM_UNLOCK: return shm_pin((s32)id);
 	default: return -EINVAL;
 	}
+}
+
+void shm_describe(struct text *text)
+{
+	struct ipc_table *t = ipc_table_if_any(IPC_SHM);
+
+	text_add(text, "       key      shmid perms                  size  cpid  lpid nattch   uid"
+				   "   gid  cuid  cgid      atime      dtime      ctime                   rss"
+				   "                  swap\n");
+	if (!t)
+		return;
+	shm_lock(t);
+	for (u32 i = 0; i < t->used; i++) {
+		struct segment *seg = (struct segment *)t->slot[i];
+		const struct ipc_object *o = &seg->object;
+
+		if (!seg)
+			continue;
+		text_add(text, "%10d %10d  %4o %21lu %5d %5d  %5lu %5u %5u %5u %5u ", o->key, o->id,
+				 o->mode, seg->size, seg->creator, seg->last, (u64)attach_count(seg), o->uid,
+				 o->gid, o->cuid, o->cgid);
+		text_add(text, "%10lu %10lu %10lu %21lu %21lu\n", seg->atime, seg->dtime, o->ctime,
+				 object_pages(seg->inode->object) * PAGE_SIZE, 0ul);
+	}
+	kin_unlock(&t->lock);
 }

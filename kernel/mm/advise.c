@@ -75,6 +75,21 @@ static s64 advise_free(struct mm *mm, struct vma *v, u64 start, u64 end, int adv
 	return end - start >= FREE_MIN ? advise_dontneed(mm, v, start, end, advice) : 0;
 }
 
+/* Punches a hole into what others map, too. */
+static s64 advise_remove(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
+{
+	u64 at = v->offset + (start - v->start);
+
+	if (v->flags & (VMA_LOCKED | VMA_SPECIAL) || (!v->file && !v->object))
+		return -EINVAL;
+	if (!(v->flags & VMA_SHARED) || v->flags & VMA_NOWRITE)
+		return -EACCES;
+	if (v->file)
+		return file_punch(v->file, at, end - start);
+	object_punch(v->object, at / PAGE_SIZE, (end - start) / PAGE_SIZE);
+	return 0;
+}
+
 static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
 {
 	u64 s, e;
@@ -138,6 +153,7 @@ static const struct {
 	{MADV_NORMAL, advise_none},       {MADV_RANDOM, advise_none},
 	{MADV_SEQUENTIAL, advise_none},   {MADV_WILLNEED, advise_none},
 	{MADV_DONTNEED, advise_dontneed}, {MADV_FREE, advise_free},
+	{MADV_REMOVE, advise_remove},
 	{MADV_DONTFORK, advise_fork},     {MADV_DOFORK, advise_fork},
 	{MADV_WIPEONFORK, advise_fork},   {MADV_KEEPONFORK, advise_fork},
 	{MADV_MERGEABLE, advise_none},    {MADV_UNMERGEABLE, advise_none},

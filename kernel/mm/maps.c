@@ -46,8 +46,9 @@ static const char spaces[] = "                                                  
 
 static void print_name(struct text *t, const struct vma *v, int column)
 {
-	const char *path = v->file ? file_shown_path(v->file) : NULL;
-	const char *name = path ? path : vma_name(v);
+	static char path[FILE_SHOWN_MAX];
+	bool shown = v->file && file_shown_path(v->file, path, sizeof(path)) > 0;
+	const char *name = shown ? path : vma_name(v);
 
 	if (!name)
 		return;

@@ -22,12 +22,18 @@ struct file *fd_get(int fd);
 void file_hold(struct file *f);
 void file_put(struct file *f);
 u32 file_open_flags(const struct file *f);      /* O_*; O_PATH: not open for anything */
-const char *file_shown_path(const struct file *f); /* NULL: none */
+/*
+ * kernel/vfs/shown_path.c: what it is called by now, " (deleted)" if it is: length, or -errno if it
+ * has no name. size: FILE_SHOWN_MAX.
+ */
+#define FILE_SHOWN_MAX (4096 + 16)
+s64 file_shown_path(struct file *f, char *buf, size_t size);
 s64 file_describe(struct file *f, struct kstat *st); /* 0 or -errno; -ENOSYS: it has none */
 
 /* ---- kernel/vfs/file_map.c */
 bool file_mappable(struct file *f);
 bool file_is_zero(struct file *f); /* /dev/zero: a mapping of it is anonymous memory */
+s64 file_punch(struct file *f, u64 pos, u64 len); /* a hole, the size stays */
 /*
  * Map file pages privately at [va, +len) (host file: shared with the host's page cache; tmpfs:
  * copied).

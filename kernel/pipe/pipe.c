@@ -18,6 +18,7 @@
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
+#include "kernel/task/tunables.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
@@ -305,7 +306,7 @@ s64 pipe_resize(struct pipe *p, u64 size)
 		rounded *= 2;
 	if (rounded > PIPE_SIZE_HARD)
 		return -EINVAL;
-	if (rounded > PIPE_SIZE_MAX && !cred_capable(CAP_SYS_RESOURCE))
+	if (rounded > tunable_get(TUNE_PIPE_SIZE) && !cred_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	char *old;
 	pipe_ring r = ring_new((u32)rounded);

@@ -12,7 +12,6 @@
 #include "kernel/kin/own.h"
 
 #define PIPE_SIZE_DEFAULT 65536u
-#define PIPE_SIZE_MAX (1u << 20)        /* for the unprivileged, as /proc/sys/fs/pipe-max-size */
 #define PIPE_SIZE_HARD (1u << 31)
 #define PIPE_ATOMIC 4096u               /* PIPE_BUF */
 

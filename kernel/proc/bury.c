@@ -43,6 +43,7 @@ static void release_holdings(struct kin_proc *p)
 	sem_undo_exit(p);
 	fdtable_drop(&p->fds);
 	directories_drop(p);
+	proc_exe_set(p, NULL);
 	mappings_bury(p);
 	signals_release(p);
 	spawn_drop(p);

@@ -69,6 +69,7 @@ static void end_semaphores(struct proc *p)
 static void end_descriptors(struct proc *p)
 {
 	fdtable_drop(&p->kp->fds);
+	proc_exe_set(p->kp, NULL);
 }
 
 static void end_directory(struct proc *p)

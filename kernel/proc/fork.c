@@ -175,21 +175,28 @@ static int descriptors_prepare(struct fork *f)
 {
 	struct fdtable *own = current->proc->kp->fds;
 
+	proc_exe_set(f->kp, current->proc->kp->exe);
 	if (f->request->flags & CLONE_FILES) {
 		ref_get(OWN_TABLE, own, &f->kp->fds);
 		return 0;
 	}
-	return fdtable_clone(own, &f->kp->fds);
+	int err = fdtable_clone(own, &f->kp->fds);
+	if (err)
+		proc_exe_set(f->kp, NULL);
+	return err;
 }
 
 static void descriptors_abort(struct fork *f)
 {
 	fdtable_drop(&f->kp->fds);
+	proc_exe_set(f->kp, NULL);
 }
 
 static void descriptors_pass(struct proc *p, struct spawn_state *s)
 {
 	files_pass(p->kp->fds);
+	if (p->kp->exe)
+		file_pass(p->kp->exe);
 }
 
 /* ---- pidfd: after the child's table was copied, because it is the parent's alone */

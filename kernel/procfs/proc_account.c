@@ -269,13 +269,20 @@ static s64 set_comm(const struct proc_target *p, const char *text)
 	return 0;
 }
 
+static const struct {
+	s64 (*show)(struct text *t, const struct proc_target *p);
+	s64 (*set)(const struct proc_target *p, const char *text);
+} setters[] = {
+	{show_pid_oom_adjust, set_oom_adjust}, {show_pid_timerslack, set_timerslack},
+	{show_pid_loginuid, set_loginuid},     {show_pid_comm, set_comm},
+	{show_tunable, set_tunable},           {show_sem, set_sem},
+	{show_hostname, set_name},             {show_domainname, set_name},
+};
+
 s64 proc_set(const struct proc_target *p, const char *text)
 {
-	if (p->entry->show == show_pid_oom_adjust)
-		return set_oom_adjust(p, text);
-	if (p->entry->show == show_pid_timerslack)
-		return set_timerslack(p, text);
-	if (p->entry->show == show_pid_loginuid)
-		return set_loginuid(p, text);
-	return set_comm(p, text);
+	for (u32 i = 0; i < ARRAY_SIZE(setters); i++)
+		if (setters[i].show == p->entry->show)
+			return setters[i].set(p, text);
+	return -EACCES;
 }

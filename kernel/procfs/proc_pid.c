@@ -10,6 +10,7 @@
 #include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/mm/mm_hooks.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
@@ -456,23 +457,47 @@ s64 show_pid_fdinfo(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
+struct file *proc_exe_file(s32 pid)
+{
+	tree_lock();
+	struct kin_proc *p = proc_find(pid);
+	struct file *f = p ? proc_exe_get(p) : NULL;
+	tree_unlock();
+	return f;
+}
+
+/* false: it has no name. */
+static bool add_file_path(struct text *t, struct file *f)
+{
+	static char path[FILE_SHOWN_MAX];
+	s64 n = file_shown_path(f, path, sizeof(path));
+
+	if (n > 0)
+		text_bytes(t, path, (size_t)n);
+	return n > 0;
+}
+
+/* Opening it leads to the file itself, as with fd. */
 s64 link_exe(struct text *t, const struct proc_target *p)
 {
-	s64 n = add_info(t, p->pid, INFO_EXE);
+	struct file *f = proc_exe_file(p->pid);
 
-	return n < 0 ? n : n ? 0 : -ENOENT;
+	if (!f)
+		return -ENOENT;
+	bool named = add_file_path(t, f);
+	file_put(f);
+	return named ? 0 : -ENOENT;
 }
 
 s64 link_cwd(struct text *t, const struct proc_target *p)
 {
-	static char path[VFS_PATH_MAX + 1];
+	static char path[SHOWN_PATH_MAX];
 
 	if (proc_is_self(p->pid)) {
-		s64 n = dir_path(current->proc->kp->cwd, path, VFS_PATH_MAX);
-		if (n < 0)
-			return n;
-		text_bytes(t, n ? path : "/", n ? (size_t)n : 1);
-		return 0;
+		s64 n = dir_shown_path(current->proc->kp->cwd, path, sizeof(path));
+		if (n > 0)
+			text_bytes(t, path, (size_t)n);
+		return n < 0 ? n : 0;
 	}
 	s64 n = add_info(t, p->pid, INFO_CWD);
 	return n < 0 ? n : n ? 0 : -ENOENT;
@@ -512,10 +537,8 @@ s64 link_fd(struct text *t, const struct proc_target *p)
 
 	if (!f)
 		return -ENOENT;
-	if (f->path) {
-		text_bytes(t, f->path, (u32)strlen(f->path));
-		if (f->inode && !f->inode->nlink)
-			text_add(t, " (deleted)");
+	if ((f->path || f->inode) && add_file_path(t, f)) {
+		/* said */
 	} else if (f->type == FILE_HOST_IO) {
 		text_add(t, "%s",
 				 S_ISCHR(f->priv[1])    ? device_path(f)

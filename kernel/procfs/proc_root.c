@@ -151,9 +151,21 @@ s64 show_empty(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-s64 show_sem(struct text *t, const struct proc_target *p)
+s64 show_sysvipc_shm(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "%u\t%u\t%u\t%u\n", IPC_SEMS_MAX, 1024000000u, IPC_SEM_OPS_MAX, IPC_SLOTS);
+	shm_describe(t);
+	return 0;
+}
+
+s64 show_sysvipc_sem(struct text *t, const struct proc_target *p)
+{
+	sem_describe(t);
+	return 0;
+}
+
+s64 show_sysvipc_msg(struct text *t, const struct proc_target *p)
+{
+	msg_describe(t);
 	return 0;
 }
 
@@ -162,18 +174,6 @@ static void add_uuid(struct text *t, const u8 *b)
 	text_add(t, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", b[0],
 			 b[1], b[2], b[3], b[4], b[5], (b[6] & 15) | 0x40, b[7], (b[8] & 63) | 0x80, b[9],
 			 b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
-s64 show_hostname(struct text *t, const struct proc_target *p)
-{
-	text_add(t, "%s\n", KIN->start.hostname);
-	return 0;
-}
-
-s64 show_domainname(struct text *t, const struct proc_target *p)
-{
-	text_add(t, "%s\n", KIN->start.domainname);
-	return 0;
 }
 
 s64 show_uuid(struct text *t, const struct proc_target *p)

@@ -9,6 +9,7 @@
 #include "kernel/net/unix.h"
 #include "kernel/pipe/pipe.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/task/tunables.h"
 #include "kernel/task/thread.h"
 #include "kernel/tty/pty.h"
 #include "kernel/vfs/lease.h"
@@ -26,6 +27,8 @@
 #define LINE(in, name, text) {in, P_NONE, name, S_IFREG | 0444, NULL, NULL, LOOK_FREE, text, 0}
 #define NUMBER(in, name, value) \
 	{in, P_NONE, name, S_IFREG | 0444, NULL, NULL, LOOK_FREE, NULL, value}
+#define TUNABLE(in, name, value) \
+	{in, P_NONE, name, S_IFREG | 0644, show_tunable, NULL, LOOK_FREE, NULL, TUNE_##value}
 #define NAMESPACE(name, kind, number) \
 	{P_NS, P_NONE, name, S_IFLNK | 0777, NULL, link_ns, LOOK_AT_READ, kind, number}
 
@@ -57,6 +60,10 @@ const struct proc_entry proc_entries[] = {
 	FILE(P_ROOT, "diskstats", 0444, show_empty),
 	FILE(P_ROOT, "misc", 0444, show_empty),
 	FILE(P_ROOT, "modules", 0444, show_empty),
+	DIR(P_ROOT, P_SYSVIPC, "sysvipc"),
+	FILE(P_SYSVIPC, "shm", 0444, show_sysvipc_shm),
+	FILE(P_SYSVIPC, "sem", 0444, show_sysvipc_sem),
+	FILE(P_SYSVIPC, "msg", 0444, show_sysvipc_msg),
 	DIR(P_ROOT, P_SYS, "sys"),
 
 	DIR(P_SYS, P_SYS_KERNEL, "kernel"),
@@ -67,8 +74,8 @@ const struct proc_entry proc_entries[] = {
 	LINE(P_SYS_KERNEL, "ostype", "Linux"),
 	LINE(P_SYS_KERNEL, "osrelease", KERNEL_RELEASE),
 	LINE(P_SYS_KERNEL, "version", "#1 SMP unifork"),
-	FILE(P_SYS_KERNEL, "hostname", 0444, show_hostname),
-	FILE(P_SYS_KERNEL, "domainname", 0444, show_domainname),
+	FILE(P_SYS_KERNEL, "hostname", 0644, show_hostname),
+	FILE(P_SYS_KERNEL, "domainname", 0644, show_domainname),
 	NUMBER(P_SYS_KERNEL, "randomize_va_space", 2), /* everything: kernel/exec/exec_random.c */
 	NUMBER(P_SYS_KERNEL, "pid_max", PID_MAX),
 	NUMBER(P_SYS_KERNEL, "threads-max", PROCS_MAX),
@@ -80,13 +87,13 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_KERNEL, "overflowuid", 65534),
 	NUMBER(P_SYS_KERNEL, "overflowgid", 65534),
 	NUMBER(P_SYS_KERNEL, "tainted", 0),
-	NUMBER(P_SYS_KERNEL, "msgmax", IPC_MESSAGE_MAX),
-	NUMBER(P_SYS_KERNEL, "msgmnb", IPC_QUEUE_BYTES),
-	NUMBER(P_SYS_KERNEL, "msgmni", IPC_SLOTS),
-	FILE(P_SYS_KERNEL, "sem", 0444, show_sem),
-	NUMBER(P_SYS_KERNEL, "shmmax", IPC_SHM_MAX),
-	NUMBER(P_SYS_KERNEL, "shmall", KIN_SIZE / PAGE_SIZE),
-	NUMBER(P_SYS_KERNEL, "shmmni", IPC_SLOTS),
+	TUNABLE(P_SYS_KERNEL, "msgmax", MSG_MAX),
+	TUNABLE(P_SYS_KERNEL, "msgmnb", MSG_QUEUE_BYTES),
+	TUNABLE(P_SYS_KERNEL, "msgmni", MSG_COUNT),
+	FILE(P_SYS_KERNEL, "sem", 0644, show_sem),
+	TUNABLE(P_SYS_KERNEL, "shmmax", SHM_MAX),
+	TUNABLE(P_SYS_KERNEL, "shmall", SHM_ALL),
+	TUNABLE(P_SYS_KERNEL, "shmmni", SHM_COUNT),
 	DIR(P_SYS_KERNEL, P_SYS_RANDOM, "random"),
 	FILE(P_SYS_RANDOM, "uuid", 0444, show_uuid),
 	FILE(P_SYS_RANDOM, "boot_id", 0444, show_boot_id),
@@ -95,9 +102,9 @@ const struct proc_entry proc_entries[] = {
 	DIR(P_SYS_KERNEL, P_SYS_PTY, "pty"),
 	NUMBER(P_SYS_PTY, "max", PTY_MAX),
 
-	NUMBER(P_SYS_FS, "pipe-max-size", PIPE_SIZE_MAX),
 	NUMBER(P_SYS_FS, "lease-break-time", LEASE_BREAK_S),
 	NUMBER(P_SYS_FS, "leases-enable", 1),
+	TUNABLE(P_SYS_FS, "pipe-max-size", PIPE_SIZE),
 	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
 	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
 	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),
@@ -114,10 +121,11 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_INOTIFY, "max_user_instances", FD_COUNT_MAX), /* as many as descriptors */
 	NUMBER(P_SYS_INOTIFY, "max_user_watches", 1048576), /* what kin has room for */
 	DIR(P_SYS_FS, P_SYS_MQUEUE, "mqueue"),
-	NUMBER(P_SYS_MQUEUE, "msg_default", IPC_MQ_MESSAGES),
-	NUMBER(P_SYS_MQUEUE, "msg_max", IPC_MQ_MESSAGES),
-	NUMBER(P_SYS_MQUEUE, "msgsize_default", IPC_MQ_SIZE),
-	NUMBER(P_SYS_MQUEUE, "msgsize_max", IPC_MQ_SIZE),
+	TUNABLE(P_SYS_MQUEUE, "msg_default", MQ_MESSAGES_DEFAULT),
+	TUNABLE(P_SYS_MQUEUE, "msg_max", MQ_MESSAGES),
+	TUNABLE(P_SYS_MQUEUE, "msgsize_default", MQ_SIZE_DEFAULT),
+	TUNABLE(P_SYS_MQUEUE, "msgsize_max", MQ_SIZE),
+	TUNABLE(P_SYS_MQUEUE, "queues_max", MQ_QUEUES),
 
 	NUMBER(P_SYS_VM, "overcommit_memory", 1),
 	NUMBER(P_SYS_VM, "overcommit_ratio", 50),

@@ -35,6 +35,36 @@ static bool owned(const struct proc_entry *e, const struct proc_view *v)
 		   (e->self == P_FD && proc_is_self(v->pid));
 }
 
+/* Is e one of the entries of a directory of that kind? */
+static bool entry_in(const struct proc_entry *e, u32 in)
+{
+	return e->dir == in || (in == P_TID && e->dir == P_PID && e->self != P_TASK);
+}
+
+static int count_one(struct kin_proc *p, void *arg)
+{
+	++*(u32 *)arg;
+	return 0;
+}
+
+/* Two and one for each directory in it: that programs count their threads by. */
+static u32 dir_links(const struct proc_entry *e, s32 pid)
+{
+	struct proc_view v;
+	u32 n = 2;
+
+	if (e->self == P_TASK)
+		return proc_view(pid, &v) ? n + (u32)MAX(v.nthreads, 1) : n;
+	for (u32 i = 0; i < proc_entry_count; i++)
+		n += proc_entries[i].self && proc_entries[i].name[0] && entry_in(&proc_entries[i], e->self);
+	if (e->self == P_ROOT) {
+		tree_lock();
+		proc_foreach(count_one, &n);
+		tree_unlock();
+	}
+	return n;
+}
+
 static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 number)
 {
 	const struct proc_entry *e = &proc_entries[entry];
@@ -48,7 +78,7 @@ static struct inode *proc_inode(struct inode *parent, u32 entry, s32 pid, u32 nu
 	ino->proc.pid = pid;
 	ino->proc.number = number;
 	ino->ino = proc_number(entry, pid, number);
-	ino->nlink = S_ISDIR(e->mode) ? 2 : 1;
+	ino->nlink = S_ISDIR(e->mode) ? dir_links(e, pid) : 1;
 	ino->uid = ino->gid = 0;
 	ino->size = e->link == link_fd ? 64 : 0; /* as Linux says */
 	if (pid && proc_view(pid, &v) && owned(e, &v)) {
@@ -111,12 +141,6 @@ static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 	case P_FDINFO: return proc_next_fd(*pid, (s32)number) == number;
 	default: return false;
 	}
-}
-
-/* Is e one of the entries of a directory of that kind? */
-static bool entry_in(const struct proc_entry *e, u32 in)
-{
-	return e->dir == in || (in == P_TID && e->dir == P_PID && e->self != P_TASK);
 }
 
 /* What goes with an entry of dir that has no number of its own: the thread that dir is about. */
@@ -291,8 +315,9 @@ static s64 proc_readlink(struct walk *w, char *buf, const char **out, struct fil
 	s64 err = may_look(&target);
 	if (err)
 		return err;
-	if (jump && e->dir == P_FD) {
-		*jump = proc_file(target.pid, target.number);
+	if (jump && (e->dir == P_FD || e->link == link_exe)) {
+		*jump = e->dir == P_FD ? proc_file(target.pid, target.number)
+							   : proc_exe_file(target.pid);
 		return *jump ? 0 : -ENOENT;
 	}
 	err = e->link(&t, &target);
@@ -411,7 +436,7 @@ static s64 proc_read(struct file *f, void *buf, size_t len, s64 *pos)
 static s64 proc_write(struct file *f, const void *buf, size_t len, s64 *pos)
 {
 	struct proc_target target = target_of(f->inode);
-	char text[32] = {0};
+	char text[128] = {0};
 
 	if (!(target.entry->mode & 0200))
 		return -EACCES;

@@ -22,6 +22,7 @@ enum proc_dir {
 	P_TID, /* a thread: has what P_PID has but tasks, and more */
 	P_NS,
 	P_NET,
+	P_SYSVIPC,
 	P_SYS,
 	P_SYS_KERNEL,
 	P_SYS_RANDOM,
@@ -95,6 +96,7 @@ bool proc_is_self(s32 pid);              /* its memory can be looked at from her
 s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct thread **thread);
 struct file *proc_file(s32 pid, u32 fd); /* a reference, or NULL */
 struct file *proc_file_flags(s32 pid, u32 fd, u32 *flags); /* FD_CLOEXEC, too */
+struct file *proc_exe_file(s32 pid);     /* a reference to the program's, or NULL */
 s32 proc_next_fd(s32 pid, s32 fd);       /* -1: none */
 
 /* proc_root.c */
@@ -108,7 +110,9 @@ s64 show_filesystems(struct text *t, const struct proc_target *p);
 s64 show_empty(struct text *t, const struct proc_target *p);
 s64 show_vmstat(struct text *t, const struct proc_target *p);
 s64 show_devices(struct text *t, const struct proc_target *p);
-s64 show_sem(struct text *t, const struct proc_target *p);
+s64 show_sysvipc_shm(struct text *t, const struct proc_target *p);
+s64 show_sysvipc_sem(struct text *t, const struct proc_target *p);
+s64 show_sysvipc_msg(struct text *t, const struct proc_target *p);
 s64 show_uuid(struct text *t, const struct proc_target *p);
 s64 show_hostname(struct text *t, const struct proc_target *p);
 s64 show_domainname(struct text *t, const struct proc_target *p);
@@ -117,6 +121,13 @@ s64 link_self(struct text *t, const struct proc_target *p);
 s64 link_thread_self(struct text *t, const struct proc_target *p);
 s64 link_mounts(struct text *t, const struct proc_target *p);
 s64 link_net(struct text *t, const struct proc_target *p);
+
+/* proc_tune.c: /proc/sys, as far as it can be written. entry.value: enum tunable. */
+s64 show_tunable(struct text *t, const struct proc_target *p);
+s64 show_sem(struct text *t, const struct proc_target *p);
+s64 set_tunable(const struct proc_target *p, const char *text);
+s64 set_sem(const struct proc_target *p, const char *text);
+s64 set_name(const struct proc_target *p, const char *text);
 
 /* proc_pid.c */
 s64 show_pid_stat(struct text *t, const struct proc_target *p);

@@ -324,6 +324,7 @@ static void slot_clear(struct kin_proc *p)
 	signals_release(p);
 	p->fds = NULL;
 	p->cwd = p->root = NULL;
+	p->exe = NULL;
 	p->utime_ns = p->stime_ns = p->cutime_ns = p->cstime_ns = 0;
 	p->start_ns = p->maxrss_kib = p->cmaxrss_kib = 0;
 	p->vm_pages = p->present_pages = 0;

@@ -67,6 +67,7 @@ struct kin_proc {
 	struct kin_queue wait_queue; /* waiters in wait4 of this process as a parent */
 	struct kin_signals signals;  /* pending signals: own lock, kernel/signal/signal.h */
 	struct fdtable *fds;      /* slot; T to change it for others; kernel/fd/file.h */
+	struct file *exe;         /* slot; T: the program, as it was opened; NULL: none is left */
 	/* no lock: the owner's, then who buries it */
 	struct inode *cwd, *root; /* slots; root: of chroot, or NULL */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
@@ -168,6 +169,9 @@ void proc_info_set_exec(struct kin_proc *p, const char *exe, const char *cmdline
 void proc_info_set_cwd(struct kin_proc *p, const char *cwd);
 /* At most size bytes, no NUL; returns the whole length, 0 if unknown. Takes tree_lock. */
 size_t proc_info_get(struct kin_proc *p, enum proc_info_item item, char *buf, size_t size);
+/* exe.c. The owner's, or who buries it; f: held by the caller, or NULL. */
+void proc_exe_set(struct kin_proc *p, struct file *f);
+struct file *proc_exe_get(struct kin_proc *p); /* T; a reference for this call, or NULL */
 void proc_info_share(struct kin_proc *child, struct kin_proc *parent); /* T; fork */
 void proc_info_drop(struct kin_proc *p);                               /* T; exit, burial */
 

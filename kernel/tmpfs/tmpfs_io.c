@@ -28,6 +28,8 @@ static void accessed(struct inode *ino)
 {
 	if (ino->atime_ns > ino->mtime_ns && ino->atime_ns > ino->ctime_ns)
 		return;
+	if (ino->attributes & FS_NOATIME_FL || (current && current->io_flags & O_NOATIME))
+		return;
 	ino->atime_ns = (s64)time_real_ns();
 }
 

@@ -179,7 +179,8 @@ static s64 unlink_file(struct walk *w)
 }
 
 /* rename_lock and both directories' locks are held. */
-static s64 dir_out(struct walk *w, struct dirent_node **spare, struct dirent_node **gone)
+static s64 dir_out(struct walk *w, struct dirent_node **spare, struct dirent_node **gone,
+				   struct kin_text **was)
 {
 	struct inode *victim = w->inode;
 
@@ -189,6 +190,7 @@ static s64 dir_out(struct walk *w, struct dirent_node **spare, struct dirent_nod
 	if (err)
 		return err;
 	victim->flags |= INODE_DEAD;
+	*was = own_exchange(&victim->name, *was);
 	victim->dir.entry = NULL;
 	victim->nlink = 0;
 	w->dir->nlink--;
@@ -198,16 +200,21 @@ static s64 dir_out(struct walk *w, struct dirent_node **spare, struct dirent_nod
 static s64 remove_dir(struct walk *w)
 {
 	struct dirent_node *spare = dirent_alloc(w->name, w->name_len), *gone = NULL;
+	struct kin_text *was = kin_text(w->name, w->name_len);
 
-	if (!spare)
+	if (!spare || !was) {
+		dirent_free(spare);
+		own_free(was);
 		return -ENOSPC;
+	}
 	rename_lock();
 	dir_lock(w->dir);
 	dir_lock(w->inode);
-	s64 err = dir_out(w, &spare, &gone);
+	s64 err = dir_out(w, &spare, &gone, &was);
 	kin_unlock(&w->inode->lock);
 	kin_unlock(&w->dir->lock);
 	kin_unlock(&vfs_shared()->rename_lock);
+	own_free(was);
 	dirent_free(spare);
 	dirent_free(gone);
 	if (err)

@@ -13,6 +13,7 @@
 /* The nodes that a rename may need, and the one that is left over. */
 struct nodes {
 	struct dirent_node *from, *to, *gone;
+	struct kin_text *was; /* the name of a directory that is replaced */
 };
 
 /*
@@ -55,6 +56,7 @@ static void put_new_name(struct rename *r, struct nodes *n, struct dirent_node *
 	}
 	if (old && S_ISDIR(old->mode)) {
 		old->flags |= INODE_DEAD;
+		n->was = own_exchange(&old->name, n->was);
 		old->dir.entry = NULL;
 		old->nlink = 0;
 		r->to->dir->nlink--;
@@ -182,12 +184,20 @@ s64 tmpfs_rename(struct rename *r)
 		.from = dirent_alloc(r->from->name, r->from->name_len),
 		.to = dirent_alloc(r->to->name, r->to->name_len),
 	};
-	s64 err = n.from && n.to ? with_locks(r, &n) : -ENOSPC;
+	bool replaces_dir = r->replaced && S_ISDIR(r->replaced->mode);
+	if (replaces_dir)
+		n.was = kin_text(r->to->name, r->to->name_len);
+	s64 err = n.from && n.to && (n.was || !replaces_dir) ? with_locks(r, &n) : -ENOSPC;
 
 	dirent_free(n.from);
 	dirent_free(n.to);
 	dirent_free(n.gone);
-	if (!err)
-		touch(r);
+	own_free(n.was);
+	if (err)
+		return err;
+	touch(r);
+	inode_named(r->moved, r->to);
+	if (r->flags & RENAME_EXCHANGE)
+		inode_named(r->replaced, r->from);
 	return err;
 }

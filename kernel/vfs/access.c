@@ -63,6 +63,8 @@ int access_check(u32 mode, u32 uid, u32 gid, u32 want)
 
 int access_inode(struct inode *ino, u32 want)
 {
+	if (want & MAY_WRITE && inode_immutable(ino))
+		return -EPERM;
 	return access_check(ino->mode, ino->uid, ino->gid, want);
 }
 
@@ -83,6 +85,8 @@ int access_sticky(struct inode *dir, struct inode *victim)
 {
 	u32 uid = cred_uid();
 
+	if (inode_append_only(dir) || inode_append_only(victim) || inode_immutable(victim))
+		return -EPERM;
 	if (!(dir->mode & S_ISVTX) || uid == dir->uid || uid == victim->uid || cred_capable(CAP_FOWNER))
 		return 0;
 	return -EPERM;

@@ -18,15 +18,17 @@
 #include "kernel/vfs/inode_ops.h"
 #include "kernel/vfs/walk.h"
 
-static s64 may_alter(struct inode *ino)
+static s64 may_alter(struct inode *ino, bool append_only)
 {
+	if (inode_immutable(ino) || (append_only && inode_append_only(ino)))
+		return -EPERM;
 	return inode_ops(ino)->setattr ? access_mount(ino) : -EPERM;
 }
 
 static s64 change_mode(struct inode *ino, const struct inode_change *given)
 {
 	struct inode_change c = *given;
-	s64 err = may_alter(ino);
+	s64 err = may_alter(ino, true);
 
 	if (!err)
 		err = access_owner(ino);
@@ -44,7 +46,7 @@ static s64 change_mode(struct inode *ino, const struct inode_change *given)
 
 static s64 change_owner(struct inode *ino, const struct inode_change *c)
 {
-	s64 err = may_alter(ino);
+	s64 err = may_alter(ino, true);
 
 	if (err)
 		return err;
@@ -62,11 +64,11 @@ static s64 change_times(struct inode *ino, const struct inode_change *c)
 
 	if (t[0] == TIME_OMIT && t[1] == TIME_OMIT)
 		return 0;
-	s64 err = may_alter(ino);
+	bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
+	s64 err = may_alter(ino, !both_now);
 	if (err)
 		return err;
 	if (access_owner(ino)) {
-		bool both_now = t[0] == TIME_NOW && t[1] == TIME_NOW;
 		err = both_now ? access_inode(ino, MAY_WRITE) : -EPERM;
 		if (err)
 			return err;
@@ -81,6 +83,8 @@ static s64 change_size(struct inode *ino, u64 size)
 	if (!S_ISREG(ino->mode))
 		return -EINVAL;
 	s64 err = access_inode(ino, MAY_WRITE);
+	if (!err && inode_append_only(ino))
+		err = -EPERM;
 	if (!err)
 		err = access_mount(ino);
 	if (err)
@@ -307,6 +311,8 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 		mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
 		(mode & FALLOC_FL_PUNCH_HOLE && !keep))
 		return -EOPNOTSUPP;
+	if (inode_immutable(f->inode) || (mode && inode_append_only(f->inode)))
+		return -EPERM;
 	u32 seals = f->inode->seals;
 	if ((mode && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
 		((seals & F_SEAL_GROW) && !keep && pos + len > f->inode->size))

@@ -138,7 +138,7 @@ static s64 link_to(struct inode *ino, struct walk *w)
 	if (!same_mount(w->dir, ino))
 		return -EXDEV;
 	err = may_create(w);
-	if (!err && S_ISDIR(ino->mode))
+	if (!err && (S_ISDIR(ino->mode) || inode_immutable(ino) || inode_append_only(ino)))
 		err = -EPERM;
 	if (err)
 		return err;

@@ -5,6 +5,7 @@
  * kin is copied for a private mapping, or its object is mapped for a shared one.
  */
 #include <asm/errno.h>
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
@@ -93,6 +94,17 @@ s64 inode_map_copy(struct inode *ino, u64 va, u64 len, int prot, u64 offset)
 	if (n < 0)
 		return n;
 	return prot == (PROT_READ | PROT_WRITE) ? 0 : paging->protect(va, len, prot);
+}
+
+s64 file_punch(struct file *f, u64 pos, u64 len)
+{
+	struct inode *ino = regular(f);
+
+	if (!ino || !inode_ops(ino)->allocate)
+		return -EOPNOTSUPP;
+	if (ino->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	return inode_ops(ino)->allocate(ino, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len);
 }
 
 s64 file_map_private(struct file *f, u64 va, u64 len, int prot, u64 offset)

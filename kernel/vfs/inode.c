@@ -128,6 +128,7 @@ static void inode_release(void *what)
 	if (ino->xattrs)
 		xattrs_free(ino);
 	own_free(own_take(OWN_MEMORY, &ino->lower, NULL));
+	own_free(own_take(OWN_MEMORY, &ino->name, NULL));
 }
 
 /*

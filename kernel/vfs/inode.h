@@ -77,6 +77,7 @@ struct inode {
 	_Atomic u32 flags;                 /* enum inode_flags */
 	_Atomic u32 mode, uid, gid, nlink; /* single stores */
 	u32 fs, seals;                     /* fs: no lock: constant, see inode_ops(); seals: lock */
+	_Atomic u32 attributes;            /* FS_*_FL of chattr(1): file_ioctl.c; single stores */
 	u64 dev, ino, rdev;                /* no lock: constant */
 	_Atomic u64 size; /* stored after the data it covers; lock to change */
 	_Atomic s64 atime_ns, mtime_ns, ctime_ns;
@@ -96,6 +97,12 @@ struct inode {
 	 * rename_lock; constant in /proc.
 	 */
 	struct inode *parent;
+	/*
+	 * Regular file and the like of the writable layer: the name by which it was last opened or to
+	 * which it was renamed, in parent, a reference; lock. A directory that was removed: what it
+	 * was called, rename_lock. Slot; shown_path.c.
+	 */
+	struct kin_text *name;
 	u32 volume;         /* no lock: constant; which of those that were mounted with -v, from 1 */
 	_Atomic u64 serial; /* of this life, 0 once freed */
 	/* no lock: its path on the host, constant; INODE_LOWER and INODE_MERGED */
@@ -201,12 +208,28 @@ void dir_free(struct inode *dir);
 struct walk; /* kernel/vfs/walk.h */
 /* Absolute path of a directory: length, -ENOENT if it was removed, -ENAMETOOLONG. */
 s64 dir_path(struct inode *dir, char *buf, size_t size);
+/* The same; one that was removed has the path that it would have. rename_lock held. */
+s64 dir_climb(struct inode *dir, char *buf, size_t size);
+
+/* ---- shown_path.c: what a descriptor, a mapping or a current directory is called by now */
+#define SHOWN_PATH_MAX (VFS_PATH_MAX + 16) /* " (deleted)" may follow */
+/* Length of an absolute path, or -errno. size: SHOWN_PATH_MAX. */
+s64 dir_shown_path(struct inode *dir, char *buf, size_t size);
+/* w found ino, or gave it its last name. */
+void inode_named(struct inode *ino, struct walk *w);
 bool dir_is_below(struct inode *dir, struct inode *ancestor); /* or is it; rename_lock held */
 u64 inode_parent_number(struct inode *dir);                   /* takes rename_lock */
 
 /* ---- xattr.c: without asking who may; bytes, -ENODATA, -ERANGE */
 #define XATTR_CAPS "security.capability"
 s64 xattr_get_kernel(struct inode *ino, const char *name, void *buf, size_t size);
+
+/* ---- file_ioctl.c */
+/* Attributes that forbid what mode bits allow, to everybody. */
+bool inode_immutable(const struct inode *ino);   /* FS_IMMUTABLE_FL */
+bool inode_append_only(const struct inode *ino); /* FS_APPEND_FL */
+/* What regular files and directories have in common. */
+s64 inode_ioctl(struct file *f, u32 cmd, u64 arg);
 
 /* ---- open.c, create.c, inode_io.c, file_map.c */
 /*

@@ -4,7 +4,6 @@
  * that has the inode.
  */
 #include <asm/errno.h>
-#include <asm/ioctls.h>
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -47,7 +46,10 @@ static s64 file_read(struct file *f, void *buf, size_t len, s64 *pos)
 {
 	if ((f->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
+	u32 flags = current->io_flags;
+	current->io_flags |= f->flags & O_NOATIME; /* for who keeps the times */
 	s64 n = inode_read(f->inode, buf, len, (u64)*pos, true);
+	current->io_flags = flags;
 	if (n > 0)
 		*pos += n;
 	return n;
@@ -92,6 +94,8 @@ static s64 file_truncate(struct file *f, u64 size)
 {
 	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
+	if (inode_append_only(f->inode))
+		return -EPERM;
 	if (size > f->inode->size && !file_may_extend(size - 1, 1))
 		return -EFBIG;
 	return inode_truncate(f->inode, size);
@@ -134,23 +138,12 @@ static s64 file_seek(struct file *f, s64 offset, int whence)
 	return pos < 0 ? -EINVAL : pos;
 }
 
-static s64 file_ioctl(struct file *f, u32 cmd, u64 arg)
-{
-	s32 left;
-
-	if (cmd != FIONREAD)
-		return -ENOTTY;
-	inode_refresh(f->inode);
-	left = (s32)((s64)f->inode->size - f->pos);
-	return copy_out((void *)arg, &left, sizeof(left)) ? -EFAULT : 0;
-}
-
 const struct file_ops inode_file_ops = {
 	.name = "inode",
 	.read = file_read,
 	.write = file_write,
 	.writev = file_writev,
-	.ioctl = file_ioctl,
+	.ioctl = inode_ioctl,
 	.seek = file_seek,
 	.stat = file_stat,
 	.truncate = file_truncate,

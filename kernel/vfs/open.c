@@ -116,6 +116,9 @@ static s64 may_open(struct inode *ino, u32 flags)
 	if ((flags & O_TRUNC) && S_ISREG(ino->mode) && access_mount(ino))
 		return -EROFS;
 	s64 err = access_inode(ino, want);
+	if (!err && inode_append_only(ino) &&
+		((acc != O_RDONLY && !(flags & O_APPEND)) || (flags & O_TRUNC)))
+		err = -EPERM;
 	if (!err && (flags & O_NOATIME))
 		err = access_owner(ino);
 	/* A FIFO or a socket can be written wherever it lies. */
@@ -163,6 +166,15 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 	}
 }
 
+s64 file_setfl_check(struct file *f, u32 flags)
+{
+	if (!f->inode)
+		return 0;
+	if (inode_append_only(f->inode) && (f->flags ^ flags) & O_APPEND)
+		return -EPERM;
+	return flags & O_NOATIME && !(f->flags & O_NOATIME) ? access_owner(f->inode) : 0;
+}
+
 static s64 open_new(struct walk *w, u32 flags, u32 mode, struct file **out)
 {
 	struct inode *ino;
@@ -176,6 +188,8 @@ static s64 open_new(struct walk *w, u32 flags, u32 mode, struct file **out)
 	err = inode_open(ino, walk_text(w), flags & ~(u32)(O_TRUNC | O_CREAT), out);
 	if (err)
 		inode_put(ino);
+	else
+		inode_named(ino, w);
 	return err;
 }
 
@@ -200,6 +214,8 @@ static s64 open_found(struct walk *w, u32 flags, struct file **out)
 	s64 err = inode_open(ino, walk_text(w), flags, out);
 	if (!err)
 		w->inode = NULL;
+	if (!err && !w->jump && !inode_is(ino, INODE_LOWER))
+		inode_named(ino, w);
 	return err;
 }
 
@@ -226,7 +242,13 @@ static s64 open_tmpfile(struct walk *w, u32 flags, u32 mode, struct file **out)
 		return err;
 	if (!(flags & O_EXCL))
 		ino->flags |= INODE_TMPFILE;
-	err = open_regular(ino, walk_text(w), flags & ~(u32)O_TRUNC, out);
+	/* Shown as ext4 does: a name that no file has. */
+	char *path = kmalloc(WALK_TEXT);
+	if (path)
+		ksnprintf(path, WALK_TEXT, "%s/#%lu", strcmp(walk_text(w), "/") ? walk_text(w) : "",
+				  ino->ino);
+	err = path ? open_regular(ino, path, flags & ~(u32)O_TRUNC, out) : -ENOMEM;
+	kfree(path);
 	if (err)
 		inode_put(ino);
 	return err;

@@ -126,6 +126,7 @@ const struct file_ops dir_file_ops = {
 	.name = "dir",
 	.read = dir_read,
 	.seek = seek_endless,
+	.ioctl = inode_ioctl,
 	.stat = file_stat,
 	.getdents = dir_getdents,
 	.release = file_drop_inode,

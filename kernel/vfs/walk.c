@@ -80,7 +80,7 @@ static const struct kin_text *fixed_path(const struct inode *dir)
 	return ops->fixed_path ? ops->fixed_path(dir) : NULL;
 }
 
-/* In its parent; NULL: it has none any more. */
+/* In its parent, or what it was called there; NULL: unknown. */
 static const char *name_of(struct inode *dir, u32 *len)
 {
 	const struct inode_ops *ops = inode_ops(dir);
@@ -89,12 +89,12 @@ static const char *name_of(struct inode *dir, u32 *len)
 	if (ops->name_of)
 		return ops->name_of(dir, len);
 	e = dir->dir.entry;
-	*len = e ? e->len : 0;
-	return e ? e->name : NULL;
+	*len = e ? e->len : dir->name ? dir->name->len : 0;
+	return e ? e->name : kin_text_get(dir->name);
 }
 
-/* From its parents' names; buf has size + 1 bytes. rename_lock held. */
-static s64 climb(struct inode *dir, char *buf, size_t size)
+/* From its parents' names; buf has size + 1 bytes. */
+s64 dir_climb(struct inode *dir, char *buf, size_t size)
 {
 	const struct kin_text *top;
 	size_t at = size;
@@ -134,7 +134,7 @@ s64 dir_path(struct inode *dir, char *buf, size_t size)
 		return path->len;
 	}
 	rename_lock();
-	s64 n = climb(dir, buf, size - 1);
+	s64 n = dir_climb(dir, buf, size - 1);
 	kin_unlock(&vfs_shared()->rename_lock);
 	return n;
 }

@@ -78,6 +78,8 @@ static s64 may_use(struct inode *ino, const char *name, u32 want)
 {
 	bool write = want == MAY_WRITE;
 
+	if (write && (inode_immutable(ino) || inode_append_only(ino)))
+		return -EPERM;
 	if (!has_attributes(ino))
 		return -EOPNOTSUPP;
 	if (has_prefix(name, XATTR_USER_PREFIX)) {

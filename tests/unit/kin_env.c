@@ -21,6 +21,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/task_hooks.h"
+#include "kernel/task/tunables.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/vfs.h"
 #include "kin_host.h"
@@ -462,6 +463,16 @@ void lease_release(struct file *f)
 
 void locks_release_file(struct file *f)
 {
+}
+
+s64 file_setfl_check(struct file *f, u32 flags)
+{
+	return 0;
+}
+
+u64 tunable_get(enum tunable t)
+{
+	return 1 << 20;
 }
 
 s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)

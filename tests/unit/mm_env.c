@@ -117,6 +117,10 @@ static void fake_gone(enum own_kind kind, void *what)
 
 #include "own_fake.h"
 
+void object_punch(struct kin_object *o, u64 first, u64 n)
+{
+}
+
 void *object_page(struct kin_object *o, u64 index, bool create, u64 *run)
 {
 	kassert(index < OBJECT_PAGES);
@@ -143,9 +147,14 @@ u32 file_open_flags(const struct file *f)
 	return f->flags;
 }
 
-const char *file_shown_path(const struct file *f)
+s64 file_shown_path(struct file *f, char *buf, size_t size)
 {
-	return f->path;
+	return f->path ? (s64)snprintf(buf, size, "%s", f->path) : -1;
+}
+
+s64 file_punch(struct file *f, u64 pos, u64 len)
+{
+	return 0;
 }
 
 bool file_is_zero(struct file *f)

@@ -97,6 +97,7 @@ void stats_flush(void) {}
 void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
 void directories_drop(struct kin_proc *kp) { kp->cwd = kp->root = NULL; }
+void proc_exe_set(struct kin_proc *p, struct file *f) {}
 void locks_release_process(s32 pid) {}
 void mm_release(struct mm *mm) {}
 void timers_release(struct proc *p) {}
