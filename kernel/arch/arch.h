@@ -102,6 +102,17 @@ void arch_set_tls(u64 tls); /* clone(CLONE_SETTLS) */
 _Noreturn void arch_start_program(u64 ip, u64 sp);
 
 /*
+ * What a debugger sees of t, which is not the current thread and goes to the application with f:
+ * the set of registers that a core file's note of that type (NT_*) has; NULL: there is none.
+ */
+#define ARCH_REGS 27
+struct arch_regs {
+	u64 word[ARCH_REGS]; /* NT_PRSTATUS: struct user_regs_struct */
+};
+const void *arch_regset(struct thread *t, const struct trapframe *f, u32 type,
+						struct arch_regs *regs, size_t *size);
+
+/*
  * What a signal handler gets and gives back: kernel/signal decides which and where, the frame's
  * layout is Linux's for the architecture.
  */

@@ -103,6 +103,7 @@ static const struct {
 } releases[] = {
 	{"announcement: status and usage", announce},
 	{"suspended parent of a vfork", vfork_release_parent},
+	{"threads that it traces", ptrace_tracer_gone},
 	{"timers", timers_release},
 	{"file locks", end_locks},
 	{"semaphores to undo", end_semaphores},
@@ -279,6 +280,7 @@ _Noreturn void thread_exit(void)
 
 	futex_thread_exit(t, p->kp->nthreads > 1 || proc_shares_vm(p));
 	LIST_REMOVE(t, sibling);
+	ptrace_thread_gone(t);
 	if (t->tid != p->kp->pid)
 		tid_free(t->tid);
 	if (atomic_fetch_sub(&p->kp->nthreads, 1) > 1) {

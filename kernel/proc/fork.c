@@ -550,6 +550,7 @@ void participants_pass(struct proc *p, struct spawn_state *s)
 
 void participants_left(struct proc *p)
 {
+	ptrace_tracer_gone(p);
 	for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
 		if (participants[i].left)
 			participants[i].left(p);

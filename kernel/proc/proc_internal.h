@@ -63,6 +63,15 @@ void proc_bury(u32 member); /* it died without publishing its exit */
 s64 wait_reap_any(u32 *wait_status);
 void proc_reap(struct kin_proc *p); /* T: accounts a zombie to its parent and frees it */
 
+/* ---- ptrace.c */
+/*
+ * What a thread that the current process traces has to say to wait: its tid, 0: nothing yet,
+ * -ECHILD: none is traced. type P_ALL, P_PID, P_PGID.
+ */
+s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status);
+void ptrace_tracer_gone(struct proc *tracer); /* exit, exec: what it holds goes on */
+void ptrace_thread_gone(struct thread *t);    /* its tracer may wait for it */
+
 /* ---- caps.c */
 void caps_reset(struct proc_inherited *in); /* what its user id gives */
 void caps_fsuid_changed(struct proc *p, u32 fsuid); /* from this */

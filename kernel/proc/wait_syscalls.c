@@ -96,6 +96,19 @@ static bool take(struct wait *w, struct kin_proc *p)
 	return false;
 }
 
+/* None of the children has anything to say (0, or -ECHILD: there are none). */
+static s64 look_at_traced(struct wait *w, s64 children)
+{
+	s64 tid = ptrace_wait(w->type, w->id, w->options & WNOWAIT, &w->status);
+
+	if (tid <= 0)
+		return tid ? children : 0;
+	w->pid = (s32)tid;
+	w->uid = current->proc->kp->inherited.uid;
+	memset(&w->usage, 0, sizeof(w->usage));
+	return 1;
+}
+
 /* 1 found, 0 nothing yet, -ECHILD */
 static s64 look(struct wait *w)
 {
@@ -111,7 +124,7 @@ static s64 look(struct wait *w)
 			break;
 	}
 	tree_unlock();
-	return r;
+	return r > 0 ? r : look_at_traced(w, r);
 }
 
 static bool found(void *arg)

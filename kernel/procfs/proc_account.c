@@ -262,7 +262,7 @@ static s64 set_comm(const struct proc_target *p, const char *text)
 	struct thread *thread;
 	char name[COMM_LEN];
 
-	if (own_thread(p, &thread))
+	if (!proc_is_self(p->pid) || own_thread(p, &thread))
 		return -EINVAL;
 	strlcpy(name, text, sizeof(name));
 	proc_set_comm(thread, name);

@@ -57,6 +57,16 @@ bool proc_is_self(s32 pid)
 	return current->proc->kp->pid == pid;
 }
 
+struct proc *proc_here(s32 pid)
+{
+	struct proc *p;
+
+	LIST_FOREACH (p, &member_procs, link)
+		if (p->kp->pid == pid)
+			return p;
+	return NULL;
+}
+
 static struct fdtable *table_of(s32 pid)
 {
 	struct kin_proc *p = proc_find(pid);
@@ -95,11 +105,11 @@ s32 proc_next_fd(s32 pid, s32 fd)
 	return next;
 }
 
-static struct thread *own_thread(s32 tid)
+static struct thread *own_thread(struct proc *p, s32 tid)
 {
 	struct thread *t;
 
-	LIST_FOREACH (t, &current->proc->threads, sibling)
+	LIST_FOREACH (t, &p->threads, sibling)
 		if (t->tid == tid)
 			return t;
 	return NULL;
@@ -110,9 +120,10 @@ s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct th
 	*thread = NULL;
 	if (!proc_view(p->pid, v))
 		return -ESRCH;
-	if (!proc_is_self(p->pid))
+	struct proc *here = proc_here(p->pid);
+	if (!here)
 		return 0;
-	*thread = own_thread(p->tid ? p->tid : p->pid);
+	*thread = own_thread(here, p->tid ? p->tid : p->pid);
 	if (!*thread)
 		return p->tid && p->tid != p->pid ? -ESRCH : 0;
 	if (p->tid)
@@ -131,6 +142,8 @@ static char state_letter(const struct proc_view *v, const struct thread *thread)
 	case PROC_ZOMBIE: return 'Z';
 	default: break;
 	}
+	if (thread && thread->held)
+		return 't';
 	if (proc_is_self(v->pid))
 		return !thread ? 'Z' : thread->state == THREAD_BLOCKED ? 'S' : 'R';
 	if (v->member >= MEMBERS_MAX || v->pending & ~v->quiet)
@@ -215,6 +228,7 @@ static const char *state_name(char letter)
 	case 'R': return "R (running)";
 	case 'S': return "S (sleeping)";
 	case 'T': return "T (stopped)";
+	case 't': return "t (tracing stop)";
 	default: return "Z (zombie)";
 	}
 }
@@ -280,7 +294,8 @@ s64 show_pid_status(struct text *t, const struct proc_target *p)
 	if (v.state != PROC_ZOMBIE)
 		text_add(t, "Umask:\t%04o\n", v.in.umask);
 	text_add(t, "State:\t%s\n", state_name(state_letter(&v, thread)));
-	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.pid, tid, v.ppid);
+	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", v.pid, tid, v.ppid,
+			 thread && thread->tracer ? thread->tracer->kp->pid : 0);
 	text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", v.in.uid, v.in.euid, v.in.suid, v.in.fsuid);
 	text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", v.in.gid, v.in.egid, v.in.sgid, v.in.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");

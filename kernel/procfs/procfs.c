@@ -130,10 +130,11 @@ static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 	case P_TASK:
 		if (number == *pid)
 			return true;
-		if (!proc_is_self(*pid))
-			return false;
+		struct proc *p = proc_here(*pid);
 		struct thread *t;
-		LIST_FOREACH (t, &current->proc->threads, sibling)
+		if (!p)
+			return false;
+		LIST_FOREACH (t, &p->threads, sibling)
 			if (t->tid == number)
 				return true;
 		return false;
@@ -241,10 +242,11 @@ static s32 next_number(struct inode *dir, u32 in, s32 from)
 		return n.best;
 	}
 	if (in == P_TASK) {
+		struct proc *p = proc_here(dir->proc.pid);
 		struct thread *t;
-		if (!proc_is_self(dir->proc.pid))
+		if (!p)
 			return from <= dir->proc.pid ? dir->proc.pid : -1;
-		LIST_FOREACH (t, &current->proc->threads, sibling)
+		LIST_FOREACH (t, &p->threads, sibling)
 			if (t->tid >= from && (n.best < 0 || t->tid < n.best))
 				n.best = t->tid;
 		return n.best;

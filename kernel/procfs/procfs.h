@@ -89,6 +89,7 @@ struct proc_view {
 };
 bool proc_view(s32 pid, struct proc_view *v);
 bool proc_is_self(s32 pid);              /* its memory can be looked at from here */
+struct proc *proc_here(s32 pid);         /* of this member: itself, or who shares its memory */
 /*
  * The same for what p names. *thread: the one whose private state can be shown (of the whole
  * process its first; NULL: that is in another member, or has ended). 0 or -ESRCH.

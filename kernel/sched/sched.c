@@ -45,6 +45,7 @@ struct proc_list member_procs = LIST_HEAD_INITIALIZER(member_procs);
 static struct {
 	struct thread_queue runnable; /* not the current thread */
 	struct thread_queue blocked;
+	struct thread_queue held;     /* those that would be runnable */
 	struct thread *dead;          /* freed by the thread that runs after it, with its process */
 	struct proc *dead_proc;
 	struct thread *spare[SPARES]; /* with stack and FPU area, for the next vfork */
@@ -58,6 +59,7 @@ static struct {
 } sched = {
 	.runnable = TAILQ_HEAD_INITIALIZER(sched.runnable),
 	.blocked = TAILQ_HEAD_INITIALIZER(sched.blocked),
+	.held = TAILQ_HEAD_INITIALIZER(sched.held),
 	.timer_ns = HYP_NO_DEADLINE,
 };
 static struct hyp_pollfd idle_fds[IDLE_FDS];
@@ -188,6 +190,10 @@ static void make_runnable(struct thread *t, int result)
 {
 	t->state = THREAD_RUNNABLE;
 	t->sleep_result = result;
+	if (t->held) {
+		TAILQ_INSERT_TAIL(&sched.held, t, run);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&sched.runnable, t, run);
 	cpu_ask_exit_work(); /* exit work: a slice begins */
 }
@@ -206,6 +212,40 @@ void thread_wake(struct thread *t)
 	}
 	TAILQ_REMOVE(&sched.blocked, t, run);
 	make_runnable(t, 0);
+}
+
+void thread_hold(struct thread *t)
+{
+	if (t->held)
+		return;
+	t->held = true;
+	if (t->state != THREAD_RUNNABLE)
+		return;
+	TAILQ_REMOVE(&sched.runnable, t, run);
+	TAILQ_INSERT_TAIL(&sched.held, t, run);
+}
+
+void thread_let_go(struct thread *t)
+{
+	if (!t->held)
+		return;
+	t->held = false;
+	if (t->state != THREAD_RUNNABLE)
+		return;
+	TAILQ_REMOVE(&sched.held, t, run);
+	make_runnable(t, t->sleep_result);
+}
+
+/* Nothing holds who is killed. */
+static void let_killed_go(void)
+{
+	struct thread *next, *t = TAILQ_FIRST(&sched.held);
+
+	for (; t; t = next) {
+		next = TAILQ_NEXT(t, run);
+		if (thread_must_exit(t) || t->proc->kp->signals.pending & SIGBIT(9))
+			thread_let_go(t);
+	}
 }
 
 /* ---- what ends a sleep */
@@ -261,6 +301,7 @@ static void poll_blocked(void)
 		}
 		t = next;
 	}
+	let_killed_go();
 }
 
 /* ---- sleeping */
@@ -604,7 +645,7 @@ void sched_timer(bool expired)
  */
 void sched_fork_child(void)
 {
-	struct thread_queue *queues[] = {&sched.runnable, &sched.blocked};
+	struct thread_queue *queues[] = {&sched.runnable, &sched.blocked, &sched.held};
 	struct thread *t;
 
 	current->timer_slack_default_ns = current->timer_slack_ns;

@@ -98,6 +98,9 @@ void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
 void directories_drop(struct kin_proc *kp) { kp->cwd = kp->root = NULL; }
 void proc_exe_set(struct kin_proc *p, struct file *f) {}
+void ptrace_tracer_gone(struct proc *tracer) {}
+void ptrace_thread_gone(struct thread *t) {}
+s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status) { return -ECHILD; }
 void locks_release_process(s32 pid) {}
 void mm_release(struct mm *mm) {}
 void timers_release(struct proc *p) {}
