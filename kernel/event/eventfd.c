@@ -11,6 +11,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/event/event_file.h"
+#include "kernel/event/eventfd.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
@@ -114,6 +115,16 @@ static s64 eventfd_write(struct file *f, const void *buf, size_t len, s64 *pos)
 	}
 	queue_wake_all(&e->readable);
 	return sizeof(add);
+}
+
+void eventfd_tell(struct file *f)
+{
+	struct eventfd *e = eventfd_of(f);
+	u64 old = atomic_load(&e->count);
+
+	while (old < EVENTFD_MAX && !atomic_compare_exchange_weak(&e->count, &old, old + 1))
+		;
+	queue_wake_all(&e->readable);
 }
 
 static u32 eventfd_poll(struct file *f, struct poll_table *pt)

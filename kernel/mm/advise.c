@@ -188,6 +188,7 @@ void mm_fork_child(struct mm *mm)
 	struct vma *v, *next;
 
 	mm->owner = current->proc->kp;
+	aio_forget(mm);
 	for (v = vma_first(mm, 0); v; v = next) {
 		next = vma_next(v);
 		if (v->flags & VMA_WIPEONFORK && mm_reserve(mm) == 0)

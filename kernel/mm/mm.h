@@ -56,6 +56,7 @@ struct mm {
 	u64 loader_start, loader_end; /* the dynamic linker, as exec mapped it; or 0 */
 	u64 code_start, code_end, data_start, data_end, stack_start;
 	u64 *auxv;                 /* kmalloc: what PR_SET_MM replaced it by, to AT_NULL; or NULL */
+	struct aio_context *aio;   /* of io_setup: kernel/event/aio.c */
 	u32 vma_count, lock_future;
 	u32 membarrier;            /* registered commands */
 	u32 refs;                  /* processes: 2 and more during vfork */
@@ -104,8 +105,12 @@ void mm_fork_child(struct mm *mm);
  */
 void mm_release(struct mm *mm);
 void mappings_bury(struct kin_proc *p);
-/* The file with this object became shorter: what lies behind its end is no longer there. */
-void mm_object_cut(struct mm *mm, const struct kin_object *o);
+/*
+ * The file with this object became shorter: what lies behind its end is no longer there, in mm and
+ * in other members, which see to it in mm_cuts_look as they are interrupted or wake.
+ */
+void mm_object_cut(struct mm *mm, struct kin_object *o);
+void mm_cuts_look(void);
 /*
  * Call sites that the family knows in the mapped files are redirected. exec, whose text runs, and
  * before a fork: in text that is known to run.

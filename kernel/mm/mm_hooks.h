@@ -53,6 +53,10 @@ s64 file_map_shared(struct file *f, u64 va, u64 len, int prot, u64 offset);
 u64 file_shared_key(struct file *f, u64 offset);
 s64 file_sync_data(struct file *f);
 
+/* kernel/event/aio.c: exec, or a clone, which gets none of the contexts. */
+struct mm;
+void aio_forget(struct mm *mm);
+
 /* kernel/tmpfs/memfd.c: may it be mapped shared? 1: yes; 0: but never become writable; -EPERM. */
 s64 seals_allow_map(const struct file *f, bool writes);
 

@@ -43,6 +43,7 @@ void mm_reset(struct mm *mm)
 	u32 refs = mm->refs;
 
 	pages_drop_all(mm);
+	aio_forget(mm);
 	while ((v = vma_first(mm, 0)))
 		vma_remove(mm, v);
 	ranges_clear(&mm->present);

@@ -21,6 +21,7 @@
 #include <linux/mman.h>
 
 #include "kernel/kin/kin_core.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 
 #define EAGER_BYTES (4ul << 20)       /* present at once, kvm, and shared memory everywhere */
@@ -421,13 +422,6 @@ static void pages_sweep(struct mm *mm, u64 start, u64 end, bool all_now)
 void pages_drop(struct mm *mm, u64 start, u64 end)
 {
 	pages_sweep(mm, start, end, false);
-}
-
-void mm_object_cut(struct mm *mm, const struct kin_object *o)
-{
-	for (struct vma *v = vma_first(mm, 0); v; v = vma_next(v))
-		if (v->object == o && v->file && !mm_reserve(mm))
-			pages_drop(mm, vma_backed_end(v), v->end);
 }
 
 void mm_redirect_known(struct mm *mm, bool runs)

@@ -13,6 +13,7 @@
 #include <asm/signal.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/sched_hooks.h"
 #include "kernel/task/table.h"
@@ -112,6 +113,7 @@ static void bury_all(void)
 void inbox_run(void)
 {
 	atomic_store(&member_self()->kicked, 0);
+	mm_cuts_look();
 	if (!atomic_exchange(&KIN->inbox_pending, 0))
 		return;
 	send_each(&KIN->inbox_foreground, signal_foreground);

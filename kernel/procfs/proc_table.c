@@ -105,6 +105,7 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_FS, "lease-break-time", LEASE_BREAK_S),
 	NUMBER(P_SYS_FS, "leases-enable", 1),
 	TUNABLE(P_SYS_FS, "pipe-max-size", PIPE_SIZE),
+	NUMBER(P_SYS_FS, "aio-max-nr", 65536),
 	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
 	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
 	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),

@@ -117,6 +117,8 @@ static void fake_gone(enum own_kind kind, void *what)
 
 #include "own_fake.h"
 
+void aio_forget(struct mm *mm) {}
+
 void object_punch(struct kin_object *o, u64 first, u64 n)
 {
 }
