@@ -3,7 +3,7 @@
  * A file becomes shorter: who else has it mapped gets SIGBUS behind its end, whether it slept or
  * computed meanwhile; as it grows again there are zeros. Holes that MADV_REMOVE makes are
  * everybody's.
- * @test timeout=30 members=25
+ * @test timeout=30 members=26
  */
 #include "guest.h"
 
