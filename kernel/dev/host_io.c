@@ -322,7 +322,7 @@ s64 terminal_open(struct file **out, u32 flags)
 		return -EBUSY;
 	if (!(flags & O_NOCTTY))
 		job_acquire(console_get(), false);
-	*out = host_io_new(handle, flags);
+	*out = host_io_new(handle, flags & ~(u32)O_NOCTTY);
 	return *out ? 0 : -ENFILE;
 }
 

@@ -261,6 +261,20 @@ void notify_name(struct walk *w, struct inode *ino, u32 mask, u32 cookie)
 	tell_end(&told);
 }
 
+void notify_removed(struct walk *w)
+{
+	u32 mask = IN_DELETE | dir_bit(w->inode);
+	struct inode *ino = w->inode;
+	struct told told;
+
+	w->inode = NULL;
+	inode_put(ino);
+	if (!tell_begin(&told))
+		return;
+	tell_inode(&told, w->dir, mask, 0, w->name, w->name_len);
+	tell_end(&told);
+}
+
 void notify_rename(struct walk *from, struct walk *to, struct inode *moved, struct inode *replaced)
 {
 	struct watch_table *t = watch_table(false);

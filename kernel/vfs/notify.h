@@ -21,6 +21,8 @@ void notify_path(struct inode *ino, const char *path, u32 mask);
 void notify_inode(struct inode *ino, u32 mask);
 /* A name of w's directory came or went; ino is what it names. cookie: of a rename, or 0. */
 void notify_name(struct walk *w, struct inode *ino, u32 mask, u32 cookie);
+/* What w found has lost its name, and its last reference here: that it is gone comes first. */
+void notify_removed(struct walk *w);
 void notify_rename(struct walk *from, struct walk *to, struct inode *moved, struct inode *replaced);
 /* ino has watches and somebody dropped a reference: if nothing else is left, it is gone. */
 void notify_gone(struct inode *ino);

@@ -33,7 +33,7 @@ static s64 unlink_name(struct walk *w)
 	if (err)
 		return err;
 	notify_inode(w->inode, IN_ATTRIB);
-	notify_name(w, w->inode, IN_DELETE, 0);
+	notify_removed(w);
 	return 0;
 }
 
@@ -49,7 +49,7 @@ static s64 rmdir_name(struct walk *w)
 		return -EBUSY;
 	err = inode_ops(w->dir)->unlink(w, true);
 	if (!err)
-		notify_name(w, w->inode, IN_DELETE, 0);
+		notify_removed(w);
 	return err;
 }
 

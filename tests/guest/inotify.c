@@ -235,6 +235,33 @@ static void overflow(void)
 	events("removed");
 }
 
+/* That something is gone is told before that its name is, unless it is held. */
+static void removed(void)
+{
+	char inner[128];
+	int held;
+
+	strcpy(inner, in_dir("inner"));
+	inotify_add_watch(in, dir, IN_DELETE);
+	for (unsigned i = 0; i < 2; i++) {
+		if (mkdir(inner, 0755))
+			die("mkdir");
+		inotify_add_watch(in, inner, IN_DELETE_SELF);
+		held = i ? open(inner, O_RDONLY) : -1;
+		rmdir(inner);
+		events(i ? "directory in use removed" : "directory removed");
+		close(held);
+		events("closed");
+		close(open(inner, O_CREAT | O_RDWR, 0644));
+		inotify_add_watch(in, inner, IN_DELETE_SELF | IN_ATTRIB);
+		held = i ? open(inner, O_RDONLY) : -1;
+		unlink(inner);
+		events(i ? "file in use removed" : "file removed");
+		close(held);
+		events("closed");
+	}
+}
+
 static void errors(void)
 {
 	result("flags", inotify_init1(1));
@@ -261,6 +288,7 @@ int main(void)
 	on_a_file();
 	reading();
 	overflow();
+	removed();
 	errors();
 	close(in);
 	rmdir(dir);

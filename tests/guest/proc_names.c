@@ -93,7 +93,7 @@ static void files(void)
 /* In a directory that is the host's below. */
 static void in_tmp(void)
 {
-	char name[64], link[64], text[128] = "";
+	char name[80], link[64], text[128] = "";
 	int fd, keep;
 
 	snprintf(name, sizeof(name), "%s-file", guest_work_dir);

@@ -2,7 +2,7 @@
 /*
  * A pseudo-terminal as controlling terminal: signals that are typed, background reads, writes and
  * settings, the window's size, hanging up, /dev/tty.
- * @test timeout=30 members=9
+ * @test timeout=30 members=10
  */
 #include "guest.h"
 #include <pty.h>
@@ -215,12 +215,37 @@ static void acquire(void)
 	check("open takes it", tcgetsid(again) == getpid());
 }
 
+/* O_NOCTTY: a session without a terminal stays without, until it opens one otherwise. */
+static void test_no_terminal(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), id, tty;
+	pid_t pid;
+
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		die("posix_openpt");
+	pid = fork_or_die();
+	if (pid == 0) {
+		setsid();
+		tty = open(ptsname(master), O_RDWR | O_NOCTTY);
+		result("TIOCGPGRP of another's", ioctl(tty, TIOCGPGRP, &id));
+		result("TIOCGSID", ioctl(tty, TIOCGSID, &id));
+		check("no flag of it", !(fcntl(tty, F_GETFL) & O_NOCTTY));
+		okay("/dev/tty", open("/dev/tty", O_RDWR));
+		close(open(ptsname(master), O_RDWR));
+		okay("/dev/tty", open("/dev/tty", O_RDWR));
+		_exit(0);
+	}
+	child_report("no terminal", pid);
+	close(master);
+}
+
 int main(void)
 {
 	int master;
 
 	gate_make(&gate);
 	gate_make(&back);
+	test_no_terminal();
 	test_typed();
 	test_background();
 
