@@ -97,11 +97,7 @@ struct inode {
 	 * rename_lock; constant in /proc.
 	 */
 	struct inode *parent;
-	/*
-	 * Regular file and the like of the writable layer: the name by which it was last opened or to
-	 * which it was renamed, in parent, a reference; lock. A directory that was removed: what it
-	 * was called, rename_lock. Slot; shown_path.c.
-	 */
+	/* Slot. In parent, of no directory: lock. Of one that was removed: rename_lock. shown_path.c */
 	struct kin_text *name;
 	u32 volume;         /* no lock: constant; which of those that were mounted with -v, from 1 */
 	_Atomic u64 serial; /* of this life, 0 once freed */
@@ -224,11 +220,9 @@ u64 inode_parent_number(struct inode *dir);                   /* takes rename_lo
 #define XATTR_CAPS "security.capability"
 s64 xattr_get_kernel(struct inode *ino, const char *name, void *buf, size_t size);
 
-/* ---- file_ioctl.c */
-/* Attributes that forbid what mode bits allow, to everybody. */
-bool inode_immutable(const struct inode *ino);   /* FS_IMMUTABLE_FL */
-bool inode_append_only(const struct inode *ino); /* FS_APPEND_FL */
-/* What regular files and directories have in common. */
+/* ---- file_ioctl.c: what attributes forbid to everybody; ioctls of files and directories */
+bool inode_immutable(const struct inode *ino);
+bool inode_append_only(const struct inode *ino);
 s64 inode_ioctl(struct file *f, u32 cmd, u64 arg);
 
 /* ---- open.c, create.c, inode_io.c, file_map.c */
