@@ -182,13 +182,11 @@ static void ring(int fd)
 	say("around");
 }
 
+static struct io_event waited[2];
+
 static void *waits(void *arg)
 {
-	struct io_event e[2];
-	long n = events(2, 2, e, NULL);
-
-	say("waited: %ld %lu %lu", n, (unsigned long)e[0].data, (unsigned long)e[1].data);
-	return arg;
+	return events(2, 2, waited, NULL) == 2 ? arg : NULL;
 }
 
 static void other_thread(int fd)
@@ -197,13 +195,16 @@ static void other_thread(int fd)
 						 request(fd, IOCB_CMD_PREAD, data[1], 7, 0, 2)};
 	struct iocb *list[2] = {&cb[0], &cb[1]};
 	pthread_t thread;
+	void *done;
 
-	pthread_create(&thread, NULL, waits, NULL);
+	pthread_create(&thread, NULL, waits, cb);
 	usleep(20000);
 	result("first", (int)submit(1, list));
 	usleep(20000);
 	result("second", (int)submit(1, list + 1));
-	pthread_join(thread, NULL);
+	pthread_join(thread, &done);
+	say("waited %d: %lu %lu", done == cb, (unsigned long)waited[0].data,
+		(unsigned long)waited[1].data);
 }
 
 static void on_alarm(int sig)
