@@ -286,6 +286,7 @@ static volatile sig_atomic_t told;
 
 static void tell(int sig)
 {
+	(void)sig;
 	told++;
 }
 

@@ -43,6 +43,7 @@ static void as_nobody(void (*body)(int), int fd)
 
 static void try_open(int slave)
 {
+	(void)slave;
 	okay("open by another user", reopen());
 	okay("/dev/tty", open("/dev/tty", O_RDWR));
 }
