@@ -43,7 +43,7 @@ enum kin_root {
 	ROOT_SITES,
 	ROOT_INET,
 	ROOT_LEASES,
-	KIN_ROOTS = 16
+	KIN_ROOTS
 };
 void *kin_root_get(enum kin_root root);
 void kin_root_set(enum kin_root root, void *p);
