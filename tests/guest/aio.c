@@ -212,6 +212,37 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
+/* Waits with another signal mask: what was blocked and is there already ends it. */
+static void masked(int fd)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct iocb cb = request(fd, IOCB_CMD_PREAD, data[0], 7, 0, 1), *list = &cb;
+	struct { /* size: of the kernel's mask, of 64 signals */
+		const void *mask;
+		size_t size;
+	} given;
+	sigset_t none, one;
+	struct io_event e;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&none);
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &one, NULL);
+	raise(SIGUSR1);
+	given.mask = &none;
+	given.size = 8;
+	result("unblocked", (int)syscall(SYS_io_pgetevents, context, 1l, 1l, &e, NULL, &given));
+	sigpending(&one);
+	say("still pending %d", sigismember(&one, SIGUSR1));
+	given.size = 7;
+	result("of 7 bytes", (int)syscall(SYS_io_pgetevents, context, 0l, 1l, &e, NULL, &given));
+	result("submit", (int)submit(1, &list));
+	result("no mask", (int)syscall(SYS_io_pgetevents, context, 1l, 1l, &e, NULL, NULL));
+	sigprocmask(SIG_BLOCK, NULL, &one);
+	say("blocked afterwards %d", sigismember(&one, SIGUSR1));
+}
+
 static void ends(int fd)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -245,6 +276,7 @@ int main(void)
 	event_descriptor(fd);
 	ring(fd);
 	other_thread(fd);
+	masked(fd);
 	ends(fd);
 	return finish();
 }
