@@ -5,23 +5,49 @@
  * where the name or the process is another: a clone gets a page of its own so. The name is the
  * guest's to choose.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "monitor/core/core_internal.h"
 
+#define TITLE_MAX 128 /* more than all its parts take */
+
+/* Each clone writes one: printf would touch a dozen pages of the C library that it has not yet. */
+static char *put(char *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(at, text, len);
+	return at + len;
+}
+
+static char *put_id(char *at, s32 id)
+{
+	char digits[12];
+	u32 n = 0, left = id > 0 ? (u32)id : 0;
+
+	do {
+		digits[n++] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left);
+	while (n)
+		*at++ = digits[--n];
+	return at;
+}
+
+/* All of it, or as much as there is room for. */
 static void title_write(struct member *m, const char *name, s32 pid)
 {
 	const struct family *f = m->family;
-	char text[128];
-	int n = snprintf(text, sizeof(text), "unifork: %s [pid %d of %d]", name, pid, f->front_pid);
+	char text[TITLE_MAX], *named = put(put(text, "unifork: "), name);
+	char *end = put_id(put(put_id(put(named, " [pid "), pid), " of "), f->front_pid);
 
-	if (n < 0 || (size_t)n >= f->title_size)
-		n = snprintf(text, sizeof(text), "unifork: %s [%d]", name, pid);
-	if (n < 0 || (size_t)n >= f->title_size)
-		n = snprintf(text, sizeof(text), "unifork: %s", name);
+	end = put(end, "]");
+	if ((size_t)(end - text) >= f->title_size)
+		end = put(put_id(put(named, " ["), pid), "]");
+	if ((size_t)(end - text) >= f->title_size)
+		end = named;
 	memset(f->title, 0, f->title_size);
-	memcpy(f->title, text, MIN((size_t)n, f->title_size - 1));
+	memcpy(f->title, text, MIN((size_t)(end - text), f->title_size - 1));
 }
 
 void title_update(struct member *m)
