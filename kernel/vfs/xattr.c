@@ -42,13 +42,8 @@ static void xattr_lock(struct inode *ino)
 
 void xattrs_free(struct inode *ino)
 {
-	struct xattr *x = ino->xattrs, *next;
-
-	publish(&ino->xattrs, NULL);
-	for (; x; x = next) {
-		next = x->next;
-		kin_free(x);
-	}
+	while (ino->xattrs)
+		own_free(own_take(OWN_MEMORY, &ino->xattrs, ino->xattrs->next));
 }
 
 /* Under the lock: the link to that name, or to the end of the list. */
@@ -111,21 +106,30 @@ static bool listed(const struct xattr *x)
 
 /* ---- operations on an inode; name and value in kernel memory */
 
-static s64 set_value(struct inode *ino, const char *name, const char *value, size_t size, u32 flags)
+/* Under the lock: what *link has, if anything, makes way for it. */
+static s64 value_place(struct xattr **link, const char *name, const char *value, size_t size)
 {
 	u32 name_len = (u32)strlen(name);
-	struct xattr *x, *old;
-	s64 err = may_use(ino, name, MAY_WRITE);
+	struct xattr *old = *link, *x = own_new(OWN_MEMORY, sizeof(*x) + name_len + 1 + size);
 
-	if (err)
-		return err;
-	x = kin_alloc(sizeof(*x) + name_len + 1 + size);
 	if (!x)
 		return -ENOSPC;
 	x->name_len = name_len;
 	x->value_len = (u32)size;
 	memcpy(x->name, name, name_len);
 	memcpy(value_of(x), value, size);
+	x->next = old ? old->next : NULL;
+	own_free(own_exchange(link, x));
+	return 0;
+}
+
+static s64 set_value(struct inode *ino, const char *name, const char *value, size_t size, u32 flags)
+{
+	struct xattr *old;
+	s64 err = may_use(ino, name, MAY_WRITE);
+
+	if (err)
+		return err;
 	inode_pin(ino);
 	xattr_lock(ino);
 	struct xattr **link = find(ino, name);
@@ -134,14 +138,9 @@ static s64 set_value(struct inode *ino, const char *name, const char *value, siz
 		err = -EEXIST;
 	else if (!old && (flags & XATTR_REPLACE))
 		err = -ENODATA;
-	if (!err) {
-		x->next = old ? old->next : NULL;
-		publish(link, x);
-		x = old;
-	}
+	else
+		err = value_place(link, name, value, size);
 	kin_unlock(&ino->lock);
-	if (x)
-		kin_free(x);
 	if (!err)
 		inode_touch(ino, false);
 	return err;
@@ -154,13 +153,13 @@ static s64 remove_value(struct inode *ino, const char *name)
 	if (err)
 		return err;
 	xattr_lock(ino);
-	struct xattr **link = find(ino, name), *x = *link;
-	if (x)
-		publish(link, x->next);
+	struct xattr **link = find(ino, name);
+	bool found = *link;
+	if (found)
+		own_free(own_take(OWN_MEMORY, link, (*link)->next));
 	kin_unlock(&ino->lock);
-	if (!x)
+	if (!found)
 		return -ENODATA;
-	kin_free(x);
 	inode_touch(ino, false);
 	return 0;
 }
