@@ -25,6 +25,7 @@ _INFO = "what /proc/PID shows of a process: counted without marks (kernel/task/p
 _EVENT = "watches and events of inotify, while they are linked or taken out"
 _SYSV = "an object of System V IPC that is being made or taken out, or what hangs on it"
 _LOCK = "locks on files, while they are linked or taken out"
+_QUEUED = "the entry of a queued signal, while it is linked or taken out"
 MAY_LEAVE_MEMORY = {
     "chdir": _INFO,
     "dnotify": _EVENT,
@@ -39,7 +40,9 @@ MAY_LEAVE_MEMORY = {
     "inotify_read": _EVENT,
     "inotify_unlink": _EVENT,
     "inotify_watch": _EVENT,
-    "kill_queue": "the entry of a queued signal, while it is linked or taken out",
+    "kill_queue": _QUEUED,
+    "owner": _QUEUED,
+    "owner_told": _QUEUED,
     "mq": "a POSIX message queue or message that is being made or taken out",
     "msg": _SYSV,
     "sem": _SYSV,
