@@ -71,13 +71,13 @@ void queue_link(struct kin_queue *q, struct kin_waiter *w)
 
 	w->link.tqe_next = next;
 	w->link.tqe_prev = at;
+	atomic_fetch_add(&q->count, 1); /* first: where it is too low, wakers pass by without a look */
 	publish(&w->queue, q); /* burial unlinks what says it is queued */
 	publish(at, w);
 	if (next)
 		next->link.tqe_prev = &w->link.tqe_next;
 	else
 		q->head.tqh_last = &w->link.tqe_next;
-	atomic_fetch_add(&q->count, 1);
 }
 
 /* A waiter that a dead member had taken off the list already is left as it is. */
