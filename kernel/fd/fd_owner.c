@@ -149,6 +149,7 @@ static void hook_queue(struct poll_table *pt, struct kin_queue *q, u32 events)
 	for (u32 k = 0; k < HOOKS; k++)
 		if (n->owner->hook[k].queue == q) {
 			n->named |= 1u << k;
+			n->owner->hook[k].bits = events; /* a socket that listens now waits for less */
 			return;
 		}
 	w = hook_place(n);

@@ -171,7 +171,7 @@ s64 tcp_listen(struct inet_socket *u, u32 backlog)
 	}
 	net_unlock();
 	if (!err)
-		queue_wake_all(&u->e.in.readable);
+		queue_wake_for(&u->e.in.readable, WAKE_NO_OWNER);
 	return err;
 }
 
@@ -548,11 +548,12 @@ static u32 conn_poll(struct inet_socket *u, struct conn *c, struct poll_table *p
 u32 tcp_poll(struct inet_socket *u, struct poll_table *pt)
 {
 	struct conn *c = atomic_load(&u->e.conn);
-	u32 mask, shut;
+	u32 mask, shut, listens = atomic_load(&u->e.state) == ENDPOINT_LISTENING;
 
 	if (c)
 		return conn_poll(u, c, pt);
-	poll_wait_for(pt, &u->e.in.readable, ~0u);
+	/* one that does not listen yet may hear of anything: an error, a connect by another thread */
+	poll_wait_for(pt, &u->e.in.readable, listens ? POLL_READABLE | EPOLLRDHUP : ~0u);
 	if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
 		return atomic_load(&u->e.npending) ? POLL_READABLE : 0;
 	/* a connect of another thread wakes the queue that we are in now */

@@ -7,6 +7,7 @@
  */
 #include "guest.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -58,6 +59,23 @@ static void drain_soon(const char *what, int fd)
 	expect("readable", poll(&p, 1, 5000) == 1);
 	usleep(20000); /* between being readable and the signal */
 	drain(what, fd);
+}
+
+/* Of signals that say the same: Linux tells the end of a TCP connection twice. */
+static void drain_first(const char *what, int fd)
+{
+	struct timespec none = {0, 0}, soon = {5, 0};
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, rt);
+	if (sigtimedwait(&set, &info, &soon) < 0)
+		die("sigtimedwait");
+	say("%s: %s, its descriptor %d", what, reason_name(info.si_code), info.si_fd == fd);
+	usleep(20000);
+	while (sigtimedwait(&set, &info, &none) > 0)
+		;
 }
 
 static void own(int fd, int sig)
@@ -196,6 +214,36 @@ static void listener(void)
 	drain("connected, closed", c);
 	close(c);
 	close(l);
+}
+
+static void internet(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM, 0), sender = socket(AF_INET, SOCK_DGRAM, 0), conn;
+	socklen_t size = sizeof(a);
+
+	own(listening, rt);
+	expect("bind", bind(listening, (void *)&a, size) == 0 && listen(listening, 4) == 0);
+	expect("name", getsockname(listening, (void *)&a, &size) == 0);
+	expect("connect", connect(client, (void *)&a, size) == 0);
+	drain_soon("tcp listener", listening);
+	conn = accept(listening, NULL, NULL);
+	own(conn, rt);
+	expect("write", write(client, "x", 1) == 1);
+	drain_soon("tcp data", conn);
+	close(client);
+	drain_first("tcp end", conn);
+	a.sin_port = 0;
+	expect("bind", bind(udp, (void *)&a, size) == 0);
+	expect("name", getsockname(udp, (void *)&a, &size) == 0);
+	own(udp, rt);
+	expect("sendto", sendto(sender, "x", 1, 0, (void *)&a, size) == 1);
+	drain_soon("udp", udp);
+	close(conn);
+	close(listening);
+	close(udp);
+	close(sender);
 }
 
 static void terminals(void)
@@ -339,6 +387,7 @@ int main(void)
 	sockets(SOCK_DGRAM, "datagrams");
 	sockets(SOCK_SEQPACKET, "packets");
 	listener();
+	internet();
 	terminals();
 	inotify();
 	others();
