@@ -61,6 +61,7 @@ static struct proc {
 	bool raised;                /* the last signal came from itself */
 	bool confining, confined;   /* seccomp(2), the last step, is under way; was the last call */
 	bool alive, failing;        /* failing: the result of the call under way is ours */
+	bool told;                  /* its maker has told of it */
 	unsigned long break_wanted; /* the argument of a brk that fails, until its end */
 	struct kind kinds[KINDS_MAX];
 	unsigned kind_count;
@@ -117,6 +118,17 @@ static struct proc *proc_of(pid_t pid)
 	p->alive = true;
 	p->monitor = proc_count > 0 && parent_of(pid) != procs[0]->pid;
 	return procs[proc_count++] = p;
+}
+
+/* Its maker tells of it: it may have stopped before, and even have ended. */
+static void born(pid_t pid)
+{
+	for (unsigned i = proc_count; i-- > 0;)
+		if (procs[i]->pid == pid && !procs[i]->told) {
+			procs[i]->told = true;
+			return;
+		}
+	proc_of(pid)->told = true;
 }
 
 static unsigned number_of(const struct proc *p)
@@ -367,7 +379,7 @@ static void stopped(struct proc *p, int status)
 		if (event == PTRACE_EVENT_EXEC && p == procs[0])
 			text_find(p->pid);
 		else if (event != PTRACE_EVENT_EXEC && ptrace(PTRACE_GETEVENTMSG, p->pid, 0, &child) == 0)
-			proc_of((pid_t)child);
+			born((pid_t)child);
 		go_on(p, PTRACE_SYSCALL, 0);
 	} else {
 		siginfo_t info = {0};
