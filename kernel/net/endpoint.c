@@ -35,24 +35,23 @@ static void conn_connected(struct conn *c)
 	publish(&c->connecting, NULL);
 }
 
-/* There is room for more: those that wait longest are established. One of them, or NULL. */
-static struct conn *pending_promote(struct endpoint *e)
+/*
+ * They are told here, because recovery does this as well, after the dead's burial has had everybody
+ * look. Counted first: where npending is too low, who waits to accept passes by without a look.
+ */
+void pending_promote(struct endpoint *e)
 {
-	struct conn *first = NULL;
-
 	if (!e->nwaiting)
-		return NULL;
+		return;
 	for (struct conn *c = e->pending; c && atomic_load(&e->npending) <= e->backlog; c = c->next) {
 		if (!atomic_load(&c->waiting))
 			continue;
 		conn_rules(c)->established(c);
-		atomic_store(&c->waiting, 0);
 		atomic_fetch_add(&e->npending, 1);
+		atomic_store(&c->waiting, 0);
 		e->nwaiting--;
-		if (!first)
-			first = c;
+		conn_wake(c);
 	}
-	return first;
 }
 
 /* A dead member's connects that it had decided are finished. */
@@ -149,13 +148,13 @@ void conn_link(struct endpoint *e, struct endpoint *listener, struct conn *c)
 {
 	e->end = 0;
 	c->connecting = e;
+	if (!atomic_load(&c->waiting)) /* before it is linked, see pending_promote */
+		atomic_fetch_add(&listener->npending, 1);
 	own_move(OWN_CONN, hold_of(OWN_CONN, c),
 			 listener->pending ? &listener->pending_last->next : &listener->pending);
 	listener->pending_last = c;
 	if (atomic_load(&c->waiting))
 		listener->nwaiting++;
-	else
-		atomic_fetch_add(&listener->npending, 1);
 	atomic_fetch_add(&listener->in.arrived, 1);
 	conn_connected(c);
 }
@@ -290,12 +289,11 @@ static bool accept_ready(void *arg)
 		   atomic_load(&e->state) != ENDPOINT_LISTENING;
 }
 
-/* Under net_lock. *next, if not NULL: one that was waiting is established, and held. */
-static bool accept_take(struct endpoint *e, struct endpoint *fresh, struct conn **next)
+/* Under net_lock. */
+static bool accept_take(struct endpoint *e, struct endpoint *fresh)
 {
 	struct conn *c = e->pending;
 
-	*next = NULL;
 	if (!c || atomic_load(&e->state) != ENDPOINT_LISTENING)
 		return false;
 	fresh->end = 1;
@@ -305,22 +303,19 @@ static bool accept_take(struct endpoint *e, struct endpoint *fresh, struct conn 
 	if (!e->pending)
 		e->pending_last = NULL;
 	atomic_fetch_sub(&e->npending, 1);
-	*next = pending_promote(e);
-	if (*next)
-		ref_get(OWN_CONN, *next, (struct conn **)hold_new(OWN_CONN));
+	pending_promote(e);
 	return true;
 }
 
 s64 endpoint_accept(struct endpoint *e, bool nonblock, struct endpoint *fresh)
 {
 	u64 deadline = net_deadline(atomic_load(&e->s.receive_timeout_ns), nonblock);
-	struct conn *next;
 	bool taken, more;
 	s64 err;
 
 	for (;;) {
 		net_lock();
-		taken = accept_take(e, fresh, &next);
+		taken = accept_take(e, fresh);
 		more = e->pending != NULL;
 		net_unlock();
 		if (taken)
@@ -332,10 +327,6 @@ s64 endpoint_accept(struct endpoint *e, bool nonblock, struct endpoint *fresh)
 			return err;
 	}
 	queue_wake(&e->in.writable, 1);
-	if (next) {
-		conn_wake(next);
-		ref_put(OWN_CONN, hold_of(OWN_CONN, next));
-	}
 	if (more)
 		queue_pass_on(&e->in.readable, 1);
 	return 0;

@@ -112,6 +112,8 @@ struct own_record *conn_unlink(struct endpoint *listener, struct conn *c);
 /* For poll and connect: nobody waits any more. */
 void conn_wake(struct conn *c);
 s64 endpoint_accept(struct endpoint *e, bool nonblock, struct endpoint *fresh);
+/* Under net_lock: is there room for more? Those that wait longest are established, and told. */
+void pending_promote(struct endpoint *e);
 /* Steps of a release: those that wait to be accepted; the connection. May be done twice. */
 void pending_refuse(struct endpoint *e);
 void endpoint_disconnect(struct endpoint *e);

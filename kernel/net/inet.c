@@ -89,6 +89,16 @@ static s64 inet_bind(struct socket *s, const u8 *address, u32 len)
 	return err;
 }
 
+void inet_peer_set(struct inet_socket *u, const struct inet_name *to)
+{
+	u16 port = u->local.port;
+
+	if (inet_is_any(&u->local))
+		u->local = inet_is4(to) ? inet_loopback4 : inet_loopback6;
+	u->local.port = port;
+	u->peer = *to;
+}
+
 void inet_unname(struct inet_socket *u)
 {
 	u16 port = u->local.port;
@@ -188,10 +198,7 @@ static void inet_resized(struct socket *s, bool send)
 	atomic_fetch_or(&u->flags, send ? INET_SEND_SIZED : INET_RECEIVE_SIZED);
 	if (!c)
 		return;
-	if (inet_flag(u, INET_SEND_SIZED))
-		atomic_store(&tcp_conn(c)->sends[u->e.end], atomic_load(&s->send_size));
-	if (inet_flag(u, INET_RECEIVE_SIZED))
-		atomic_store(&tcp_conn(c)->receives[u->e.end], atomic_load(&s->receive_size));
+	tcp_sizes(c, u->e.end, u);
 	net_lock();
 	if (!atomic_load(&c->waiting))
 		tcp_limits(c);
@@ -199,12 +206,13 @@ static void inet_resized(struct socket *s, bool send)
 	conn_wake(c);
 }
 
-static u32 inet_error_take(struct socket *s)
+u32 inet_error_take(struct socket *s)
 {
 	struct inet_socket *u = inet_of(s);
 	struct conn *c = atomic_load(&u->e.conn);
+	_Atomic u32 *error = c ? &c->error[u->e.end] : &s->error;
 
-	return atomic_exchange(c ? &c->error[u->e.end] : &s->error, 0);
+	return atomic_load(error) ? atomic_exchange(error, 0) : 0;
 }
 
 static void inet_release(struct socket *s)

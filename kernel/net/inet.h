@@ -19,6 +19,9 @@
 #define INET_PORT_FIRST 32768u /* net.ipv4.ip_local_port_range */
 #define INET_PORT_LAST 60999u
 #define INET_UNPRIVILEGED 1024u
+#define LO_INDEX 1u /* the interface */
+#define LO_HARDWARE 772u /* ARPHRD_LOOPBACK */
+#define LO_QUEUE_LENGTH 1000u
 #define INET_MTU 65536u
 #define TCP_SEND_SIZE 16384u /* what SO_SNDBUF and SO_RCVBUF say at first, as on Linux */
 #define TCP_RECEIVE_SIZE 131072u
@@ -148,6 +151,10 @@ struct inet_socket *port_first(enum port_table table, u32 bucket);
 extern const struct net_ops inet_ops;
 /* The options of an accepted socket are its listener's. */
 void inet_inherit(struct inet_socket *u, const struct inet_socket *listener);
+/* What SO_ERROR says, once. */
+u32 inet_error_take(struct socket *s);
+/* Under net_lock: u connects to that name, from an address that reaches it. */
+void inet_peer_set(struct inet_socket *u, const struct inet_name *to);
 /* Under net_lock: names that bind has not given are forgotten. */
 void inet_unname(struct inet_socket *u);
 
@@ -160,6 +167,8 @@ s64 tcp_receive(struct inet_socket *u, struct net_message *m);
 u32 tcp_poll(struct inet_socket *u, struct poll_table *pt);
 void tcp_release(struct inet_socket *u);
 void tcp_limits(struct conn *c);
+/* What u, that end or its listener, was told to have for buffers. */
+void tcp_sizes(struct conn *c, u32 end, struct inet_socket *u);
 enum tcp_state tcp_state(struct inet_socket *u);
 
 /* ---- tcp_urgent.c */

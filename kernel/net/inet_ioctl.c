@@ -11,10 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/net/inet.h"
 
-#define LO_INDEX 1
 #define LO_FLAGS 0x49 /* IFF_UP | IFF_LOOPBACK | IFF_RUNNING */
-#define ARPHRD_LOOPBACK_ 772
-#define QUEUE_LENGTH 1000
 
 /* struct ifreq: a name, and what is asked of it */
 struct interface_request {
@@ -73,11 +70,11 @@ static s64 answer(u32 cmd, struct interface_request *r)
 	case SIOCGIFFLAGS: r->flags = LO_FLAGS; return 0;
 	case SIOCGIFMTU: r->number = INET_MTU; return 0;
 	case SIOCGIFINDEX: r->number = LO_INDEX; return 0;
-	case SIOCGIFTXQLEN: r->number = QUEUE_LENGTH; return 0;
+	case SIOCGIFTXQLEN: r->number = LO_QUEUE_LENGTH; return 0;
 	case SIOCGIFMETRIC: r->number = 0; return 0;
 	case SIOCGIFHWADDR:
 		memset(&r->hardware, 0, sizeof(r->hardware));
-		r->hardware.family = ARPHRD_LOOPBACK_;
+		r->hardware.family = LO_HARDWARE;
 		return 0;
 	default: return -ENOTTY;
 	}

@@ -89,6 +89,9 @@ static bool msgq_recover(void *arg)
 	atomic_store(&q->unread, unread);
 	atomic_store(&q->used, used);
 	atomic_store(&q->count, count);
+	/* Who looked when the dead was buried saw the counts as it had left them. */
+	queue_wake_all(&q->readable);
+	queue_wake_all(&q->writable);
 	return true;
 }
 
@@ -97,9 +100,19 @@ static void msgq_lock(struct msgq *q)
 	kin_lock_recover(&q->lock, msgq_recover, q);
 }
 
+/* The dead may have taken the first message and not have counted that. */
+static bool msgq_read_recover(void *arg)
+{
+	struct msgq *q = arg;
+
+	msgq_lock(q);
+	kin_unlock(&q->lock);
+	return true;
+}
+
 void msgq_read_lock(struct msgq *q)
 {
-	kin_lock_recover(&q->read_lock, kin_recover_whole, NULL);
+	kin_lock_recover(&q->read_lock, msgq_read_recover, q);
 }
 
 void msgq_read_unlock(struct msgq *q)

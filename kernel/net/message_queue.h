@@ -10,8 +10,8 @@
  * wait queues.
  *
  * Death. The pointers to messages and to their files are slots of own.h; last and the counts are
- * made anew when lock is recovered, and read_lock protects nothing that could be half done: bytes
- * count as read once offset is stored.
+ * made anew when lock is recovered, which whoever recovers read_lock sees to: readers and pollers
+ * look at the counts without lock. Bytes count as read once offset is stored.
  */
 #ifndef KERNEL_NET_MESSAGE_QUEUE_H
 #define KERNEL_NET_MESSAGE_QUEUE_H

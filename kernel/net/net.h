@@ -84,8 +84,8 @@ struct socket {
 	_Atomic u32 flags; /* enum socket_flags */
 	_Atomic u32 error; /* SO_ERROR: taken once */
 	_Atomic u32 send_size, receive_size;
-	_Atomic u32 low_water; /* SO_RCVLOWAT: kept and reported */
-	_Atomic u32 linger;    /* l_onoff << 31 | l_linger: kept and reported */
+	_Atomic u32 low_water; /* SO_RCVLOWAT */
+	_Atomic u32 linger;    /* l_onoff << 31 | l_linger; 0 seconds: TCP resets */
 	_Atomic u64 send_timeout_ns, receive_timeout_ns; /* HYP_NO_DEADLINE: none */
 	/* The family's own part follows in its own struct, which begins with this one. */
 };

@@ -15,10 +15,7 @@
 #include "kernel/net/netlink.h"
 
 #define REPLY_MAX 1024u
-#define LO_INDEX 1
 #define LO_FLAGS 0x10049u /* up, loopback, running, lower up */
-#define HARDWARE_LOOPBACK 772
-#define QUEUE_LENGTH 1000u
 #define FOREVER (~0u)
 
 /* One datagram that is being written. */
@@ -83,11 +80,11 @@ static void add_link(struct reply *r)
 	static const u8 no_hardware[6] = {0};
 	struct ifinfomsg *i = message_begin(r, RTM_NEWLINK, sizeof(*i));
 
-	i->ifi_type = HARDWARE_LOOPBACK;
+	i->ifi_type = LO_HARDWARE;
 	i->ifi_index = LO_INDEX;
 	i->ifi_flags = LO_FLAGS;
 	attribute(r, IFLA_IFNAME, "lo", 3);
-	attribute_u32(r, IFLA_TXQLEN, QUEUE_LENGTH);
+	attribute_u32(r, IFLA_TXQLEN, LO_QUEUE_LENGTH);
 	attribute_u8(r, IFLA_OPERSTATE, 0);
 	attribute_u8(r, IFLA_LINKMODE, 0);
 	attribute_u32(r, IFLA_MTU, INET_MTU);

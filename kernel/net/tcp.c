@@ -46,6 +46,14 @@ void tcp_limits(struct conn *c)
 		atomic_store(&c->q[i].limit, atomic_load(&t->sends[!i]) + atomic_load(&t->receives[i]));
 }
 
+void tcp_sizes(struct conn *c, u32 end, struct inet_socket *u)
+{
+	if (inet_flag(u, INET_SEND_SIZED))
+		atomic_store(&tcp_conn(c)->sends[end], atomic_load(&u->e.s.send_size));
+	if (inet_flag(u, INET_RECEIVE_SIZED))
+		atomic_store(&tcp_conn(c)->receives[end], atomic_load(&u->e.s.receive_size));
+}
+
 /* That end breaks the connection. */
 static void tcp_reset(struct conn *c, u32 end, u32 error)
 {
@@ -168,6 +176,7 @@ s64 tcp_listen(struct inet_socket *u, u32 backlog)
 		u->e.backlog = backlog;
 		atomic_store(&u->e.shut, 0);
 		atomic_store(&u->e.state, ENDPOINT_LISTENING);
+		pending_promote(&u->e);
 	}
 	net_unlock();
 	if (!err)
@@ -308,20 +317,9 @@ static struct conn *tcp_conn_create(struct inet_socket *u)
 		atomic_store(&tcp_conn(c)->sends[i], TCP_SEND_ROOM);
 		atomic_store(&tcp_conn(c)->receives[i], TCP_RECEIVE_SIZE);
 	}
-	if (inet_flag(u, INET_SEND_SIZED))
-		atomic_store(&tcp_conn(c)->sends[0], atomic_load(&u->e.s.send_size));
-	if (inet_flag(u, INET_RECEIVE_SIZED))
-		atomic_store(&tcp_conn(c)->receives[0], atomic_load(&u->e.s.receive_size));
+	tcp_sizes(c, 0, u);
 	own_give(hold_new(OWN_CONN), c);
 	return c;
-}
-
-static void listener_sizes(struct conn *c, struct inet_socket *listener)
-{
-	if (inet_flag(listener, INET_SEND_SIZED))
-		atomic_store(&tcp_conn(c)->sends[1], atomic_load(&listener->e.s.send_size));
-	if (inet_flag(listener, INET_RECEIVE_SIZED))
-		atomic_store(&tcp_conn(c)->receives[1], atomic_load(&listener->e.s.receive_size));
 }
 
 /* Under net_lock: u gets its names, c is in the listener's list: 0, and who listens. */
@@ -330,16 +328,11 @@ static s64 connect_link(struct inet_socket *u, const struct inet_name *to, struc
 {
 	struct tcp_conn *t = tcp_conn(c);
 	struct inet_socket *listener;
-	u16 port = u->local.port;
 	s64 err;
 
 	if (atomic_load(&u->e.state) != ENDPOINT_IDLE || atomic_load(&u->e.conn))
 		return -EISCONN;
-	if (inet_is_any(&u->local)) {
-		u->local = inet_is4(to) ? inet_loopback4 : inet_loopback6;
-		u->local.port = port;
-	}
-	u->peer = *to;
+	inet_peer_set(u, to);
 	err = port_connect(u);
 	listener = err ? NULL : port_listener(to, u->local.port);
 	if (err || !listener)
@@ -347,7 +340,7 @@ static s64 connect_link(struct inet_socket *u, const struct inet_name *to, struc
 	t->name[0] = u->local;
 	t->name[1] = *to;
 	atomic_store(&t->owner[0], atomic_load(&u->owner));
-	listener_sizes(c, listener);
+	tcp_sizes(c, 1, listener);
 	u->listener = &listener->e;
 	if (atomic_load(&listener->e.npending) > listener->e.backlog)
 		atomic_store(&c->waiting, 1);
@@ -396,13 +389,6 @@ static bool connect_done(void *arg)
 	return !atomic_load(&c->waiting) || atomic_load(&tcp_conn(c)->reset);
 }
 
-static u32 error_take(struct inet_socket *u)
-{
-	struct conn *c = atomic_load(&u->e.conn);
-
-	return atomic_exchange(c ? &c->error[u->e.end] : &u->e.s.error, 0);
-}
-
 /* Until it is known how the connect goes. */
 static s64 connect_wait(struct inet_socket *u, bool nonblock, bool begun)
 {
@@ -419,7 +405,7 @@ static s64 connect_wait(struct inet_socket *u, bool nonblock, bool begun)
 			return err != -EAGAIN ? err : begun ? -EINPROGRESS : -EALREADY;
 	}
 	if (tcp_state(u) == TCP_CLOSE && !(c && atomic_load(&tcp_conn(c)->fin[!u->e.end]))) {
-		error = error_take(u);
+		error = inet_error_take(&u->e.s);
 		tcp_unconnect(u, 0);
 		return error ? -(s64)error : -ECONNABORTED;
 	}
@@ -479,7 +465,7 @@ s64 tcp_send(struct inet_socket *u, struct net_message *m)
 		return tcp_send_urgent(c, u->e.end, m);
 	if (c)
 		return stream_send(c, u->e.end, m);
-	error = error_take(u);
+	error = inet_error_take(&u->e.s);
 	return error ? -(s64)error : net_broken(m->flags);
 }
 
@@ -500,7 +486,7 @@ s64 tcp_receive(struct inet_socket *u, struct net_message *m)
 	}
 	if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
 		return -ENOTCONN;
-	error = error_take(u);
+	error = inet_error_take(&u->e.s);
 	if (error)
 		return -(s64)error;
 	return atomic_load(&u->e.shut) & SHUT_RECEIVE ? 0 : -ENOTCONN;

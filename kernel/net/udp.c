@@ -14,7 +14,6 @@
 
 #define DATAGRAM_MAX4 65507u
 #define DATAGRAM_MAX6 65527u
-#define DEVICE_LO 1
 #define TTL_DEFAULT 64
 
 /* What lies before the data of a message, as its address. */
@@ -87,9 +86,8 @@ static void source_choose(struct inet_socket *u, const struct net_message *m, st
 	o->from = u->local;
 	if (m->source_given)
 		memcpy(o->from.address, m->source, sizeof(m->source));
-	if (inet_is_any(&o->from) || inet_is4(&o->from) != inet_is4(&o->to)) {
+	if (inet_is_any(&o->from) || inet_is4(&o->from) != inet_is4(&o->to))
 		o->from = inet_is4(&o->to) ? inet_loopback4 : inet_loopback6;
-	}
 	o->from.port = u->local.port;
 }
 
@@ -106,11 +104,6 @@ static void udp_deliver(struct inet_socket *u, struct net_message *m, struct ori
 				atomic_load(&(*to)->e.shut) & SHUT_RECEIVE || !msgq_link(&(*to)->e.in, msg)))
 		*to = NULL;
 	net_unlock();
-}
-
-static u32 error_take(struct inet_socket *u)
-{
-	return atomic_load(&u->e.s.error) ? atomic_exchange(&u->e.s.error, 0) : 0;
 }
 
 static void udp_refused(struct inet_socket *u, const struct inet_name *to)
@@ -139,7 +132,7 @@ s64 udp_send(struct inet_socket *u, struct net_message *m)
 		err = inet_route(u, &o.to);
 	if (!err && atomic_load(&u->e.shut) & SHUT_SEND)
 		err = -EPIPE;
-	error = err ? 0 : error_take(u);
+	error = err ? 0 : inet_error_take(&u->e.s);
 	if (err || error)
 		return err ? err : -(s64)error;
 	o.ttl = (u8)(m->ttl ? m->ttl : inet_hops(u, inet_is4(&o.to)));
@@ -180,7 +173,7 @@ static void put_info6(struct inet_socket *u, struct net_message *m, const struct
 	struct {
 		u8 address[16];
 		u32 device;
-	} info = {.device = DEVICE_LO};
+	} info = {.device = LO_INDEX};
 
 	memcpy(info.address, o->to.address, sizeof(info.address));
 	if (inet_option(u, IPPROTO_IPV6, IPV6_RECVPKTINFO_))
@@ -197,7 +190,7 @@ static void udp_control(struct inet_socket *u, struct net_message *m, const stru
 	struct {
 		u32 device;
 		u8 local[4], to[4];
-	} info = {.device = DEVICE_LO};
+	} info = {.device = LO_INDEX};
 
 	put_time(m, atomic_load(&u->e.s.flags), o->time_ns);
 	if (u->e.s.family == AF_INET6)
@@ -247,7 +240,7 @@ s64 udp_receive(struct inet_socket *u, struct net_message *m)
 	s64 r;
 
 	for (;;) {
-		error = error_take(u);
+		error = inet_error_take(&u->e.s);
 		if (error)
 			return -(s64)error;
 		r = receive_one(u, m);
@@ -283,13 +276,7 @@ s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len)
 	if (err)
 		return err;
 	net_lock();
-	if (inet_is_any(&u->local)) {
-		u16 port = u->local.port;
-
-		u->local = inet_is4(&to) ? inet_loopback4 : inet_loopback6;
-		u->local.port = port;
-	}
-	u->peer = to;
+	inet_peer_set(u, &to);
 	net_unlock();
 	return 0;
 }

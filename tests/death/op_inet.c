@@ -11,6 +11,7 @@
 #define PORT 5555
 
 static int pair[2], listener, first, second;
+static pid_t sleeper;
 static char block[30000];
 
 static struct sockaddr_in name_of(int port)
@@ -73,33 +74,16 @@ static void make_pair(void)
 		die("connect");
 }
 
-static bool ready_soon(int fd, short event)
-{
-	struct pollfd p = {.fd = fd, .events = event};
-
-	return poll(&p, 1, 3000) == 1;
-}
-
-/* The victim's end is gone: what it sent comes, then the end or a reset. */
-static void see_end(int fd)
-{
-	char buffer[5000];
-	ssize_t n;
-
-	do {
-		if (!ready_soon(fd, POLLIN)) {
-			wrong("the other end of the dead's connection sees no end");
-			break;
-		}
-		n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-	} while (n > 0);
-	close(fd);
-}
-
 static void check_pair(void)
 {
 	close(pair[1]);
 	see_end(pair[0]);
+}
+
+static void check_receive(void)
+{
+	see_drained(pair[1]);
+	check_pair();
 }
 
 /* ---- names */
@@ -225,6 +209,80 @@ static void check_accept(void)
 	close(listener);
 }
 
+/* ---- somebody sleeps in accept or in connect while the victim dies */
+
+/* The memory of sockets stays theirs, and how many there are at once is a matter of time here. */
+static void make_spares(void)
+{
+	int s[8];
+
+	for (size_t i = 0; i < COUNT(s); i++)
+		s[i] = socket(AF_INET, SOCK_STREAM, 0);
+	for (size_t i = 0; i < COUNT(s); i++)
+		close(s[i]);
+}
+
+static void sleep_accepting(void)
+{
+	close(accept(listener, NULL, NULL));
+}
+
+static void prepare_sleeping_accept(void)
+{
+	make_spares();
+	make_listener();
+	fcntl(listener, F_SETFL, 0);
+	sleeper = sleeper_start(sleep_accepting);
+}
+
+/* Either the dead is not in the list, or who sleeps was told of it. */
+static void check_sleeping_accept(void)
+{
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	for (int ms = 0; poll(&p, 1, 0) == 1 && !sleeper_ended(sleeper); ms++) {
+		if (ms == 1000) {
+			wrong("there is somebody to be accepted, and who accepts was not told");
+			break;
+		}
+		pause_ms(1);
+	}
+	int fd = dial(0);
+	sleeper_end(sleeper, "nobody accepts");
+	close(fd);
+	close(listener);
+}
+
+static void sleep_connecting(void)
+{
+	int fd = dial(0);
+
+	_exit(fd < 0 || write(fd, "abc", 3) != 3);
+}
+
+static void prepare_sleeping_connect(void)
+{
+	make_spares();
+	listen_with(0);
+	first = dial(0);
+	sleeper = sleeper_start(sleep_connecting);
+}
+
+static void check_sleeping_connect(void)
+{
+	int end[2], n = 0;
+
+	/* Open until the sleeper has ended: a close would wake it. */
+	while (n < 2 && (end[n] = accept(listener, NULL, NULL)) >= 0)
+		n++;
+	sleeper_end(sleeper, "who slept in connect was not told that there is room");
+	while (n)
+		close(end[--n]);
+	see_end(first);
+	try_listener();
+	close(listener);
+}
+
 static void own_listener(void)
 {
 	prepare_accept();
@@ -272,6 +330,7 @@ static void act_receive(void)
 {
 	read(pair[1], block, 5000);
 	read(pair[1], block, 5000);
+	recv(pair[1], block, 5000, MSG_DONTWAIT); /* passes over the mark: nothing is left */
 }
 
 static void act_shutdown(void)
@@ -349,11 +408,13 @@ const struct operation inet_operations[] = {
 	{"inet_connect_full", prepare_full, NULL, act_connect_full, check_connect_full, 0},
 	{"inet_refused", NULL, NULL, act_refused, NULL, 0},
 	{"inet_accept", prepare_accept, NULL, act_accept, check_accept, 0},
+	{"inet_connect_sleeping", prepare_sleeping_accept, NULL, act_connect, check_sleeping_accept, 0},
+	{"inet_accept_sleeping", prepare_sleeping_connect, NULL, act_accept, check_sleeping_connect, 0},
 	{"inet_close_listener", NULL, own_listener, act_close_listener, NULL, 0},
 	{"inet_close_shared", prepare_accept, NULL, act_close_listener, check_shared, 0},
 	{"inet_disconnect", make_pair, NULL, act_disconnect, check_pair, 0},
 	{"inet_send", make_pair, NULL, act_send, check_pair, 0},
-	{"inet_receive", send_some, NULL, act_receive, check_pair, 0},
+	{"inet_receive", send_some, NULL, act_receive, check_receive, 0},
 	{"inet_shutdown", make_pair, NULL, act_shutdown, check_pair, 0},
 	{"inet_close", NULL, ready_close, act_close, NULL, 0},
 	{"inet_reset", NULL, make_pair, act_reset, NULL, 0},

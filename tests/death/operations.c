@@ -5,6 +5,10 @@
  */
 #include "operations.h"
 
+#include <sys/socket.h>
+
+#define SOON_MS 3000
+
 int round_number, victim_status;
 const char *host_folder;
 static char first_wrong[200];
@@ -29,6 +33,89 @@ void expect_result(const char *what, long result, long expected)
 		wrong("%s: %s", what, errno_name(errno));
 	else
 		wrong("%s: %ld instead of %ld", what, result, expected);
+}
+
+bool ready_soon(int fd, short event)
+{
+	struct pollfd p = {.fd = fd, .events = event};
+
+	return poll(&p, 1, SOON_MS) == 1;
+}
+
+void see_end(int fd)
+{
+	char buffer[5000];
+	ssize_t n;
+
+	do {
+		if (!ready_soon(fd, POLLIN)) {
+			wrong("the other end of the dead's connection sees no end");
+			break;
+		}
+		n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	} while (n > 0);
+	close(fd);
+}
+
+void see_drained(int reader)
+{
+	struct pollfd p = {.fd = reader, .events = POLLIN};
+	char buffer[5000];
+
+	while (recv(reader, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		;
+	if (poll(&p, 1, 0) != 0)
+		wrong("readable, and there is nothing");
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], text[200] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	const char *end = strrchr(text, ')');
+	close(fd);
+	return n > 0 && end ? end[2] : '?';
+}
+
+pid_t sleeper_start(void (*body)(void))
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		body();
+		_exit(0);
+	}
+	for (int ms = 0; state_of(pid) != 'S'; ms++) { /* as long as it does not, it proves nothing */
+		if (ms == SOON_MS)
+			die("a sleeper that does not sleep");
+		pause_ms(1);
+	}
+	return pid;
+}
+
+bool sleeper_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == pid;
+}
+
+void sleeper_end(pid_t pid, const char *what)
+{
+	int status;
+
+	for (int ms = 0; ms < SOON_MS && !sleeper_ended(pid); ms++)
+		pause_ms(1);
+	if (!sleeper_ended(pid)) {
+		wrong("%s", what);
+		kill(pid, SIGKILL);
+	}
+	waitpid(pid, &status, 0);
 }
 
 /* step.c looks for this address. */

@@ -30,6 +30,16 @@ __attribute__((noreturn)) void operation_end(void);
 /* In check: the family is not as it should be. Only the first is told. */
 __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...);
 void expect_result(const char *what, long result, long expected);
+bool ready_soon(int fd, short event);
+/* fd's other end was the victim's and is gone: what it sent comes, then the end or a reset. */
+void see_end(int fd);
+/* The victim was reading from reader, which is ours, too: no byte is counted that is not there. */
+void see_drained(int reader);
+/* A child of PID 1 that waits for something in a system call. */
+pid_t sleeper_start(void (*body)(void));
+/* It has come to the end of its body. */
+void sleeper_end(pid_t pid, const char *what);
+bool sleeper_ended(pid_t pid);
 /* A folder of the family's own, empty before every round. */
 #define FOLDER "/tmp/folder"
 /* Children that the victim may have left behind end, and are reaped. */

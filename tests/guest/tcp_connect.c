@@ -87,6 +87,36 @@ static void full(void)
 	close(l);
 }
 
+/* As many are told as there is room for when it becomes more, and one for each that is accepted. */
+static void full_raised(void)
+{
+	int l = listener(0), first = socket_or_die(SOCK_STREAM), port = port_of(l), told_of = 0;
+	int e = epoll_create1(0), waiting[3];
+	struct epoll_event got;
+
+	connect_loopback(first, port);
+	for (int i = 0; i < 3; i++) {
+		struct epoll_event event = {EPOLLOUT | EPOLLET, {.fd = i}};
+
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		done("waits", connect_loopback(waiting[i], port));
+		epoll_ctl(e, EPOLL_CTL_ADD, waiting[i], &event);
+	}
+	listen(l, 2);
+	while (told_of < 2 && epoll_wait(e, &got, 1, 8000) == 1)
+		told_of++;
+	say("told: %d", told_of);
+	close(accept(l, NULL, NULL));
+	while (told_of < 3 && epoll_wait(e, &got, 1, 8000) == 1)
+		told_of++;
+	say("told: %d", told_of);
+	for (int i = 0; i < 3; i++)
+		close(waiting[i]);
+	close(first);
+	close(e);
+	close(l);
+}
+
 static void full_closed(void)
 {
 	int l = listener(0), first = socket_or_die(SOCK_STREAM), port = port_of(l);
@@ -189,6 +219,7 @@ int main(void)
 	refused();
 	without_blocking();
 	full();
+	full_raised();
 	full_closed();
 	time_out();
 	names();

@@ -14,30 +14,6 @@
 
 static int port;
 
-static size_t receive_all(int s, char *to, size_t n)
-{
-	size_t got = 0;
-
-	while (got < n) {
-		ssize_t r = read(s, to + got, n - got);
-		if (r <= 0)
-			break;
-		got += (size_t)r;
-	}
-	return got;
-}
-
-static void send_all(int s, const char *from, size_t n)
-{
-	while (n) {
-		ssize_t r = write(s, from, n);
-		if (r < 0)
-			die("write");
-		from += r;
-		n -= (size_t)r;
-	}
-}
-
 /* Answers each line with its length and the worker's word. */
 static void serve(int l)
 {
@@ -46,7 +22,7 @@ static void serve(int l)
 		int s = accept(l, NULL, NULL);
 		ssize_t n = s < 0 ? -1 : read(s, line, sizeof(line));
 		if (n > 0)
-			send_all(s, line, (size_t)n);
+			write_all(s, line, (size_t)n);
 		close(s);
 	}
 }
@@ -65,8 +41,8 @@ static bool ask(void)
 	int s = dial();
 	char line[64];
 
-	send_all(s, "question", 8);
-	bool good = receive_all(s, line, sizeof(line)) == 8 && !memcmp(line, "question", 8);
+	write_all(s, "question", 8);
+	bool good = read_all(s, line, sizeof(line)) == 8 && !memcmp(line, "question", 8);
 	close(s);
 	return good;
 }
@@ -122,7 +98,7 @@ static void bulk(void)
 				n = BULK - at;
 			for (size_t i = 0; i < n; i++)
 				block[i] = (char)byte_at(at + i);
-			send_all(s, block, n);
+			write_all(s, block, n);
 			at += n;
 		}
 		shutdown(s, SHUT_WR);
@@ -142,7 +118,7 @@ static void bulk(void)
 	}
 	say("received: %zu", at);
 	check("all bytes are right", good);
-	send_all(s, "good", 4);
+	write_all(s, "good", 4);
 	child_report("sender", pid);
 	close(s);
 	close(l);
@@ -158,7 +134,7 @@ static void sudden_end(void)
 	pid_t pid = fork_or_die();
 	if (pid == 0) {
 		int s = dial();
-		send_all(s, "last words", 10);
+		write_all(s, "last words", 10);
 		pause();
 	}
 	int s = accept(l, NULL, NULL);
@@ -183,7 +159,7 @@ static void inherited(void)
 	if (pid == 0) {
 		close(pair[0]);
 		usleep(50000);
-		send_all(pair[1], "child", 5);
+		write_all(pair[1], "child", 5);
 		_exit(0);
 	}
 	close(pair[1]);
@@ -222,7 +198,7 @@ static void waits_in_epoll(void)
 		if (n < 0 && errno == EAGAIN)
 			continue;
 		if (n > 0)
-			send_all(got.data.fd, line, (size_t)n);
+			write_all(got.data.fd, line, (size_t)n);
 		close(got.data.fd);
 		ended++;
 	}

@@ -12,18 +12,6 @@
 
 static char block[SIZE], copy[SIZE];
 
-static size_t receive_all(int s, size_t n)
-{
-	size_t got = 0;
-	ssize_t r = 1;
-
-	while (got < n && r > 0) {
-		r = read(s, copy + got, n - got);
-		got += r > 0 ? (size_t)r : 0;
-	}
-	return got;
-}
-
 static void from_file(void)
 {
 	char path[] = "/tmp/guest_tcp_XXXXXX";
@@ -35,7 +23,7 @@ static void from_file(void)
 		die("file");
 	tcp_pair(p);
 	told("sendfile", sendfile(p[0], f, &at, 100000));
-	say("received %zu", receive_all(p[1], 100000));
+	say("received %zu", read_all(p[1], copy, 100000));
 	check("the same", !memcmp(block, copy, 100000));
 	if (pipe(pipe_fd) < 0)
 		die("pipe");
@@ -70,7 +58,7 @@ static void pieces(void)
 	for (int i = 0; i < 2; i++)
 		several[i] = (struct mmsghdr){m, 0};
 	told("sendmmsg", sendmmsg(p[0], several, 2, 0));
-	say("received %zu", receive_all(p[1], 15000));
+	say("received %zu", read_all(p[1], copy, 15000));
 	struct sockaddr_in from = {0};
 	struct iovec in = {copy, 10};
 	struct msghdr r = {&from, sizeof(from), &in, 1, NULL, 0, 0};

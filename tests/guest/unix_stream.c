@@ -26,19 +26,6 @@ static int dial(int s)
 	return connect(s, (struct sockaddr *)&name, sizeof(name));
 }
 
-static size_t receive_all(int s, char *to, size_t n)
-{
-	size_t got = 0;
-
-	while (got < n) {
-		ssize_t r = read(s, to + got, n - got);
-		if (r <= 0)
-			break;
-		got += (size_t)r;
-	}
-	return got;
-}
-
 static void talk(int listener)
 {
 	char text[64] = "";
@@ -95,7 +82,7 @@ static void bulk(int listener)
 		_exit(0);
 	}
 	int s = accept(listener, NULL, NULL), bad = 0;
-	size_t n = receive_all(s, block, sizeof(block));
+	size_t n = read_all(s, block, sizeof(block));
 	for (size_t i = 0; i < n; i++)
 		bad += block[i] != (char)(i * 7 + i / 251);
 	child_report("writer", pid);
