@@ -147,6 +147,11 @@ int copy_out(void *user_dst, const void *src, size_t n);
 size_t copy_in_some(void *dst, const void *user_src, size_t n);
 size_t copy_out_some(void *user_dst, const void *src, size_t n);
 s64 string_in(char *dst, const void *user_src, size_t size);
+/*
+ * A structure that grew with Linux, of which the application knows its first user_size bytes: what
+ * it lacks is 0 in dst, and what this kernel does not know must be 0 in it. 0, -EFAULT, -E2BIG.
+ */
+s64 struct_in(void *dst, size_t size, const void *user_src, u64 user_size);
 int clear_out(void *user_dst, size_t n);
 /* Atomic accesses to application words for futexes: 0 or -EFAULT. */
 int user_load32(const u32 *addr, u32 *value);

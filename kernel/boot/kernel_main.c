@@ -9,7 +9,6 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "kernel/task/cred.h"
 #include "kernel/arch/arch_hooks.h"
 #include "kernel/boot/tree.h"
 #include "kernel/dev/dev.h"

@@ -15,6 +15,7 @@
 #include <linux/fs.h>
 #include <linux/mman.h>
 
+#include "kernel/event/aio.h"
 #include "kernel/event/eventfd.h"
 #include "kernel/fd/poll.h"
 #include "kernel/fd/transfer.h"
@@ -24,7 +25,6 @@
 #include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
 
-#define REQUESTS_MAX 65536 /* also /proc/sys/fs/aio-max-nr */
 #define RING_MAGIC 0xa10a10a1u
 #ifndef IOCB_FLAG_IOPRIO
 #define IOCB_FLAG_IOPRIO 2
@@ -46,6 +46,7 @@ struct aio_context {
 	u64 ring;   /* its address: the context's name */
 	u64 length; /* of the mapping */
 	u32 slots, tail;
+	u32 reserved; /* slots for the events of what is being done */
 	u32 users;  /* threads inside; the last frees it once it is gone */
 	bool gone;
 	LIST_HEAD(, aio_waiter) waiters;
@@ -109,7 +110,7 @@ static s64 ring_store(struct aio_context *c, u64 field, u32 value)
 	return copy_out((void *)(c->ring + field), &value, sizeof(value)) ? -EFAULT : 0;
 }
 
-/* There is room. */
+/* Into a slot that was reserved. */
 static s64 ring_add(struct aio_context *c, const struct io_event *e)
 {
 	struct aio_waiter *w;
@@ -178,7 +179,7 @@ s64 sys_io_setup(u64 requests, u64 user_id)
 		return -EINVAL;
 	if ((u32)requests > 0x10000000)
 		return -EINVAL;
-	if ((u32)requests > REQUESTS_MAX)
+	if ((u32)requests > AIO_REQUESTS_MAX)
 		return -EAGAIN;
 	struct aio_context *c = context_make((u32)requests, &err);
 	if (!c)
@@ -305,7 +306,9 @@ static s64 submit_checked(struct aio_context *c, u64 user, const struct iocb *cb
 		return err;
 	if (copy_out((void *)(user + offsetof(struct iocb, aio_key)), &key, sizeof(key)))
 		return -EFAULT;
+	c->reserved++; /* others may submit while it sleeps */
 	s64 r = operation_do(cb, f);
+	c->reserved--;
 	if (c->gone)
 		return 0;
 	struct io_event e = {.data = cb->aio_data, .obj = user,
@@ -326,7 +329,7 @@ static s64 submit_one(struct aio_context *c, u64 user)
 	if (cb.aio_reserved2 || cb.aio_flags & ~(u32)(IOCB_FLAG_RESFD | IOCB_FLAG_IOPRIO) ||
 		(s64)cb.aio_nbytes < 0)
 		return -EINVAL;
-	if (ring_count(c) + 1 >= c->slots)
+	if (ring_count(c) + c->reserved + 1 >= c->slots)
 		return -EAGAIN;
 	f = fd_get((int)cb.aio_fildes);
 	if (!f)
@@ -334,8 +337,7 @@ static s64 submit_one(struct aio_context *c, u64 user)
 	s64 err = told_get(&cb, &told);
 	if (!err) {
 		err = submit_checked(c, user, &cb, f, told);
-		if (told)
-			file_put(told);
+		file_put(told);
 	}
 	file_put(f);
 	return err;

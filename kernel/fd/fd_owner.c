@@ -253,7 +253,7 @@ static s64 set_owner(struct file *f, u32 type, s32 id)
 	o->owner = owner;
 	kin_unlock(&o->lock);
 	if (file_ops[f->type]->owner) /* of urgent data he is told by the socket itself */
-		file_ops[f->type]->owner(f, type == F_OWNER_PGRP ? -id : id, true);
+		file_ops[f->type]->owner(f, type == F_OWNER_PGRP ? -id : id);
 	return 0;
 }
 

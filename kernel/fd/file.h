@@ -86,8 +86,8 @@ struct file_ops {
 	 * says writable, unless somebody else writes at the same time? A write of none tells errors.
 	 */
 	bool (*stream)(struct file *f);
-	/* Optional: F_SETOWN (0) and F_GETOWN (a pid, or minus that of a group). */
-	s64 (*owner)(struct file *f, s32 pid, bool set);
+	/* Optional: its owner has changed: a pid, or minus that of a group. */
+	void (*owner)(struct file *f, s32 pid);
 	bool seekable;
 };
 extern const struct file_ops *const file_ops[FILE_TYPES]; /* kernel/boot/file_types.c */

@@ -11,7 +11,7 @@ bool icache_file_pinned(u64 dev, u64 ino);
 struct inode *icache_find_dir(const char *path, u32 len); /* reference or NULL */
 struct inode *icache_find_file(u64 dev, u64 ino);
 struct inode *icache_get(const char *path, u32 len, const struct hyp_stat *st); /* NULL: ENOSPC */
-/* inode_ops.drop and pin; no effect unless host-backed */
+/* inode_ops.leave and pin; no effect unless host-backed */
 void icache_leave(struct inode *ino);
 void icache_pin(struct inode *ino, bool stay);
 /*

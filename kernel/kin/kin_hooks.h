@@ -59,7 +59,6 @@ void futex_pass_on(struct kin_waiter *w);
 /* A hook's queue is woken, and locked: whose sleepers are to be woken, too, or NULL. */
 struct kin_queue *queue_told(struct kin_waiter *w);
 
-
 /* ---- kernel/fd/fd_owner.c */
 /*
  * The hook of a file's owner, under the lock of its queue: he is to get a signal. events: EPOLL*,

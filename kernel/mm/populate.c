@@ -21,7 +21,6 @@
 #include <linux/mman.h>
 
 #include "kernel/kin/kin_core.h"
-#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 
 #define EAGER_BYTES (4ul << 20)       /* present at once, kvm, and shared memory everywhere */

@@ -238,11 +238,6 @@ static void inet_owner_set(struct socket *s, s32 pid)
 	tcp_owner_set(inet_of(s), pid);
 }
 
-static s32 inet_owner_get(struct socket *s)
-{
-	return (s32)atomic_load(&inet_of(s)->owner);
-}
-
 const struct net_ops inet_ops = {
 	.name = "inet",
 	.create = inet_create,
@@ -262,7 +257,6 @@ const struct net_ops inet_ops = {
 	.resized = inet_resized,
 	.error_take = inet_error_take,
 	.owner_set = inet_owner_set,
-	.owner_get = inet_owner_get,
 	.release = inet_release,
 	.free = inet_free,
 };

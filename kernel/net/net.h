@@ -151,7 +151,6 @@ struct net_ops {
 	u32 (*error_take)(struct socket *s);
 	/* F_SETOWN, F_GETOWN; NULL: nobody is ever sent a signal. */
 	void (*owner_set)(struct socket *s, s32 pid);
-	s32 (*owner_get)(struct socket *s);
 	/* As own_ops: the file lets go of s. */
 	void (*release)(struct socket *s);
 	void (*free)(struct socket *s);

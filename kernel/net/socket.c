@@ -165,16 +165,13 @@ static bool socket_stream(struct file *f)
 	return file_socket(f)->type == SOCK_STREAM;
 }
 
-static s64 socket_owner(struct file *f, s32 pid, bool set)
+static void socket_owner(struct file *f, s32 pid)
 {
 	struct socket *s = file_socket(f);
 	const struct net_ops *ops = ops_of(s);
 
-	if (!ops->owner_set)
-		return 0;
-	if (set)
+	if (ops->owner_set)
 		ops->owner_set(s, pid);
-	return set ? 0 : ops->owner_get(s);
 }
 
 const struct file_ops socket_file_ops = {

@@ -18,9 +18,9 @@
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
-#include "kernel/task/tunables.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 
 #define STEP 16384u         /* the other side may use what was moved after this much */
 #define WRITER_LOOKS 300    /* at a writer in the middle of a copy: a few microseconds */
@@ -296,15 +296,22 @@ static char *ring_move(struct pipe *p, pipe_ring to)
 	return own_exchange_as((u64 *)&p->ring, ring_base(to), to);
 }
 
-s64 pipe_resize(struct pipe *p, u64 size)
+u64 pipe_size_round(u64 size)
 {
 	u64 rounded = PAGE_SIZE;
 
 	if (size > PIPE_SIZE_HARD)
-		return -EINVAL;
+		return 0;
 	while (rounded < size)
 		rounded *= 2;
-	if (rounded > PIPE_SIZE_HARD)
+	return rounded;
+}
+
+s64 pipe_resize(struct pipe *p, u64 size)
+{
+	u64 rounded = pipe_size_round(size);
+
+	if (!rounded)
 		return -EINVAL;
 	if (rounded > tunable_get(TUNE_PIPE_SIZE) && !cred_capable(CAP_SYS_RESOURCE))
 		return -EPERM;

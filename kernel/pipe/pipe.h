@@ -95,6 +95,7 @@ void pipe_set_ends(struct pipe *p, struct file *f, u32 ends);
 void pipe_leave(struct pipe *p, struct file *f);
 u32 pipe_poll(struct pipe *p, u32 ends, bool hang_up_known);
 s64 pipe_resize(struct pipe *p, u64 size);
+u64 pipe_size_round(u64 size); /* to what a pipe may have; 0: none has as much */
 
 static inline u32 pipe_size(struct pipe *p)
 {

@@ -40,6 +40,7 @@ static int find_of_member(struct kin_proc *p, void *arg)
 static void release_holdings(struct kin_proc *p)
 {
 	locks_release_process(p->pid);
+	dnotify_release_process(p->pid);
 	sem_undo_exit(p);
 	fdtable_drop(&p->fds);
 	directories_drop(p);

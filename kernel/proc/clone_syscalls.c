@@ -73,25 +73,11 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls)
 	return proc_fork(own, stack, parent_tid, child_tid, tls, flags & CSIGNAL);
 }
 
-/* Reads struct clone_args of any size; fields that this kernel does not know must be zero. */
 static s64 clone_args_in(struct clone_args *a, u64 addr, u64 size)
 {
-	u8 byte;
-
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	memset(a, 0, sizeof(*a));
-	if (copy_in(a, (void *)addr, MIN(size, sizeof(*a))))
-		return -EFAULT;
-	for (u64 i = sizeof(*a); i < size; i++) {
-		if (copy_in(&byte, (void *)(addr + i), 1))
-			return -EFAULT;
-		if (byte)
-			return -E2BIG;
-	}
-	return 0;
+	return struct_in(a, sizeof(*a), (void *)addr, size);
 }
 
 s64 sys_clone3(u64 addr, u64 size)

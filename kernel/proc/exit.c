@@ -59,6 +59,7 @@ static void announce(struct proc *p)
 static void end_locks(struct proc *p)
 {
 	locks_release_process(p->kp->pid);
+	dnotify_release_process(p->kp->pid);
 }
 
 static void end_semaphores(struct proc *p)
@@ -105,7 +106,7 @@ static const struct {
 	{"suspended parent of a vfork", vfork_release_parent},
 	{"threads that it traces", ptrace_tracer_gone},
 	{"timers", timers_release},
-	{"file locks", end_locks},
+	{"file locks, directory notifications", end_locks},
 	{"semaphores to undo", end_semaphores},
 	{"descriptors", end_descriptors},
 	{"current directory", end_directory},

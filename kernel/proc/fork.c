@@ -321,6 +321,8 @@ static void threads_commit(struct fork *f)
 	LIST_INSERT_HEAD(&p->threads, current, sibling);
 	p->group_exit = 0;
 	current->robust_list = 0;
+	current->tracer = NULL; /* who stays with the parent */
+	current->trace_status = 0;
 	current->clear_child_tid = f->request->flags & CLONE_CHILD_CLEARTID ? f->request->child_tid : 0;
 }
 

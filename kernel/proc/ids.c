@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who a process is: numbers of process, parent and thread; user and group ids. Ids are in kin
- * (senders of signals check them), supplementary groups are private.
+ * Who a process is: numbers of process, parent and thread; user and group ids. All of it is in
+ * kin: others ask about it.
  */
 #include <asm/errno.h>
 #include <linux/capability.h>
@@ -59,11 +59,6 @@ static struct ids group_ids(void)
 	return (struct ids){&in->gid, &in->egid, &in->sgid, &in->fsgid, CAP_SETGID};
 }
 
-static bool privileged(u32 capability)
-{
-	return cred_capable(capability);
-}
-
 static bool is_one_of(struct ids i, u32 id)
 {
 	return id == *i.real || id == *i.effective || id == *i.saved;
@@ -73,7 +68,7 @@ static s64 set_res(struct ids i, u32 real, u32 effective, u32 saved)
 {
 	u32 wanted[] = {real, effective, saved};
 
-	for (u32 n = 0; n < ARRAY_SIZE(wanted) && !privileged(i.capability); n++)
+	for (u32 n = 0; n < ARRAY_SIZE(wanted) && !cred_capable(i.capability); n++)
 		if (wanted[n] != KEEP && !is_one_of(i, wanted[n]))
 			return -EPERM;
 	if (real != KEEP)
@@ -90,7 +85,7 @@ static s64 set_re(struct ids i, u32 real, u32 effective)
 {
 	u32 old_real = *i.real;
 
-	if (!privileged(i.capability)) {
+	if (!cred_capable(i.capability)) {
 		if (real != KEEP && real != *i.real && real != *i.effective)
 			return -EPERM;
 		if (effective != KEEP && !is_one_of(i, effective))
@@ -110,7 +105,7 @@ static s64 set_one(struct ids i, u32 id)
 {
 	if (id == KEEP)
 		return -EINVAL;
-	if (privileged(i.capability)) {
+	if (cred_capable(i.capability)) {
 		*i.real = *i.saved = id;
 	} else if (id != *i.real && id != *i.saved) {
 		return -EPERM;
@@ -148,16 +143,21 @@ s64 sys_getegid(void)
 	return current->proc->kp->inherited.egid;
 }
 
+/* Until ids_end nobody asks who this process is, to look into it (cred.h) or send it a signal. */
+static struct proc_inherited ids_begin(void)
+{
+	tree_lock();
+	return current->proc->kp->inherited;
+}
+
 /*
  * Who has become another may hold what the old one had: nobody looks into it until it execs, and
  * its parent's death is no business of a signal any more.
  */
-static s64 ids_changed(const struct proc_inherited *old, s64 err)
+static void ids_changed(const struct proc_inherited *old)
 {
 	struct proc_inherited *in = &current->proc->kp->inherited;
 
-	if (err < 0)
-		return err;
 	if (old->uid != in->uid || old->euid != in->euid || old->suid != in->suid)
 		caps_uid_changed(current->proc, old->uid, old->euid, old->suid);
 	if (old->euid != in->euid || old->egid != in->egid || old->fsuid != in->fsuid ||
@@ -165,6 +165,13 @@ static s64 ids_changed(const struct proc_inherited *old, s64 err)
 		in->dumpable = 0;
 		current->proc->kp->pdeathsig = 0;
 	}
+}
+
+static s64 ids_end(const struct proc_inherited *old, s64 err)
+{
+	if (err >= 0)
+		ids_changed(old);
+	tree_unlock();
 	return err;
 }
 
@@ -174,44 +181,44 @@ static s64 ids_changed(const struct proc_inherited *old, s64 err)
  */
 s64 sys_setuid(u64 id)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_one(user_ids(), (u32)id));
+	return ids_end(&old, set_one(user_ids(), (u32)id));
 }
 
 s64 sys_setgid(u64 id)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_one(group_ids(), (u32)id));
+	return ids_end(&old, set_one(group_ids(), (u32)id));
 }
 
 s64 sys_setreuid(u64 real, u64 effective)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_re(user_ids(), (u32)real, (u32)effective));
+	return ids_end(&old, set_re(user_ids(), (u32)real, (u32)effective));
 }
 
 s64 sys_setregid(u64 real, u64 effective)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_re(group_ids(), (u32)real, (u32)effective));
+	return ids_end(&old, set_re(group_ids(), (u32)real, (u32)effective));
 }
 
 s64 sys_setresuid(u64 real, u64 effective, u64 saved)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_res(user_ids(), (u32)real, (u32)effective, (u32)saved));
+	return ids_end(&old, set_res(user_ids(), (u32)real, (u32)effective, (u32)saved));
 }
 
 s64 sys_setresgid(u64 real, u64 effective, u64 saved)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_res(group_ids(), (u32)real, (u32)effective, (u32)saved));
+	return ids_end(&old, set_res(group_ids(), (u32)real, (u32)effective, (u32)saved));
 }
 
 s64 sys_getresuid(u64 real, u64 effective, u64 saved)
@@ -229,25 +236,25 @@ static s64 set_files(struct ids i, u32 id)
 {
 	u32 old = *i.files;
 
-	if (id != KEEP && (privileged(i.capability) || is_one_of(i, id) || id == old))
+	if (id != KEEP && (cred_capable(i.capability) || is_one_of(i, id) || id == old))
 		*i.files = id;
 	return old;
 }
 
 s64 sys_setfsuid(u64 id)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 	s64 before = set_files(user_ids(), (u32)id);
 
 	caps_fsuid_changed(current->proc, old.fsuid);
-	return ids_changed(&old, before);
+	return ids_end(&old, before);
 }
 
 s64 sys_setfsgid(u64 id)
 {
-	struct proc_inherited old = current->proc->kp->inherited;
+	struct proc_inherited old = ids_begin();
 
-	return ids_changed(&old, set_files(group_ids(), (u32)id));
+	return ids_end(&old, set_files(group_ids(), (u32)id));
 }
 
 /* ---- supplementary groups */
@@ -268,7 +275,7 @@ s64 sys_setgroups(u64 size, u64 list)
 	struct proc_inherited *in = &current->proc->kp->inherited;
 	u32 groups[GROUPS_MAX];
 
-	if (!privileged(CAP_SETGID))
+	if (!cred_capable(CAP_SETGID))
 		return -EPERM;
 	if (size > GROUPS_MAX)
 		return -EINVAL;

@@ -16,11 +16,12 @@ static s64 compare(u64 a, u64 b)
 	return a == b ? 0 : a < b ? 1 : 2;
 }
 
-/* Processes that share memory live in one member; what else is private goes with it. */
+/* T. Processes that share memory live in one member; what else is private goes with it. */
 static u64 memory_of(const struct kin_proc *p)
 {
-	return p->flags & KP_VFORK && p->parent && p->parent->member == p->member ? (u64)p->parent
-																			  : (u64)p;
+	while (p->flags & KP_VFORK && p->parent && p->parent->member == p->member)
+		p = p->parent;
+	return (u64)p;
 }
 
 static s64 compare_of(struct kin_proc *p[2], u64 type)

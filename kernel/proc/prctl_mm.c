@@ -21,11 +21,6 @@
 #define AUXV_WORDS 52 /* as many as Linux keeps, with AT_NULL */
 #define NO_FILE (~0u)
 
-static bool may(u32 capability)
-{
-	return cred_capable(capability);
-}
-
 static void layout_get(const struct mm *mm, struct prctl_mm_map *m)
 {
 	*m = (struct prctl_mm_map){
@@ -123,7 +118,9 @@ static s64 map_set(struct mm *mm, u64 address, u64 size)
 	if (!err && m.auxv_size && (!m.auxv || m.auxv_size > AUXV_WORDS * sizeof(u64)))
 		err = -EINVAL;
 	if (!err && m.exe_fd != NO_FILE)
-		err = may(CAP_SYS_ADMIN) || may(CAP_CHECKPOINT_RESTORE) ? executable_set(m.exe_fd) : -EPERM;
+		err = cred_capable(CAP_SYS_ADMIN) || cred_capable(CAP_CHECKPOINT_RESTORE)
+				  ? executable_set(m.exe_fd)
+				  : -EPERM;
 	if (!err && m.auxv_size)
 		err = auxv_set(mm, (u64)m.auxv, m.auxv_size);
 	if (!err)
@@ -183,7 +180,7 @@ s64 mm_prctl(u64 which, u64 address, u64 size, u64 rest)
 		return copy_out((void *)address, &bytes, sizeof(bytes)) ? -EFAULT : 0;
 	if (which == PR_SET_MM_MAP)
 		return map_set(mm, address, size);
-	if (!may(CAP_SYS_RESOURCE))
+	if (!cred_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (which == PR_SET_MM_EXE_FILE)
 		return executable_set(address);

@@ -44,6 +44,7 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->vm_pages = p->vm_pages;
 		v->present_pages = p->present_pages;
 		v->pending = p->signals.pending;
+		v->quiet = p->signals.quiet;
 		v->io = p->io;
 		memcpy(v->comm, p->comm, sizeof(v->comm));
 		v->comm[sizeof(v->comm) - 1] = '\0';

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The entries of /proc. Row 0 is /proc itself; rows with the name "" stand for numbers. */
+#include "kernel/event/aio.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm_internal.h"
@@ -9,8 +10,8 @@
 #include "kernel/net/unix.h"
 #include "kernel/pipe/pipe.h"
 #include "kernel/procfs/procfs.h"
-#include "kernel/task/tunables.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/tunables.h"
 #include "kernel/tty/pty.h"
 #include "kernel/vfs/lease.h"
 #include "kernel/vfs/mounts.h"
@@ -105,7 +106,7 @@ const struct proc_entry proc_entries[] = {
 	NUMBER(P_SYS_FS, "lease-break-time", LEASE_BREAK_S),
 	NUMBER(P_SYS_FS, "leases-enable", 1),
 	TUNABLE(P_SYS_FS, "pipe-max-size", PIPE_SIZE),
-	NUMBER(P_SYS_FS, "aio-max-nr", 65536),
+	NUMBER(P_SYS_FS, "aio-max-nr", AIO_REQUESTS_MAX),
 	NUMBER(P_SYS_FS, "pipe-user-pages-hard", 0),
 	NUMBER(P_SYS_FS, "pipe-user-pages-soft", 0),
 	NUMBER(P_SYS_FS, "file-max", 9223372036854775807),

@@ -6,6 +6,7 @@
 #include <asm/errno.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/pipe/pipe.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/tunables.h"
 
@@ -37,16 +38,6 @@ s64 show_tunable(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-/* A pipe's size is a power of two, of pages. */
-static u64 pipe_size(u64 value)
-{
-	u64 rounded = PAGE_SIZE;
-
-	while (value <= 1u << 31 && rounded < value)
-		rounded *= 2;
-	return value <= 1u << 31 ? rounded : ~0ull;
-}
-
 s64 set_tunable(const struct proc_target *p, const char *text)
 {
 	enum tunable t = (enum tunable)p->entry->value;
@@ -55,7 +46,9 @@ s64 set_tunable(const struct proc_target *p, const char *text)
 
 	if (n <= 0)
 		return -EINVAL;
-	return tunable_set(t, t == TUNE_PIPE_SIZE ? pipe_size(value) : value);
+	if (t == TUNE_PIPE_SIZE)
+		value = pipe_size_round(value);
+	return t == TUNE_PIPE_SIZE && !value ? -EINVAL : tunable_set(t, value);
 }
 
 static const enum tunable sem_order[] = {

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include <asm/errno.h>
+#include <asm/signal.h>
 
 #include "kernel/host/host.h"
 #include "kernel/kin/spin.h"
@@ -243,7 +244,7 @@ static void let_killed_go(void)
 
 	for (; t; t = next) {
 		next = TAILQ_NEXT(t, run);
-		if (thread_must_exit(t) || t->proc->kp->signals.pending & SIGBIT(9))
+		if (thread_must_exit(t) || t->proc->kp->signals.pending & SIGBIT(SIGKILL))
 			thread_let_go(t);
 	}
 }
@@ -260,8 +261,9 @@ static bool interrupted(struct thread *t)
 	switch (t->sleep_mode) {
 	case SLEEP_UNINTERRUPTIBLE: return false;
 	case SLEEP_INTERRUPTIBLE: return signal_pending(t);
-	case SLEEP_KILLABLE: return pending & SIGBIT(9);
-	case SLEEP_STOPPED: return (pending & (SIGBIT(9) | SIGBIT(18))) || kp->state != PROC_STOPPED;
+	case SLEEP_KILLABLE: return pending & SIGBIT(SIGKILL);
+	case SLEEP_STOPPED:
+		return pending & (SIGBIT(SIGKILL) | SIGBIT(SIGCONT)) || kp->state != PROC_STOPPED;
 	case SLEEP_ANY_SIGNAL: return pending != 0;
 	}
 	return true;

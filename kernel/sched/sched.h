@@ -35,6 +35,7 @@ bool sched_timers_due(void);   /* a timer may be served now, on the way out */
 void sched_poll(void);         /* blocked threads that may go on become runnable */
 
 /* ---- sched_class.c */
+#define RT_PRIO_MAX 99 /* of real-time classes */
 struct kin_proc *sched_target(s32 pid); /* T: also by a thread of ours; 0: ourselves; NULL: none */
 s64 sched_nice_permitted(const struct kin_proc *p, s32 nice); /* RLIMIT_NICE, or privilege */
 

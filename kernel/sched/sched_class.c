@@ -15,7 +15,6 @@
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
-#define RT_PRIO_MAX 99
 #define KNOWN_FLAGS                                                                    \
 	(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN |           \
 	 SCHED_FLAG_KEEP_ALL | SCHED_FLAG_UTIL_CLAMP)
@@ -138,8 +137,10 @@ s64 sys_sched_setparam(u64 pid, u64 uparam)
 	if (copy_in(&w.priority, (void *)uparam, sizeof(w.priority)))
 		return -EFAULT;
 	s64 err = class_get((s32)pid, &in);
+	if (err)
+		return err;
 	w.reset = in.sched_reset;
-	return err ? err : class_set((s32)pid, &w);
+	return class_set((s32)pid, &w);
 }
 
 s64 sys_sched_getscheduler(u64 pid)
@@ -158,26 +159,19 @@ s64 sys_sched_getparam(u64 pid, u64 uparam)
 	return err ? err : copy_out((void *)uparam, &in.sched_priority, sizeof(in.sched_priority));
 }
 
-/* Reads struct sched_attr of any size; what this kernel does not know must be zero. */
+/* Its size is in it, and the one that is known here if it is too large. */
 static s64 attr_in(struct sched_attr *a, u64 user)
 {
 	u32 size, ours = sizeof(*a);
-	u8 byte;
+	s64 err = -E2BIG;
 
-	memset(a, 0, sizeof(*a));
 	if (copy_in(&size, (void *)user, sizeof(size)))
 		return -EFAULT;
 	if (!size)
 		size = SCHED_ATTR_SIZE_VER0;
-	bool known = size >= SCHED_ATTR_SIZE_VER0 && size <= PAGE_SIZE;
-	for (u64 i = ours; known && i < size; i++) {
-		if (copy_in(&byte, (void *)(user + i), 1))
-			return -EFAULT;
-		known = !byte;
-	}
-	if (!known)
-		return copy_out((void *)user, &ours, sizeof(ours)) ? -EFAULT : -E2BIG;
-	return copy_in(a, (void *)user, MIN(size, ours)) ? -EFAULT : 0;
+	if (size >= SCHED_ATTR_SIZE_VER0)
+		err = struct_in(a, sizeof(*a), (void *)user, size);
+	return err == -E2BIG && copy_out((void *)user, &ours, sizeof(ours)) ? -EFAULT : err;
 }
 
 s64 sys_sched_setattr(u64 pid, u64 uattr, u64 flags)

@@ -16,7 +16,6 @@
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 
-#define RT_PRIO_MAX 99
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 

@@ -21,12 +21,12 @@ s64 job_outside_read(void);
 s64 job_outside_write(void);
 /* The caller's session gets the terminal: 0 or -EPERM. steal: even if another one has it. */
 s64 job_acquire(struct console *c, bool steal);
+/* TIOCEXCL was asked for, and the caller may not open it all the same. */
+bool job_excludes(struct console *c);
 /*
  * TIOCGPGRP and its relatives; -ENOSYS: none of these. master: asked through the other side of a
  * pseudo-terminal, which is nobody's controlling terminal but may ask for its slave's.
  */
-/* TIOCEXCL was asked for, and the caller may not open it all the same. */
-bool job_excludes(struct console *c);
 s64 job_ioctl(struct console *c, bool master, u32 cmd, u64 arg);
 struct console *console_of_session(s32 sid); /* NULL: it has none */
 /* Its number for /proc/PID/stat. */

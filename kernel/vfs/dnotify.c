@@ -2,7 +2,7 @@
 /*
  * fcntl(F_NOTIFY): the owner of an open directory hears, by a signal, that something in it has
  * changed. A watch as inotify's (notify.h), of a process and an open file: it goes when that
- * process closes a descriptor of the file. Source: fcntl(2), "File and directory change
+ * process closes a descriptor of the file, or ends. Source: fcntl(2), "File and directory change
  * notification".
  */
 #include <asm/errno.h>
@@ -32,22 +32,22 @@ static u32 events_of(u32 wanted)
 	return events;
 }
 
-/* Under the table's lock: of that open file, and that process unless it is 0. */
+/* Under the table's lock: of that open file unless it is NULL, and that process unless it is 0. */
 static struct watch *find(struct watch_table *t, const struct file *f, s32 pid)
 {
 	struct watch *w = t->directories.watches;
 
-	while (w && (w->file != f || (pid && w->pid != pid)))
+	while (w && ((f && w->file != f) || (pid && w->pid != pid)))
 		w = w->of_instance;
 	return w;
 }
 
-static void forget(struct file *f, s32 pid)
+static void forget(const struct file *f, s32 pid)
 {
 	struct watch_table *t = watch_table(false);
 	struct watch *w;
 
-	if (!t || f->type != FILE_DIR || !t->directories.watches)
+	if (!t || (f && f->type != FILE_DIR) || !t->directories.watches)
 		return;
 	do {
 		watch_table_lock(t);
@@ -68,6 +68,11 @@ void dnotify_close(struct file *f, s32 pid)
 void dnotify_release(struct file *f)
 {
 	forget(f, 0);
+}
+
+void dnotify_release_process(s32 pid)
+{
+	forget(NULL, pid);
 }
 
 s64 dnotify_fcntl(struct file *f, s32 fd, u64 arg)

@@ -402,29 +402,11 @@ static u32 walk_rules(u64 resolve)
 	 O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
 	 O_CLOEXEC | O_PATH | __O_TMPFILE)
 
-/* Of any size; what this kernel does not know must be zero. */
-static s64 open_how_in(struct open_how *h, u64 user, u64 size)
-{
-	u8 byte;
-
-	if (size < sizeof(*h))
-		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	for (u64 i = sizeof(*h); i < size; i++) {
-		if (copy_in(&byte, (const void *)(user + i), 1))
-			return -EFAULT;
-		if (byte)
-			return -E2BIG;
-	}
-	return copy_in(h, (const void *)user, sizeof(*h)) ? -EFAULT : 0;
-}
-
 /* openat2 refuses what the older calls ignore. */
 s64 sys_openat2(u64 dirfd, u64 path, u64 how, u64 size)
 {
 	struct open_how h;
-	s64 err = open_how_in(&h, how, size);
+	s64 err = size < sizeof(h) ? -EINVAL : struct_in(&h, sizeof(h), (const void *)how, size);
 
 	if (err)
 		return err;

@@ -16,6 +16,8 @@
 
 #define DELETED " (deleted)"
 
+_Static_assert(FILE_SHOWN_MAX == SHOWN_PATH_MAX, "one for those who know files, one for inodes");
+
 static s64 add(char *buf, size_t size, s64 n, const char *text, size_t len)
 {
 	if (n < 0)

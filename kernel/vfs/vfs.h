@@ -67,6 +67,7 @@ void files_pass(struct fdtable *t); /* all that stay open at an exec */
  * at its death. The rest: kernel/fd/fd_hooks.h.
  */
 void locks_release_process(s32 pid);
+void dnotify_release_process(s32 pid); /* the same for fcntl(F_NOTIFY): dnotify.c */
 void locks_release_inode(struct inode *ino);
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20

@@ -207,6 +207,47 @@ static void other_thread(int fd)
 		(unsigned long)waited[1].data);
 }
 
+static struct iocb *blocks;
+
+static void *submits(void *arg)
+{
+	return submit(1, &blocks) == 1 ? arg : NULL;
+}
+
+/* While one thread's request has not come to its end others submit, until there is no room. */
+static void full(int fd)
+{
+	aio_context_t before = context;
+	struct io_event e[64];
+	struct iocb read, waits, *list = &read;
+	pthread_t thread;
+	int ends[2], n = 0, submitted = 0, seen = 0;
+	void *done;
+
+	context = 0;
+	result("small", (int)setup(1, &context));
+	if (pipe(ends))
+		die("pipe");
+	read = request(fd, IOCB_CMD_PREAD, data[0], 7, 0, 1);
+	waits = request(ends[0], IOCB_CMD_PREAD, data[1], 1, 0, 2);
+	blocks = &waits;
+	waits.aio_key = 1; /* the kernel stores 0 as it begins */
+	pthread_create(&thread, NULL, submits, &waits);
+	while (*(volatile unsigned *)&waits.aio_key)
+		sched_yield();
+	while (submitted < 100000 && submit(1, &list) == 1)
+		submitted++;
+	check("full", submitted < 100000 && errno == EAGAIN);
+	write_all(ends[1], "x", 1);
+	pthread_join(thread, &done);
+	check("the first, too", done == &waits);
+	while ((n = (int)events(0, 64, e, NULL)) > 0)
+		seen += n;
+	check("all events", seen == submitted + 1);
+	syscall(SYS_io_destroy, context);
+	context = before;
+}
+
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -276,6 +317,7 @@ int main(void)
 	event_descriptor(fd);
 	ring(fd);
 	other_thread(fd);
+	full(fd);
 	masked(fd);
 	ends(fd);
 	return finish();

@@ -2,7 +2,7 @@
 /*
  * F_NOTIFY: the owner of an open directory hears of what happens in it; once, or with DN_MULTISHOT
  * until it is closed.
- * @test timeout=20 members=3
+ * @test timeout=20 members=4
  */
 #include "guest.h"
 
@@ -83,6 +83,26 @@ static void each(int fd)
 	drain("rename, into it", fd);
 }
 
+/* What a process asks for ends with it, also where others have the directory open. */
+static void ended(const char *how, int fd, int killed)
+{
+	int pid = fork(), status;
+
+	if (pid == 0) {
+		fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT);
+		make(b);
+		if (killed)
+			raise(SIGKILL);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	drain("asked for by a child", fd);
+	unlink(b);
+	make(b);
+	drain(how, fd);
+	unlink(b);
+}
+
 int main(void)
 {
 	sigset_t set;
@@ -115,6 +135,10 @@ int main(void)
 	wait(&status);
 	drain("create by a child", fd);
 	unlink(b);
+	fcntl(fd, F_NOTIFY, 0);
+	ended("which has ended", fd, 0);
+	ended("which was killed", fd, 1);
+	result("DN_CREATE", fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT));
 	/* Closing any descriptor of it ends it. */
 	copy = dup(fd);
 	close(fd);

@@ -6,21 +6,6 @@
  */
 #include "guest.h"
 
-static void copy_self(const char *name)
-{
-	char block[65536];
-	int from = open("/proc/self/exe", O_RDONLY);
-	int to = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0755);
-	ssize_t n;
-
-	if (from < 0 || to < 0)
-		die("copy");
-	while ((n = read(from, block, sizeof(block))) > 0)
-		write_all(to, block, (size_t)n);
-	close(from);
-	close(to);
-}
-
 static pid_t start(const char *name, int ready[2], int end[2])
 {
 	pid_t pid = fork_or_die();

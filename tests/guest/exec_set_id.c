@@ -144,18 +144,6 @@ static void file_caps(const char *program, uint64_t permitted, uint64_t inherita
 	okay("setcap", setxattr(program, "security.capability", &caps, sizeof(caps), 0));
 }
 
-static void copy_self(const char *to)
-{
-	char block[4096];
-	int from = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
-	ssize_t n;
-
-	while ((n = read(from, block, sizeof(block))) > 0)
-		write_all(out, block, (size_t)n);
-	close(from);
-	close(out);
-}
-
 static void set_ids(void)
 {
 	copy_self("program");

@@ -45,6 +45,22 @@ static UNUSED size_t read_all(int fd, void *data, size_t size)
 	return total;
 }
 
+/* The running program, as another file. */
+static UNUSED void copy_self(const char *path)
+{
+	char block[65536];
+	int from = open("/proc/self/exe", O_RDONLY);
+	int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	ssize_t n;
+
+	if (from < 0 || to < 0)
+		die(path);
+	while ((n = read(from, block, sizeof(block))) > 0)
+		write_all(to, block, (size_t)n);
+	close(from);
+	close(to);
+}
+
 static UNUSED void file_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);

@@ -3,7 +3,7 @@
  * What /proc/PID counts and keeps: io, smaps and its sum, schedstat, syscall, wchan, personality,
  * timerslack_ns, oom_score_adj, namespaces, and a thread's own directory; /proc/locks and files
  * about the system; how large another process is.
- * @test timeout=30 members=6 nosvm
+ * @test timeout=30 members=7 nosvm
  */
 #include "guest.h"
 #include <pthread.h>
@@ -359,6 +359,35 @@ static void size_of_another(void)
 	say("another: %d", status);
 }
 
+/* A signal that a sleeper blocks does not make it run. */
+static void quiet_sleeper(void)
+{
+	char path[64];
+	int gate[2], pid, status;
+
+	if (pipe(gate))
+		die("pipe");
+	signals_block(SIGUSR1, SIGUSR2);
+	pid = fork_or_die();
+	if (!pid) {
+		char c;
+
+		raise(SIGUSR1);
+		close(gate[1]);
+		_exit(read(gate[0], &c, 1) != 0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	for (int i = 0; i < 5000 && !strstr(get(path), "\nState:\tS"); i++)
+		usleep(1000);
+	for (int i = 0; i < 20; i++)
+		check("it sleeps, with a signal", strstr(get(path), "\nState:\tS"));
+	kill(pid, SIGUSR2);
+	check("and with two", strstr(get(path), "\nState:\tS"));
+	close(gate[1]);
+	wait(&status);
+	signals_unblock(SIGUSR1, SIGUSR2);
+}
+
 int main(void)
 {
 	work_dir();
@@ -367,6 +396,7 @@ int main(void)
 	smaps();
 	kept();
 	tasks();
+	quiet_sleeper();
 	locks();
 	system_wide();
 	return finish();

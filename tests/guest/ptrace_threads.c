@@ -2,7 +2,7 @@
 /*
  * A process that shares memory with the one that made it stops that one's threads, looks at their
  * registers and lets them go, as leak checkers do; what happens if it dies meanwhile.
- * @test timeout=30 members=3
+ * @test timeout=30 members=4
  */
 #include "guest.h"
 
@@ -182,6 +182,54 @@ static void killed(void)
 	check("killed", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+static int seizes(void *arg)
+{
+	int (*ends)[2] = arg;
+	char c;
+
+	ptrace(PTRACE_SEIZE, tids[0], NULL, NULL);
+	if (write(ends[0][1], "x", 1) != 1 || read(ends[1][0], &c, 1) != 1)
+		_exit(1);
+	_exit(0);
+}
+
+static int tracer_of_self(void)
+{
+	char text[4096] = "";
+	int fd = open("/proc/self/status", O_RDONLY);
+	const char *line;
+
+	read_all(fd, text, sizeof(text) - 1);
+	close(fd);
+	line = strstr(text, "\nTracerPid:\t");
+	return line ? atoi(line + strlen("\nTracerPid:\t")) : -1;
+}
+
+/* A child of who is traced is not. */
+static void forks(void)
+{
+	int ends[2][2], status;
+	pid_t tracer, child;
+	char c;
+
+	if (pipe(ends[0]) || pipe(ends[1]))
+		die("pipe");
+	tids[0] = getpid();
+	tracer = clone(seizes, tracer_stack + sizeof(tracer_stack), CLONE_VM, ends);
+	check("seized", read(ends[0][0], &c, 1) == 1);
+	check("traced", tracer_of_self() == tracer);
+	signals_block(SIGCHLD, SIGCHLD); /* a stop for the tracer, which does not wait */
+	child = fork_or_die();
+	if (!child) {
+		say("tracer of the child: %d", tracer_of_self());
+		_exit(0);
+	}
+	check("child", waitpid(child, &status, 0) == child && !status);
+	write_all(ends[1][1], "x", 1);
+	check("tracer", waitpid(tracer, &status, __WALL) == tracer && !status);
+	check("traced no more", tracer_of_self() == 0);
+}
+
 int main(void)
 {
 	pthread_t threads[THREADS];
@@ -202,5 +250,6 @@ int main(void)
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	killed();
+	forks();
 	return finish();
 }

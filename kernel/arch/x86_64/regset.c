@@ -8,6 +8,7 @@
 #include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/lib/lib.h"
 
+#define FRAME_WORDS (sizeof(struct trapframe) / sizeof(u64))
 #define LEGACY_SIZE 512
 #define SOFTWARE_WORD 58 /* of the legacy area: which parts follow, as Linux tells debuggers */
 
@@ -19,9 +20,9 @@ const void *arch_regset(struct thread *t, const struct trapframe *f, u32 type,
 	switch (type) {
 	case NT_PRSTATUS:
 		memcpy(regs, f, sizeof(*f)); /* in that order, too */
-		regs->word[21] = a->fsbase;
-		regs->word[22] = a->gsbase;
-		for (u32 i = 23; i < ARRAY_SIZE(regs->word); i++)
+		regs->word[FRAME_WORDS] = a->fsbase;
+		regs->word[FRAME_WORDS + 1] = a->gsbase;
+		for (u32 i = FRAME_WORDS + 2; i < ARRAY_SIZE(regs->word); i++)
 			regs->word[i] = 0; /* ds, es, fs, gs */
 		*size = sizeof(*regs);
 		return regs;

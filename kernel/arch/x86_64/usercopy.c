@@ -104,6 +104,23 @@ s64 string_in(char *dst, const void *user_src, size_t size)
 	return -ENAMETOOLONG;
 }
 
+s64 struct_in(void *dst, size_t size, const void *user_src, u64 user_size)
+{
+	const u8 *src = user_src;
+	u8 unknown;
+
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
+	for (u64 i = size; i < user_size; i++) {
+		if (copy_in(&unknown, src + i, 1))
+			return -EFAULT;
+		if (unknown)
+			return -E2BIG;
+	}
+	memset(dst, 0, size);
+	return copy_in(dst, src, MIN(size, user_size)) ? -EFAULT : 0;
+}
+
 static bool word_ok(const u32 *addr)
 {
 	return (u64)addr % 4 == 0 && user_range_ok((u64)addr, 4);
