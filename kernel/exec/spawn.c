@@ -107,8 +107,7 @@ s64 vfork_exec(struct exec_args *a)
 	memcpy(rec->comm, kp->comm, sizeof(rec->comm));
 	tree_lock();
 	atomic_store(&rec->proc, (u64)kp);
-	kp->generation = rec->generation;
-	kp->member = (u32)index; /* it has moved */
+	proc_place(kp, (u32)index); /* it has moved */
 	tree_unlock();
 	atomic_fetch_or(&KIN->spawn_map[index / 64], 1ull << (index % 64));
 	spawn_tell();

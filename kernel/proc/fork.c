@@ -427,8 +427,7 @@ static int tree_prepare(struct fork *f)
 	kp->pgid = self->pgid;
 	kp->sid = self->sid;
 	proc_info_share(kp, self);
-	kp->generation = KIN->members[f->member].generation;
-	kp->member = f->member;
+	proc_place(kp, f->member);
 	kin_proc_enter(kp, parent);
 	tree_unlock();
 	return 0;
@@ -443,8 +442,7 @@ static void tree_abort(struct fork *f)
 	parent = kp->parent;
 	if (parent)
 		TAILQ_REMOVE(&parent->children, kp, sibling);
-	kp->member = (u32)(member_self() - KIN->members);
-	kp->generation = member_self()->generation;
+	proc_place(kp, (u32)(member_self() - KIN->members));
 	kp->state = PROC_EMBRYO;
 	proc_info_drop(kp);
 	if (parent)

@@ -371,6 +371,13 @@ bool tasks_full(void)
 	return false;
 }
 
+void proc_place(struct kin_proc *p, u32 member)
+{
+	u64 generation = atomic_load(&KIN->members[member].generation);
+
+	atomic_store(&p->place, generation << 32 | member);
+}
+
 struct kin_proc *kin_proc_alloc(void)
 {
 	struct kin_member *self = member_self();
@@ -395,8 +402,7 @@ struct kin_proc *kin_proc_alloc(void)
 	TAILQ_INIT(&p->children);
 	p->pid = pid;
 	/* Until it is published it belongs to the member that makes it, and is buried with it. */
-	p->member = (u32)(self - KIN->members);
-	p->generation = self->generation;
+	proc_place(p, (u32)(self - KIN->members));
 	p->state = PROC_EMBRYO;
 	LIST_INSERT_HEAD(bucket(pid), p, hash);
 	proc_table->nprocs++;

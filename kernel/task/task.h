@@ -55,7 +55,13 @@ struct kin_proc {
 	_Atomic u32 attention;
 	_Atomic u32 state;        /* T to write: enum proc_state */
 	s32 pid, ppid, pgid, sid; /* T */
-	u32 member, generation;   /* T: the VM that carries it; NO_MEMBER: nothing is left to bury */
+	/* T: the VM that carries it; NO_MEMBER: nothing is left to bury. Set by proc_place. */
+	union {
+		struct {
+			u32 member, generation;
+		};
+		_Atomic u64 place;
+	};
 	struct kin_proc *parent;  /* T; NULL for PID 1 */
 	TAILQ_HEAD(, kin_proc) children; /* T: oldest first */
 	TAILQ_ENTRY(kin_proc) sibling;   /* T */
@@ -141,6 +147,11 @@ void proc_table_init(void);   /* first member */
 void proc_table_attach(void); /* fresh member */
 bool tasks_full(void); /* --pids; tree_lock is held */
 struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
+/*
+ * T: member carries p from now on, as of its present life. One store: a death between two would
+ * leave p to a member that never was, and nobody would bury it.
+ */
+void proc_place(struct kin_proc *p, u32 member);
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
