@@ -131,6 +131,11 @@ class Started:
             stderr=more.pop("stderr", subprocess.PIPE), cwd="/", start_new_session=True,
             env=runs.environment(self.mark), **more)
 
+    def __del__(self):
+        """A case that failed on the way ends with what it started: others may run beside it."""
+        if getattr(self, "process", None) and self.process.poll() is None:
+            runs.kill_all([self.process.pid])
+
     def line(self, seconds=20):
         ready, _, _ = select.select([self.process.stdout], [], [], seconds * self.scale)
         require(ready, "no output")

@@ -169,5 +169,6 @@ def cases(context):
                   Case(f"security/busy_job@{backend}", job_ends(context, backend)),
                   Case(f"security/front_followed@{backend}", followed(context, backend))]
     if "process" in context.backends():
-        found.append(Case("security/busy_deaths@process", obeyed(context, "process", "deaths")))
+        found.append(Case("security/busy_deaths@process", obeyed(context, "process", "deaths"),
+                          exclusive=True)) # it leaves little for the others
     return found
