@@ -41,8 +41,8 @@ export built_programs="$(dpkg -L %s | sed -n 's,.*/s*bin/,,p' | tr '\\n' ' ')"
 . {tree}/tests/lang-default
 for test in {test}; do
 	case $test in
-	*.sh) timeout 60 bash {tree}/tests/$test ;;
-	*) timeout 60 perl -w -I{tree}/tests -MCuSkip -MCoreutils \\
+	*.sh) timeout 300 bash {tree}/tests/$test ;;
+	*) timeout 300 perl -w -I{tree}/tests -MCuSkip -MCoreutils \\
 		-M"CuTmpdir qw($(echo $test | tr / -))" {tree}/tests/$test ;;
 	esac >log 2>&1 9>/dev/null </dev/null
 	echo "$test $?"
