@@ -6,10 +6,10 @@
  *
  *   step [-n COUNT [-s SEED] | -a | -k EVENT] [-l] [-v] OPERATION -- UNIFORK run ... -- PROGRAM
  *
- * -n: deaths spread over the operation, at places chosen by -s; -a: after every event; -l: memory
- * that the dead leave is counted, but no failure. The program (operations.c) is told `round
- * OPERATION` and answers with lines: `victim FLAGS PID GO END` once the victim waits, then `done`
- * or `wrong: TEXT` when it is dead and the family was tried.
+ * -n: deaths spread over the operation, at places chosen by -s; -a: after every event, most without
+ * stepping all the way (TRACE_SKIP); -l: memory that the dead leave is counted, but no failure. The
+ * program (operations.c) is told `round OPERATION` and answers: `victim FLAGS PID GO END`
+ * once the victim waits, then `done` or `wrong: TEXT` when it is dead and the family was tried.
  */
 #include <errno.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ struct state {
 	bool running;
 	struct audit before;
 	struct audit_growth grows; /* what a round without a death adds, where it has to */
-	uint32_t deaths, failures, leaks;
+	uint32_t deaths, strayed, failures, leaks;
 };
 
 /* "" or what went wrong in this round. */
@@ -162,7 +162,7 @@ static void start(struct state *s)
 }
 
 /* One death. The events counted; *ended: the operation has no such event. */
-static uint32_t round_of(struct state *s, uint32_t kill_at, bool *ended)
+static uint32_t round_of(struct state *s, uint32_t kill_at, enum trace_way way, bool *ended)
 {
 	struct verdict verdict = {{0}, false};
 	struct trace_result result = {0};
@@ -175,7 +175,7 @@ static uint32_t round_of(struct state *s, uint32_t kill_at, bool *ended)
 	if (!s->running)
 		start(s);
 	if (begin(s, &v, &flags, &verdict)) {
-		outcome = trace_victim(&v, kill_at, flags & DIES_CHILD, &result);
+		outcome = trace_victim(&v, kill_at, flags & DIES_CHILD, way, &result);
 		s->deaths++;
 		if (outcome == TRACE_FAILED)
 			say_wrong(&verdict, true, result.text, "");
@@ -184,6 +184,7 @@ static uint32_t round_of(struct state *s, uint32_t kill_at, bool *ended)
 		look(s, &now, &verdict);
 	}
 	*ended = outcome != TRACE_KILLED;
+	s->strayed += way == TRACE_SKIP && (*ended || trace_strayed(&result));
 	if (!verdict.over && audit_differs(&s->before, &now, &s->grows, text, sizeof(text))) {
 		s->leaks++;
 		if (!s->options->may_leave || verdict.text[0])
@@ -207,21 +208,29 @@ static uint32_t round_of(struct state *s, uint32_t kill_at, bool *ended)
 
 static void all_rounds(struct state *s)
 {
-	bool ended = false;
+	bool ended;
+	uint32_t noted = round_of(s, ~0u, TRACE_RECORD, &ended), at;
 
-	for (uint32_t at = 1; !ended; at++)
-		round_of(s, at, &ended);
+	for (at = 1; at <= noted; at++) {
+		uint32_t strayed = s->strayed;
+
+		round_of(s, at, TRACE_SKIP, &ended);
+		if (s->strayed != strayed)
+			round_of(s, at, TRACE_STEP, &ended);
+	}
+	for (ended = false; !ended; at++) /* the way may have become longer */
+		round_of(s, at, TRACE_STEP, &ended);
 }
 
 /* The first counts the events; the others are spread over them. */
 static void some_rounds(struct state *s, uint32_t count)
 {
 	bool ended;
-	uint32_t events = round_of(s, ~0u, &ended);
+	uint32_t events = round_of(s, ~0u, TRACE_STEP, &ended);
 
 	for (uint32_t i = 0; i < count && events; i++)
 		round_of(s, 1 + (uint32_t)(((uint64_t)events * i + s->options->seed % events) / count),
-				 &ended);
+				 TRACE_STEP, &ended);
 }
 
 static void parse(struct options *o, int argc, char **argv)
@@ -259,7 +268,7 @@ int main(int argc, char **argv)
 	parse(&options, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	if (options.at)
-		round_of(&s, options.at, &ended);
+		round_of(&s, options.at, TRACE_STEP, &ended);
 	else if (options.all)
 		all_rounds(&s);
 	else
@@ -272,7 +281,7 @@ int main(int argc, char **argv)
 			s.failures++;
 		}
 	}
-	printf("%s: %u deaths, %u left memory, %u failures\n", options.operation, s.deaths, s.leaks,
-		   s.failures);
+	printf("%s: %u deaths, %u strayed, %u left memory, %u failures\n", options.operation, s.deaths,
+		   s.strayed, s.leaks, s.failures);
 	return s.failures != 0;
 }

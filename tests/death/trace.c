@@ -31,6 +31,22 @@ struct known {
 };
 static struct known cache[CACHE_SIZE];
 
+/* How often an instruction was executed, while events are noted. */
+#define EXECUTED_SIZE (1u << 18)
+static struct executed {
+	uint64_t rip;
+	uint32_t times;
+} executed[EXECUTED_SIZE];
+static uint32_t nexecuted;
+
+#define PLACES_MAX 20000
+static struct place {
+	uint64_t rip;
+	uint32_t nth;  /* execution of that instruction */
+	bool passed;   /* no place to break at: a string instruction, or that of all host calls */
+} places[PLACES_MAX];
+static uint32_t nplaces;
+
 struct stepper {
 	pid_t pid;
 	int memory; /* /proc/PID/mem */
@@ -38,6 +54,7 @@ struct stepper {
 	uint32_t kill_at;
 	int interrupt; /* the monitor's signal, held back */
 	uint32_t steps_since; /* it was delivered */
+	bool record;
 	bool in_string; /* the last event was a part of a repeated string instruction, at r->rip */
 	struct trace_result *r;
 };
@@ -122,10 +139,38 @@ static int go_on(struct stepper *s, int how, int *signal, int *status)
 	return 0;
 }
 
-static void break_at(struct stepper *s, uint64_t rip)
+/* 0: nowhere */
+static void break_at(struct stepper *s, uint64_t rip, uint64_t other)
 {
 	ptrace(PTRACE_POKEUSER, s->pid, offsetof(struct user, u_debugreg[0]), rip);
-	ptrace(PTRACE_POKEUSER, s->pid, offsetof(struct user, u_debugreg[7]), rip ? 1ul : 0ul);
+	ptrace(PTRACE_POKEUSER, s->pid, offsetof(struct user, u_debugreg[1]), other);
+	ptrace(PTRACE_POKEUSER, s->pid, offsetof(struct user, u_debugreg[7]),
+		   (rip ? 1ul : 0ul) | (other ? 4ul : 0ul));
+}
+
+static struct executed *executed_find(uint64_t rip)
+{
+	uint64_t at = rip * 0x9e3779b97f4a7c15ull >> 46;
+
+	while (executed[at].rip && executed[at].rip != rip)
+		at = (at + 1) % EXECUTED_SIZE;
+	return &executed[at];
+}
+
+static void executed_count(uint64_t rip)
+{
+	struct executed *e = executed_find(rip);
+
+	if (!e->rip && ++nexecuted > EXECUTED_SIZE / 2)
+		return; /* more code than there is */
+	e->rip = rip;
+	e->times++;
+}
+
+static void place_note(uint64_t rip, bool passed)
+{
+	if (nplaces < PLACES_MAX)
+		places[nplaces++] = (struct place){rip, executed_find(rip)->times, passed};
 }
 
 /*
@@ -139,14 +184,16 @@ static int step_once(struct stepper *s, const struct operand *o,
 	bool first = s->last_rip != rip;
 
 	s->last_rip = rip;
+	if (s->record && (!o->repeats || first))
+		executed_count(rip);
 	if (!o->repeats || first)
 		return go_on(s, PTRACE_SINGLESTEP, signal, status);
 	/* A popf under single-stepping leaves the host thinking that the flag is the program's own. */
 	ptrace(PTRACE_POKEUSER, s->pid, offsetof(struct user, regs.eflags), regs->eflags & ~FLAG_TRACE);
-	break_at(s, rip + o->length);
+	break_at(s, rip + o->length, 0);
 	int outcome = go_on(s, PTRACE_CONT, signal, status);
 	if (outcome != TRACE_EXITED)
-		break_at(s, 0);
+		break_at(s, 0, 0);
 	return outcome;
 }
 
@@ -161,6 +208,8 @@ static bool event(struct stepper *s, const struct operand *o, uint64_t rip, uint
 	s->r->stored = stored;
 	if (again)
 		return false; /* the whole of it is one event: its first part */
+	if (s->record)
+		place_note(rip, part || !stored);
 	return ++s->r->events >= s->kill_at;
 }
 
@@ -191,6 +240,48 @@ static int step_all(struct stepper *s)
 		if (event(s, &o, rip, 0))
 			return TRACE_KILLED;
 	}
+}
+
+/* The last noted event before kill_at that can be broken at; 0: none. Counted from 1, as events. */
+static uint32_t place_before(uint32_t kill_at)
+{
+	uint32_t n = kill_at - 1 < nplaces ? kill_at - 1 : nplaces;
+
+	while (n && places[n - 1].passed)
+		n--;
+	return n;
+}
+
+/* Runs to just before that event. */
+static int skip(struct stepper *s, uint32_t number)
+{
+	const struct place *to = &places[number - 1];
+	struct user_regs_struct regs = {0};
+	int status = 0, signal = 0, outcome = 0;
+
+	break_at(s, to->rip, s->end);
+	for (uint32_t times = 0; !outcome && times < to->nth;) {
+		outcome = go_on(s, PTRACE_CONT, &signal, &status);
+		if (!signal && s->interrupt) { /* time passes as it does */
+			signal = s->interrupt;
+			s->interrupt = 0;
+		}
+		if (!outcome && ptrace(PTRACE_GETREGS, s->pid, NULL, &regs) < 0)
+			outcome = errno == ESRCH ? TRACE_EXITED : failed(s, "reading registers");
+		if (!outcome && WSTOPSIG(status) == SIGTRAP && regs.rip == s->end)
+			outcome = TRACE_ENDED;
+		times += WSTOPSIG(status) == SIGTRAP && regs.rip == to->rip;
+	}
+	if (!outcome) {
+		break_at(s, 0, 0);
+		s->r->events = number - 1;
+	}
+	return outcome;
+}
+
+bool trace_strayed(const struct trace_result *r)
+{
+	return !r->events || r->events > nplaces || places[r->events - 1].rip != r->rip;
 }
 
 /* In the victim's memory, which the host copies as for any store. */
@@ -284,9 +375,11 @@ static void on_alarm(int number)
 }
 
 enum trace_outcome trace_victim(const struct victim *v, uint32_t kill_at, bool child,
-								struct trace_result *r)
+								enum trace_way way, struct trace_result *r)
 {
-	struct stepper s = {.pid = v->host_pid, .end = v->end, .kill_at = kill_at, .r = r};
+	struct stepper s = {.pid = v->host_pid, .end = v->end, .kill_at = kill_at, .r = r,
+						.record = way == TRACE_RECORD};
+	uint32_t near = way == TRACE_SKIP ? place_before(kill_at) : 0;
 	struct sigaction sa = {.sa_handler = on_alarm};
 	int outcome;
 
@@ -295,6 +388,8 @@ enum trace_outcome trace_victim(const struct victim *v, uint32_t kill_at, bool c
 	outcome = seize(&s, v, child ? PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK : 0);
 	if (!outcome && child)
 		outcome = follow_child(&s);
+	if (!outcome && near)
+		outcome = skip(&s, near);
 	if (!outcome)
 		outcome = step_all(&s);
 	if (outcome != TRACE_EXITED && outcome != TRACE_STUCK && s.pid > 0)

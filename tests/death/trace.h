@@ -26,6 +26,15 @@ enum trace_outcome {
 };
 #define TRACE_SECONDS 10
 
+/*
+ * How the victim comes to its last event. Single steps are exact and slow: an exec has a million of
+ * them. TRACE_RECORD takes them, and notes each event: its instruction, and how often that had been
+ * executed. TRACE_SKIP lets the victim run to the noted event before the one asked for, by a
+ * breakpoint, and steps from there: where the way has changed it dies at another event, and
+ * trace_strayed tells.
+ */
+enum trace_way { TRACE_STEP, TRACE_RECORD, TRACE_SKIP };
+
 struct trace_result {
 	uint32_t events; /* counted */
 	uint64_t rip;    /* of the last event's instruction */
@@ -38,7 +47,9 @@ struct trace_result {
  * process that the victim makes first; the victim itself goes on by itself.
  */
 enum trace_outcome trace_victim(const struct victim *v, uint32_t kill_at, bool child,
-								struct trace_result *r);
+								enum trace_way way, struct trace_result *r);
+/* The last event was not the one that was noted under its number. */
+bool trace_strayed(const struct trace_result *r);
 /* Lets it go without looking; false: it is gone. */
 bool trace_let_go(const struct victim *v);
 
