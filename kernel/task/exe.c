@@ -8,16 +8,14 @@
 
 void proc_exe_set(struct kin_proc *p, struct file *f)
 {
-	void **old = NULL;
+	struct own_record *dropped;
 
 	tree_lock();
-	if (p->exe)
-		ref_move(OWN_FILE, &p->exe, old = hold_new(OWN_FILE));
+	dropped = ref_detach(OWN_FILE, (void **)&p->exe, NULL);
 	if (f)
 		ref_get(OWN_FILE, f, &p->exe);
 	tree_unlock();
-	if (old)
-		ref_put(OWN_FILE, old);
+	ref_drop(dropped);
 }
 
 struct file *proc_exe_get(struct kin_proc *p)
