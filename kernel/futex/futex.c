@@ -33,6 +33,7 @@
 #define WAKE_OP_TRIES 1000
 
 static struct waiter_list private_lists[PRIVATE_BUCKETS];
+static bool private_lists_used; /* most programs never wait so, and their forks clear nothing */
 
 void futexes_init(void)
 {
@@ -42,7 +43,7 @@ void futexes_init(void)
 
 void futexes_fork_child(void)
 {
-	for (u32 i = 0; i < PRIVATE_BUCKETS; i++)
+	for (u32 i = 0; private_lists_used && i < PRIVATE_BUCKETS; i++)
 		TAILQ_INIT(&private_lists[i]);
 }
 
@@ -73,8 +74,10 @@ s64 futex_key_get(u64 addr, bool shared, struct futex_key *key)
 	key->addr = kin ? kin : addr;
 	key->queue = kin ? shared_queue(kin) : NULL;
 	key->list = kin ? NULL : &private_lists[addr_hash(addr) % PRIVATE_BUCKETS];
-	if (key->list && !key->list->tqh_last)
+	if (key->list && !key->list->tqh_last) {
 		TAILQ_INIT(key->list);
+		private_lists_used = true;
+	}
 	return 0;
 }
 
