@@ -87,7 +87,12 @@ struct kin_root_area {
 };
 
 #define ROOT ((struct kin_root_area *)KIN_ROOT_ADDR)
-#define KIN_USED_ADDR ALIGN_UP(KIN_ROOT_ADDR + sizeof(struct kin_root_area), PAGE_SIZE)
+/*
+ * What a host that maps files maps at once around a page that is read. The first pages of data,
+ * which nearly every process uses, begin such a piece.
+ */
+#define HOST_FAULT_AROUND 0x10000
+#define KIN_USED_ADDR ALIGN_UP(KIN_ROOT_ADDR + sizeof(struct kin_root_area), HOST_FAULT_AROUND)
 #define KIN_DIRTY_ADDR (KIN_USED_ADDR + KIN_BITMAP_WORDS * 8)
 #define KIN_DATA_ADDR (KIN_DIRTY_ADDR + KIN_BITMAP_WORDS * 8)
 

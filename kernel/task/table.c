@@ -154,26 +154,6 @@ void tree_unlock(void)
 	nrings = 0;
 }
 
-void proc_table_init(void)
-{
-	size_t pages = ALIGN_UP(sizeof(struct proc_table), PAGE_SIZE) / PAGE_SIZE;
-	struct proc_table *t = kin_pages_alloc(pages);
-
-	if (!t)
-		kpanic("no memory for the process table");
-	t->next_pid = 1;
-	LIST_INIT(&t->free);
-	for (u32 i = 0; i < HASH_BUCKETS; i++)
-		LIST_INIT(&t->hash[i]);
-	proc_table = t;
-	kin_root_set(ROOT_PROC, t);
-}
-
-void proc_table_attach(void)
-{
-	proc_table = kin_root_get(ROOT_PROC);
-}
-
 struct kin_proc *proc_find(s32 pid)
 {
 	struct kin_proc *p;
@@ -311,6 +291,28 @@ static bool table_grow(void)
 	if (chunk)
 		kin_pages_free(chunk, CHUNK_PAGES);
 	return true;
+}
+
+void proc_table_init(void)
+{
+	size_t pages = ALIGN_UP(sizeof(struct proc_table), PAGE_SIZE) / PAGE_SIZE;
+	struct proc_table *t = kin_pages_alloc(pages);
+
+	if (!t)
+		kpanic("no memory for the process table");
+	t->next_pid = 1;
+	LIST_INIT(&t->free);
+	for (u32 i = 0; i < HASH_BUCKETS; i++)
+		LIST_INIT(&t->hash[i]);
+	proc_table = t;
+	kin_root_set(ROOT_PROC, t);
+	if (!table_grow()) /* next to the table: a fork touches both */
+		kpanic("no memory for the first processes");
+}
+
+void proc_table_attach(void)
+{
+	proc_table = kin_root_get(ROOT_PROC);
 }
 
 /* All but slot, wait_queue and the locks, which a late sender may still be using. */
