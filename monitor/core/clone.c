@@ -18,7 +18,7 @@
 
 #include "monitor/core/core_internal.h"
 
-static void clone_run(void *arg)
+FORK_PATH static void clone_run(void *arg)
 {
 	struct member *m = arg;
 
@@ -26,7 +26,7 @@ static void clone_run(void *arg)
 	m->backend->run(m, true);
 }
 
-void clone_become(struct member *m, u32 index, u32 generation)
+FORK_PATH void clone_become(struct member *m, u32 index, u32 generation)
 {
 	struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDR;
 	struct kin_header *kin = m->family->kin;
@@ -44,7 +44,7 @@ void clone_become(struct member *m, u32 index, u32 generation)
 }
 
 /* In the child, on a copy of the parent's stack, which is left behind at the end. */
-static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
+FORK_PATH static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
 {
 	struct error err;
 
@@ -56,7 +56,7 @@ static _Noreturn void clone_child(struct member *m, u32 index, u32 generation)
 	stack_call(m->stack_top, clone_run, m);
 }
 
-s64 hyp_clone(struct member *m, struct hypercall_call *call)
+FORK_PATH s64 hyp_clone(struct member *m, struct hypercall_call *call)
 {
 	u32 index = (u32)call->arg[0];
 	struct kin_header *kin = m->family->kin;

@@ -23,7 +23,7 @@ static bool within_zone(const struct family *f, u64 addr, u64 len)
 	return false;
 }
 
-bool guest_range_valid(const struct family *f, u64 addr, u64 len)
+FORK_PATH bool guest_range_valid(const struct family *f, u64 addr, u64 len)
 {
 	return range_within(addr, len, PRIVATE_BASE, PRIVATE_END) ||
 		   range_within(addr, len, KIN_BASE, KIN_END) || within_zone(f, addr, len);
@@ -46,12 +46,12 @@ bool guest_kin_pages_valid(u64 offset, u64 len)
 	return range_within(offset, len, area, KIN_SIZE);
 }
 
-s64 guest_read(void *dst, u64 addr, size_t len)
+FORK_PATH s64 guest_read(void *dst, u64 addr, size_t len)
 {
 	return guarded_copy(dst, (const void *)addr, len) ? -EFAULT : 0;
 }
 
-s64 guest_write(u64 addr, const void *src, size_t len)
+FORK_PATH s64 guest_write(u64 addr, const void *src, size_t len)
 {
 	return guarded_copy((void *)addr, src, len) ? -EFAULT : 0;
 }

@@ -37,7 +37,7 @@ s64 hyp_log(struct member *m, struct hypercall_call *call)
 	return 0;
 }
 
-s64 hyp_exit(struct member *m, struct hypercall_call *call)
+FORK_PATH s64 hyp_exit(struct member *m, struct hypercall_call *call)
 {
 	member_exit(m, (int)(call->arg[0] & 0xff));
 }

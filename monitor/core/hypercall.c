@@ -39,7 +39,7 @@ static u64 range_len(const struct hypercall_info *info, const struct hypercall_c
 	return i > 0 && info->kinds[i - 1] == ARG_RANGE_LEN ? call->arg[i - 1] : 0;
 }
 
-static s64 arg_check(const struct member *m, const struct hypercall_info *info,
+FORK_PATH static s64 arg_check(const struct member *m, const struct hypercall_info *info,
 					 struct hypercall_call *call, unsigned i)
 {
 	u64 v = call->arg[i];
@@ -72,7 +72,7 @@ static s64 arg_check(const struct member *m, const struct hypercall_info *info,
 	return -EINVAL;
 }
 
-s64 hypercall_check(const struct member *m, struct hypercall_call *call)
+FORK_PATH s64 hypercall_check(const struct member *m, struct hypercall_call *call)
 {
 	if (call->number >= HYPERCALL_COUNT)
 		return -ENOSYS;
@@ -84,7 +84,7 @@ s64 hypercall_check(const struct member *m, struct hypercall_call *call)
 	return 0;
 }
 
-void hypercall_dispatch(struct member *m)
+FORK_PATH void hypercall_dispatch(struct member *m)
 {
 	struct hypercall_frame frame;
 	struct hypercall_call call;
@@ -97,7 +97,8 @@ void hypercall_dispatch(struct member *m)
 	r = hypercall_check(m, &call);
 	if (r == 0) {
 		m->counts[call.number]++;
-		title_update(m);
+		if (call.number != HYP_wake && call.number != HYP_exit)
+			title_update(m);
 		r = hypercall_table[call.number].handler(m, &call);
 	}
 	if (guest_write(HYPERCALL_ADDR + offsetof(struct hypercall_frame, ret), &r, sizeof(r)) < 0)

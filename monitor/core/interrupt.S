@@ -5,7 +5,7 @@
  */
 #include <asm/errno.h>
 
-    .text
+    .section .text.hot, "ax", @progbits /* FORK_PATH */
 
 /* s64 interruptible_syscall(volatile int *flag, long nr, a, b, c, d, e, f) */
     .globl interruptible_syscall, interruptible_begin, interruptible_end, interruptible_cancel

@@ -17,7 +17,7 @@
 
 #define CLAIM_TRIES 1000
 
-struct kin_member *member_record(const struct member *m)
+FORK_PATH struct kin_member *member_record(const struct member *m)
 {
 	return &m->family->kin->members[m->index];
 }
@@ -28,7 +28,7 @@ struct kin_member *member_record(const struct member *m)
  * another life already (generation): the child must then exit. A child that wakes up so late that
  * it enters a later life takes its pid back; the rightful pair waits for that.
  */
-bool member_claim(struct kin_header *kin, u32 index, u32 generation, s32 pid)
+FORK_PATH bool member_claim(struct kin_header *kin, u32 index, u32 generation, s32 pid)
 {
 	struct kin_member *rec = &kin->members[index];
 
@@ -55,7 +55,7 @@ bool member_claim(struct kin_header *kin, u32 index, u32 generation, s32 pid)
 }
 
 /* The last step before the guest runs. The supervisor may have given the record up meanwhile. */
-void member_live(struct member *m, enum member_state from)
+FORK_PATH void member_live(struct member *m, enum member_state from)
 {
 	struct kin_member *rec = member_record(m);
 	u32 expected = from;
@@ -72,7 +72,7 @@ void member_live(struct member *m, enum member_state from)
  * each clone again, because fork clears it. The check catches a supervisor that died before: this
  * process is then already somebody else's child.
  */
-void member_follow_supervisor(const struct family *f)
+FORK_PATH void member_follow_supervisor(const struct family *f)
 {
 	if (f->namespaced)
 		return;
@@ -103,7 +103,7 @@ void member_message(const struct member *m, const char *what, const char *text, 
 	host_call_once(SYS_write, STDERR_FILENO, (u64)line, used + len + 1, 0, 0, 0);
 }
 
-_Noreturn void member_exit(struct member *m, int status)
+FORK_PATH _Noreturn void member_exit(struct member *m, int status)
 {
 	for (;;)
 		HOST_CALL(SYS_exit_group, status);

@@ -224,6 +224,12 @@ u64 clock_guest_ns(struct kin_header *kin, u32 owner, int clock);
 u64 host_clock_ns(int clock); /* a real system call: the host's vDSO lies outside the allowlist */
 
 /* Calls fn(arg) on a stack of its own that starts at top; fn must not return. */
+/*
+ * Of functions that each fork runs: they lie together, because the clone finds none of the
+ * monitor's text mapped, and the host maps 64 KiB around what it touches.
+ */
+#define FORK_PATH __attribute__((section(".text.hot")))
+
 _Noreturn void stack_call(void *top, void (*fn)(void *), void *arg);
 
 /* End this monitor with a reason that the user sees ("unifork: member 3 (sh): ..."). */

@@ -2,8 +2,9 @@
 /*
  * What ps(1) of the host shows for a monitor: its arguments, over which it writes what it runs. It
  * looks at the name in its record at each hypercall, which costs nothing beside that, and writes
- * where the name or the process is another: a clone gets a page of its own so. The name is the
- * guest's to choose.
+ * where the name or the process is another: a clone gets a page of its own so. But not at those
+ * that wake another member or end this one: who does nothing else will soon be gone, and its name
+ * would cost it a page and pieces of the C library's text. The name is the guest's to choose.
  */
 #include <string.h>
 

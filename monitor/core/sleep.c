@@ -125,7 +125,7 @@ static s64 sleep_futex(struct member *m, u32 seen, u64 deadline_ns)
 	return r;
 }
 
-s64 hyp_sleep(struct member *m, struct hypercall_call *call)
+FORK_PATH s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 {
 	u32 seen = (u32)call->arg[0];
 	u64 bytes = call->arg[3];
@@ -145,7 +145,7 @@ s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 }
 
 /* One monitor sleeps on a doorbell; kicks of the supervisor and wakes may come together. */
-s64 hyp_wake(struct member *m, struct hypercall_call *call)
+FORK_PATH s64 hyp_wake(struct member *m, struct hypercall_call *call)
 {
 	return futex_wake(&m->family->kin->members[call->arg[0]].doorbell, 1);
 }

@@ -13,7 +13,7 @@
 #define ARCH_GET_FS 0x1003
 #define A(field) process_anchor+field(%rip)
 
-    .text
+    .section .text.hot, "ax", @progbits /* FORK_PATH */
 
 /*
  * Called by the guest's kernel with the C calling convention (on its kernel stack, FS and FPU the

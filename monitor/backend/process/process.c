@@ -187,17 +187,17 @@ static int process_boot(struct member *m, struct error *err)
 	return boot_signals(err);
 }
 
-static int process_create(struct member *m, bool clone, struct error *err)
+FORK_PATH static int process_create(struct member *m, bool clone, struct error *err)
 {
 	return 0;
 }
 
-static void process_run(struct member *m, bool clone)
+FORK_PATH static void process_run(struct member *m, bool clone)
 {
 	process_enter(clone ? process_anchor.image.clone_entry : process_anchor.image.entry);
 }
 
-void process_dispatch(struct member *m)
+FORK_PATH void process_dispatch(struct member *m)
 {
 	const volatile struct hypercall_frame *frame = (const struct hypercall_frame *)HYPERCALL_ADDR;
 
