@@ -3,7 +3,11 @@
 
 import json
 import os
+import pathlib
+import re
 import signal
+import statistics
+import subprocess
 import time
 
 from harness import runs
@@ -78,6 +82,28 @@ def one_clone_per_fork(context, backend):
     require(count(stats["members"]) == 101, f"members: {count(stats['members'])}")
 
 
+# Pages that the host has to map or copy for a child that only ends, and room for what the place of
+# the stacks and of the executable in memory add.
+FORK_FAULTS = {"process": 22, "kvm": 27}
+
+
+def fork_touches_little(context, backend):
+    """What a child needs lies together: kernel.ld, fork_text.ld, FORK_PATH, the first of kin."""
+    _, stats = context.unifork_stats(backend, program(context, "stats_fork"))
+    faults = statistics.median(row["page_faults"] for row in stats["member_list"])
+    require(faults <= FORK_FAULTS[backend], f"a child that only ends takes {faults} page faults")
+
+
+def fork_text(context):
+    """Each function that the linker is to put with the others of a fork is there."""
+    script = pathlib.Path(__file__).parents[2] / "kernel" / "arch" / "x86_64" / "fork_text.ld"
+    wanted = set(re.findall(r"\.text\.(\w+)", script.read_text(encoding="utf-8")))
+    symbols = subprocess.run(["nm", context.build / "kernel" / "kernel.elf"], check=True,
+                             capture_output=True, text=True).stdout.split()
+    missing = wanted - {symbol.split(".")[0] for symbol in symbols}
+    require(len(wanted) > 100 and not missing, f"fork_text.ld names {sorted(missing)}")
+
+
 def pipe_without_exits(context, backend):
     _, stats = context.same_as_native(backend, program(context, "stats_pipe"), timeout=60,
                                       stats=True)
@@ -101,10 +127,12 @@ def direct_calls(context, backend):
 
 
 def cases(context):
-    checks = [keys, fields, one_clone_per_fork, pipe_without_exits, direct_calls]
+    checks = [keys, fields, one_clone_per_fork, fork_touches_little, pipe_without_exits,
+              direct_calls]
 
     def bound(check, backend):
         return lambda: check(context, backend)
 
     return [Case(f"integration/stats/{check.__name__}@{backend}", bound(check, backend))
-            for check in checks for backend in context.backends()]
+            for check in checks for backend in context.backends()] + [
+                Case("integration/stats/fork_text", lambda: fork_text(context))]
