@@ -84,7 +84,7 @@ def one_clone_per_fork(context, backend):
 
 # Pages that the host has to map or copy for a child that only ends, and room for what the place of
 # the stacks and of the executable in memory add.
-FORK_FAULTS = {"process": 22, "kvm": 27}
+FORK_FAULTS = {"process": 21, "kvm": 27}
 
 
 def fork_touches_little(context, backend):
