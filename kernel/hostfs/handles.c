@@ -17,6 +17,7 @@
 #include "kernel/host/host.h"
 #include "kernel/hostfs/hostfs.h"
 #include "kernel/hostfs/hostfs_hooks.h"
+#include "kernel/vfs/keeper.h"
 
 #define HANDLES 64
 #define VOLUME_HANDLES 640
@@ -93,7 +94,7 @@ void handles_sweep(void)
 		if (volume_handles[i].used && volume_handles[i].inode->serial != volume_handles[i].serial)
 			drop(i);
 	if (vfs_shared()->shelf_stale && atomic_exchange(&vfs_shared()->shelf_stale, 0))
-		volume_ask_take(NULL, 0, 0);
+		keeper_take(NULL, 0, 0);
 }
 
 /* Can it be had again once it is closed? What has lost its last name only from the shelf. */
@@ -170,7 +171,7 @@ static s64 handle_open(struct inode *ino, u32 access)
 		host_fs_close((int)handle);
 	if (!inode_is(ino, INODE_KEPT))
 		return err;
-	handle = volume_ask_take(&ino->serial, ino->serial, access);
+	handle = keeper_take(&ino->serial, ino->serial, access);
 	if (handle < 0)
 		return err;
 	if (!host_fs_fstat((int)handle, &st) && is_of(ino, &st))
@@ -197,7 +198,7 @@ static void keep_all(struct inode *ino)
 {
 	for (u32 i = 0; i < volume_count; i++) {
 		if (!mine(i, ino) || volume_handles[i].kept ||
-			volume_ask_keep(volume_handles[i].handle, &ino->serial, ino->serial,
+			keeper_keep(volume_handles[i].handle, &ino->serial, ino->serial,
 						  volume_handles[i].access))
 			continue;
 		volume_handles[i].kept = true;

@@ -11,11 +11,4 @@
  */
 const char *volume_path(struct inode *dir, const char *name, u32 len);
 
-/*
- * kernel/volume/volume_ask.c: the supervisor keeps a file without a name for the family, and
- * gives it back. 0, a handle, or -errno.
- */
-s64 volume_ask_keep(int handle, const _Atomic u64 *word, u64 value, u32 access);
-s64 volume_ask_take(const _Atomic u64 *word, u64 value, u32 access);
-
 #endif

@@ -50,6 +50,5 @@ s64 volume_ask_link(u32 tree, const char *path, const char *new_path);
 s64 volume_ask_name(u32 tree, const char *path, int handle);
 s64 volume_ask_unlink(u32 tree, const char *path, u32 flags);
 s64 volume_ask_rename(u32 tree, const char *path, const char *new_path, u32 flags);
-/* volume_ask_keep, volume_ask_take: hostfs_hooks.h. */
 
 #endif
