@@ -46,6 +46,8 @@ struct hypercall_frame {
 	u64 arg[HYPERCALL_ARGS];
 };
 
+#define HYP_HANDLES_MAX 1024 /* a handle is less */
+
 /* sleep's view of a host descriptor, the layout of struct pollfd. */
 struct hyp_pollfd {
 	s32 handle;
@@ -83,6 +85,33 @@ struct hyp_write {
  */
 enum hyp_io { HYP_IO_NOWAIT, HYP_IO_WAIT };
 #define HYP_IO_READY 4096 /* bytes that a handle takes without waiting if it is ready for writing */
+
+/*
+ * net_send and net_receive read this: pieces of guest memory, an address (struct sockaddr), and
+ * ancillary data. net_receive stores back what it got of the last two, and MSG_* in flags.
+ */
+#define HYP_MESSAGE_PIECES 16
+#define HYP_ADDRESS_MAX 128
+#define HYP_CONTROL_MAX 256
+struct hyp_message {
+	u32 flags, count;
+	u32 address_len, control_len; /* receive: room for them */
+	struct {
+		u64 addr, len;
+	} piece[HYP_MESSAGE_PIECES];
+	u8 address[HYP_ADDRESS_MAX];
+	u8 control[HYP_CONTROL_MAX] __attribute__((aligned(8)));
+};
+
+/* sleep stores here what came to the watched handles: what net_watch was told, and EPOLL*. */
+#define HYP_EVENTS 64
+struct hyp_events {
+	u32 count, pad;
+	struct {
+		u64 data;
+		u32 events, pad;
+	} event[HYP_EVENTS];
+};
 
 enum hyp_sync { HYP_SYNC_FILE, HYP_SYNC_DATA, HYP_SYNC_FS };
 

@@ -14,6 +14,7 @@
 #define MEMBERS_MAX 4096
 #define KIN_ARGS_SIZE (2304u << 10) /* what an exec may have with a stack of 8 MiB, and a path */
 #define VOLUMES_MAX 64
+#define PUBLISHED_MAX 32
 
 /*
  * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
@@ -116,8 +117,9 @@ struct kin_volume {
  * wakes the state's futex. Results are 0 or -errno.
  *
  * Those marked + also give the member a descriptor, which it fetches with hypercall vol_receive
- * (result 1; one member at a time, the kernel's shelf_lock). Kept are files without a name, for
- * members that have to use them and cannot open them, while the word of kin at `word` is `value`.
+ * (result 1; one member at a time, the kernel's shelf_lock). Kept are files without a name and
+ * sockets, for members that have to use them and cannot open them, while the word of kin at `word`
+ * is `value`; shelf_stale and a notify tell that such a word has changed.
  */
 enum volume_request_state { VOLUME_REQUEST_IDLE, VOLUME_REQUEST_ASKED, VOLUME_REQUEST_DONE };
 enum volume_request_kind {
@@ -147,6 +149,15 @@ struct volume_request {
 	} times[2];
 	char path[4096];  /* below the volume, NUL-terminated; its last component is not followed */
 	char other[4096]; /* the same, or the text of a symbolic link */
+};
+
+/*
+ * A socket of the host that listens for the family since before its start, and has this handle in
+ * every member: what comes there is for who listens on `port` inside.
+ */
+struct kin_published {
+	u32 handle;
+	u16 port, pad;
 };
 
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
@@ -183,6 +194,7 @@ struct kin_header {
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
 	_Atomic u64 doom_map[MEMBERS_MAX / 64];  /* end that doomed member if it does not end itself */
 	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
+	_Atomic u32 shelf_stale; /* what is kept may not be in use any more */
 	/*
 	 * If spawner_ready, a bit of spawn_map is told to the spawner instead: ++spawn_word, wake.
 	 * spawner_serves: generation << 32 | index + 1 of what it has taken, 0: nothing.
@@ -223,6 +235,9 @@ struct kin_header {
 	u32 cpus;                   /* that the family may run on; 0: not known */
 	u32 tasks_limit;            /* --pids: processes and threads, 0: none */
 	struct kin_volume volumes[VOLUMES_MAX];
+	u32 sockets;                /* members may make sockets of the host */
+	u32 published_count;
+	struct kin_published published[PUBLISHED_MAX];
 	struct kin_start start;
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };

@@ -34,6 +34,10 @@ int stop_timeout_parse(struct run_options *o, const char *text, struct error *er
 int volume_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 int tmpfs_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 
+/* net_option.c: --net and --publish */
+int net_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
+int publish_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
+
 /*
  * user.c: ids, groups and home of the first program, from --user (NULL: not given) and the root
  * directory's passwd and group. *home is where HOME points unless the environment says otherwise.

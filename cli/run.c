@@ -44,6 +44,11 @@ void help_run(void)
 		"  -v, --volume HOST:PATH[:ro]\n"
 		"                    share the host's directory or file HOST at PATH, read-write unless\n"
 		"                    :ro; :z and :Z are accepted\n"
+		"      --net MODE    none (default): loopback of its own; host: the host's network;\n"
+		"                    user: a network of its own, connected by pasta; ns:PATH: a network\n"
+		"                    namespace\n"
+		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp]\n"
+		"                    what connects to the host's HOSTPORT reaches who listens on PORT\n"
 		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
 		"                    an empty directory in memory at PATH\n"
 		"      --read-only   the layer over the root directory takes no changes\n"
@@ -163,8 +168,11 @@ static const struct option long_options[] = {
 	{"init", no_argument, NULL, 'I'},
 	{"interactive", no_argument, NULL, 'i'},
 	{"memory", required_argument, NULL, 'm'},
+	{"net", required_argument, NULL, 'N'},
+	{"network", required_argument, NULL, 'N'},
 	{"pids", required_argument, NULL, 'P'},
 	{"pids-limit", required_argument, NULL, 'P'},
+	{"publish", required_argument, NULL, 'p'},
 	{"read-only", no_argument, NULL, 'R'},
 	{"rm", no_argument, NULL, 'i'},
 	{"root", required_argument, NULL, 'r'},
@@ -191,6 +199,8 @@ static int parse_value(struct parsed *p, int option, const char *text, struct er
 	case 'H': return parse_hostname(&p->o, text, err);
 	case 'L': return ulimit_parse(&p->o, text, err);
 	case 'm': return memory_parse(&p->o, text, err);
+	case 'N': return net_parse(&p->o, text, err);
+	case 'p': return publish_add(&p->o, text, err);
 	case 'P': return pids_parse(&p->o, text, err);
 	case 'T': return stop_timeout_parse(&p->o, text, err);
 	case 'v': return volume_add(&p->o, text, err);
@@ -265,7 +275,7 @@ static int parse(int argc, char **argv, struct parsed *p, struct error *err)
 	opterr = 0;
 	for (;;) {
 		at = optind ? optind : 1;
-		c = getopt_long(argc, argv, "+:b:e:hir:s:tm:u:v:w:", long_options, NULL);
+		c = getopt_long(argc, argv, "+:b:e:hip:r:s:tm:u:v:w:", long_options, NULL);
 		if (c == -1)
 			break;
 		switch (c) {

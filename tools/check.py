@@ -84,6 +84,7 @@ SIGNALLERS = {
     "monitor/supervisor/child.c": "children of the supervisor, which are checked to be that",
     "monitor/supervisor/front.c": "its own child, the supervisor",
     "monitor/supervisor/host_proc.c": "the host's list of the supervisor's children",
+    "monitor/supervisor/net_user.c": "the minder's own child, pasta",
     "monitor/supervisor/limits.c": "a victim that the host's list of children names",
     "monitor/core/sleep.c": "a kick, in a PID namespace where there is nobody but the family",
 }

@@ -19,13 +19,14 @@ PAGE = ROOT / "docs/security.md"
 CALLS = "monitor/core/host_calls.def"
 HYPERCALLS = "abi/hypercalls.def"
 PINNED = "tests/unit/test_confine.c"
+OPTIONS = "monitor/core/net_options.h"
 OWN = "monitor/core/confine_rules.c"
 BEGIN = "<!-- tools/gen_security_md.py writes from here -->"
 END = "<!-- to here -->"
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 CONFIG = re.compile(r'^\t\{"([^"]+)", (true|false), (\d+), (true|false), (true|false), '
-                    r"(true|false), (\d+), (\d+)\},$", re.MULTILINE)
+                    r"(true|false), (\w+), (\d+), (\d+)\},$", re.MULTILINE)
 WHERE = {
     frozenset(): "all",
     frozenset({"WHEN_VM"}): "kvm",
@@ -35,6 +36,10 @@ WHERE = {
     frozenset({"WHEN_HOST", "WHEN_NO_FSGSBASE"}): "process, no FSGSBASE",
     frozenset({"WHEN_NAMESPACED"}): "in namespaces",
     frozenset({"WHEN_PLAIN"}): "without namespaces",
+    frozenset({"WHEN_GIFTS"}): "with a volume or sockets",
+    frozenset({"WHEN_SOCKETS"}): "with sockets",
+    frozenset({"WHEN_NET"}): "with --net",
+    frozenset({"WHEN_PUBLISHED"}): "with published ports",
 }
 FDS = {
     "KIN_FD": "kin", "NOTIFY_FD": "the supervisor's eventfd", "KVM_FD": "/dev/kvm",
@@ -134,13 +139,17 @@ def read_needs():
 def read_configs():
     """(name, conditions that hold, pinned calls, pinned checked calls)"""
     found = []
-    for name, host, volumes, writes, fsgsbase, plain, calls, checked in CONFIG.findall(
+    for name, host, volumes, writes, fsgsbase, plain, sockets, calls, checked in CONFIG.findall(
             source(PINNED)):
         holds = {"WHEN_HOST" if host == "true" else "WHEN_VM"}
         holds |= {"WHEN_VOLUMES"} if int(volumes) else set()
         holds |= {"WHEN_WRITES"} if writes == "true" else set()
         holds |= {"WHEN_NO_FSGSBASE"} if fsgsbase == "false" else set()
         holds |= {"WHEN_PLAIN" if plain == "true" else "WHEN_NAMESPACED"}
+        if sockets != "NO_SOCKETS":
+            holds |= {"WHEN_SOCKETS", "WHEN_PUBLISHED"}
+        holds |= {"WHEN_NET"} if sockets == "MADE" else set()
+        holds |= {"WHEN_GIFTS"} if int(volumes) or sockets != "NO_SOCKETS" else set()
         found.append((name, holds, int(calls), int(checked)))
     if not found:
         raise TableError(f"{PINNED}: no kinds of families")
@@ -168,6 +177,13 @@ def requests():
     return found
 
 
+def expanded(words):
+    """Names of a list; those of lists of options are replaced by what they stand for."""
+    lists = dict(re.findall(r"#define ([SG]ET_\w+)((?:[^\n]*\\\n)*[^\n]*)", source(OPTIONS)))
+    return [name for word in words
+            for name in (re.findall(r"\w+", lists[word]) if word in lists else [word])]
+
+
 def test_text(test, ioctls):
     """A test in words; arguments are numbered from 1 there, as in a manual page."""
     kind, words = test
@@ -180,13 +196,14 @@ def test_text(test, ioctls):
         "STANDARD_FD": lambda: f"{first} 0, 1 or 2",
         "OWN_FD": lambda: f"{first} a descriptor above 2, none of the family's",
         "FAMILY_FD": lambda: f"{first} {FDS[rest]}",
+        "PUBLISHED_FD": lambda: f"{first} a published port's",
         "PROCESS": lambda: f"{first} a process, not a group",
         "INT": lambda: f"{first} {code}",
         "INT_BITS": lambda: f"{first} no bits but {code}",
         "INT_MASKED": lambda: f"{first} of the bits `{words[1]}` "
                               + ("none" if words[2] == "0" else f"`{words[2]}`"),
         "UP_TO": lambda: f"{first} up to {code}",
-        "ONE_OF": lambda: f"{first} " + " or ".join(f"`{word}`" for word in words[1:]),
+        "ONE_OF": lambda: f"{first} " + " or ".join(f"`{word}`" for word in expanded(words[1:])),
         "REQUEST": lambda: f"{first} " + ", ".join(f"`{word}`" for word in ioctls[rest]),
         "WORD": lambda: f"{first} exactly {code}",
         "PROTECTION": lambda: f"{first} `PROT_READ | PROT_WRITE`, with process `PROT_EXEC`",

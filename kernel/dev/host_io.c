@@ -44,7 +44,7 @@ static u32 ready(struct file *f, u32 events)
 {
 	struct hyp_pollfd p = {.handle = handle_of(f), .events = (s16)events};
 
-	return host_sleep(0, HYP_LOOK, &p, 1, HYP_NO_MEMBER) > 0 ? (u16)p.revents : 0;
+	return host_sleep(0, HYP_LOOK, &p, 1, HYP_NO_MEMBER, NULL) > 0 ? (u16)p.revents : 0;
 }
 
 /* Sleeps until the handle is ready. 0, -ERESTARTSYS, -ETIMEDOUT. */

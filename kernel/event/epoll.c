@@ -16,6 +16,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/event/event_file.h"
 #include "kernel/event/event_hooks.h"
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/fd/fdtable.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
@@ -253,6 +254,9 @@ static int epoll_sleep(struct epoll *e, u64 deadline_ns)
 
 static s64 wait_for_events(struct epoll *e, u64 events, u32 max, u64 deadline_ns)
 {
+	sockets_rewatch();
+	if (!deadline_ns)
+		sched_news();
 	s64 n = events_take(e, events, max);
 	int err = 0;
 

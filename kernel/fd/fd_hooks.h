@@ -34,6 +34,14 @@ s64 lease_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg);
 /* The same: the description goes, and its lease with it. May be repeated. */
 void lease_release(struct file *f);
 
+/* kernel/net/host_handle.c: a process closes a descriptor of f, whoever has others. */
+void sockets_closed(struct file *f);
+/*
+ * The same: this member waits for an epoll, which may be its parent's: it has to hear of what its
+ * parent watched.
+ */
+void sockets_rewatch(void);
+
 /* kernel/vfs/dnotify.c: F_NOTIFY; fd is f here. */
 s64 dnotify_fcntl(struct file *f, s32 fd, u64 arg);
 /* The same: pid closes a descriptor of f; the description goes. Both may be repeated. */

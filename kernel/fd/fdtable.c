@@ -91,6 +91,7 @@ static void descriptor_closed(struct file *f)
 
 	locks_close(f, pid);
 	dnotify_close(f, pid);
+	sockets_closed(f);
 }
 
 /* Closes entry fd if it is there and, with only_cloexec, marked. */

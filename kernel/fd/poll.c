@@ -169,6 +169,8 @@ s64 poll_items(struct poll_item *items, u32 n, u64 deadline_ns)
 	u32 ready;
 	int err = 0;
 
+	if (!block)
+		sched_news();
 	poll_table_init(&pt);
 	ready = items_look(items, n, block ? &pt : NULL);
 	while (!ready && block && !err) {

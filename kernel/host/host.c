@@ -38,9 +38,10 @@ void host_notify(void)
 	CALL0(HYP_notify);
 }
 
-s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member)
+s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member,
+			   struct hyp_events *events)
 {
-	return CALL5(HYP_sleep, seen, deadline_ns, fds, nfds * sizeof(*fds), wake_member);
+	return CALL6(HYP_sleep, seen, deadline_ns, fds, nfds * sizeof(*fds), wake_member, events);
 }
 
 void host_wake(u32 member)
@@ -211,6 +212,71 @@ s64 host_io_seek(int handle, s64 offset, int whence)
 s64 host_io_ioctl(int handle, u64 cmd, void *buf, size_t len)
 {
 	return CALL4(HYP_io_ioctl, handle, cmd, buf, len);
+}
+
+s64 host_net_socket(u32 family, u32 type, u32 protocol)
+{
+	return CALL3(HYP_net_socket, family, type, protocol);
+}
+
+s64 host_net_bind(int handle, const void *address, u32 len)
+{
+	return CALL3(HYP_net_bind, handle, address, len);
+}
+
+s64 host_net_listen(int handle, u32 backlog)
+{
+	return CALL2(HYP_net_listen, handle, backlog);
+}
+
+s64 host_net_connect(int handle, const void *address, u32 len)
+{
+	return CALL3(HYP_net_connect, handle, address, len);
+}
+
+s64 host_net_accept(int handle, void *address, u32 room)
+{
+	return CALL3(HYP_net_accept, handle, address, room);
+}
+
+s64 host_net_shutdown(int handle, u32 how)
+{
+	return CALL2(HYP_net_shutdown, handle, how);
+}
+
+s64 host_net_name(int handle, bool peer, void *address, u32 room)
+{
+	return CALL4(HYP_net_name, handle, address, room, peer);
+}
+
+s64 host_net_send(int handle, const struct hyp_message *m)
+{
+	return CALL3(HYP_net_send, handle, m, sizeof(*m));
+}
+
+s64 host_net_receive(int handle, struct hyp_message *m)
+{
+	return CALL3(HYP_net_receive, handle, m, sizeof(*m));
+}
+
+s64 host_net_option_get(int handle, u32 level, u32 name, void *value, u32 size)
+{
+	return CALL5(HYP_net_option_get, handle, level, name, value, size);
+}
+
+s64 host_net_option_set(int handle, u32 level, u32 name, const void *value, u32 size)
+{
+	return CALL5(HYP_net_option_set, handle, level, name, value, size);
+}
+
+s64 host_net_ioctl(int handle, u32 request)
+{
+	return CALL2(HYP_net_ioctl, handle, request);
+}
+
+s64 host_net_watch(int handle, u64 data, bool on)
+{
+	return CALL3(HYP_net_watch, handle, data, on);
 }
 
 s64 host_random(void *buf, size_t len)

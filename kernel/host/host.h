@@ -13,7 +13,9 @@ _Noreturn void host_exit(int status);
 s64 host_clone(u32 member);
 void host_notify(void);
 void host_kick(u32 member);
-s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member);
+/* events: or NULL */
+s64 host_sleep(u32 seen, u64 deadline_ns, struct hyp_pollfd *fds, u32 nfds, u64 wake_member,
+			   struct hyp_events *events);
 void host_wake(u32 member);
 s64 host_futex_wait(_Atomic u32 *word, u32 expected, u64 timeout_ns);
 s64 host_futex_wake(_Atomic u32 *word, u32 n);
@@ -48,6 +50,20 @@ s64 host_io_read(int handle, void *buf, size_t len, enum hyp_io wait);
 s64 host_io_write(int handle, const void *buf, size_t len, enum hyp_io wait);
 s64 host_io_seek(int handle, s64 offset, int whence);
 s64 host_io_ioctl(int handle, u64 cmd, void *buf, size_t len);
+/* Sockets. Addresses are struct sockaddr, of address_max bytes at most. */
+s64 host_net_socket(u32 family, u32 type, u32 protocol);
+s64 host_net_bind(int handle, const void *address, u32 len);
+s64 host_net_listen(int handle, u32 backlog);
+s64 host_net_connect(int handle, const void *address, u32 len);
+s64 host_net_accept(int handle, void *address, u32 room);
+s64 host_net_shutdown(int handle, u32 how);
+s64 host_net_name(int handle, bool peer, void *address, u32 room);
+s64 host_net_send(int handle, const struct hyp_message *m);
+s64 host_net_receive(int handle, struct hyp_message *m);
+s64 host_net_option_get(int handle, u32 level, u32 name, void *value, u32 size);
+s64 host_net_option_set(int handle, u32 level, u32 name, const void *value, u32 size);
+s64 host_net_ioctl(int handle, u32 request);
+s64 host_net_watch(int handle, u64 data, bool on);
 s64 host_random(void *buf, size_t len);
 s64 host_clock(int clock);
 s64 host_usage(struct hyp_usage *usage);

@@ -63,6 +63,6 @@ _Noreturn void family_fatal(const char *fmt, ...)
 	for (;;) {
 		host_notify();
 		host_sleep(atomic_load(&KIN->members[BOOT_INFO->member].doorbell), HYP_NO_DEADLINE, NULL, 0,
-			   HYP_NO_MEMBER);
+			   HYP_NO_MEMBER, NULL);
 	}
 }

@@ -50,6 +50,9 @@ int wait_until(struct kin_queue *queue, bool (*ready)(void *argument), void *arg
  */
 int thread_sleep_mode(u64 deadline_ns, enum sleep_mode mode, struct hyp_pollfd *fds, u32 nfds);
 
+/* What came to sockets of the host meanwhile is made known: for who looks and does not sleep. */
+void sched_news(void);
+
 /* ---- kernel/futex/futex.c */
 void futexes_init(void);
 /* A waiter of the dead may have been woken in vain: somebody else gets the wake. */

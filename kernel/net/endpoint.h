@@ -86,7 +86,7 @@ struct net_shared {
 	struct endpoint *spare[SPARE_KINDS]; /* slots, and so are the next of these */
 	struct unix_socket *bucket[UNIX_BUCKETS];
 
-	_Atomic u64 next_ino;
+	_Atomic u64 next_ino, next_host; /* next_host: ids of sockets of the host */
 	_Atomic u32 next_name; /* autobind */
 };
 

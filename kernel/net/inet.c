@@ -9,6 +9,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
+#include "kernel/net/host_socket.h"
 #include "kernel/net/inet_option.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
@@ -16,6 +17,12 @@
 static bool is_tcp(const struct socket *s)
 {
 	return s->type == SOCK_STREAM;
+}
+
+/* Sockets for ping: where there is a network, and it lets this user have them. */
+static bool echo_allowed(u32 family, u32 protocol)
+{
+	return host_sockets() && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 static s64 inet_create(u32 family, u32 type, u32 protocol, struct socket **out)
@@ -27,7 +34,7 @@ static s64 inet_create(u32 family, u32 type, u32 protocol, struct socket **out)
 		return cred_capable(CAP_NET_RAW) && !protocol ? -EPROTONOSUPPORT : -EPERM;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
+	if (type == SOCK_DGRAM && (protocol == IPPROTO_UDPLITE || echo_allowed(family, protocol)))
 		own = protocol;
 	if (protocol && protocol != own)
 		return -EPROTONOSUPPORT;
@@ -47,14 +54,76 @@ static s64 inet_create(u32 family, u32 type, u32 protocol, struct socket **out)
 	return 0;
 }
 
+/* In a network namespace it is one of the host's as well, so that nothing differs by order. */
+static s64 inet_made(struct socket *s)
+{
+	return host_sockets() && s->protocol != IPPROTO_UDPLITE ? host_make(inet_of(s)) : 0;
+}
+
 static s64 bind_check(struct inet_socket *u, const struct inet_name *n)
 {
-	if (!inet_is_any(n) && !inet_is_local(n))
+	bool ours = !atomic_load(&u->host); /* else the host says which addresses and ports there are */
+
+	if (ours && !inet_is_any(n) && !inet_is_local(n))
 		return -EADDRNOTAVAIL;
 	if (u->e.s.family == AF_INET6 && inet_is4(n) && inet_flag(u, INET_V6ONLY))
 		return -EINVAL;
-	if (n->port && n->port < INET_UNPRIVILEGED && !cred_capable(CAP_NET_BIND_SERVICE))
+	if (ours && n->port && n->port < INET_UNPRIVILEGED && !cred_capable(CAP_NET_BIND_SERVICE))
 		return -EACCES;
+	return 0;
+}
+
+static s64 bind_kin(struct inet_socket *u, const struct inet_name *n)
+{
+	s64 err;
+
+	net_lock();
+	if (u->chain_prev || atomic_load(&u->e.state) != ENDPOINT_IDLE)
+		err = -EINVAL;
+	else
+		err = port_bind(u, n);
+	if (!err)
+		atomic_fetch_or(&u->flags, (inet_is_any(n) ? 0 : INET_ADDRESS_GIVEN) | INET_PORT_GIVEN);
+	net_unlock();
+	return err;
+}
+
+static void bind_undo(struct inet_socket *u)
+{
+	net_lock();
+	atomic_fetch_and(&u->flags, ~(u32)(INET_ADDRESS_GIVEN | INET_PORT_GIVEN));
+	inet_unname(u);
+	net_unlock();
+}
+
+/*
+ * Among the family's and among the host's. The host chooses where a port is to be chosen; should a
+ * connection within the family have just that one, so be it: nobody is found by those.
+ */
+static s64 bind_both(struct inet_socket *u, const struct inet_name *n)
+{
+	struct inet_name name = *n;
+	s64 err;
+
+	if (n->port) {
+		err = bind_kin(u, n);
+		if (err)
+			return err;
+		err = host_bind(u, &name);
+		if (err)
+			bind_undo(u);
+		return err;
+	}
+	if (u->chain_prev || atomic_load(&u->e.state) != ENDPOINT_IDLE || is_outside(u))
+		return -EINVAL;
+	err = host_bind(u, &name);
+	if (err)
+		return err;
+	net_lock();
+	u->local = name;
+	port_enter(u, port_table_of(u));
+	atomic_fetch_or(&u->flags, (inet_is_any(n) ? 0 : INET_ADDRESS_GIVEN) | INET_PORT_GIVEN);
+	net_unlock();
 	return 0;
 }
 
@@ -78,15 +147,7 @@ static s64 inet_bind(struct socket *s, const u8 *address, u32 len)
 		err = bind_check(u, &n);
 	if (err)
 		return err;
-	net_lock();
-	if (u->chain_prev || atomic_load(&u->e.state) != ENDPOINT_IDLE)
-		err = -EINVAL;
-	else
-		err = port_bind(u, &n);
-	if (!err)
-		atomic_fetch_or(&u->flags, (inet_is_any(&n) ? 0 : INET_ADDRESS_GIVEN) | INET_PORT_GIVEN);
-	net_unlock();
-	return err;
+	return atomic_load(&u->host) ? bind_both(u, &n) : bind_kin(u, &n);
 }
 
 void inet_peer_set(struct inet_socket *u, const struct inet_name *to)
@@ -151,6 +212,8 @@ static s64 inet_accept(struct socket *s, bool nonblock, struct socket *fresh)
 	if (!is_tcp(s))
 		return -EOPNOTSUPP;
 	inet_inherit(inet_of(fresh), inet_of(s));
+	if (atomic_load(&inet_of(s)->host) || KIN->published_count)
+		return host_accept(inet_of(s), nonblock, inet_of(fresh));
 	return endpoint_accept(endpoint_of(s), nonblock, endpoint_of(fresh));
 }
 
@@ -159,12 +222,27 @@ static s64 inet_shutdown(struct socket *s, u32 bits)
 	return is_tcp(s) ? tcp_shutdown(inet_of(s), bits) : udp_shutdown(inet_of(s), bits);
 }
 
+/* What came to a published port shows the port inside; the address is the host's. */
+static s64 outside_name(struct inet_socket *u, bool peer, u8 *out)
+{
+	struct inet_name n;
+	s64 err = host_name(u, peer, &n);
+
+	if (err)
+		return err;
+	if (!peer && u->local.port)
+		n.port = u->local.port;
+	return inet_name_show(u, &n, out);
+}
+
 static s64 inet_name_get(struct socket *s, bool peer, u8 *out)
 {
 	struct inet_socket *u = inet_of(s);
 	enum tcp_state state = is_tcp(s) ? tcp_state(u) : TCP_ESTABLISHED;
 	struct inet_name n;
 
+	if (is_outside(u))
+		return outside_name(u, peer, out);
 	net_lock();
 	n = peer ? u->peer : u->local;
 	net_unlock();
@@ -180,8 +258,11 @@ static s64 inet_send(struct socket *s, struct net_message *m)
 
 static s64 inet_receive(struct socket *s, struct net_message *m)
 {
-	if (m->flags & MSG_ERRQUEUE) /* no error is ever queued */
-		return -EAGAIN;
+	if (m->flags & MSG_ERRQUEUE) { /* none of the family's own is ever queued */
+		struct host_handle *h = host_find(inet_of(s));
+
+		return h ? host_receive(inet_of(s), h, m) : -EAGAIN;
+	}
 	return is_tcp(s) ? tcp_receive(inet_of(s), m) : udp_receive(inet_of(s), m);
 }
 
@@ -210,9 +291,19 @@ u32 inet_error_take(struct socket *s)
 {
 	struct inet_socket *u = inet_of(s);
 	struct conn *c = atomic_load(&u->e.conn);
+
+	if (is_outside(u))
+		return host_error(u);
 	_Atomic u32 *error = c ? &c->error[u->e.end] : &s->error;
 
 	return atomic_load(error) ? atomic_exchange(error, 0) : 0;
+}
+
+static u32 inet_error_tell(struct socket *s)
+{
+	u32 error = inet_error_take(s);
+
+	return error || is_outside(inet_of(s)) || is_tcp(s) ? error : host_error(inet_of(s));
 }
 
 static void inet_release(struct socket *s)
@@ -223,6 +314,7 @@ static void inet_release(struct socket *s)
 	net_lock();
 	port_leave(u);
 	net_unlock();
+	host_release(u);
 	msgq_close(&u->e.in);
 	queue_wake_all(&u->e.in.writable);
 	queue_wake_all(&u->e.in.readable);
@@ -233,14 +325,24 @@ static void inet_free(struct socket *s)
 	endpoint_free(endpoint_of(s), SPARE_INET, sizeof(struct inet_socket));
 }
 
+static void inet_option_told(struct socket *s, u32 level, u32 name, const void *value, u32 size)
+{
+	host_option_told(inet_of(s), level, name, value, size);
+}
+
 static void inet_owner_set(struct socket *s, s32 pid)
 {
+	struct host_handle *h = is_outside(inet_of(s)) ? host_find(inet_of(s)) : NULL;
+
 	tcp_owner_set(inet_of(s), pid);
+	if (h)
+		host_watch(h); /* if it cannot, nobody is told of urgent data */
 }
 
 const struct net_ops inet_ops = {
 	.name = "inet",
 	.create = inet_create,
+	.made = inet_made,
 	.bind = inet_bind,
 	.listen = inet_listen,
 	.connect = inet_connect,
@@ -254,8 +356,9 @@ const struct net_ops inet_ops = {
 	.control = inet_control,
 	.option_get = inet_option_get,
 	.option_set = inet_option_set,
+	.option_told = inet_option_told,
 	.resized = inet_resized,
-	.error_take = inet_error_take,
+	.error_take = inet_error_tell,
 	.owner_set = inet_owner_set,
 	.release = inet_release,
 	.free = inet_free,

@@ -16,6 +16,7 @@
 
 #include "kernel/net/endpoint.h"
 
+enum { IPPROTO_ICMPV6 = 58 }; /* Linux leaves it to a header that clashes with libc's */
 #define INET_PORT_FIRST 32768u /* net.ipv4.ip_local_port_range */
 #define INET_PORT_LAST 60999u
 #define INET_UNPRIVILEGED 1024u
@@ -54,9 +55,11 @@ enum inet_flags {
 	INET_CONNECTING = 8,  /* connect has not told yet how it went */
 	INET_SEND_SIZED = 16, /* by SO_SNDBUF */
 	INET_RECEIVE_SIZED = 32,
+	INET_OUTSIDE = 64, /* its connection is one of the host's: host_socket.h */
+	INET_KEPT = 128,   /* its socket of the host is with the keeper, too */
 };
 
-enum port_table { PORTS_TCP, PORTS_UDP, PORTS_UDPLITE, PORTS_ACCEPTED, PORT_TABLES };
+enum port_table { PORTS_TCP, PORTS_UDP, PORTS_UDPLITE, PORTS_ECHO, PORTS_ACCEPTED, PORT_TABLES };
 
 #define INET_OPTIONS 56
 struct inet_socket {
@@ -72,6 +75,8 @@ struct inet_socket {
 	_Atomic u32 option[INET_OPTIONS];        /* their values */
 	char congestion[16];
 	_Atomic u32 owner; /* F_SETOWN */
+	_Atomic u32 host_hint; /* the handle of its socket of the host, in the member that made it */
+	_Atomic u64 host;      /* the id of that, or 0; set before others know u, then only cleared */
 };
 
 struct tcp_conn {
@@ -176,6 +181,7 @@ s64 tcp_send_urgent(struct conn *c, u32 end, struct net_message *m);
 s64 tcp_receive_urgent(struct inet_socket *u, struct net_message *m);
 s64 tcp_at_mark(struct inet_socket *u, s32 *at);
 void tcp_owner_set(struct inet_socket *u, s32 pid);
+void tcp_urgent_tell(struct inet_socket *u); /* the host has urgent data for it */
 
 /* ---- udp.c */
 s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len);

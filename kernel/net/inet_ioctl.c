@@ -9,7 +9,8 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/lib/lib.h"
-#include "kernel/net/inet.h"
+#include "kernel/host/host.h"
+#include "kernel/net/host_socket.h"
 
 #define LO_FLAGS 0x49 /* IFF_UP | IFF_LOOPBACK | IFF_RUNNING */
 
@@ -146,14 +147,29 @@ static s64 unsent_bytes(struct inet_socket *u, s32 *n)
 	return 0;
 }
 
+static s64 outside_bytes(struct inet_socket *u, u32 cmd, u64 arg)
+{
+	struct host_handle *h = host_find(u);
+	s64 r = h ? host_net_ioctl(host_number(h), cmd) : -EBADF;
+	s32 n = (s32)r;
+
+	return r < 0 ? r : copy_out((void *)arg, &n, sizeof(n));
+}
+
 s64 inet_ioctl(struct socket *s, u32 cmd, u64 arg)
 {
 	struct inet_socket *u = inet_of(s);
 	s32 n = 0;
 	s64 err;
 
+	if (is_outside(u) && (cmd == SIOCINQ || cmd == SIOCOUTQ || cmd == SIOCATMARK))
+		return outside_bytes(u, cmd, arg);
 	switch (cmd) {
-	case SIOCINQ: err = readable_bytes(u, &n); break;
+	case SIOCINQ:
+		err = readable_bytes(u, &n);
+		if (!err && !n && s->type == SOCK_DGRAM && atomic_load(&u->host))
+			return outside_bytes(u, cmd, arg);
+		break;
 	case SIOCOUTQ:
 	case SIOCOUTQNSD: err = unsent_bytes(u, &n); break;
 	case SIOCATMARK: err = s->type == SOCK_STREAM ? tcp_at_mark(u, &n) : -ENOTTY; break;

@@ -7,6 +7,7 @@
 #include <linux/tcp.h>
 
 #include "kernel/lib/lib.h"
+#include "kernel/net/host_socket.h"
 #include "kernel/task/cred.h"
 
 #define MSS_UNKNOWN 536
@@ -129,6 +130,16 @@ s32 inet_option(struct inet_socket *u, u32 level, u32 name)
 	const struct row *r = row_of(level, name);
 
 	return r ? row_value(u, r) : 0;
+}
+
+bool inet_option_nth(struct inet_socket *u, u32 i, u32 *level, u32 *name, s32 *value)
+{
+	if (i >= ARRAY_SIZE(rows) || !(atomic_load(&u->options_set) >> i & 1))
+		return false;
+	*level = rows[i].level;
+	*name = rows[i].name;
+	*value = (s32)atomic_load(&u->option[i]);
+	return true;
 }
 
 s32 inet_hops(struct inet_socket *u, bool four)
@@ -408,7 +419,10 @@ static s64 socket_get(struct inet_socket *u, u32 name, void *value)
 s64 inet_option_get(struct socket *s, u32 level, u32 name, void *value, u32 size)
 {
 	struct inet_socket *u = inet_of(s);
+	s64 r = host_option_get(u, level, name, value, size);
 
+	if (r >= 0)
+		return r;
 	switch (level) {
 	case SOL_SOCKET_LEVEL: return socket_get(u, name, value);
 	case IPPROTO_TCP: return s->type == SOCK_STREAM ? tcp_get(u, name, value, size) : -EOPNOTSUPP;
@@ -431,7 +445,7 @@ static s64 info6_take(struct net_message *m, const u8 *data, u64 bytes)
 	memcpy(n.address, data, sizeof(n.address));
 	if (inet_is_any(&n))
 		return 0;
-	if (!inet_is_local(&n))
+	if (!inet_is_local(&n) && !KIN->sockets)
 		return -EINVAL;
 	memcpy(m->source, n.address, sizeof(m->source));
 	m->source_given = true;

@@ -25,6 +25,8 @@ enum {
 
 /* The value of an option of the table. */
 s32 inet_option(struct inet_socket *u, u32 level, u32 name);
+/* The option of row i, if it has been set. */
+bool inet_option_nth(struct inet_socket *u, u32 i, u32 *level, u32 *name, s32 *value);
 /* What a packet of u says: the hops that it may take, and its class of service. */
 s32 inet_hops(struct inet_socket *u, bool four);
 s32 inet_class(struct inet_socket *u, bool four);

@@ -154,7 +154,12 @@ enum port_table port_table_of(const struct inet_socket *u)
 {
 	if (u->e.s.type == SOCK_STREAM)
 		return PORTS_TCP;
-	return u->e.s.protocol == IPPROTO_UDPLITE ? PORTS_UDPLITE : PORTS_UDP;
+	switch (u->e.s.protocol) {
+	case IPPROTO_UDPLITE: return PORTS_UDPLITE;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6: return PORTS_ECHO;
+	default: return PORTS_UDP;
+	}
 }
 
 static bool conflicts(struct inet_socket *u, const struct inet_name *n, bool picks)

@@ -121,6 +121,8 @@ struct net_ops {
 	const char *name;
 	/* Fills *out, in hand. type is valid; protocol is checked here. */
 	s64 (*create)(u32 family, u32 type, u32 protocol, struct socket **out);
+	/* Optional: a program has asked for s, which has its file; not for sockets of accept. */
+	s64 (*made)(struct socket *s);
 	s64 (*pair)(struct socket *a, struct socket *b);
 	s64 (*bind)(struct socket *s, const u8 *address, u32 len);
 	s64 (*listen)(struct socket *s, u32 backlog);
@@ -146,6 +148,8 @@ struct net_ops {
 	 */
 	s64 (*option_get)(struct socket *s, u32 level, u32 name, void *value, u32 size);
 	s64 (*option_set)(struct socket *s, u32 level, u32 name, const void *value, u32 size);
+	/* Optional: that one was set, whoever knows it. */
+	void (*option_told)(struct socket *s, u32 level, u32 name, const void *value, u32 size);
 	/* send_size or receive_size was changed. */
 	void (*resized)(struct socket *s, bool send);
 	u32 (*error_take)(struct socket *s);

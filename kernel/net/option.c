@@ -131,6 +131,8 @@ static s64 set_call(struct file *f, struct socket *s, const u64 *arg)
 	r = level == SOL_SOCKET ? common_set(s, name, value, size) : -ENOPROTOOPT;
 	if (r == -ENOPROTOOPT && net_family(s->family)->option_set)
 		r = net_family(s->family)->option_set(s, level, name, value, size);
+	if (!r && net_family(s->family)->option_told)
+		net_family(s->family)->option_told(s, level, name, value, MIN(size, (u32)sizeof(value)));
 	return r;
 }
 

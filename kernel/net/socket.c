@@ -230,7 +230,14 @@ static s64 socket_create(u64 family, u64 type, u64 protocol, struct file **out)
 	if (!ops)
 		return -EAFNOSUPPORT;
 	err = ops->create((u32)family, (u32)type, (u32)protocol, &s);
-	return err ? err : socket_file(s, flags, out);
+	if (!err)
+		err = socket_file(s, flags, out);
+	if (!err && ops->made) {
+		err = ops->made(s);
+		if (err)
+			file_put(*out);
+	}
+	return err;
 }
 
 s64 sys_socket(u64 family, u64 type, u64 protocol)

@@ -13,8 +13,9 @@
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 
+#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/net/inet.h"
+#include "kernel/net/host_socket.h"
 #include "kernel/time/time.h"
 
 #define LINGER_NOW 0x80000000u /* SO_LINGER, on, 0 seconds */
@@ -24,6 +25,8 @@ enum tcp_state tcp_state(struct inet_socket *u)
 	struct conn *c = atomic_load(&u->e.conn);
 	u32 end = u->e.end;
 
+	if (is_outside(u))
+		return TCP_ESTABLISHED;
 	if (!c)
 		return atomic_load(&u->e.state) == ENDPOINT_LISTENING ? TCP_LISTEN : TCP_CLOSE;
 	if (atomic_load(&tcp_conn(c)->reset))
@@ -164,8 +167,12 @@ const struct conn_rules tcp_conn_rules = {
 s64 tcp_listen(struct inet_socket *u, u32 backlog)
 {
 	u32 state;
-	s64 err = 0;
+	s64 err = is_outside(u) ? -EINVAL : 0;
 
+	if (!err && atomic_load(&u->host))
+		err = host_listen(u, backlog);
+	if (err)
+		return err;
 	net_lock();
 	state = atomic_load(&u->e.state);
 	if (state != ENDPOINT_IDLE && state != ENDPOINT_LISTENING)
@@ -241,14 +248,19 @@ static void retired_drop(struct inet_socket *u)
 /* As a socket that was never connected; error: what SO_ERROR says. */
 static void tcp_unconnect(struct inet_socket *u, u32 error)
 {
+	struct host_handle *h = NULL;
 	bool listened;
 
 	net_lock();
 	listened = atomic_load(&u->e.state) == ENDPOINT_LISTENING;
 	atomic_store(&u->e.state, ENDPOINT_IDLE);
 	net_unlock();
-	if (listened)
+	if (listened) {
 		pending_refuse(&u->e);
+		h = host_find(u);
+	}
+	if (h)
+		host_net_shutdown(host_number(h), SHUT_RD);
 	conn_retire(u);
 	net_lock();
 	inet_unname(u);
@@ -283,6 +295,11 @@ s64 tcp_shutdown(struct inet_socket *u, u32 bits)
 	struct conn *c = atomic_load(&u->e.conn);
 	s64 err = 0;
 
+	if (is_outside(u)) {
+		struct host_handle *h = host_find(u);
+
+		return h ? host_net_shutdown(host_number(h), bits - 1) : -EBADF;
+	}
 	switch (tcp_state(u)) {
 	case TCP_LISTEN:
 		if (bits & SHUT_RECEIVE)
@@ -426,6 +443,8 @@ s64 tcp_connect(struct inet_socket *u, const u8 *address, u32 len, bool nonblock
 	s64 err;
 
 	if (len >= sizeof(u16) && !address[0] && !address[1]) {
+		if (is_outside(u))
+			return host_tcp_unconnect(u);
 		u32 state = tcp_state(u);
 
 		tcp_unconnect(u, state == TCP_CLOSE || state == TCP_LISTEN ? 0 : ECONNRESET);
@@ -434,12 +453,18 @@ s64 tcp_connect(struct inet_socket *u, const u8 *address, u32 len, bool nonblock
 	err = inet_name_parse(u, address, len, &to);
 	if (err)
 		return err;
+	if (is_outside(u))
+		return host_tcp_connect(u, &to, nonblock);
 	if (begun) {
 		if (atomic_load(&u->e.state) != ENDPOINT_IDLE)
 			return -EISCONN;
 		err = inet_route(u, &to);
+		if ((!err || err == -ENETUNREACH) && host_connects(u, &to))
+			return host_tcp_connect(u, &to, nonblock);
 		if (!err)
 			err = connect_begin(u, &to);
+		if (!err)
+			host_release(u); /* its connection is within the family */
 		if (err)
 			return err;
 		sizes_connected(u);
@@ -461,6 +486,8 @@ s64 tcp_send(struct inet_socket *u, struct net_message *m)
 			return err;
 		c = atomic_load(&u->e.conn);
 	}
+	if (is_outside(u))
+		return host_tcp_send(u, m);
 	if (c && m->flags & MSG_OOB)
 		return tcp_send_urgent(c, u->e.end, m);
 	if (c)
@@ -475,6 +502,8 @@ s64 tcp_receive(struct inet_socket *u, struct net_message *m)
 	u32 error;
 
 	m->address_len = 0;
+	if (is_outside(u))
+		return host_tcp_receive(u, m);
 	if (m->flags & MSG_OOB)
 		return tcp_receive_urgent(u, m);
 	if (c) {
@@ -536,12 +565,14 @@ u32 tcp_poll(struct inet_socket *u, struct poll_table *pt)
 	struct conn *c = atomic_load(&u->e.conn);
 	u32 mask, shut, listens = atomic_load(&u->e.state) == ENDPOINT_LISTENING;
 
+	if (is_outside(u))
+		return host_tcp_poll(u, pt);
 	if (c)
 		return conn_poll(u, c, pt);
 	/* one that does not listen yet may hear of anything: an error, a connect by another thread */
 	poll_wait_for(pt, &u->e.in.readable, listens ? POLL_READABLE | EPOLLRDHUP : ~0u);
 	if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
-		return atomic_load(&u->e.npending) ? POLL_READABLE : 0;
+		return atomic_load(&u->e.npending) ? POLL_READABLE : host_listener_poll(u, pt != NULL);
 	/* a connect of another thread wakes the queue that we are in now */
 	c = atomic_load(&u->e.conn);
 	if (c)

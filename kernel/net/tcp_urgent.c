@@ -23,10 +23,9 @@ static struct msg *find_marked(struct msgq *q)
 	return NULL;
 }
 
-static void signal_owner(struct conn *c, u32 end)
+static void signal_owner(s32 owner)
 {
 	struct ksiginfo info = {.signo = SIGURG, .code = SI_KERNEL};
-	s32 owner = (s32)atomic_load(&tcp_conn(c)->owner[end]);
 	struct kin_proc *p;
 
 	if (owner <= 0)
@@ -51,7 +50,7 @@ static s64 send_marked(struct conn *c, u32 end, struct net_message *m)
 	atomic_store(&tcp_conn(c)->urgent[!end], URGENT_THERE);
 	r = stream_send(c, end, m);
 	if (r > 0)
-		signal_owner(c, !end);
+		signal_owner((s32)atomic_load(&tcp_conn(c)->owner[!end]));
 	return r;
 }
 
@@ -123,4 +122,9 @@ void tcp_owner_set(struct inet_socket *u, s32 pid)
 	atomic_store(&u->owner, (u32)pid);
 	if (c)
 		atomic_store(&tcp_conn(c)->owner[u->e.end], (u32)pid);
+}
+
+void tcp_urgent_tell(struct inet_socket *u)
+{
+	signal_owner((s32)atomic_load(&u->owner));
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * UDP over the family's loopback. A sender finds the receiver under net_lock and links the message
- * there; what a receiver has no room for is lost, as on Linux. Nobody at the port: a sender that is
- * connected to it is told by its next call, as by ICMP. Sources: udp(7), ip(7), what Linux answers.
+ * UDP over the family's loopback; what finds no receiver there goes to the host's network, if the
+ * family was given one (host_udp.c). A sender finds the receiver under net_lock and links the
+ * message there; what a receiver has no room for is lost, as on Linux. Nobody at the port: a sender
+ * that is connected to it is told by its next call, as by ICMP. Sources: udp(7), ip(7), what Linux
+ * answers.
  */
 #include <asm/errno.h>
 #include <linux/eventpoll.h>
 
+#include "kernel/host/host.h"
 #include "kernel/lib/lib.h"
-#include "kernel/net/inet.h"
+#include "kernel/net/host_socket.h"
 #include "kernel/net/inet_option.h"
 #include "kernel/time/time.h"
 
@@ -22,6 +25,12 @@ struct origin {
 	u8 ttl, tos;
 	s64 time_ns; /* CLOCK_REALTIME */
 };
+
+/* ICMP: the host's alone. */
+static bool is_echo(const struct inet_socket *u)
+{
+	return u->e.s.protocol == IPPROTO_ICMP || u->e.s.protocol == IPPROTO_ICMPV6;
+}
 
 static s64 udp_target(struct inet_socket *u, const struct net_message *m, struct inet_name *to)
 {
@@ -43,7 +52,7 @@ static s64 udp_target(struct inet_socket *u, const struct net_message *m, struct
 		if (err)
 			return err;
 	}
-	return to->port ? 0 : -EINVAL;
+	return to->port || is_echo(u) ? 0 : -EINVAL;
 }
 
 /* A port, if it has none. */
@@ -54,6 +63,8 @@ static s64 udp_autobind(struct inet_socket *u)
 
 	if (u->chain_prev)
 		return 0;
+	if (atomic_load(&u->host))
+		return host_autobind(u);
 	net_lock();
 	name = u->local;
 	if (!u->chain_prev)
@@ -114,6 +125,25 @@ static void udp_refused(struct inet_socket *u, const struct inet_name *to)
 	queue_wake_all(&u->e.in.readable);
 }
 
+/* Does the datagram go to the host's network? err: where it would go in the family. */
+static bool udp_leaves(struct inet_socket *u, const struct inet_name *to, s64 err)
+{
+	struct inet_name from = u->local;
+	bool ours;
+
+	if (!atomic_load(&u->host) || (err && err != -ENETUNREACH && err != -EACCES))
+		return false;
+	if (err || is_echo(u))
+		return true;
+	if (inet_is_any(&from))
+		memcpy(from.address, (inet_is4(to) ? &inet_loopback4 : &inet_loopback6)->address,
+			   sizeof(from.address));
+	net_lock();
+	ours = port_receiver(port_table_of(u), to, &from) != NULL;
+	net_unlock();
+	return !ours;
+}
+
 s64 udp_send(struct inet_socket *u, struct net_message *m)
 {
 	struct origin o = {.time_ns = time_real_ns()};
@@ -130,6 +160,8 @@ s64 udp_send(struct inet_socket *u, struct net_message *m)
 		err = udp_target(u, m, &o.to);
 	if (!err)
 		err = inet_route(u, &o.to);
+	if (udp_leaves(u, &o.to, err))
+		return host_udp_send(u, m, &o.to);
 	if (!err && atomic_load(&u->e.shut) & SHUT_SEND)
 		err = -EPIPE;
 	error = err ? 0 : inet_error_take(&u->e.s);
@@ -236,6 +268,7 @@ static s64 receive_one(struct inet_socket *u, struct net_message *m)
 
 s64 udp_receive(struct inet_socket *u, struct net_message *m)
 {
+	struct host_handle *h = host_find(u);
 	u32 error;
 	s64 r;
 
@@ -246,10 +279,16 @@ s64 udp_receive(struct inet_socket *u, struct net_message *m)
 		r = receive_one(u, m);
 		if (r != -EAGAIN)
 			return r;
+		if (h) {
+			r = host_receive(u, h, m);
+			if (r != -EAGAIN)
+				return r;
+		}
 		if (m->deadline_ns && atomic_load(&u->e.shut) & SHUT_RECEIVE)
 			return 0;
-		r = net_wait(&u->e.in.readable, atomic_load(&u->e.in.last_writer), m->deadline_ns,
-					 receive_ready, u);
+		r = h ? host_wait(u, h, EPOLLIN, m->deadline_ns)
+			  : net_wait(&u->e.in.readable, atomic_load(&u->e.in.last_writer), m->deadline_ns,
+						 receive_ready, u);
 		if (r)
 			return r;
 	}
@@ -263,6 +302,7 @@ s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len)
 	s64 err;
 
 	if (!address[0] && !address[1]) {
+		host_udp_connect(u, NULL);
 		net_lock();
 		inet_unname(u);
 		net_unlock();
@@ -271,10 +311,16 @@ s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len)
 	err = inet_name_parse(u, address, len, &to);
 	if (!err)
 		err = inet_route(u, &to);
+	if (err == -ENETUNREACH && atomic_load(&u->host))
+		err = 0;
 	if (!err)
 		err = udp_autobind(u);
+	if (!err)
+		err = host_udp_connect(u, &to);
 	if (err)
 		return err;
+	if (!inet_is_local(&to))
+		return 0;
 	net_lock();
 	inet_peer_set(u, &to);
 	net_unlock();
@@ -283,7 +329,11 @@ s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len)
 
 s64 udp_shutdown(struct inet_socket *u, u32 bits)
 {
+	struct host_handle *h = host_find(u);
+
 	atomic_fetch_or(&u->e.shut, bits);
+	if (h)
+		host_net_shutdown(host_number(h), bits - 1);
 	queue_wake_all(&u->e.in.readable);
 	queue_wake_all(&u->e.in.writable);
 	return u->peer.port ? 0 : -ENOTCONN;
@@ -291,9 +341,14 @@ s64 udp_shutdown(struct inet_socket *u, u32 bits)
 
 u32 udp_poll(struct inet_socket *u, struct poll_table *pt)
 {
+	struct host_handle *h = host_find(u);
 	u32 mask = POLL_WRITABLE, shut;
 
 	poll_wait_for(pt, &u->e.in.readable, POLL_READABLE | EPOLLRDHUP);
+	if (h)
+		mask |= host_poll(h, EPOLLIN | EPOLLRDHUP, pt != NULL);
+	if (mask & EPOLLIN)
+		mask |= EPOLLRDNORM;
 	shut = atomic_load(&u->e.shut);
 	if (atomic_load(&u->e.s.error))
 		mask |= EPOLLERR;

@@ -20,6 +20,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
+#include "kernel/net/host_share.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/table.h"
@@ -70,6 +71,7 @@ static void end_semaphores(struct proc *p)
 static void end_descriptors(struct proc *p)
 {
 	fdtable_drop(&p->kp->fds);
+	sockets_sweep();
 	proc_exe_set(p->kp, NULL);
 }
 

@@ -22,6 +22,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/call_sites.h"
 #include "kernel/mm/mm.h"
+#include "kernel/net/host_share.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/sched_hooks.h"
@@ -197,6 +198,24 @@ static void descriptors_pass(struct proc *p, struct spawn_state *s)
 	files_pass(p->kp->fds);
 	if (p->kp->exe)
 		file_pass(p->kp->exe);
+}
+
+/* ---- sockets of the host: the clone has the same handles */
+
+static int sockets_prepare(struct fork *f)
+{
+	sockets_fork_prepare();
+	return 0;
+}
+
+static void sockets_commit(struct fork *f)
+{
+	sockets_fork_child();
+}
+
+static void sockets_left(struct proc *p)
+{
+	sockets_sweep();
 }
 
 /* ---- pidfd: after the child's table was copied, because it is the parent's alone */
@@ -501,6 +520,7 @@ static const struct participant {
 	{"threads", .commit = threads_commit},
 	{"descriptors", descriptors_prepare, NULL, descriptors_abort,
 	 .share = descriptors_prepare, .unshare = descriptors_abort, .pass = descriptors_pass},
+	{"sockets of the host", sockets_prepare, sockets_commit, .left = sockets_left},
 	{"pidfd", pidfd_prepare, NULL, pidfd_abort, .share = pidfd_prepare, .unshare = pidfd_abort},
 	{"memory", memory_prepare, memory_commit, memory_abort,
 	 .share = memory_share, .unshare = memory_unshare, .pass = memory_pass, .take = memory_take},

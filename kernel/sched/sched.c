@@ -64,6 +64,7 @@ static struct {
 	.timer_ns = HYP_NO_DEADLINE,
 };
 static struct hyp_pollfd idle_fds[IDLE_FDS];
+static struct hyp_events news; /* of the host's sockets */
 
 static u64 now_ns(void)
 {
@@ -379,7 +380,22 @@ static u64 blocked_deadline(void)
 /* Without blocking: is any ready? */
 static bool look_at_fds(struct hyp_pollfd *fds, u32 nfds)
 {
-	return nfds && host_sleep(0, HYP_LOOK, fds, nfds, HYP_NO_MEMBER) > 0;
+	return nfds && host_sleep(0, HYP_LOOK, fds, nfds, HYP_NO_MEMBER, NULL) > 0;
+}
+
+static struct hyp_events *news_wanted(void)
+{
+	news.count = 0;
+	return sockets_watched() ? &news : NULL;
+}
+
+void sched_news(void)
+{
+	if (!news_wanted())
+		return;
+	host_sleep(0, HYP_LOOK, NULL, 0, HYP_NO_MEMBER, &news);
+	if (news.count)
+		sockets_news(&news);
 }
 
 /*
@@ -394,6 +410,7 @@ void sched_poll(void)
 	poll_blocked();
 	if (!sched.slice_end_ns || now_ns() < sched.slice_end_ns)
 		return;
+	sched_news();
 	nfds = gather_fds(&fds);
 	if (look_at_fds(fds, nfds))
 		scatter_fds(fds, nfds);
@@ -405,23 +422,26 @@ static void idle(u32 seen)
 	struct hyp_pollfd *fds;
 	u32 nfds = gather_fds(&fds);
 	u64 deadline = MIN(blocked_deadline(), timers_next_asleep());
+	struct hyp_events *events = news_wanted();
 	u64 begin;
 	s64 r;
 
-	if (!nfds && spin_for_doorbell(seen))
+	if (!nfds && !events && spin_for_doorbell(seen))
 		return;
 	/* Some handles did not fit: look at the others before long. */
 	if (fds == idle_fds && nfds + 64 > IDLE_FDS)
 		deadline = MIN(deadline, now_ns() + SLICE_NS);
 	begin = arch_cycles();
 	publish(&member_self()->cpu_stop_tsc, begin);
-	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER);
+	r = host_sleep(seen, deadline, fds, nfds, HYP_NO_MEMBER, events);
 	sched.slept_tsc += arch_cycles() - begin;
 	mirror_running();
 	if (r == -ETIMEDOUT && deadline != HYP_NO_DEADLINE)
 		sched.now_floor_ns = MAX(sched.now_floor_ns, deadline);
 	if (r > 0)
 		scatter_fds(fds, nfds);
+	if (news.count)
+		sockets_news(&news);
 }
 
 static void member_work(void)

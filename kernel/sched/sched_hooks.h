@@ -12,6 +12,14 @@
 bool inbox_waiting(void);
 void inbox_run(void);
 
+/*
+ * kernel/net/host_handle.c: does this member watch sockets of the host? And what came to them,
+ * which wakes who waits. Neither sleeps.
+ */
+struct hyp_events;
+bool sockets_watched(void);
+void sockets_news(const struct hyp_events *news);
+
 /* kernel/proc/vfork.c: the last thread of p has left its stack. */
 void proc_destroy(struct proc *p);
 

@@ -89,3 +89,9 @@ s64 keeper_take(const _Atomic u64 *word, u64 value, u32 access)
 	req->access = access;
 	return request_run_receive(req);
 }
+
+void keeper_stale(void)
+{
+	atomic_store(&KIN->shelf_stale, 1);
+	host_notify();
+}

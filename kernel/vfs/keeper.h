@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the supervisor does for this member (abi/kin.h, struct volume_request), and what it keeps
- * for the family: files of volumes without a name.
+ * for the family: files of volumes without a name, and sockets of the host.
  */
 #ifndef KERNEL_VFS_KEEPER_H
 #define KERNEL_VFS_KEEPER_H
@@ -21,5 +21,7 @@ s64 request_run_receive(struct volume_request *req);
  */
 s64 keeper_keep(int handle, const _Atomic u64 *word, u64 value, u32 access);
 s64 keeper_take(const _Atomic u64 *word, u64 value, u32 access);
+/* Such a word has changed. */
+void keeper_stale(void);
 
 #endif

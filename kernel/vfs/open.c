@@ -258,11 +258,15 @@ void file_pass(struct file *f)
 {
 	if (f->type == FILE_INODE && inode_ops(f->inode)->pass)
 		inode_ops(f->inode)->pass(f->inode);
+	if (f->type == FILE_SOCKET)
+		socket_pass(f);
 }
 
 void files_pass(struct fdtable *t)
 {
-	for (int fd = 0; vfs_shared()->volume_count && (fd = fdtable_next(t, fd)) >= 0; fd++) {
+	bool needed = vfs_shared()->volume_count || KIN->sockets || KIN->published_count;
+
+	for (int fd = 0; needed && (fd = fdtable_next(t, fd)) >= 0; fd++) {
 		struct file *f = fdtable_get(t, fd);
 
 		if (f && !(t->entries[fd].flags & FD_CLOEXEC))

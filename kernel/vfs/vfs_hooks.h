@@ -14,6 +14,9 @@ s64 random_fill(void *buf, size_t len);
 /* A file of inode-less kinds opened again through /proc/self/fd. */
 s64 file_reopen(struct file *f, u32 flags, struct file **out);
 
+/* ---- kernel/net/host_handle.c: a socket gets to a member that has no handle of it. */
+void socket_pass(struct file *f);
+
 /* ---- kernel/event/inotify.c. Under the watch table's lock: into the instance's ring. */
 void inotify_put(struct inotify *in, s32 wd, u32 mask, u32 cookie, const char *name, u32 len);
 

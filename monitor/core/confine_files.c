@@ -48,7 +48,7 @@ static int ruleset_create(const struct family *f, int abi)
 	if (abi >= 3)
 		attr.fs |= FS_TRUNCATE;
 	if (abi >= 4) {
-		attr.net = NET_BIND_CONNECT_TCP;
+		attr.net = f->sockets ? 0 : NET_BIND_CONNECT_TCP;
 		size = offsetof(struct ruleset_attr, scoped);
 	}
 	if (abi >= 5)

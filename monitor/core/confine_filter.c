@@ -29,7 +29,7 @@
 #include "monitor/core/core_internal.h"
 #include "monitor/core/tty_ioctls.h"
 
-#define PROGRAM_MAX 1024
+#define PROGRAM_MAX 2048
 #define HWCAP2_FSGSBASE_BIT 2
 #define FAIL 0xff /* a jump to the next rule, until that is known */
 #define FD_MIN 3
@@ -129,13 +129,15 @@ static size_t family_fds(const struct family *f, s64 *fds)
 			fds[n++] = family_fd(f, named[i]);
 	for (u32 i = 0; i < f->volume_count; i++)
 		fds[n++] = f->volumes[i].fd;
+	for (u32 i = 0; i < f->published_count; i++)
+		fds[n++] = f->published[i].fd;
 	fds[n++] = f->root_fd;
 	return n;
 }
 
 static void test_own_fd(struct assembler *a)
 {
-	s64 fds[VOLUMES_MAX + 6];
+	s64 fds[VOLUMES_MAX + PUBLISHED_MAX + 6];
 	size_t n = family_fds(a->family, fds);
 
 	demand(a, BPF_JGE, FD_MIN);
@@ -152,6 +154,16 @@ static void test_list(struct assembler *a, const u32 *list, size_t n)
 		demand(a, BPF_JEQ, list[n - 1]);
 	else
 		refuse(a, BPF_JGE, 0);
+}
+
+static void test_published_fd(struct assembler *a)
+{
+	u32 list[PUBLISHED_MAX];
+	u32 n = a->family->published_count;
+
+	for (u32 i = 0; i < n; i++)
+		list[i] = (u32)a->family->published[i].fd;
+	test_list(a, list, n);
 }
 
 static void test_request(struct assembler *a, enum family_fd on)
@@ -312,6 +324,7 @@ static void test_int(struct assembler *a, const struct arg_test *t)
 		else
 			demand(a, BPF_JEQ, (u32)family_fd(a->family, t->value));
 		break;
+	case TEST_PUBLISHED_FD: test_published_fd(a); break;
 	case TEST_PROCESS: demand(a, BPF_JGE, 1); refuse(a, BPF_JGT, PID_MAX); break;
 	case TEST_INT: demand(a, BPF_JEQ, (u32)t->value); break;
 	case TEST_INT_BITS: refuse(a, BPF_JSET, ~(u32)t->mask); break;

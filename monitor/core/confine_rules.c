@@ -7,9 +7,12 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +25,7 @@
 
 #include "monitor/core/confine_rules.h"
 #include "monitor/core/core_internal.h"
+#include "monitor/core/net_options.h"
 
 /* What an older libc's headers lack; and what arch_prctl(2) has no header for. */
 #ifndef MADV_COLLAPSE
@@ -36,6 +40,7 @@
 #define STANDARD_FD(i) TEST(STANDARD_FD, i)
 #define OWN_FD(i) TEST(OWN_FD, i)
 #define FAMILY_FD(i, which) TEST(FAMILY_FD, i, .value = (which))
+#define PUBLISHED_FD(i) TEST(PUBLISHED_FD, i)
 #define PROCESS(i) TEST(PROCESS, i)
 #define INT(i, v) TEST(INT, i, .value = (u32)(v))
 #define INT_BITS(i, bits) TEST(INT_BITS, i, .mask = (bits))
@@ -69,7 +74,10 @@ u32 confine_conditions(const struct family *f, bool fsgsbase)
 {
 	return (f->backend->runs_on_host ? WHEN_HOST : WHEN_VM) |
 		   (f->volume_count ? WHEN_VOLUMES : 0) | (family_writes(f) ? WHEN_WRITES : 0) |
-		   (fsgsbase ? 0 : WHEN_NO_FSGSBASE) | (f->namespaced ? WHEN_NAMESPACED : WHEN_PLAIN);
+		   (fsgsbase ? 0 : WHEN_NO_FSGSBASE) | (f->namespaced ? WHEN_NAMESPACED : WHEN_PLAIN) |
+		   (family_takes_gifts(f) ? WHEN_GIFTS : 0) |
+		   (family_has_sockets(f) ? WHEN_SOCKETS : 0) | (f->sockets ? WHEN_NET : 0) |
+		   (f->published_count ? WHEN_PUBLISHED : 0);
 }
 
 s64 family_fd(const struct family *f, enum family_fd which)
@@ -80,7 +88,7 @@ s64 family_fd(const struct family *f, enum family_fd which)
 	case KVM_FD: return f->kvm_fd;
 	case VM_FD: return f->vm_fd;
 	case VCPU_FD: return f->vcpu_fd;
-	case GIFT_FD: return f->volume_count ? f->gift_fds[1] : -1;
+	case GIFT_FD: return family_takes_gifts(f) ? f->gift_fds[1] : -1;
 	default: return -1;
 	}
 }

@@ -5,8 +5,8 @@
  *
  * Most arguments of system calls are ints, of which the host kernel looks at the lower half only:
  * their tests do the same, so whatever stands above changes nothing. FD, ANY_FD, STANDARD_FD,
- * OWN_FD, FAMILY_FD, PROCESS, INT*, UP_TO, ONE_OF and REQUEST are of this kind, the others compare
- * 64 bits.
+ * OWN_FD, FAMILY_FD, PUBLISHED_FD, PROCESS, INT*, UP_TO, ONE_OF and REQUEST are of this kind, the
+ * others compare 64 bits.
  */
 #ifndef MONITOR_CORE_CONFINE_RULES_H
 #define MONITOR_CORE_CONFINE_RULES_H
@@ -25,6 +25,10 @@
 #define WHEN_NO_FSGSBASE 16u
 #define WHEN_NAMESPACED 32u /* the family has a PID namespace */
 #define WHEN_PLAIN 64u      /* it has none */
+#define WHEN_GIFTS 128u     /* members get descriptors from the supervisor */
+#define WHEN_SOCKETS 256u   /* there are sockets of the host, made or handed */
+#define WHEN_NET 512u       /* members may make them */
+#define WHEN_PUBLISHED 1024u /* some listen since before the start */
 
 enum test_kind {
 	TEST_NONE,          /* ends a list of tests */
@@ -33,6 +37,7 @@ enum test_kind {
 	TEST_STANDARD_FD,   /* 0, 1 or 2 */
 	TEST_OWN_FD,        /* as FD, and none that a FAMILY_FD or a tree is */
 	TEST_FAMILY_FD,     /* that descriptor of the family */
+	TEST_PUBLISHED_FD,  /* a socket that listens since before the start */
 	TEST_PROCESS,       /* one process: above 0, so neither a group nor all */
 	TEST_INT,           /* the value */
 	TEST_INT_BITS,      /* no bits but these */

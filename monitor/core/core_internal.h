@@ -56,6 +56,7 @@ s64 guest_string(const struct family *f, char *dst, u64 addr, size_t size);
 
 /* Handles, in fs.c. */
 bool handle_valid(const struct member *m, u64 handle);
+bool handle_published(const struct member *m, u64 handle); /* a listener of --publish */
 /* The guest may name fd from now on: fd, -EMFILE (then it is closed), or the error that fd is. */
 s64 handle_admit(struct member *m, s64 fd);
 void handles_mark_shared(struct member *m); /* around a clone: both sides use the same open files */

@@ -22,9 +22,17 @@
 #define OPEN_TRIES 4
 #define PSEUDO_ROOT_INO 1
 
+bool handle_published(const struct member *m, u64 handle)
+{
+	for (u32 i = 0; i < m->family->published_count; i++)
+		if ((u64)m->family->published[i].fd == handle)
+			return true;
+	return false;
+}
+
 bool handle_valid(const struct member *m, u64 handle)
 {
-	if (handle <= 2)
+	if (handle <= 2 || handle_published(m, handle))
 		return true;
 	return handle < HANDLES_MAX && (m->handles[handle / 64] >> (handle % 64) & 1);
 }
@@ -219,7 +227,7 @@ s64 hyp_fs_close(struct member *m, struct hypercall_call *call)
 {
 	u64 handle = call->arg[0];
 
-	if (handle <= 2)
+	if (handle <= 2 || handle_published(m, handle))
 		return -EBADF;
 	m->handles[handle / 64] &= ~(1ull << (handle % 64));
 	return HOST_CALL(SYS_close, handle);

@@ -42,7 +42,13 @@ struct family {
 		int fd;              /* O_PATH of the host's directory */
 		bool read_only, is_file; /* is_file: alone in a directory of the private root */
 	} volumes[VOLUMES_MAX];  /* tree 1 and up of the hypercalls */
-	int gift_fds[2];         /* with volumes: sockets, the supervisor's and the monitors' end */
+	int gift_fds[2];         /* family_takes_gifts: the supervisor's and the monitors' end */
+	bool sockets;            /* --net: members may make sockets */
+	u32 published_count;     /* --publish: sockets that listen since before the start */
+	struct published {
+		int fd;
+		u16 port;            /* inside */
+	} published[PUBLISHED_MAX];
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
@@ -76,7 +82,7 @@ struct family {
 struct member;
 struct confinement;
 
-#define HANDLES_MAX 1024
+#define HANDLES_MAX HYP_HANDLES_MAX
 /* kvm: where a monitor maps its vCPU's page, above all that a guest's memory can be at. */
 #define VCPU_RUN_ADDR (1ull << 39)
 #define VCPU_RUN_SIZE_MAX (64u << 10)
@@ -135,6 +141,7 @@ struct member {
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
 	u64 timer_ns;             /* what the timer was set to last */
+	s32 watch_fd;             /* of net_watch: an epoll of this process alone; 0: none yet */
 	s32 title_pid;            /* what the host's ps shows: ps_title.c */
 	char title_name[16];
 	/*
@@ -185,6 +192,16 @@ static inline bool family_writes(const struct family *f)
 		if (!f->volumes[i].read_only)
 			return true;
 	return false;
+}
+/* Has it sockets of the host, made or handed? */
+static inline bool family_has_sockets(const struct family *f)
+{
+	return f->sockets || f->published_count;
+}
+/* Do members get descriptors from the supervisor? */
+static inline bool family_takes_gifts(const struct family *f)
+{
+	return f->volume_count || family_has_sockets(f);
 }
 /* Does the host's directory hold mounts that a guest must not see (/proc, /sys, /dev)? */
 bool tree_is_mixed(int dir_fd);

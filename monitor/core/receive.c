@@ -44,7 +44,7 @@ static s64 receive(const struct member *m)
 
 s64 hyp_vol_receive(struct member *m, struct hypercall_call *call)
 {
-	s64 fd = m->family->volume_count ? -EBADMSG : -EAGAIN;
+	s64 fd = family_takes_gifts(m->family) ? -EBADMSG : -EAGAIN;
 
 	for (int i = 0; i < TRIES_MAX && fd == -EBADMSG; i++)
 		fd = receive(m);

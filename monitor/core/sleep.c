@@ -5,17 +5,22 @@
  * reads the state), so no ring is lost. Host descriptors cannot be waited for together with a
  * futex: such a sleeper is woken by an interrupt alone (MONITOR_SIGNAL of hyp_kick, or its timer),
  * which interruptible_syscall closes the last gap for.
+ *
+ * Sockets that a member watches (hyp_net.c) are in a set of the host's that is kept between sleeps:
+ * what waiting costs does not depend on how many they are. The set is one more descriptor of the
+ * sleep; what came to it is told to the guest, each event once.
  */
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/time.h>
 #include <time.h>
 
 #include "monitor/core/core_internal.h"
 
-#define SLEEP_FDS_MAX HANDLES_MAX
+#define SLEEP_FDS_MAX 1024
 #define NS_PER_S 1000000000ull
 
 static struct timespec timespec_of(u64 ns)
@@ -92,20 +97,47 @@ static s64 look_fds(u64 addr, u32 n, struct pollfd *fds)
 	return r == 0 ? -ETIMEDOUT : r;
 }
 
-static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 n)
+/* What came to watched sockets, at most HYP_EVENTS: the others come first the next time. */
+static s64 events_take(struct member *m, u64 addr)
+{
+	struct epoll_event list[HYP_EVENTS];
+	struct hyp_events told = {0};
+	s64 n = HOST_CALL(SYS_epoll_pwait, m->watch_fd, list, HYP_EVENTS, 0, NULL, 0);
+
+	for (s64 i = 0; i < n; i++) {
+		told.event[i].data = list[i].data.u64;
+		told.event[i].events = list[i].events;
+	}
+	told.count = n > 0 ? (u32)n : 0;
+	return guest_write(addr, &told, offsetof(struct hyp_events, event) +
+										told.count * sizeof(told.event[0]));
+}
+
+/* events: where the guest wants to hear of what it watches, or 0. */
+static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 n, u64 events)
 {
 	struct kin_member *rec = member_record(m);
-	struct pollfd fds[SLEEP_FDS_MAX];
+	struct pollfd fds[SLEEP_FDS_MAX + 1];
+	u32 all = n + (events != 0);
 	s64 r = poll_load(m, addr, n, fds);
 
 	if (r < 0)
 		return r;
-	if (deadline_ns == HYP_LOOK)
-		return look_fds(addr, n, fds);
+	if (deadline_ns == HYP_LOOK) {
+		r = events ? events_take(m, events) : 0;
+		return r < 0 ? r : n ? look_fds(addr, n, fds) : -ETIMEDOUT;
+	}
+	if (events)
+		fds[n] = (struct pollfd){.fd = m->watch_fd, .events = POLLIN};
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_POLL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
-		r = poll_sleep(m, fds, n, deadline_ns);
+		r = poll_sleep(m, fds, all, deadline_ns);
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_RUNNING, __ATOMIC_SEQ_CST);
+	if (r > 0 && events && fds[n].revents) {
+		if (events_take(m, events) < 0)
+			return -EFAULT;
+		r--;
+	}
 	if (r > 0 && poll_store(addr, n, fds) < 0)
 		return -EFAULT;
 	if (r <= 0 && __atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) != seen)
@@ -129,7 +161,7 @@ FORK_PATH s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 {
 	u32 seen = (u32)call->arg[0];
 	u64 bytes = call->arg[3];
-	u64 wake = call->arg[4];
+	u64 wake = call->arg[4], events = call->arg[5];
 
 	if (bytes % sizeof(struct hyp_pollfd) || bytes / sizeof(struct hyp_pollfd) > SLEEP_FDS_MAX)
 		return -EINVAL;
@@ -138,9 +170,13 @@ FORK_PATH s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 			return -EINVAL;
 		futex_wake(&m->family->kin->members[wake].doorbell, 1);
 	}
-	if (bytes)
+	if (events && !guest_range_valid(m->family, events, sizeof(struct hyp_events)))
+		return -EFAULT;
+	if (!m->watch_fd)
+		events = 0;
+	if (bytes || events || call->arg[1] == HYP_LOOK)
 		return sleep_fds(m, seen, call->arg[1], call->arg[2],
-						 (u32)(bytes / sizeof(struct hyp_pollfd)));
+						 (u32)(bytes / sizeof(struct hyp_pollfd)), events);
 	return sleep_futex(m, seen, call->arg[1]);
 }
 

@@ -20,7 +20,7 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#define FAMILY_FDS (10 + VOLUMES_MAX)
+#define FAMILY_FDS (10 + VOLUMES_MAX + PUBLISHED_MAX)
 #define OLD_FDS_MAX 4096
 #define RSEQ_REGISTERED_SIZE 32 /* what libc registers: the structure's first version */
 
@@ -117,10 +117,15 @@ static int start_fds(struct start *s)
 		keep[n++] = f->image_fd;
 	if (f->confinement && f->confinement->ruleset_fd >= 3)
 		keep[n++] = f->confinement->ruleset_fd;
-	if (f->volume_count) {
+	if (family_takes_gifts(f)) {
 		if (f->gift_fds[1] < 3)
 			return error_set(&s->err, 0, "standard input, output and error must be open");
 		keep[n++] = f->gift_fds[1];
+	}
+	for (u32 i = 0; i < f->published_count; i++) {
+		if (f->published[i].fd < 3)
+			return error_set(&s->err, 0, "standard input, output and error must be open");
+		keep[n++] = f->published[i].fd;
 	}
 	for (u32 i = 0; i < f->volume_count; i++) {
 		if (f->volumes[i].fd < 3)

@@ -18,6 +18,7 @@
 #include "monitor/supervisor/supervisor_internal.h"
 #include "monitor/supervisor/link.h"
 #include "monitor/supervisor/namespaces.h"
+#include "monitor/supervisor/net_grant.h"
 
 /* How much longer than --stop-timeout the supervisor itself may take. */
 #define SUPERVISOR_PATIENCE_NS 5000000000ull
@@ -31,6 +32,7 @@ struct front {
 	enum namespaces_kind namespaces;
 	struct error refused; /* why there are none */
 	struct cgroup cgroup;
+	struct net_grant net;
 	pid_t supervisor;
 	int link_fd, signal_fd;
 	sigset_t mask_before;
@@ -69,10 +71,12 @@ static pid_t fork_supervisor(struct front *f, struct error *err)
 	if (f->options->without & WITHOUT_NAMESPACES)
 		error_set(&f->refused, 0, "--without namespaces");
 	if (!f->refused.text[0]) {
-		pid = namespaces_fork(&f->namespaces, &f->refused);
+		pid = namespaces_fork(&f->namespaces, f->options->net == RUN_NET_USER, &f->refused);
 		if (pid >= 0)
 			return pid;
 	}
+	if (f->options->net == RUN_NET_USER)
+		return error_set(err, 0, "--net user needs namespaces: %.200s", f->refused.text);
 	pid = fork();
 	if (pid < 0)
 		error_set(err, errno, "cannot start the supervisor; raise the limit of processes");
@@ -86,6 +90,8 @@ static int supervisor_release(struct front *f, struct error *err)
 
 	if (namespaces_map(f->supervisor, f->namespaces, err) < 0)
 		return -1;
+	if (f->options->net == RUN_NET_USER && net_user_start(&f->net, f->supervisor, err) < 0)
+		return -1;
 	return send(f->link_fd, &go, sizeof(go), MSG_NOSIGNAL) == sizeof(go)
 			   ? 0
 			   : error_set(err, errno, "cannot talk to the supervisor");
@@ -98,15 +104,23 @@ static int supervisor_start(struct front *f, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return error_set(err, errno, "cannot make the supervisor's sockets");
 	fflush(NULL);
-	f->supervisor = fork_supervisor(f, err);
+	f->supervisor = -1;
+	if (net_grant_enter(&f->net, err) == 0)
+		f->supervisor = fork_supervisor(f, err);
 	if (f->supervisor == 0) {
 		close(fds[0]);
 		close(f->signal_fd);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
-		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, front_pid, fds[1]);
+		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, &f->net, front_pid,
+						fds[1]);
 	}
 	close(fds[1]);
 	f->link_fd = fds[0];
+	if (f->supervisor > 0 && net_grant_leave(&f->net, err) < 0) {
+		close(fds[0]); /* which ends it */
+		waitpid(f->supervisor, NULL, 0);
+		return -1;
+	}
 	if (f->supervisor < 0) {
 		close(fds[0]);
 		return -1;
@@ -276,7 +290,7 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 		memset(result, 0, sizeof(*result));
 		result->end = LINK_NO_NAMESPACES;
 		result->error = *err;
-		return f->namespaces == NAMESPACES_NONE ? -1 : 0;
+		return f->namespaces == NAMESPACES_NONE || f->options->net == RUN_NET_USER ? -1 : 0;
 	}
 	said = supervisor_wait(f, result);
 	while (waitpid(f->supervisor, &status, 0) < 0 && errno == EINTR)
@@ -289,17 +303,21 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 
 int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
 {
-	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1};
+	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1, .net.minder_fd = -1};
 	struct link_result result = {0};
 	int r = signals_block(&f, err);
 
-	limits_cgroup_make(&f.cgroup, o);
 	if (r == 0)
+		r = net_grant_open(&f.net, o, err);
+	if (r == 0) {
+		limits_cgroup_make(&f.cgroup, o);
 		r = supervise(&f, &result, err);
+	}
 	if (r == 0 && result.end == LINK_NO_NAMESPACES && f.namespaces != NAMESPACES_NONE) {
 		f.refused = result.error;
 		r = supervise(&f, &result, err);
 	}
+	net_user_end(&f.net);
 	cgroup_remove(&f.cgroup);
 	/* From here on the user's signals end this process, which may have to wait for its terminal. */
 	if (f.signal_fd >= 0)

@@ -258,6 +258,10 @@ void members_mailbox(struct supervisor *s)
 		else
 			s->mailbox_again = true;
 	}
+	if (KIN_READ(s->family.kin->shelf_stale)) {
+		KIN_WRITE(s->family.kin->shelf_stale, 0);
+		shelf_sweep(s);
+	}
 	spawner_start(s);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The family's namespaces. No network namespace: no member can make a socket, and one costs more
- * than all the others together.
+ * The family's namespaces. A network namespace only if one was asked for (--net user): else no
+ * member can make a socket, or the sockets are to be in another one, and a new one costs more than
+ * all the others together.
  *
  * Ids are mapped to themselves. Started by root that is all of them, so that files of the root
  * directory and of volumes keep their owners and a capability in this namespace means something for
@@ -30,10 +31,10 @@ static pid_t clone_into(u64 namespaces)
 	return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-pid_t namespaces_fork(enum namespaces_kind *kind, struct error *err)
+pid_t namespaces_fork(enum namespaces_kind *kind, bool network, struct error *err)
 {
-	static const u64 all =
-		CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	const u64 all = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+					(network ? CLONE_NEWNET : 0);
 	pid_t pid = clone_into(all | CLONE_NEWUSER);
 
 	*kind = NAMESPACES_USER;

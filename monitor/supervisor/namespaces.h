@@ -24,7 +24,7 @@ enum namespaces_kind {
  * them inside a new user namespace. Returns as fork(2); -1 with err if the host refuses. In the
  * parent *kind says what there is, and namespaces_map must follow before the child does anything.
  */
-pid_t namespaces_fork(enum namespaces_kind *kind, struct error *err) MUST_CHECK;
+pid_t namespaces_fork(enum namespaces_kind *kind, bool network, struct error *err) MUST_CHECK;
 /* The parent gives the child's user namespace its ids: they mean the same inside and outside. */
 int namespaces_map(pid_t child, enum namespaces_kind kind, struct error *err) MUST_CHECK;
 

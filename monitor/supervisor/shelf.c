@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Requests about volumes (abi/kin.h), and the family's shelf: open files of volumes that have no
- * name any more, for members that have to use them and cannot open them. They lie in this process'
- * descriptor table: what monitors send each other the host would count for the user, and forbid the
- * user's other programs to send at all.
+ * name any more, and sockets of the host that were passed on, for members that have to use them and
+ * cannot open them. They lie in this process' descriptor table: what monitors send each other the
+ * host would count for the user, and forbid the user's other programs to send at all.
  *
  * A file is taken over from the asking monitor by its number there; what a wrong claim can name is
  * another file of the family, because only a monitor that is confined is asked: one that starts
@@ -30,11 +30,25 @@ union control {
 	struct cmsghdr align;
 };
 
-/* The host's words for a descriptor of that member's monitor: ours, a regular file, or -errno. */
+/* A file of a volume, or a socket that a monitor may have; nothing that belongs to the monitors. */
+static bool may_be_kept(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (!S_ISSOCK(st.st_mode))
+		return S_ISREG(st.st_mode);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		   (domain == AF_INET || domain == AF_INET6);
+}
+
+/* A descriptor of that member's monitor becomes one of ours too, or -errno. */
 static int handle_copy(struct supervisor *s, u32 index, s32 handle)
 {
 	int child = child_open(KIN_READ(s->family.kin->members[index].host_pid)), fd;
-	struct stat st;
 
 	if (child < 0)
 		return -ESRCH;
@@ -44,7 +58,7 @@ static int handle_copy(struct supervisor *s, u32 index, s32 handle)
 	close(child);
 	if (fd < 0)
 		return -EBADF;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (may_be_kept(fd))
 		return fd;
 	close(fd);
 	return -EBADF;
@@ -84,7 +98,7 @@ static bool in_use(u64 word, u64 value)
 		   KIN_READ(*(_Atomic u64 *)word) == value;
 }
 
-static void shelf_sweep(struct supervisor *s)
+void shelf_sweep(struct supervisor *s)
 {
 	for (u32 i = 0; i < s->shelf_count;) {
 		struct shelf_item *item = &s->shelf[i];
@@ -165,7 +179,7 @@ void request_answer(struct supervisor *s, u32 index)
 	u64 addr = KIN_READ(s->family.kin->members[index].request);
 	struct volume_request *req = (struct volume_request *)addr;
 
-	if (!s->family.volume_count || addr < KIN_BASE + sizeof(struct kin_header) ||
+	if (!family_takes_gifts(&s->family) || addr < KIN_BASE + sizeof(struct kin_header) ||
 		addr > KIN_END - sizeof(*req) || addr % 8)
 		return;
 	if (KIN_READ(req->state) != VOLUME_REQUEST_ASKED)

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/supervisor/net_grant.h"
 #include "monitor/supervisor/supervisor_internal.h"
 
 #define EXIT_LOST 111 /* nobody is left who could read it */
@@ -236,7 +237,7 @@ static int open_volumes(struct supervisor *s, struct error *err)
 		snprintf(shown->path, sizeof(shown->path), "%s", v->path);
 		f->volume_count = f->kin->volume_count = i + 1;
 	}
-	if (f->volume_count && shelf_open(f, err) < 0)
+	if (family_takes_gifts(f) && shelf_open(f, err) < 0)
 		return -1;
 	f->kin->job = s->options->job;
 	f->kin->memory_limit = s->options->memory_bytes;
@@ -398,7 +399,9 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	if (make_kin(f, err) < 0 || pack_program(s, err) < 0)
 		return -1;
 	pack_start(s);
+	net_grant_take(s->net, s->options, f);
 	wait_for_ids(s);
+	net_grant_open_ports(s->options);
 	pack_owners(s);
 	if (open_host(s, err) < 0 || check_layers(s, refused, err) < 0 || open_volumes(s, err) < 0)
 		return -1;
@@ -599,12 +602,13 @@ static void environment_forget(void)
 
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,
-							   int front_pid, int link_fd)
+							   const struct net_grant *net, int front_pid, int link_fd)
 {
 	static struct supervisor s;
 	struct link_result result = {0};
 
 	s = (struct supervisor){.options = o,
+							.net = net,
 							.start_tsc = tsc_now(),
 							.signal_fd = -1,
 							.stats_fd = -1,

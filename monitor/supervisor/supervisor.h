@@ -23,6 +23,22 @@ struct run_tmpfs {
 	unsigned mode, uid, gid;
 };
 
+/* --net: whether members may make sockets of the host, and in which network namespace. */
+enum run_net {
+	RUN_NET_NONE,
+	RUN_NET_HOST, /* the one that unifork was started in */
+	RUN_NET_USER, /* a new one that pasta connects */
+	RUN_NET_PATH, /* net_path */
+};
+
+/* A port of the host's that leads to who listens on `port` inside. */
+struct run_publish {
+	const char *given; /* as the user wrote it */
+	bool six;
+	unsigned char address[16]; /* the first 4, or all; 0: any */
+	unsigned host_port, port;
+};
+
 struct run_limit {
 	bool set;
 	unsigned long long soft, hard;
@@ -38,6 +54,10 @@ struct run_options {
 	unsigned volume_count;
 	struct run_tmpfs *tmpfs;
 	unsigned tmpfs_count;
+	enum run_net net;
+	const char *net_path;
+	struct run_publish publish[PUBLISHED_MAX];
+	unsigned publish_count;
 	unsigned uid, gid; /* of the first program */
 	unsigned groups[START_GROUPS_MAX], group_count;
 	const char *home;     /* inside; the first program must be able to use it. NULL: or not */

@@ -79,7 +79,7 @@ struct usage_largest {
 	} victims[VICTIMS_MAX];
 };
 
-/* An open file without a name: shelf.c */
+/* An open file without a name, or a socket: shelf.c */
 #define SHELF_MAX 512
 struct shelf_item {
 	u64 word, value;
@@ -90,6 +90,7 @@ struct shelf_item {
 struct supervisor {
 	struct family family;
 	const struct run_options *options;
+	const struct net_grant *net;
 	int link_fd;     /* the front: link.h */
 	int signal_fd;   /* SIGCHLD */
 	int stats_fd;    /* --stats, opened before the host's files were left; or -1 */
@@ -129,9 +130,10 @@ u64 supervisor_now_ns(void);
 /* The host ends this process with the front; it forgets that when ids change. */
 int supervisor_follow(void) MUST_CHECK;
 /* In the front's child. refused: why there are no namespaces, if so. */
+struct net_grant;
 _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind namespaces,
 							   const struct error *refused, const struct cgroup *cgroup,
-							   int front_pid, int link_fd);
+							   const struct net_grant *net, int front_pid, int link_fd);
 
 /* message.c: "unifork: " and a line on standard error, or not if it would have to wait. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -155,7 +157,8 @@ void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
 
 /* shelf.c */
-int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* for a family with volumes */
+int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* if family_takes_gifts */
+void shelf_sweep(struct supervisor *s); /* what is not in use any more goes */
 void request_answer(struct supervisor *s, u32 index);
 
 /* doom.c */

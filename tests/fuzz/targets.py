@@ -51,8 +51,8 @@ WORLD = ("world", "boundary", "boundary_fds", "hostile", "finding")
 TARGETS = {
     "hypercall": Target(
         sources=core("clock", "clone", "error", "fs", "guest", "host_constants", "hyp_io",
-                     "hyp_memory", "hyp_misc", "hyp_volume", "hypercall", "member", "owners",
-                     "ps_title", "receive", "sleep")
+                     "hyp_memory", "hyp_misc", "hyp_net", "hyp_volume", "hypercall", "member",
+                     "owners", "ps_title", "receive", "sleep")
         + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/slot_memory.c",
            "monitor/backend/process/process.c", "monitor/backend/process/xsave.c"),
         glue=("fuzz_hypercall", *WORLD), source_flags=BOUNDARY, longest=1024),

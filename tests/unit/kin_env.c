@@ -449,6 +449,18 @@ s64 dnotify_fcntl(struct file *f, s32 fd, u64 arg)
 	return -EINVAL;
 }
 
+void sockets_closed(struct file *f)
+{
+}
+
+void sockets_rewatch(void)
+{
+}
+
+void sched_news(void)
+{
+}
+
 void dnotify_close(struct file *f, s32 pid)
 {
 }

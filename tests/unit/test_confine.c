@@ -58,28 +58,35 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 extern const char __executable_start[], etext[];
 
 /* Descriptors of the families below; 20 and 21 are some that a monitor opened. */
-enum { KIN_NR = 5, NOTIFY, ROOT, DEVICE, VM, VCPU, VOLUME, GIFT = 13 };
-#define PROGRAM_MAX 1024
+enum { KIN_NR = 5, NOTIFY, ROOT, DEVICE, VM, VCPU, VOLUME, GIFT = 13, PUBLISHED };
+#define PROGRAM_MAX 2048
+
+enum sockets { NO_SOCKETS, HANDED, MADE }; /* those of published ports, and --net */
 
 struct config {
 	const char *name;
 	bool on_host;
 	u32 volumes;
 	bool writes, fsgsbase, plain; /* plain: no namespaces */
+	enum sockets sockets;
 	u32 calls, checked; /* pinned */
 };
 
 /* tools/gen_security_md.py reads these lines. */
 static const struct config configs[] = {
-	{"kvm", false, 0, false, true, false, 29, 24},
-	{"kvm, no namespaces", false, 0, false, true, true, 30, 24},
-	{"kvm, volume read-only", false, 1, false, true, false, 30, 25},
-	{"kvm, volume writable", false, 2, true, true, false, 35, 30},
-	{"process", true, 0, false, true, false, 30, 25},
-	{"process, no namespaces", true, 0, false, true, true, 31, 25},
-	{"process, no FSGSBASE", true, 0, false, false, false, 31, 26},
-	{"process, volume read-only", true, 1, false, true, false, 31, 26},
-	{"process, volume writable", true, 2, true, true, false, 36, 31},
+	{"kvm", false, 0, false, true, false, NO_SOCKETS, 29, 24},
+	{"kvm, no namespaces", false, 0, false, true, true, NO_SOCKETS, 30, 24},
+	{"kvm, volume read-only", false, 1, false, true, false, NO_SOCKETS, 30, 25},
+	{"kvm, volume writable", false, 2, true, true, false, NO_SOCKETS, 35, 30},
+	{"process", true, 0, false, true, false, NO_SOCKETS, 30, 25},
+	{"process, no namespaces", true, 0, false, true, true, NO_SOCKETS, 31, 25},
+	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 31, 26},
+	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 31, 26},
+	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 36, 31},
+	{"kvm, published ports", false, 0, false, true, false, HANDED, 40, 35},
+	{"kvm, a network", false, 0, false, true, false, MADE, 45, 40},
+	{"process, published ports", true, 0, false, true, false, HANDED, 41, 36},
+	{"process, a network", true, 0, false, true, false, MADE, 46, 41},
 };
 
 struct program {
@@ -109,6 +116,9 @@ static void program_make(struct program *p, const struct config *c)
 	for (u32 i = 0; i < c->volumes; i++)
 		p->family.volumes[i] = (struct volume){VOLUME + (int)i, !c->writes || i > 0, false};
 	p->family.gift_fds[1] = GIFT;
+	p->family.sockets = c->sockets == MADE;
+	if (c->sockets)
+		p->family.published[p->family.published_count++].fd = PUBLISHED;
 	p->family.namespaced = !c->plain;
 	for (u32 i = 0; c->on_host && i < ARRAY_SIZE(zones); i++)
 		p->family.zones[p->family.zone_count++] = zones[i];
@@ -207,7 +217,8 @@ static bool opened(const struct program *p, int fd)
 {
 	const struct config *c = p->config;
 	bool named = fd == KIN_NR || fd == NOTIFY || fd == ROOT || (!c->on_host && fd == DEVICE) ||
-				 (c->volumes > 0 && (fd == VOLUME || fd == GIFT)) ||
+				 (c->volumes > 0 && fd == VOLUME) || (c->sockets && fd == PUBLISHED) ||
+				 ((c->volumes > 0 || c->sockets) && fd == GIFT) ||
 				 (c->volumes > 1 && fd == VOLUME + 1);
 
 	return fd > 2 && !named;
@@ -254,6 +265,9 @@ static bool oracle_mmap(const struct program *p, const u64 *a)
 
 static bool oracle_ioctl(const struct program *p, int fd, unsigned request)
 {
+	if (p->config->sockets && opened(p, fd) &&
+		(request == 0x541b || request == 0x5411 || request == 0x8905)) /* FIONREAD, SIOC* */
+		return true;
 	if (fd >= 0 && fd <= 2)
 		return request == TTY_GET || request == TTY_SET;
 	return !p->config->on_host &&
@@ -320,8 +334,79 @@ static bool oracle_files(const struct program *p, long nr, const u64 *a)
 	case SYS_close: return opened(p, fd);
 	case SYS_dup3: return file(fd) && opened(p, (int)a[1]) && (int)a[2] == O_CLOEXEC;
 	case SYS_lseek: return (unsigned)a[2] <= 4;
-	case SYS_recvmsg: return p->config->volumes && fd == GIFT && (unsigned)a[2] == 0x40000040;
+	case SYS_recvmsg:
+		if (p->config->sockets && opened(p, fd))
+			return true;
+		return (p->config->volumes || p->config->sockets) && fd == GIFT &&
+			   (unsigned)a[2] == 0x40000040;
 	default: return oracle_memory(p, nr, a) || oracle_writes(p, nr, a);
+	}
+}
+
+/* Of the host kernel's numbers; lists end with -1. */
+static bool listed(int name, const int *list)
+{
+	while (*list >= 0 && *list != name)
+		list++;
+	return *list >= 0;
+}
+
+static bool oracle_option(bool set, int level, int name)
+{
+	static const int set_socket[] = {2, 6, 7, 8, 9, 10, 13, 15, 18, 29, 35, -1};
+	static const int set_tcp[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 18, 23, 25, -1};
+	static const int set_ip[] = {1, 2, 8, 10, 11, 12, 13, 24, -1};
+	static const int set_ipv6[] = {16, 23, 25, 26, 49, 51, 66, 67, -1};
+	static const int get_socket[] = {4, 7, 8, 30, -1}, get_tcp[] = {2, 11, 13, -1};
+	static const int get_ip[] = {14, -1}, get_ipv6[] = {24, -1};
+
+	switch (level) {
+	case 1: return listed(name, set ? set_socket : get_socket);
+	case 6: return listed(name, set ? set_tcp : get_tcp);
+	case 0: return listed(name, set ? set_ip : get_ip);
+	case 41: return listed(name, set ? set_ipv6 : get_ipv6);
+	default: return false;
+	}
+}
+
+static bool oracle_socket(int family, int type, int protocol)
+{
+	if (type == (1 | 0x80800)) /* SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK */
+		return (family == 2 || family == 10) && protocol == 6;
+	if (type != (2 | 0x80800))
+		return false;
+	return ((family == 2 || family == 10) && protocol == 17) || (family == 2 && protocol == 1) ||
+		   (family == 10 && protocol == 58);
+}
+
+static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
+{
+	bool made = p->config->sockets == MADE;
+	int fd = (int)a[0], other = (int)a[2];
+
+	if (!p->config->sockets)
+		return false;
+	switch (nr) {
+	case SYS_socket: return made && oracle_socket((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_bind:
+	case SYS_listen:
+	case SYS_connect:
+	case SYS_sendmsg: return made && opened(p, fd);
+	case SYS_accept4: return (int)a[3] == 0x80800 && (fd == PUBLISHED || (made && opened(p, fd)));
+	case SYS_sendto: /* MSG_DONTWAIT, NOSIGNAL, OOB, MORE */
+		return opened(p, fd) && (made || (!a[4] && !((unsigned)a[3] & ~0xc041u)));
+	case SYS_shutdown:
+	case SYS_getsockname:
+	case SYS_getpeername: return opened(p, fd);
+	case SYS_setsockopt:
+	case SYS_getsockopt:
+		return opened(p, fd) && oracle_option(nr == SYS_setsockopt, (int)a[1], (int)a[2]);
+	case SYS_epoll_create1: return (int)a[0] == 0x80000;
+	case SYS_epoll_ctl:
+		return opened(p, fd) && ((int)a[1] == 1 || (int)a[1] == 2) &&
+			   (opened(p, other) || other == PUBLISHED);
+	case SYS_epoll_pwait: return opened(p, fd) && a[4] == 0;
+	default: return false;
 	}
 }
 
@@ -352,7 +437,7 @@ static bool oracle(const struct program *p, long nr, const u64 *a)
 	case SYS_restart_syscall:
 	case SYS_getpid:
 	case SYS_exit_group: return true;
-	default: return oracle_files(p, nr, a);
+	default: return oracle_files(p, nr, a) || oracle_sockets(p, nr, a);
 	}
 }
 
@@ -408,11 +493,23 @@ static const struct sample {
 	{SYS_pwritev2, {20, SOME, 1, 0, 0, RWF_APPEND}}, {SYS_ftruncate, {20, 0}}, {SYS_fsync, {20}},
 	{SYS_fdatasync, {20}}, {SYS_syncfs, {20}}, {SYS_recvmsg, {GIFT, SOME, 0x40000040}},
 	{SYS_kill, {7, MONITOR_SIGNAL}},
+	{SYS_socket, {2, 0x80801, 6}}, {SYS_socket, {10, 0x80802, 17}}, {SYS_socket, {2, 0x80802, 1}},
+	{SYS_socket, {10, 0x80802, 58}}, {SYS_bind, {20, SOME, 16}}, {SYS_listen, {20, 5}},
+	{SYS_connect, {20, SOME, 16}}, {SYS_accept4, {20, SOME, SOME, 0x80800}},
+	{SYS_accept4, {PUBLISHED, SOME, SOME, 0x80800}}, {SYS_sendto, {20, SOME, 9, 0x4040, 0, 0}},
+	{SYS_sendto, {20, SOME, 9, 0x4040, SOME, 16}}, {SYS_sendmsg, {20, SOME, 0x4040}},
+	{SYS_recvmsg, {20, SOME, 0x40}}, {SYS_shutdown, {20, 1}}, {SYS_getsockname, {20, SOME, SOME}},
+	{SYS_getpeername, {20, SOME, SOME}}, {SYS_setsockopt, {20, 1, 2, SOME, 4}},
+	{SYS_setsockopt, {20, 6, 1, SOME, 4}}, {SYS_setsockopt, {20, 0, 1, SOME, 4}},
+	{SYS_setsockopt, {20, 41, 26, SOME, 4}}, {SYS_getsockopt, {20, 1, 4, SOME, SOME}},
+	{SYS_getsockopt, {20, 6, 11, SOME, SOME}}, {SYS_epoll_create1, {0x80000}},
+	{SYS_epoll_ctl, {21, 1, 20, SOME}}, {SYS_epoll_ctl, {21, 2, PUBLISHED, SOME}},
+	{SYS_epoll_pwait, {21, SOME, 64, ~0ull, 0, 8}}, {SYS_ioctl, {20, 0x541b, SOME}},
 	/* Never: others that look harmless or would be useful. */
-	{SYS_timer_create, {1, SOME, SOME}}, {SYS_openat, {20, SOME, 0}}, {SYS_socket, {1, 1, 0}},
+	{SYS_timer_create, {1, SOME, SOME}}, {SYS_openat, {20, SOME, 0}}, {SYS_socketpair, {1, 1, 0}},
 	{SYS_execve, {SOME, 0, 0}}, {SYS_tkill, {1, 9}}, {SYS_unlinkat, {20, SOME, 0}},
 	{SYS_mkdirat, {20, SOME, 0755}}, {SYS_linkat, {20, SOME, 21, SOME, 0}},
-	{SYS_sendmsg, {GIFT, SOME, 0x4040}}, {SYS_tgkill, {7, 7, MONITOR_SIGNAL}},
+	{SYS_sendmmsg, {20, SOME, 1, 0x4040}}, {SYS_tgkill, {7, 7, MONITOR_SIGNAL}},
 	 {SYS_brk, {0}}, {SYS_mremap, {SOME, 1, 1, 1}},
 	{SYS_ptrace, {16, 1}}, {SYS_io_uring_setup, {1, SOME}}, {SYS_fchmod, {20, 04755}},
 	{SYS_rt_sigprocmask, {0}}, {SYS_seccomp, {0}}, {SYS_clone3, {SOME, 88}}, {SYS_fcntl, {20, 0}},
@@ -430,6 +527,7 @@ static void agree(const struct program *p, long nr, const u64 *a)
 /* What each argument is replaced by: limits, their neighbours, other arguments' good values. */
 static const u64 odd[] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 32, 64, 88, 0x200, 0x800,
+	0x80801, 0x80802, 0x80800, 0x801, 17, 58, 262 /* MPTCP */, 0x20000000 /* MSG_FASTOPEN */,
 	0x1000, 0xfff, 0x1001, 0x8000, 0x8011, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffff9c /* CWD */,
 	CWD, ~0ull, ~0ull - 7, 1ull << 32, (1ull << 32) + 20, (1ull << 32) + 1, 1ull << 63,
 	(1ull << 63) + 20, 5ull << 32, MAP_SHARED | MAP_ANONYMOUS, FILE_SHARED, FILE_PRIVATE, ANON,

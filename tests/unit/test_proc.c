@@ -102,6 +102,10 @@ void ptrace_tracer_gone(struct proc *tracer) {}
 void ptrace_thread_gone(struct thread *t) {}
 s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status) { return -ECHILD; }
 void locks_release_process(s32 pid) {}
+void sockets_sweep(void)
+{
+}
+
 void dnotify_release_process(s32 pid) {}
 void mm_release(struct mm *mm) {}
 void timers_release(struct proc *p) {}

@@ -42,6 +42,11 @@ bool handle_valid(const struct member *m, u64 handle)
 	return false;
 }
 
+bool guest_range_valid(const struct family *f, u64 addr, u64 len)
+{
+	return false;
+}
+
 s64 guest_read(void *dst, u64 addr, size_t len)
 {
 	return -1;
