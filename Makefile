@@ -8,7 +8,7 @@ PYTHON ?= python3
 
 PACKAGES := build-essential meson ninja-build pkg-config python3 \
 	libjansson-dev libbsd-dev libcmocka-dev \
-	busybox-static bash-static musl-tools gawk \
+	busybox-static bash-static musl-tools gawk iproute2 passt \
 	qemu-system-x86 cpio
 
 .DEFAULT_GOAL := build

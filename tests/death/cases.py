@@ -19,6 +19,9 @@ from harness.cases import Case, Failed, Skipped, require
 ALL_SECONDS = 900
 SOME_SECONDS = 60
 HOST_FILES = 8
+ADDRESS = "198.51.100.7"    # of a network namespace, never of the host: TEST-NET-2
+# Who waits for room in a listener is told of it by the family at once, by Linux in its own time.
+FULL_LISTENERS = ("inet_accept", "inet_accept_sleeping", "inet_close_shared")
 SCRIPT = "#!/bin/true\n" + "x" * 9000
 # Where a death may still cost memory of kin, and what: each is allocated without an owner.
 _INFO = "what /proc/PID shows of a process: counted without marks (kernel/task/procinfo.c)"
@@ -71,22 +74,29 @@ def make_host_folder(folder, rounds):
         path.chmod(0o755)
 
 
-def check_of(context, operation):
+def check_of(context, operation, network=False):
+    """network: the host carries what the operation does, in a network namespace of the test's."""
+    before, options = [], []
+    if network:
+        before = ["unshare", "-n", "sh", "-c",
+                  f'ip link set lo up && ip addr add {ADDRESS}/32 dev lo && exec "$@"', "sh"]
+        options = ["--net", "host", "-e", f"GUEST_ADDRESS={ADDRESS}"]
+
     def check():
         context.needs("process")
         if os.geteuid() != 0:
             raise Skipped("members of a family may be traced by user 0 only")
         wanted = deaths(context)
         seed = os.environ.get("UNIFORK_SEED", str(random.randrange(1 << 20)))
-        folder = context.scratch / f"death-{operation}"
+        folder = context.scratch / f"death-{operation}{'-network' if network else ''}"
         make_host_folder(folder, 1000 if wanted == "all" else 20 + int(wanted))
         tests = context.build / "tests" / "death"
         how = ["-a"] if wanted == "all" else ["-n", wanted, "-s", seed]
         if operation in MAY_LEAVE_MEMORY:
             how.append("-l")
         result = context.run(
-            [tests / "step", *how, operation, "--", context.unifork, "run",
-             "--backend", "process", "-v", f"{folder / 'volume'}:/volume", "--",
+            [*before, tests / "step", *how, operation, "--", context.unifork, "run",
+             "--backend", "process", *options, "-v", f"{folder / 'volume'}:/volume", "--",
              tests / "operations", folder],
             ALL_SECONDS if wanted == "all" else SOME_SECONDS)
         text = (result.stdout + result.stderr).decode(errors="replace")
@@ -113,4 +123,7 @@ def cases(context):
         def missing():
             raise Failed("tests/death/operations was not built")
         return [Case("death/none", missing)]
-    return [Case(f"death/{name}", check_of(context, name)) for name in found]
+    return ([Case(f"death/{name}", check_of(context, name)) for name in found]
+            + [Case(f"death/network.{name}", check_of(context, name, True))
+               for name in found
+               if name.startswith(("inet_", "udp_")) and name not in FULL_LISTENERS])

@@ -18,7 +18,9 @@ static struct sockaddr_in name_of(int port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	const char *other = getenv("GUEST_ADDRESS"); /* of the host's, which then carries it */
+
+	a.sin_addr.s_addr = other ? inet_addr(other) : htonl(INADDR_LOOPBACK);
 	return a;
 }
 

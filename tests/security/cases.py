@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import tempfile
 import time
 
@@ -16,7 +17,7 @@ BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
 SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "limits", "reach", "kill_any",
            "survivor", "landlock_abi", "busy", "starting",
-           "ended", "residue")
+           "ended", "residue", "sockets")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
@@ -138,6 +139,31 @@ def residue(context, backend):
         for word in (b"OF_THE_HOST", b"a secret of it"):
             require(word not in result.stdout, f"{word} is there")
         require(result.status == 0, f"status {result.status}")
+    return check
+
+
+def sockets(context, kind):
+    """A guest that enters the host past its monitor makes only the sockets that were granted."""
+    program = context.build / "tests/security/sockets"
+
+    def check():
+        context.needs("process")
+        with socket.create_server(("127.0.0.1", 0)) as listener, \
+                socket.create_server(("127.0.0.1", 0)) as other:
+            listener.setblocking(False)
+            free = other.getsockname()[1]
+            other.close()
+            options = {"none": [], "published": ["-p", f"127.0.0.1:{free}:80"],
+                       "net": ["--net", "host"]}[kind]
+            result = context.in_family("process", [program, kind, listener.getsockname()[1]],
+                                       options=options, timeout=60)
+            require(b"BROKEN" not in result.stdout and result.status == 0, tail(result))
+            require(result.stdout.count(b": held") == (36 if kind == "net" else 40), tail(result))
+            try:
+                listener.accept()
+            except BlockingIOError:
+                return
+            require(False, "it connected to the host")
     return check
 
 
@@ -356,6 +382,9 @@ def cases(context):
         found.append(Case(f"security/starting@{backend}", starting_monitors(context, backend)))
         found.append(Case(f"security/ended@{backend}", ended(context, backend)))
         found.append(Case(f"security/residue@{backend}", residue(context, backend)))
+        if backend == "process":
+            found += [Case(f"security/sockets_{kind}@{backend}", sockets(context, kind))
+                      for kind in ("none", "published", "net")]
         found.append(Case(f"security/volume@{backend}", hostile_volume(context, backend)))
         found.append(Case(f"security/monitors@{backend}", monitors_bounded(context, backend)))
         found.append(Case(f"security/volume_links@{backend}", volume_links(context, backend)))

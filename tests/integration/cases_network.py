@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: ISC
+"""The network: --net and --publish. Peers are on loopback or in network namespaces of the tests."""
+
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import guests, runs
+from harness.cases import Case, Skipped, diff, require, tail
+from integration.cases_cli import Started, one_line
+
+BUSYBOX = "/bin/busybox"
+ADDRESS = "198.51.100.7"    # of a network namespace, never of the host: TEST-NET-2
+ORDINARY = 12345
+# Guests that speak to themselves: over the address of a namespace it is the host that carries it.
+OVER_HOST = ("tcp_connect", "tcp_edges", "tcp_ends", "tcp_options", "tcp_processes",
+             "tcp_transfer", "udp_loopback")
+SECONDS = 20
+
+
+class Peer:
+    """What net_talk.c speaks to; everything it does is bounded."""
+
+    def __enter__(self):
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        for target in (self.serve_tcp, self.serve_udp):
+            threading.Thread(target=target, daemon=True).start()
+        self.ports = [str(s.getsockname()[1]) for s in (self.tcp, self.udp)]
+        return self
+
+    def serve_tcp(self):
+        while True:
+            try:
+                connection, _ = self.tcp.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def answer(connection):
+        connection.settimeout(SECONDS)
+        with connection:
+            try:
+                line = connection.makefile("rb").readline()
+                if line.startswith(b"call "):
+                    _, port, text = line.split()
+                    with socket.create_connection(("127.0.0.1", int(port)), SECONDS) as other:
+                        other.sendall(text)
+                        line = b"".join(iter(lambda: other.recv(100), b""))
+                connection.sendall(b"you said " + line.strip())
+            except OSError:
+                pass
+
+    def serve_udp(self):
+        while True:
+            try:
+                text, sender = self.udp.recvfrom(1000)
+                self.udp.sendto(b"you said " + text, sender)
+            except OSError:
+                return
+
+    def __exit__(self, *unused):
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        self.udp.close()
+        self.tcp.close()
+
+
+class Namespace:
+    """A network namespace of the test's own with an address, and a path that names it."""
+
+    def __init__(self):
+        if os.geteuid() != 0 or not shutil.which("ip"):
+            raise Skipped("needs root and ip(8) to make a network namespace")
+
+    def __enter__(self):
+        script = (f"ip link set lo up && ip addr add {ADDRESS}/32 dev lo && "
+                  "echo ready && exec sleep 600")
+        self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", script],
+                                       stdout=subprocess.PIPE)
+        self.path = f"/proc/{self.holder.pid}/ns/net"
+        if self.holder.stdout.readline() != b"ready\n":
+            self.__exit__()
+            raise Skipped("no right to make a network namespace")
+        return self
+
+    def __exit__(self, *unused):
+        self.holder.kill()
+        self.holder.wait()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def own_copy(context, user):
+    """A program that this user may execute, wherever the build is."""
+    path = context.scratch / f"net_talk-{user}"
+    shutil.copy(context.build / "tests/integration/net_talk", path)
+    context.scratch.chmod(0o755)
+    return path
+
+
+def outside(context, backend, user):
+    """A family speaks to a peer as a program of the host does."""
+    def check():
+        if user and os.geteuid() != 0:
+            raise Skipped("needs root to become another user")
+        if user and backend == "kvm" and not os.stat("/dev/kvm").st_mode & 0o006:
+            raise Skipped("/dev/kvm is not for every user here")
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+        program = own_copy(context, user) if user else context.build / "tests/integration/net_talk"
+        context.needs(backend)
+        with Peer() as peer:
+            native = context.run([*become, program, *peer.ports], SECONDS)
+            require(native.status == 0, f"natively: {tail(native)}")
+            result = context.run([*become, context.unifork, "run", "-b", backend, "--net", "host",
+                                  "--", program, *peer.ports], SECONDS)
+            require(result.problem is None, f"{result.problem}\n{tail(result)}")
+            require(result.stdout == native.stdout,
+                    diff(native.stdout, result.stdout, "native", backend) + "\n" + tail(result))
+            require(result.status == 0, tail(result))
+    return check
+
+
+def over_host(context, backend, guest):
+    """What a guest test says of TCP or UDP, carried by the host in a namespace."""
+    def check():
+        with Namespace() as namespace:
+            environment = {"GUEST_ADDRESS": ADDRESS}
+            native = context.run(["nsenter", f"--net={namespace.path}",
+                                  guest.binary(context.build), *guest.args], guest.timeout,
+                                 env=environment)
+            result = context.in_family(backend, [guest.binary(context.build), *guest.args],
+                                       options=["--net", f"ns:{namespace.path}", "-e",
+                                                f"GUEST_ADDRESS={ADDRESS}"],
+                                       timeout=guest.timeout)
+            require(result.stdout == native.stdout,
+                    diff(native.stdout, result.stdout, "native", backend))
+            require(result.status == native.status, f"status {result.status}\n{tail(result)}")
+    return check
+
+
+def only_there(context, backend):
+    """With a namespace a family reaches what is in it, and not what the host has."""
+    def check():
+        with Namespace() as namespace, Peer() as peer:
+            script = (f"busybox nc -w 5 127.0.0.1 {peer.ports[0]} </dev/null; echo $?; "
+                      "busybox nc -l -p 4000 -e busybox cat & busybox sleep 0.3; "
+                      f"echo over | busybox nc -w 5 {ADDRESS} 4000")
+            result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
+                                       options=["--net", f"ns:{namespace.path}"])
+            require(result.stdout == b"1\nover\n", tail(result))
+    return check
+
+
+def none(context, backend):
+    """Without --net nothing of the host is reached, and all is as it was."""
+    def check():
+        with Peer() as peer:
+            result = context.in_family(backend, [context.build / "tests/integration/net_talk",
+                                                 *peer.ports])
+            require(result.stdout == b"die: connect: number 111\n", tail(result))
+    return check
+
+
+def published(context, backend):
+    """What connects to the host's port reaches who listens inside, before and after it does."""
+    def check():
+        port = free_port()
+        family = Started(context, backend, [BUSYBOX, "sh", "-c", "echo started; sleep 0.2; "
+                                            "exec busybox nc -ll -p 80 -e busybox cat"],
+                         options=["-p", f"127.0.0.1:{port}:80"])
+        try:
+            require(family.line() == b"started\n", "it did not start")
+            for number in range(20):
+                with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
+                    s.settimeout(SECONDS)
+                    text = f"hello {number} ".encode() * 1000
+                    s.sendall(text)
+                    s.shutdown(socket.SHUT_WR)
+                    back = b"".join(iter(lambda: s.recv(65536), b""))
+                    require(back == text, f"{number}: {len(back)} of {len(text)} bytes came back")
+            family.process.send_signal(signal.SIGTERM)
+        finally:
+            status = family.end()
+        require(status in (0, 143), f"status {status}")
+    return check
+
+
+def refused(context, backend):
+    """What cannot be granted is said in one line, before anything starts."""
+    def check():
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for options, word in (
+                    (["-p", f"127.0.0.1:{port}:80"], b"another port"), (["-p", "80"], b"HOSTPORT"),
+                    (["-p", "1:0"], b"1 to 65535"), (["-p", "x:80"], b"1 to 65535"),
+                    (["-p", "::1:80:80"], b"HOSTPORT"), (["-p", "80:80/sctp"], b"protocol"),
+                    (["-p", "80:80/udp"], b"UDP"), (["--net", "bridge"], b"choose none"),
+                    (["--net", "ns:"], b"choose none"), (["--net", "ns:/no/such"], b"/no/such"),
+                    (["--net", "ns:/etc/passwd"], b"no network namespace"),
+                    (["--net", "ns:/proc/self/ns/uts"], b"no network namespace")):
+                result = context.run([context.unifork, "run", "-b", backend, *options, "--",
+                                      BUSYBOX, "echo", "ran"])
+                require(result.status in (100, 111), f"{options}: {tail(result)}")
+                one_line(result)
+                require(word in result.stderr, f"{options}: {tail(result)}")
+    return check
+
+
+def descriptors(pid):
+    """Sockets of the Internet that a process of the host has open."""
+    known, found = set(), []
+    try:
+        for name in ("tcp", "udp", "tcp6", "udp6"):
+            for line in pathlib.Path(f"/proc/net/{name}").read_text("ascii").splitlines()[1:]:
+                known.add(f"socket:[{line.split()[9]}]")
+        found = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError: # it is going away, and what it has with it
+        pass
+    return sorted(name for name in found if name in known)
+
+
+KILLED = """
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+print("port", listener.getsockname()[1], flush=True)
+for generation in range(2):
+    child = os.fork()
+    if child == 0:
+        connection, _ = listener.accept()
+        connection.sendall(b"accepted")
+        time.sleep(60)
+    print("child", flush=True)
+    print("ended", os.waitpid(child, 0)[1], flush=True)
+connection, _ = listener.accept()
+connection.sendall(b"parent")
+sys.stdin.read()
+"""
+
+
+def killed(context, backend):
+    """A member that is killed with a connection: its peer hears the end, its parent goes on."""
+    def check():
+        python = shutil.which("python3", path="/usr/bin:/bin")
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        family = Started(context, backend, [python, "-c", KILLED], options=["--net", "host"],
+                         stdin=subprocess.PIPE, bufsize=0)
+        try:
+            port = int(family.line().split()[1])
+            for _ in range(2):
+                require(family.line() == b"child\n", "no child")
+                with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
+                    s.settimeout(SECONDS)
+                    require(s.recv(100) == b"accepted", "it was not accepted")
+                    members = runs.monitors(family.process.pid).values()
+                    holders = [pid for pid in members if len(descriptors(pid)) > 1]
+                    require(len(holders) == 1, f"who has the connection: {holders}")
+                    os.kill(holders[0], signal.SIGKILL)
+                    require(s.recv(100) == b"", "the connection lives on")
+                require(family.line() == b"ended 9\n", "another status")
+            with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
+                s.settimeout(SECONDS)
+                require(s.recv(100) == b"parent", "the listener is gone")
+                require(not descriptors(runs.supervisor(family.process.pid)), "the supervisor's")
+        finally:
+            family.process.stdin.close()
+            status = family.end(5)
+        require(status == 0, f"status {status}")
+    return check
+
+
+PASSED = """
+import os, socket, sys
+port = int(sys.argv[1])
+pair = socket.socketpair()
+for number in range(30):
+    child = os.fork()
+    if child == 0:
+        s = socket.create_connection(("127.0.0.1", port))
+        socket.send_fds(pair[0], [b"x"], [s.fileno()])
+        if number % 2:
+            os.kill(os.getpid(), 9)
+        os._exit(0)
+    os.waitpid(child, 0)
+    _, fds, _, _ = socket.recv_fds(pair[1], 1, 1)
+    s = socket.socket(fileno=fds[0])
+    s.sendall(b"line\\n")
+    assert s.recv(100) == b"you said line", number
+    s.close()
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def passed(context, backend):
+    """Sockets that are passed on, whose makers die, are all closed once nobody uses them."""
+    def check():
+        python = shutil.which("python3", path="/usr/bin:/bin")
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        with Peer() as peer:
+            family = Started(context, backend, [python, "-c", PASSED, peer.ports[0]],
+                             options=["--net", "host"], stdin=subprocess.PIPE, bufsize=0)
+            try:
+                require(family.line(60) == b"done\n", "not done")
+                front, left = family.process.pid, ["?"]
+                deadline = time.monotonic() + 10
+                while left and time.monotonic() < deadline:
+                    everybody = [runs.supervisor(front), *runs.monitors(front).values()]
+                    left = [name for pid in everybody for name in descriptors(pid)]
+                require(not left, f"still open: {left}")
+            finally:
+                family.process.stdin.close()
+                status = family.end(5)
+            require(status == 0, f"status {status}")
+    return check
+
+
+def user_network(context, backend):
+    """An ordinary user's family gets a network by pasta, and published ports beside it."""
+    def check():
+        if os.geteuid() != 0:
+            raise Skipped("needs root to become another user, and to make /dev/net/tun for it")
+        if not shutil.which("pasta"):
+            raise Skipped("no pasta (package passt)")
+        if backend == "kvm" and not os.stat("/dev/kvm").st_mode & 0o006:
+            raise Skipped("/dev/kvm is not for every user here")
+        port = free_port()
+        command = (f"{context.unifork} run -b {backend} --net user -p 127.0.0.1:{port}:80 -- "
+                   f"{BUSYBOX} sh -c 'busybox ip route 2>/dev/null; echo up; "
+                   "busybox nc -l -p 80 -e busybox cat'")
+        script = ("mount -t tmpfs none /dev/net 2>/dev/null && "
+                  "mknod -m 666 /dev/net/tun c 10 200 && "
+                  f"exec setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups "
+                  f"sh -c \"{command}\"")
+        context.needs(backend)
+        process = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, cwd="/")
+        try:
+            ready, _, _ = select.select([process.stdout], [], [], 30)
+            line = process.stdout.readline() if ready else b""
+            if line != b"up\n":
+                process.kill()
+                require(False, f"{line!r} {process.stderr.read()!r}")
+            with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
+                s.settimeout(SECONDS)
+                s.sendall(b"through")
+                s.shutdown(socket.SHUT_WR)
+                require(s.recv(100) == b"through", "nothing came back")
+            require(process.wait(30) == 0, "its status")
+        finally:
+            process.kill()
+            process.wait()
+    return check
+
+
+def cases(context):
+    found = []
+    known = {guest.name: guest for guest in guests.guests("guest")}
+    for backend in context.backends():
+        for name, check in (("outside", outside(context, backend, None)),
+                            ("outside_user", outside(context, backend, ORDINARY)),
+                            ("only_there", only_there(context, backend)),
+                            ("none", none(context, backend)),
+                            ("published", published(context, backend)),
+                            ("refused", refused(context, backend)),
+                            ("killed", killed(context, backend)),
+                            ("passed", passed(context, backend)),
+                            ("user", user_network(context, backend))):
+            found.append(Case(f"integration/network_{name}@{backend}", check))
+        for guest in OVER_HOST:
+            found.append(Case(f"integration/network.{guest}@{backend}",
+                              over_host(context, backend, known[guest])))
+    return found
