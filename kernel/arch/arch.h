@@ -45,8 +45,10 @@ struct cpu_counts {
  *   frame_ip, frame_sp, frame_set_ip, frame_set_sp
  *   frame_is_call        A system call that may have to be made again: false for faults,
  *                        interrupts, and calls that frame_end_call was told of.
- *   frame_call, frame_argument(f, 0..5)   Its number and arguments, as they were at its entry.
+ *   frame_call, frame_set_call, frame_argument(f, 0..5)   Its number and arguments, as they were at
+ *                        its entry.
  *   frame_result, frame_set_result
+ *   frame_set_step   A trap after the next instruction.
  *   frame_repeat_call    The application makes that system call (again) as soon as it goes on, with
  *                        the arguments that it had.
  *
@@ -111,6 +113,21 @@ struct arch_regs {
 };
 const void *arch_regset(struct thread *t, const struct trapframe *f, u32 type,
 						struct arch_regs *regs, size_t *size);
+/* The set of type NT_PRFPREG or NT_X86_XSTATE becomes data (aligned to 64 bytes). 0 or -EINVAL. */
+s64 arch_regset_write(struct thread *t, u32 type, void *data, size_t size);
+/*
+ * The current thread stops for its tracer: its registers as NT_PRSTATUS, the others in its area;
+ * and goes on, with those in its area and, unless NULL, these.
+ */
+void arch_regs_show(struct arch_regs *regs);
+void arch_regs_resume(const struct arch_regs *regs);
+/* Of struct arch_regs: */
+#define ARCH_REGS_CALL 15   /* the number of the system call, or -1 */
+#define ARCH_REGS_IP 16
+#define ARCH_REGS_SP 19
+#define ARCH_REGS_RESULT 10
+#define ARCH_REGS_THREAD 21 /* the thread pointer */
+#define ARCH_REGS_ADDRESS_END (1ull << 47) /* of what a program may have in the last */
 
 /*
  * What a signal handler gets and gives back: kernel/signal decides which and where, the frame's

@@ -36,6 +36,8 @@ void redirect_table(bool wanted);
  * until the next exec. Who stands in a tail goes on there.
  */
 void redirect_undo(void);
+/* The address in the text of what stands at rip, if that is in a displaced part; or rip. */
+u64 redirect_place(u64 rip);
 /* Where the call that reports this address is in the text: itself, unless it was displaced. */
 u64 redirect_origin(u64 rip);
 

@@ -62,7 +62,8 @@ static bool wants_call_table(const struct elf_file *e)
 /* The kernel's own VMAs: the call table gives way to fixed addresses of the program. */
 static void specials_add(struct mm *mm, const struct exec_image *image, u64 vdso)
 {
-	bool table = !wants_call_table(&image->program) && !wants_call_table(&image->interp);
+	bool table = !wants_call_table(&image->program) && !wants_call_table(&image->interp) &&
+				 !current->proc->kp->traced; /* a debugger is to find the text as it is */
 
 	if (vdso)
 		special_add(mm, VDSO_ADDR, VDSO_SIZE, PROT_READ | PROT_EXEC);

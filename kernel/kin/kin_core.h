@@ -43,6 +43,8 @@ enum kin_root {
 	ROOT_SITES,
 	ROOT_INET,
 	ROOT_LEASES,
+	ROOT_REMOTE,
+	ROOT_TRACE,
 	KIN_ROOTS
 };
 void *kin_root_get(enum kin_root root);

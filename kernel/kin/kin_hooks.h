@@ -22,6 +22,7 @@ enum sleep_mode {
 	SLEEP_INTERRUPTIBLE, /* a signal to deliver */
 	SLEEP_KILLABLE,      /* SIGKILL, or the process is leaving */
 	SLEEP_STOPPED,       /* SIGCONT or SIGKILL pending, blocked or not */
+	SLEEP_LEAVING,       /* SIGKILL, of a process that is leaving already */
 	SLEEP_ANY_SIGNAL,    /* any pending signal of the process: the kernel's own PID 1 */
 };
 enum wait_flags {

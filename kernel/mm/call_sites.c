@@ -201,6 +201,30 @@ void call_table_yield(struct mm *mm, u64 start, u64 end)
 	redirect_undo();
 }
 
+/* Those that have not run yet go to the application with a frame of their own. */
+static void frames_to_text(struct proc *p)
+{
+	struct thread *t;
+
+	LIST_FOREACH (t, &p->threads, sibling) {
+		struct trapframe *frame = t->start ? t->start : thread_frame(t);
+
+		frame_set_ip(frame, redirect_place(frame_ip(frame)));
+	}
+}
+
+void calls_trap(struct mm *mm)
+{
+	struct vma *v = mm_find(mm, CALL_TABLE_ADDR);
+	struct proc *p;
+
+	if (!v || !(v->flags & VMA_SPECIAL))
+		return;
+	LIST_FOREACH (p, &member_procs, link)
+		frames_to_text(p);
+	call_table_yield(mm, CALL_TABLE_ADDR, CALL_TABLE_ADDR + CALL_TABLE_SIZE);
+}
+
 bool sites_behind(void)
 {
 	static u32 caught_up; /* with so many of the family's sites */

@@ -15,6 +15,11 @@ struct vma;
 void sites_redirect(struct mm *mm, struct vma *v);
 /* mmap(2) has made v, a mapping of a file that may be executed. */
 void sites_mapped(struct mm *mm, struct vma *v);
+/*
+ * From here on, until the next exec, calls of this member trap and its text is what its file
+ * says: a debugger looks at it. Whoever stands in a displaced part goes on in the text.
+ */
+void calls_trap(struct mm *mm);
 /* True if others have found sites since the last call. */
 bool sites_behind(void);
 

@@ -86,6 +86,11 @@ int mm_fault(struct mm *mm, u64 addr, u64 error, int *code);
  */
 u64 mm_accessible(struct mm *mm, u64 addr, u64 len, bool write);
 /*
+ * [at, +len) of the member's memory from or to the kernel's data, for another process (foreign.c).
+ * force: whatever rights the pages have, as for a tracer. Bytes, or -EFAULT.
+ */
+s64 mm_access(struct mm *mm, u64 at, void *data, u64 len, bool write, bool force);
+/*
  * A buffer for a hypercall: bytes from addr on that the application may read (or write) and that
  * lie together for the monitor, which finds them at *host (addr itself for private memory, an
  * address in kin for shared). 0: EFAULT.

@@ -18,6 +18,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/remote.h"
 #include "kernel/task/table.h"
 #include "kernel/vfs/vfs.h"
 
@@ -65,6 +66,7 @@ static void bury_in_tree(struct kin_proc *p)
 		kin_proc_free(p);
 		return;
 	}
+	trace_tracer_gone(p);
 	proc_leave_session(p);
 	proc_orphan_children(p);
 	proc_become_zombie(p, status_of(p));
@@ -137,6 +139,7 @@ void proc_bury(u32 member)
 
 	/* First, because a kill between marking waiters and ringing may have left others asleep. */
 	waiters_bury(member, s.generation);
+	remote_bury(member, s.generation);
 	while ((p = bury_next(&s)))
 		bury_process(p);
 	tree_lock();

@@ -12,6 +12,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/time/time.h"
 
 static bool alone(void *arg)
@@ -31,8 +32,11 @@ void proc_exec_begin(void)
 	wait_until(NULL, alone, p->kp, HYP_NO_DEADLINE, SLEEP_UNINTERRUPTIBLE);
 	p->exec_thread = NULL;
 	if (t->tid != p->kp->pid) {
-		tid_free(t->tid);
+		s32 tid = t->tid;
+
 		t->tid = p->kp->pid;
+		trace_renumber(tid, t->tid);
+		tid_free(tid);
 	}
 	futex_thread_exit(t, proc_shares_vm(p));
 	t->robust_list = 0;
@@ -55,5 +59,6 @@ void proc_exec_commit(const char *comm)
 	atomic_fetch_add(&KIN->stats.execs, 1);
 	if (KIN->verbose)
 		klog("pid %d (child of %d) runs %s", kp->pid, kp->ppid, comm);
+	trace_exec();
 	spawn_drop(kp);
 }

@@ -13,6 +13,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <linux/ptrace.h>
 
 #include "kernel/event/signalfd.h"
 #include "kernel/futex/futex.h"
@@ -22,9 +23,12 @@
 #include "kernel/mm/mm.h"
 #include "kernel/net/host_share.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/remote.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/table.h"
 #include "kernel/task/task_hooks.h"
+#include "kernel/task/trace.h"
 #include "kernel/time/time.h"
 #include "kernel/tty/job.h"
 #include "kernel/vfs/vfs.h"
@@ -94,6 +98,7 @@ static void end_signals(struct proc *p)
 static void end_tree(struct proc *p)
 {
 	tree_lock();
+	trace_tracer_gone(p->kp);
 	proc_leave_session(p->kp);
 	proc_orphan_children(p->kp);
 	proc_become_zombie(p->kp, p->exit_status);
@@ -106,7 +111,6 @@ static const struct {
 } releases[] = {
 	{"announcement: status and usage", announce},
 	{"suspended parent of a vfork", vfork_release_parent},
-	{"threads that it traces", ptrace_tracer_gone},
 	{"timers", timers_release},
 	{"file locks, directory notifications", end_locks},
 	{"semaphores to undo", end_semaphores},
@@ -151,6 +155,12 @@ static void notify_death(struct kin_proc *p)
 		proc_notify_parent(p, p->wait_status & WAIT_CORE ? CLD_DUMPED_ : CLD_KILLED_, sig);
 }
 
+static void reap_unwanted(struct kin_proc *p)
+{
+	if (p->parent && (p->parent->flags & KP_NOCLDWAIT) && p->exit_signal == SIGCHLD)
+		proc_reap(p);
+}
+
 void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 {
 	p->wait_status = wait_status;
@@ -158,11 +168,21 @@ void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 	proc_table->nstopped -= p->state == PROC_STOPPED;
 	p->state = PROC_ZOMBIE;
 	tree_wake_pidfd(p);
-	notify_death(p);
+	/* The parent is told when a tracer has heard of it who is somebody else. */
+	trace_threads_gone(p, wait_status);
+	bool hidden = trace_hides(p);
+	if (!hidden)
+		notify_death(p);
 	/* From here on nothing is left to bury. */
 	p->member = NO_MEMBER;
-	if (p->parent && (p->parent->flags & KP_NOCLDWAIT) && p->exit_signal == SIGCHLD)
-		proc_reap(p);
+	if (!p->traced)
+		reap_unwanted(p);
+}
+
+void proc_zombie_told(struct kin_proc *p)
+{
+	notify_death(p);
+	reap_unwanted(p);
 }
 
 /*
@@ -206,7 +226,7 @@ void proc_orphan_children(struct kin_proc *p)
 		child->exit_signal = SIGCHLD;
 		if (pgid != p->pgid && sid == p->sid)
 			group_check_orphaned(pgid, sid, NULL);
-		if (child->state == PROC_ZOMBIE) {
+		if (child->state == PROC_ZOMBIE && !trace_hides(child)) {
 			notify_death(child);
 			if (parent->flags & KP_NOCLDWAIT)
 				proc_reap(child);
@@ -256,6 +276,7 @@ static _Noreturn void member_exit(u32 wait_status, bool first)
 	if (first)
 		family_end(wait_status);
 	atomic_store(&self->state, MEMBER_EXITING);
+	remote_bury((u32)(self - KIN->members), self->generation);
 	host_exit((int)(wait_status & 0x7f ? 128 + (wait_status & 0x7f) : (wait_status >> 8) & 0xff));
 }
 
@@ -281,9 +302,11 @@ _Noreturn void thread_exit(void)
 	struct thread *t = current;
 	struct proc *p = t->proc;
 
+	if (p->kp->traced)
+		trace_event(PTRACE_EVENT_EXIT, p->group_exit ? p->exit_status : t->exit_status);
 	futex_thread_exit(t, p->kp->nthreads > 1 || proc_shares_vm(p));
 	LIST_REMOVE(t, sibling);
-	ptrace_thread_gone(t);
+	trace_thread_gone(t);
 	if (t->tid != p->kp->pid)
 		tid_free(t->tid);
 	if (atomic_fetch_sub(&p->kp->nthreads, 1) > 1) {
@@ -316,6 +339,7 @@ s64 sys_exit(u64 code)
 
 	if (p->kp->nthreads == 1 && !p->group_exit && current->tid == p->kp->pid)
 		proc_exit(status);
+	current->exit_status = status;
 	/* The status of a process without exit_group is that of its first thread. */
 	if (current->tid == p->kp->pid && !p->group_exit)
 		p->exit_status = status;

@@ -17,6 +17,7 @@
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/sched_hooks.h"
 #include "kernel/signal/signal_delivery.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/time/time.h"
 
 static bool work_left(void)
@@ -45,6 +46,8 @@ void exit_work(struct trapframe *frame)
 			thread_exit();
 		if (p->kp->state == PROC_STOPPED)
 			stop_wait();
+		if (p->kp->traced)
+			trace_work(frame);
 		signal_deliver(frame);
 		if (sched_wanted())
 			schedule();

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include <asm/errno.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "kernel/event/signalfd.h"
@@ -340,8 +341,9 @@ static void threads_commit(struct fork *f)
 	LIST_INSERT_HEAD(&p->threads, current, sibling);
 	p->group_exit = 0;
 	current->robust_list = 0;
-	current->tracer = NULL; /* who stays with the parent */
-	current->trace_status = 0;
+	if (current->trace_request == PTRACE_SINGLESTEP)
+		frame_set_step(thread_frame(current), false);
+	current->trace_request = 0; /* the parent's */
 	current->clear_child_tid = f->request->flags & CLONE_CHILD_CLEARTID ? f->request->child_tid : 0;
 }
 
@@ -533,6 +535,7 @@ static const struct participant {
 	 .left = timers_left, .take = timers_take},
 	{"statistics", .prepare = counts_prepare, .commit = counts_commit},
 	{"registers", .commit = registers_commit, .share = registers_share},
+	{"tracing", trace_born, NULL, trace_unborn, .share = trace_born, .unshare = trace_unborn},
 	{"process tree", tree_prepare, NULL, tree_abort, .share = tree_prepare},
 };
 
@@ -570,7 +573,6 @@ void participants_pass(struct proc *p, struct spawn_state *s)
 
 void participants_left(struct proc *p)
 {
-	ptrace_tracer_gone(p);
 	for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
 		if (participants[i].left)
 			participants[i].left(p);
@@ -619,6 +621,7 @@ s64 fork_vm(const struct clone_request *r)
 	atomic_fetch_add(&KIN->stats.forks, 1);
 	pidfd_tell(&f);
 	store_parent_tid(r, pid);
+	trace_born_told(r, pid);
 	return pid;
 }
 
@@ -638,7 +641,9 @@ s64 fork_share_vm(const struct clone_request *r)
 	atomic_fetch_add(&KIN->stats.vforks, 1);
 	pidfd_tell(&f);
 	store_parent_tid(r, pid);
+	trace_born_told(r, pid);
 	vfork_wait();
+	trace_vfork_done(r, pid);
 	return pid;
 }
 
@@ -659,5 +664,7 @@ s64 fork_thread(const struct clone_request *r)
 		return tid;
 	}
 	store_parent_tid(r, tid);
+	trace_born_thread(r, tid);
+	trace_born_told(r, tid);
 	return tid;
 }

@@ -15,6 +15,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/sched/remote.h"
 #include "kernel/sched/sched_hooks.h"
 #include "kernel/task/table.h"
 
@@ -114,6 +115,7 @@ void inbox_run(void)
 {
 	atomic_store(&member_self()->kicked, 0);
 	mm_cuts_look();
+	remote_look();
 	if (!atomic_exchange(&KIN->inbox_pending, 0))
 		return;
 	send_each(&KIN->inbox_foreground, signal_foreground);

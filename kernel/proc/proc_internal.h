@@ -6,6 +6,7 @@
 #include "kernel/proc/proc.h"
 
 struct inode;
+struct trace;
 
 /* ---- clone_syscalls.c decodes, the others act. */
 struct clone_request {
@@ -51,6 +52,7 @@ bool member_lost(struct proc *p); /* a process has left this member; false: it w
 /* ---- exit.c */
 /* T: ZOMBIE (or gone, if the parent does not want to know), SIGCHLD, waiters. May be repeated. */
 void proc_become_zombie(struct kin_proc *p, u32 wait_status);
+void proc_zombie_told(struct kin_proc *p); /* T: its parent hears of it, who may not care */
 void proc_orphan_children(struct kin_proc *p); /* T: to the subreaper or PID 1 */
 void proc_leave_session(struct kin_proc *p);   /* T: terminal and orphaned process groups */
 void family_end(u32 wait_status);              /* PID 1 is gone */
@@ -63,14 +65,20 @@ void proc_bury(u32 member); /* it died without publishing its exit */
 s64 wait_reap_any(u32 *wait_status);
 void proc_reap(struct kin_proc *p); /* T: accounts a zombie to its parent and frees it */
 
-/* ---- ptrace.c */
-/*
- * What a thread that the current process traces has to say to wait: its tid, 0: nothing yet,
- * -ECHILD: none is traced. type P_ALL, P_PID, P_PGID.
- */
-s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status);
-void ptrace_tracer_gone(struct proc *tracer); /* exit, exec: what it holds goes on */
-void ptrace_thread_gone(struct thread *t);    /* its tracer may wait for it */
+/* ---- trace_life.c: who is traced is born, execs and ends */
+int trace_born(struct fork *f);      /* a process is made: by one whose children are traced, too */
+void trace_unborn(struct fork *f);
+void trace_born_thread(const struct clone_request *r, s32 tid);
+void trace_born_told(const struct clone_request *r, s32 id); /* the maker stops */
+void trace_vfork_done(const struct clone_request *r, s32 id);
+void trace_renumber(s32 tid, s32 pid); /* of who execs, and becomes the first thread */
+void trace_thread_gone(struct thread *t);
+void trace_tracer_gone(struct kin_proc *p); /* T: p traces nobody any more */
+void trace_threads_gone(struct kin_proc *p, u32 status); /* T: all of p's; it is a zombie now */
+void trace_heard(struct trace *tr); /* T: the tracer of a process that is no more has heard of it */
+
+/* ---- remote_serve.c */
+struct thread *member_thread(s32 pid, s32 tid); /* of this member; NULL: there is none */
 
 /* ---- caps.c */
 void caps_reset(struct proc_inherited *in); /* what its user id gives */

@@ -1,229 +1,314 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ptrace(2) between processes that share memory (clone with CLONE_VM), which live in one member.
- * Leak checks of sanitizers stop their process's threads in that way and look at their registers.
- * Other processes lie in other virtual machines: EPERM, as where a security module forbids it.
- *
- * A member has one vCPU, so that whoever is traced does not run while the tracer does: it is held
- * where it is, and its registers are what it will go on with. Signals reach who is let go as if
- * there were no tracer. Everything here is private to the member; no lock.
+ * ptrace(2), the tracer's side. Who traces whom lies in kin (kernel/task/trace.h); the traced
+ * thread stops itself (kernel/signal/trace_stop.c). What a request needs of the thread beyond its
+ * slot, its own member is asked for (kernel/sched/remote.h), so tracer and traced may be in one
+ * member or in two. There are no hardware breakpoints.
  */
+#include <stdatomic.h>
+
 #include <asm/errno.h>
+#include <asm/prctl.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <linux/elf.h>
 #include <linux/ptrace.h>
-#include <linux/uio.h>
-#include <linux/wait.h>
 
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
-#include "kernel/sched/sched.h"
+#include "kernel/proc/ptrace_internal.h"
+#include "kernel/sched/remote.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/cred.h"
-#include "kernel/task/table.h"
 
-#define STOPPED_BY(sig) ((u32)(sig) << 8 | 0x7f)
+#define OPTIONS (PTRACE_O_MASK)
 
-/* A thread of this member, of whichever process. */
-static struct thread *thread_find(s32 tid)
+/* ---- who becomes traced */
+
+/* T */
+static s64 attach_error(struct kin_proc *p, s32 tid)
 {
-	struct thread *t;
-	struct proc *p;
-
-	LIST_FOREACH (p, &member_procs, link)
-		LIST_FOREACH (t, &p->threads, sibling)
-			if (t->tid == tid)
-				return t;
-	return NULL;
-}
-
-static bool exists(s32 pid)
-{
-	tree_lock();
-	bool there = proc_find(pid) != NULL;
-	tree_unlock();
-	return there;
-}
-
-static s64 attach(s32 tid, bool seize)
-{
-	struct thread *t = thread_find(tid);
-
-	if (!t)
-		return exists(tid) ? -EPERM : -ESRCH;
-	if (t->proc == current->proc || t->tracer || t->proc->mm != current->proc->mm ||
-		!cred_may_look(t->proc->kp, LOOK_BY_REAL))
+	if (!p)
+		return -ESRCH;
+	if (p == current->proc->kp || p->state == PROC_ZOMBIE || p->flags & KP_EXITING ||
+		trace_find(tid) || !cred_may_look(p, LOOK_BY_REAL))
 		return -EPERM;
-	t->tracer = current->proc;
-	if (seize)
-		return 0;
-	t->trace_status = STOPPED_BY(SIGSTOP);
-	thread_hold(t);
 	return 0;
 }
 
-static s64 interrupt(struct thread *t)
+static s64 attach(s32 tid, bool seize, u64 options)
 {
-	if (!t->held) {
-		t->trace_status = STOPPED_BY(SIGTRAP) | PTRACE_EVENT_STOP << 16;
-		thread_hold(t);
+	struct trace *tr = NULL;
+
+	if (options & ~(u64)OPTIONS)
+		return -EIO;
+	if (trace_reserve())
+		return -ENOMEM;
+	tree_lock();
+	struct kin_proc *p = proc_of_thread(tid);
+	s64 err = attach_error(p, tid);
+	if (!err) {
+		tr = trace_add(p, tid, current->proc->kp->pid, seize, (u32)options);
+		err = tr ? 0 : -EAGAIN;
 	}
-	return 0;
+	if (tr && !seize)
+		atomic_fetch_or(&tr->asked, TRACE_ASK_SIGSTOP);
+	if (tr)
+		trace_rouse(tr);
+	tree_unlock();
+	return err;
 }
 
-/* sig: 0, or what it gets as it goes on. */
-static s64 go_on(struct thread *t, u64 sig, bool detach)
+static s64 trace_me(void)
+{
+	struct kin_proc *me = current->proc->kp;
+	s64 err = -EPERM;
+
+	if (trace_reserve())
+		return -ENOMEM;
+	tree_lock();
+	if (me->parent && !trace_find(current->tid))
+		err = trace_add(me, current->tid, me->parent->pid, 0, 0) ? 0 : -EAGAIN;
+	tree_unlock();
+	return err;
+}
+
+/* ---- how it goes on */
+
+/* T */
+static void resume(struct trace *tr, u64 request, u64 sig)
+{
+	struct kin_proc *p = proc_find(tr->pid);
+
+	tr->request = (u32)request;
+	tr->signal = (u32)sig;
+	tr->report = 0;
+	atomic_store(&tr->state, TRACE_RUNS);
+	if (p)
+		tree_wake(p);
+}
+
+static s64 go_on(struct trace *tr, u64 request, u64 sig)
 {
 	if (sig > NSIG)
 		return -EIO;
-	t->trace_status = 0;
-	if (detach)
-		t->tracer = NULL;
-	if (sig)
-		signal_send_thread(t, (int)sig, NULL);
-	thread_let_go(t);
+	tree_lock();
+	if (tr->state == TRACE_STOPPED)
+		resume(tr, request, sig);
+	tree_unlock();
 	return 0;
 }
 
-/* What it goes on with. */
-static const struct trapframe *frame_of(struct thread *t)
+static s64 detach(struct trace *tr, u64 sig)
 {
-	return t->start ? t->start : thread_frame(t);
+	if (sig > NSIG)
+		return -EIO;
+	tree_lock();
+	tr->signal = (u32)sig;
+	trace_drop(tr);
+	tree_unlock();
+	return 0;
 }
 
-static s64 registers_out(struct thread *t, u32 type, u64 data, size_t *room)
+static s64 interrupt(struct trace *tr)
 {
-	struct arch_regs regs;
-	size_t size;
-	const void *from = arch_regset(t, frame_of(t), type, &regs, &size);
+	if (!tr->seized)
+		return -EIO;
+	tree_lock();
+	atomic_fetch_or(&tr->asked, TRACE_ASK_TRAP);
+	if (tr->state == TRACE_LISTENS)
+		resume(tr, PTRACE_CONT, 0);
+	trace_rouse(tr);
+	tree_unlock();
+	return 0;
+}
 
-	if (!from)
+/* Only from a stop of the whole process: what ends that, or an interrupt, is told. */
+static s64 listen(struct trace *tr)
+{
+	s64 err = -EIO;
+
+	tree_lock();
+	if (tr->seized && tr->state == TRACE_STOPPED && tr->has_info &&
+		(u32)tr->info.code >> 8 == PTRACE_EVENT_STOP) {
+		err = 0;
+		if (tr->asked & TRACE_ASK_TRAP)
+			resume(tr, PTRACE_CONT, 0);
+		else
+			atomic_store(&tr->state, TRACE_LISTENS);
+	}
+	tree_unlock();
+	return err;
+}
+
+static s64 kill_traced(struct trace *tr)
+{
+	struct ksiginfo info = signal_info_user(SIGKILL, SI_USER);
+
+	tree_lock();
+	struct kin_proc *p = proc_find(tr->pid);
+	if (p)
+		tree_signal(p, SIGKILL, &info);
+	tree_unlock();
+	return 0;
+}
+
+/* ---- what can be seen and changed in a stop */
+
+/* One word; its process's memory, whatever its rights are. */
+static s64 word(struct trace *tr, u64 addr, u64 *value, bool write)
+{
+	struct remote *r = remote_open();
+	s64 n;
+
+	if (!r)
+		return -ENOMEM;
+	r->op = write ? REMOTE_POKE : REMOTE_PEEK;
+	r->force = 1;
+	r->at = addr;
+	r->len = sizeof(*value);
+	memcpy(r->data, value, sizeof(*value));
+	n = remote_call(r, tr->pid);
+	if (n == -EINTR)
+		return n;
+	memcpy(value, r->data, sizeof(*value));
+	remote_close(r);
+	return n == sizeof(*value) ? 0 : -EIO;
+}
+
+static s64 peek(struct trace *tr, u64 addr, u64 out)
+{
+	u64 value = 0;
+	s64 err = word(tr, addr, &value, false);
+
+	if (err)
+		return err;
+	return copy_out((void *)out, &value, sizeof(value)) ? -EFAULT : 0;
+}
+
+static s64 info(struct trace *tr, u64 user, bool set)
+{
+	u8 all[128] = {0}; /* siginfo_t */
+
+	if (!tr->has_info)
 		return -EINVAL;
-	*room = MIN(*room, size);
-	return copy_out((void *)data, from, *room) ? -EFAULT : 0;
+	if (set)
+		return copy_in(&tr->info, (void *)user, sizeof(tr->info)) ? -EFAULT : 0;
+	memcpy(all, &tr->info, sizeof(tr->info));
+	return copy_out((void *)user, all, sizeof(all)) ? -EFAULT : 0;
 }
 
-static s64 regset(struct thread *t, u64 type, u64 data)
+static s64 mask(struct trace *tr, u64 size, u64 user, bool set)
 {
-	struct iovec iov;
+	u64 value;
 
-	if (copy_in(&iov, (void *)data, sizeof(iov)))
+	if (size != sizeof(sigset))
+		return -EINVAL;
+	if (!set)
+		return copy_out((void *)user, &tr->mask, sizeof(tr->mask)) ? -EFAULT : 0;
+	if (copy_in(&value, (void *)user, sizeof(value)))
 		return -EFAULT;
-	if (iov.iov_len % sizeof(u64))
+	tr->mask = value & ~SIGSET_NEVER_BLOCKED;
+	tr->mask_changed = 1;
+	return 0;
+}
+
+static s64 set_options(struct trace *tr, u64 options)
+{
+	if (options & ~(u64)OPTIONS)
 		return -EINVAL;
-	s64 err = registers_out(t, (u32)type, (u64)iov.iov_base, &iov.iov_len);
-	return !err && copy_out((void *)data, &iov, sizeof(iov)) ? -EFAULT : err;
+	tr->options = (u32)options;
+	return 0;
 }
 
-static s64 peek_user(struct thread *t, u64 offset, u64 data)
+static s64 thread_pointer(struct trace *tr, u64 addr, u64 code)
 {
-	struct arch_regs regs = {0};
-	size_t size;
+	u64 which = code == ARCH_GET_GS || code == ARCH_SET_GS;
+	u64 *base = &tr->regs.word[ARCH_REGS_THREAD + which];
 
-	if (offset % sizeof(u64) || offset >= sizeof(regs) ||
-		!arch_regset(t, frame_of(t), NT_PRSTATUS, &regs, &size))
-		return -EIO;
-	return copy_out((void *)data, &regs.word[offset / sizeof(u64)], sizeof(u64)) ? -EFAULT : 0;
+	switch (code) {
+	case ARCH_GET_FS:
+	case ARCH_GET_GS: return copy_out((void *)addr, base, sizeof(*base)) ? -EFAULT : 0;
+	case ARCH_SET_FS:
+	case ARCH_SET_GS: return trace_set_user(tr, (ARCH_REGS_THREAD + which) * sizeof(u64), addr);
+	default: return -EINVAL;
+	}
 }
 
-/* The memory is the tracer's own. */
-static s64 peek(u64 addr, u64 data)
+static s64 look_request(struct trace *tr, u64 request, u64 addr, u64 data)
 {
-	u64 word;
-
-	if (copy_in(&word, (void *)addr, sizeof(word)))
-		return -EIO;
-	return copy_out((void *)data, &word, sizeof(word)) ? -EFAULT : 0;
-}
-
-static s64 poke(u64 addr, u64 word)
-{
-	return copy_out((void *)addr, &word, sizeof(word)) ? -EIO : 0;
-}
-
-static s64 stopped_request(struct thread *t, u64 request, u64 addr, u64 data)
-{
-	size_t all = ~0ul;
+	u64 all = ~0ul;
 
 	switch (request) {
-	case PTRACE_CONT: return go_on(t, data, false);
-	case PTRACE_DETACH: return go_on(t, data, true);
-	case PTRACE_GETREGS: return registers_out(t, NT_PRSTATUS, data, &all);
-	case PTRACE_GETFPREGS: return registers_out(t, NT_PRFPREG, data, &all);
-	case PTRACE_GETREGSET: return regset(t, addr, data);
-	case PTRACE_PEEKUSR: return peek_user(t, addr, data);
+	case PTRACE_GETREGS: return trace_get_registers(tr, NT_PRSTATUS, data, &all);
+	case PTRACE_SETREGS: return trace_set_registers(tr, NT_PRSTATUS, data, &all);
+	case PTRACE_GETFPREGS: return trace_get_registers(tr, NT_PRFPREG, data, &all);
+	case PTRACE_SETFPREGS:
+		all = 512;
+		return trace_set_registers(tr, NT_PRFPREG, data, &all);
+	case PTRACE_GETREGSET: return trace_regset(tr, addr, data, false);
+	case PTRACE_SETREGSET: return trace_regset(tr, addr, data, true);
+	case PTRACE_PEEKUSR: return trace_get_user(tr, addr, data);
+	case PTRACE_POKEUSR: return trace_set_user(tr, addr, data);
+	case PTRACE_ARCH_PRCTL: return thread_pointer(tr, addr, data);
 	case PTRACE_PEEKTEXT:
-	case PTRACE_PEEKDATA: return peek(addr, data);
+	case PTRACE_PEEKDATA: return peek(tr, addr, data);
 	case PTRACE_POKETEXT:
-	case PTRACE_POKEDATA: return poke(addr, data);
+	case PTRACE_POKEDATA: return word(tr, addr, &data, true);
+	case PTRACE_GETSIGINFO: return info(tr, data, false);
+	case PTRACE_SETSIGINFO: return info(tr, data, true);
+	case PTRACE_GETSIGMASK: return mask(tr, addr, data, false);
+	case PTRACE_SETSIGMASK: return mask(tr, addr, data, true);
+	case PTRACE_GETEVENTMSG:
+		return copy_out((void *)data, &tr->message, sizeof(tr->message)) ? -EFAULT : 0;
+	case PTRACE_GET_SYSCALL_INFO: return trace_call_info(tr, addr, data);
 	default: return -EIO;
 	}
 }
 
+static s64 stopped_request(struct trace *tr, u64 request, u64 addr, u64 data)
+{
+	switch (request) {
+	case PTRACE_CONT:
+	case PTRACE_SYSCALL:
+	case PTRACE_SINGLESTEP:
+	case PTRACE_SYSEMU: return go_on(tr, request, data);
+	case PTRACE_DETACH: return detach(tr, data);
+	case PTRACE_LISTEN: return listen(tr);
+	case PTRACE_SETOPTIONS: return set_options(tr, data);
+	default: return look_request(tr, request, addr, data);
+	}
+}
+
+/* The current process's slot for that thread; NULL: it does not trace it. */
+static struct trace *traced(s32 tid)
+{
+	tree_lock();
+	struct trace *tr = trace_find(tid);
+	struct kin_proc *p = tr ? proc_find(tr->pid) : NULL;
+	if (tr && (tr->tracer != current->proc->kp->pid || !p || p->state == PROC_ZOMBIE))
+		tr = NULL;
+	tree_unlock();
+	return tr;
+}
+
 s64 sys_ptrace(u64 request, u64 pid, u64 addr, u64 data)
 {
-	struct thread *t;
-
 	if (request == PTRACE_TRACEME)
-		return -EPERM; /* the parent is in another member */
-	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
-		return attach((s32)pid, request == PTRACE_SEIZE);
-	t = thread_find((s32)pid);
-	if (!t || t->tracer != current->proc)
+		return trace_me();
+	if (request == PTRACE_ATTACH)
+		return attach((s32)pid, false, 0);
+	if (request == PTRACE_SEIZE)
+		return addr ? -EIO : attach((s32)pid, true, data);
+	struct trace *tr = traced((s32)pid);
+	if (!tr)
 		return -ESRCH;
 	if (request == PTRACE_INTERRUPT)
-		return interrupt(t);
-	if (request == PTRACE_KILL) {
-		signal_send_thread(t, SIGKILL, NULL);
-		return 0;
-	}
-	return t->held ? stopped_request(t, request, addr, data) : -ESRCH;
-}
-
-s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status)
-{
-	s64 found = -ECHILD;
-	struct thread *t;
-	struct proc *p;
-
-	LIST_FOREACH (p, &member_procs, link)
-		LIST_FOREACH (t, &p->threads, sibling) {
-			if (t->tracer != current->proc || (type != P_ALL && (type != P_PID || t->tid != id)))
-				continue;
-			found = 0;
-			if (!t->trace_status)
-				continue;
-			*status = t->trace_status;
-			if (!keep)
-				t->trace_status = 0;
-			return t->tid;
-		}
-	return found;
-}
-
-void ptrace_tracer_gone(struct proc *tracer)
-{
-	struct thread *t;
-	struct proc *p;
-
-	LIST_FOREACH (p, &member_procs, link)
-		LIST_FOREACH (t, &p->threads, sibling)
-			if (t->tracer == tracer) {
-				t->tracer = NULL;
-				t->trace_status = 0;
-				thread_let_go(t);
-			}
-}
-
-void ptrace_thread_gone(struct thread *t)
-{
-	struct proc *tracer = t->tracer;
-
-	t->tracer = NULL;
-	if (!tracer)
-		return;
-	tree_lock();
-	tree_wake(tracer->kp);
-	tree_unlock();
+		return interrupt(tr);
+	if (request == PTRACE_KILL)
+		return kill_traced(tr);
+	if (tr->state != TRACE_STOPPED)
+		return -ESRCH;
+	return stopped_request(tr, request, addr, data);
 }

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include <asm/errno.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "kernel/lib/lib.h"
@@ -78,6 +79,8 @@ struct thread *clone_thread(struct proc *p, const struct clone_request *r, s32 t
 		t->set_child_tid = r->child_tid;
 	memcpy(t->comm, self->comm, sizeof(t->comm));
 	frame_set_result(&frame, 0);
+	if (self->trace_request == PTRACE_SINGLESTEP)
+		frame_set_step(&frame, false);
 	if (r->stack)
 		frame_set_sp(&frame, r->stack);
 	if (thread_start_user(t, &frame)) {

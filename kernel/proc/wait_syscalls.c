@@ -19,6 +19,7 @@
 #include "kernel/proc/rusage.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/table.h"
+#include "kernel/task/trace.h"
 
 #define WAIT_COMMON (WNOHANG | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE)
 
@@ -31,6 +32,7 @@ struct wait {
 	s32 pid;
 	u32 uid;
 	u32 status; /* as wait4 gives it */
+	bool trapped; /* a stop that a tracer hears of */
 	struct rusage usage;
 };
 
@@ -96,43 +98,69 @@ static bool take(struct wait *w, struct kin_proc *p)
 	return false;
 }
 
-/* None of the children has anything to say (0, or -ECHILD: there are none). */
-static s64 look_at_traced(struct wait *w, s64 children)
+/*
+ * T: what a thread that the current process traces has to say: whatever is asked, as on Linux. Of a
+ * process that has ended the parent is told next, unless that is the tracer.
+ */
+static int take_traced(struct trace *tr, void *arg)
 {
-	s64 tid = ptrace_wait(w->type, w->id, w->options & WNOWAIT, &w->status);
+	struct kin_proc *me = current->proc->kp, *p = proc_find(tr->pid);
+	struct wait *w = arg;
 
-	if (tid <= 0)
-		return tid ? children : 0;
-	w->pid = (s32)tid;
-	w->uid = current->proc->kp->inherited.uid;
-	memset(&w->usage, 0, sizeof(w->usage));
+	if (tr->tracer != me->pid || !p || (w->type == P_PID && tr->tid != w->id) ||
+		(w->type == P_PGID && p->pgid != w->id))
+		return 0;
+	w->result = MAX(w->result, 0);
+	bool zombie = p->state == PROC_ZOMBIE && tr->tid == p->pid;
+	if ((zombie || tr->state == TRACE_ENDED) ? !(w->options & WEXITED) : !tr->report)
+		return 0;
+	report(w, p, zombie ? p->wait_status : tr->report);
+	w->trapped = true;
+	w->pid = tr->tid;
+	w->result = 1;
+	if (w->options & WNOWAIT)
+		return 1;
+	bool ended = tr->state == TRACE_ENDED;
+	tr->report = 0;
+	tr->signal = 0; /* as on Linux: it gets it no more if the tracer ends now */
+	if (zombie && p->parent == me)
+		proc_reap(p); /* and with it the slot */
+	else if (zombie || ended)
+		trace_heard(tr);
 	return 1;
+}
+
+/* T: by the table of the traced; of who hides from its parent that one hears of stops alone. */
+static bool left_to_tracer(const struct kin_proc *p)
+{
+	struct trace *tr = p->traced ? trace_find(p->pid) : NULL;
+
+	return tr && (p->state == PROC_ZOMBIE || tr->tracer == current->proc->kp->pid);
 }
 
 /* 1 found, 0 nothing yet, -ECHILD */
 static s64 look(struct wait *w)
 {
 	struct kin_proc *p;
-	s64 r = -ECHILD;
 
+	w->result = -ECHILD;
 	tree_lock();
 	TAILQ_FOREACH(p, &current->proc->kp->children, sibling) {
 		if (!eligible(w, p))
 			continue;
-		r = take(w, p);
-		if (r)
+		w->result = !left_to_tracer(p) && take(w, p);
+		if (w->result)
 			break;
 	}
+	if (w->result <= 0)
+		trace_foreach(take_traced, w);
 	tree_unlock();
-	return r > 0 ? r : look_at_traced(w, r);
+	return w->result;
 }
 
 static bool found(void *arg)
 {
-	struct wait *w = arg;
-
-	w->result = look(w);
-	return w->result != 0;
+	return look(arg) != 0;
 }
 
 static s64 do_wait(struct wait *w)
@@ -177,8 +205,8 @@ static void siginfo_of(const struct wait *w, s32 *code, s32 *value)
 		*code = 6; /* CLD_CONTINUED */
 		*value = SIGCONT;
 	} else if ((s & 0xff) == 0x7f) {
-		*code = 5; /* CLD_STOPPED */
-		*value = (s32)(s >> 8 & 0xff);
+		*code = w->trapped ? 4 : 5; /* CLD_TRAPPED, CLD_STOPPED */
+		*value = (s32)(s >> 8);
 	} else if ((s & 0x7f) == 0) {
 		*code = 1; /* CLD_EXITED */
 		*value = (s32)(s >> 8 & 0xff);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * /proc/PID files that count, trace or set: io, schedstat, smaps, syscall, the scores. What is
- * private to another member (its system call, personality, timer slack) is refused as to a tracer
- * without permission.
+ * private to another member is asked for (proc_remote.c).
  */
 #include <asm/errno.h>
 
@@ -18,17 +17,17 @@
 /* The text is made in windows: kernel/mm/maps.c. */
 static s64 add_mapped(struct text *t, const struct proc_target *p, enum mm_detail detail)
 {
-	struct mm *mm = current->proc->mm;
+	struct proc *here = proc_here(p->pid);
 
-	if (!proc_is_self(p->pid))
-		return 0;
-	char *piece = kpages_alloc(PIECE_PAGES);
+	if (!here)
+		return proc_text_remote(t, p);
+	char *piece = here->mm ? kpages_alloc(PIECE_PAGES) : NULL;
 	u64 skip = 0;
 	s64 n;
 
 	if (!piece)
-		return -ENOMEM;
-	while ((n = mm_print_maps(mm, piece, PIECE_PAGES * PAGE_SIZE, skip, detail)) > 0) {
+		return here->mm ? -ENOMEM : 0;
+	while ((n = mm_print_maps(here->mm, piece, PIECE_PAGES * PAGE_SIZE, skip, detail)) > 0) {
 		text_bytes(t, piece, (size_t)n);
 		skip += (u64)n;
 	}
@@ -102,9 +101,10 @@ s64 show_pid_syscall(struct text *t, const struct proc_target *p)
 	s64 err = own_thread(p, &thread);
 
 	if (err)
-		return err;
+		return err == -EPERM ? proc_text_remote(t, p) : err;
 	const struct trapframe *f = thread_frame(thread);
-	if (thread != current && thread->state != THREAD_BLOCKED)
+	bool inside = thread == current && frame_is_call(f);
+	if (!inside && thread->state != THREAD_BLOCKED)
 		text_add(t, "running\n");
 	else
 		text_add(t, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", (s64)frame_call(f),
@@ -129,9 +129,10 @@ s64 show_pid_timerslack(struct text *t, const struct proc_target *p)
 	struct thread *thread;
 	s64 err = own_thread(p, &thread);
 
-	if (!err)
-		text_add(t, "%lu\n", thread->timer_slack_ns);
-	return err;
+	if (err)
+		return err == -EPERM && cred_capable(CAP_SYS_NICE) ? proc_text_remote(t, p) : err;
+	text_add(t, "%lu\n", thread->timer_slack_ns);
+	return 0;
 }
 
 s64 show_pid_oom_adjust(struct text *t, const struct proc_target *p)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /proc/PID. What the family shares is read from kin under tree_lock; memory maps, arguments and
- * environment exist only in the process's own VM: for others the files are empty (cmdline, exe
- * and cwd are published by their owner).
+ * /proc/PID. What the family shares is read from kin under tree_lock; cmdline, exe and cwd are
+ * published by their owner; memory maps and environment exist only in the process's own VM, whose
+ * kernel is asked (proc_remote.c).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -14,11 +14,19 @@
 #include "kernel/procfs/procfs.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/trace.h"
 #include "kernel/time/time_hooks.h"
 #include "kernel/tty/job.h"
 #include "kernel/vfs/mounts.h"
 
 #define TICK_NS 10000000ul /* USER_HZ 100 */
+
+/* T */
+static void trace_view(const struct trace *tr, struct proc_view *v)
+{
+	v->tracer = tr ? tr->tracer : 0;
+	v->trace_stopped = tr && tr->state != TRACE_RUNS;
+}
 
 bool proc_view(s32 pid, struct proc_view *v)
 {
@@ -48,6 +56,7 @@ bool proc_view(s32 pid, struct proc_view *v)
 		v->io = p->io;
 		memcpy(v->comm, p->comm, sizeof(v->comm));
 		v->comm[sizeof(v->comm) - 1] = '\0';
+		trace_view(p->traced ? trace_find(p->pid) : NULL, v);
 	}
 	tree_unlock();
 	return p != NULL;
@@ -121,6 +130,11 @@ s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct th
 	*thread = NULL;
 	if (!proc_view(p->pid, v))
 		return -ESRCH;
+	if (p->tid && p->tid != p->pid) {
+		tree_lock();
+		trace_view(trace_find(p->tid), v);
+		tree_unlock();
+	}
 	struct proc *here = proc_here(p->pid);
 	if (!here)
 		return 0;
@@ -138,13 +152,13 @@ s64 proc_view_target(const struct proc_target *p, struct proc_view *v, struct th
  */
 static char state_letter(const struct proc_view *v, const struct thread *thread)
 {
+	if (v->trace_stopped && v->state != PROC_ZOMBIE)
+		return 't';
 	switch (v->state) {
 	case PROC_STOPPED: return 'T';
 	case PROC_ZOMBIE: return 'Z';
 	default: break;
 	}
-	if (thread && thread->held)
-		return 't';
 	if (proc_is_self(v->pid))
 		return !thread ? 'Z' : thread->state == THREAD_BLOCKED ? 'S' : 'R';
 	if (v->member >= MEMBERS_MAX || v->pending & ~v->quiet)
@@ -296,7 +310,7 @@ s64 show_pid_status(struct text *t, const struct proc_target *p)
 		text_add(t, "Umask:\t%04o\n", v.in.umask);
 	text_add(t, "State:\t%s\n", state_name(state_letter(&v, thread)));
 	text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", v.pid, tid, v.ppid,
-			 thread && thread->tracer ? thread->tracer->kp->pid : 0);
+			 v.tracer);
 	text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", v.in.uid, v.in.euid, v.in.suid, v.in.fsuid);
 	text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", v.in.gid, v.in.egid, v.in.sgid, v.in.fsgid);
 	text_add(t, "FDSize:\t64\nGroups:\t");
@@ -374,16 +388,21 @@ s64 show_pid_cmdline(struct text *t, const struct proc_target *p)
 
 s64 show_pid_environ(struct text *t, const struct proc_target *p)
 {
-	struct mm *mm = current->proc->mm;
+	struct proc *here = proc_here(p->pid);
 
-	return proc_is_self(p->pid) ? add_memory_text(t, mm->env_start, mm->env_end) : 0;
+	if (!here)
+		return proc_text_remote(t, p);
+	return here->mm ? add_memory_text(t, here->mm->env_start, here->mm->env_end) : 0;
 }
 
 s64 show_pid_auxv(struct text *t, const struct proc_target *p)
 {
-	struct mm *mm = current->proc->mm;
+	struct proc *here = proc_here(p->pid);
+	struct mm *mm = here ? here->mm : NULL;
 
-	if (!proc_is_self(p->pid))
+	if (!here)
+		return proc_text_remote(t, p);
+	if (!mm)
 		return 0;
 	if (!mm->auxv)
 		return add_memory_text(t, mm->auxv_start, mm->auxv_end);
@@ -398,22 +417,6 @@ s64 show_pid_auxv(struct text *t, const struct proc_target *p)
 s64 show_pid_mem(struct text *t, const struct proc_target *p)
 {
 	return -EIO;
-}
-
-s64 proc_mem(const struct proc_target *p, u64 buf, size_t len, u64 at, bool write)
-{
-	u64 from = write ? buf : at, to = write ? at : buf;
-	char piece[512];
-	size_t done = 0;
-
-	while (done < len && proc_is_self(p->pid)) {
-		size_t n = MIN(len - done, sizeof(piece) - (at + done) % sizeof(piece));
-		if (copy_in(piece, (const void *)(from + done), n) ||
-			copy_out((void *)(to + done), piece, n))
-			break;
-		done += n;
-	}
-	return done || !len ? (s64)done : -EIO;
 }
 
 s64 show_pid_comm(struct text *t, const struct proc_target *p)

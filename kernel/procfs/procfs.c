@@ -133,7 +133,7 @@ static bool number_exists(struct inode *dir, u32 in, s64 number, s32 *pid)
 		struct proc *p = proc_here(*pid);
 		struct thread *t;
 		if (!p)
-			return false;
+			return proc_next_thread(*pid, (s32)number) == number;
 		LIST_FOREACH (t, &p->threads, sibling)
 			if (t->tid == number)
 				return true;
@@ -245,7 +245,7 @@ static s32 next_number(struct inode *dir, u32 in, s32 from)
 		struct proc *p = proc_here(dir->proc.pid);
 		struct thread *t;
 		if (!p)
-			return from <= dir->proc.pid ? dir->proc.pid : -1;
+			return proc_next_thread(dir->proc.pid, from);
 		LIST_FOREACH (t, &p->threads, sibling)
 			if (t->tid >= from && (n.best < 0 || t->tid < n.best))
 				n.best = t->tid;

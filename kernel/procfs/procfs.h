@@ -85,6 +85,8 @@ struct proc_view {
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, start_ns, maxrss_kib, pending, quiet;
 	u64 vm_pages, present_pages;
 	struct proc_io io;
+	s32 tracer;         /* 0: none; trace_stopped: it stands in a stop for it */
+	bool trace_stopped;
 	char comm[16];
 };
 bool proc_view(s32 pid, struct proc_view *v);
@@ -137,8 +139,15 @@ s64 show_pid_statm(struct text *t, const struct proc_target *p);
 s64 show_pid_cmdline(struct text *t, const struct proc_target *p);
 s64 show_pid_comm(struct text *t, const struct proc_target *p);
 s64 show_pid_mem(struct text *t, const struct proc_target *p);
-/* Of one's own memory: bytes, or -EIO. buf: of the application, too. */
+
+/* proc_remote.c: what only the process's own kernel can tell. */
+s64 proc_text_remote(struct text *t, const struct proc_target *p); /* 0 or -errno */
+/* The other side: bytes of the text of an entry about a process of this member, or -errno. */
+s64 proc_text_piece(u32 entry, s32 pid, s32 tid, u64 offset, char *data, u64 size);
+/* Its memory, whatever its rights are: bytes, or -EIO. buf: in the application. */
 s64 proc_mem(const struct proc_target *p, u64 buf, size_t len, u64 at, bool write);
+s32 proc_next_thread(s32 pid, s32 from); /* the lowest number >= from, or -1 */
+
 s64 show_pid_environ(struct text *t, const struct proc_target *p);
 s64 show_pid_auxv(struct text *t, const struct proc_target *p);
 s64 show_pid_limits(struct text *t, const struct proc_target *p);

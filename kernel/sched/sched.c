@@ -29,6 +29,7 @@
 #include "kernel/sched/sched_hooks.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/trace.h"
 #include "kernel/time/time.h"
 #include "kernel/time/time_hooks.h"
 
@@ -46,7 +47,6 @@ struct proc_list member_procs = LIST_HEAD_INITIALIZER(member_procs);
 static struct {
 	struct thread_queue runnable; /* not the current thread */
 	struct thread_queue blocked;
-	struct thread_queue held;     /* those that would be runnable */
 	struct thread *dead;          /* freed by the thread that runs after it, with its process */
 	struct proc *dead_proc;
 	struct thread *spare[SPARES]; /* with stack and FPU area, for the next vfork */
@@ -60,7 +60,6 @@ static struct {
 } sched = {
 	.runnable = TAILQ_HEAD_INITIALIZER(sched.runnable),
 	.blocked = TAILQ_HEAD_INITIALIZER(sched.blocked),
-	.held = TAILQ_HEAD_INITIALIZER(sched.held),
 	.timer_ns = HYP_NO_DEADLINE,
 };
 static struct hyp_pollfd idle_fds[IDLE_FDS];
@@ -192,10 +191,6 @@ static void make_runnable(struct thread *t, int result)
 {
 	t->state = THREAD_RUNNABLE;
 	t->sleep_result = result;
-	if (t->held) {
-		TAILQ_INSERT_TAIL(&sched.held, t, run);
-		return;
-	}
 	TAILQ_INSERT_TAIL(&sched.runnable, t, run);
 	cpu_ask_exit_work(); /* exit work: a slice begins */
 }
@@ -216,40 +211,6 @@ void thread_wake(struct thread *t)
 	make_runnable(t, 0);
 }
 
-void thread_hold(struct thread *t)
-{
-	if (t->held)
-		return;
-	t->held = true;
-	if (t->state != THREAD_RUNNABLE)
-		return;
-	TAILQ_REMOVE(&sched.runnable, t, run);
-	TAILQ_INSERT_TAIL(&sched.held, t, run);
-}
-
-void thread_let_go(struct thread *t)
-{
-	if (!t->held)
-		return;
-	t->held = false;
-	if (t->state != THREAD_RUNNABLE)
-		return;
-	TAILQ_REMOVE(&sched.held, t, run);
-	make_runnable(t, t->sleep_result);
-}
-
-/* Nothing holds who is killed. */
-static void let_killed_go(void)
-{
-	struct thread *next, *t = TAILQ_FIRST(&sched.held);
-
-	for (; t; t = next) {
-		next = TAILQ_NEXT(t, run);
-		if (thread_must_exit(t) || t->proc->kp->signals.pending & SIGBIT(SIGKILL))
-			thread_let_go(t);
-	}
-}
-
 /* ---- what ends a sleep */
 
 static bool interrupted(struct thread *t)
@@ -257,14 +218,17 @@ static bool interrupted(struct thread *t)
 	struct kin_proc *kp = t->proc->kp;
 	u64 pending = kp->signals.pending;
 
-	if (t->sleep_mode != SLEEP_UNINTERRUPTIBLE && thread_must_exit(t))
+	if (t->sleep_mode != SLEEP_UNINTERRUPTIBLE && t->sleep_mode != SLEEP_LEAVING &&
+		thread_must_exit(t))
 		return true;
 	switch (t->sleep_mode) {
 	case SLEEP_UNINTERRUPTIBLE: return false;
 	case SLEEP_INTERRUPTIBLE: return signal_pending(t);
+	case SLEEP_LEAVING:
 	case SLEEP_KILLABLE: return pending & SIGBIT(SIGKILL);
 	case SLEEP_STOPPED:
-		return pending & (SIGBIT(SIGKILL) | SIGBIT(SIGCONT)) || kp->state != PROC_STOPPED;
+		return pending & (SIGBIT(SIGKILL) | SIGBIT(SIGCONT)) || kp->state != PROC_STOPPED ||
+			   trace_wanted(t);
 	case SLEEP_ANY_SIGNAL: return pending != 0;
 	}
 	return true;
@@ -304,7 +268,6 @@ static void poll_blocked(void)
 		}
 		t = next;
 	}
-	let_killed_go();
 }
 
 /* ---- sleeping */
@@ -667,7 +630,7 @@ void sched_timer(bool expired)
  */
 void sched_fork_child(void)
 {
-	struct thread_queue *queues[] = {&sched.runnable, &sched.blocked, &sched.held};
+	struct thread_queue *queues[] = {&sched.runnable, &sched.blocked};
 	struct thread *t;
 
 	current->timer_slack_default_ns = current->timer_slack_ns;

@@ -11,9 +11,6 @@
 struct thread *thread_create(struct proc *p); /* not runnable yet */
 void thread_destroy(struct thread *t);
 void thread_start(struct thread *t);          /* into the run queue */
-/* Another thread of the member: it stays where it is, until it is let go or killed. */
-void thread_hold(struct thread *t);
-void thread_let_go(struct thread *t);
 void schedule(void);
 /*
  * The one place that programs the host's timer: for the earlier of timers_next() and the end of a

@@ -20,6 +20,10 @@ struct hyp_events;
 bool sockets_watched(void);
 void sockets_news(const struct hyp_events *news);
 
+/* kernel/proc/remote_serve.c: what a member was asked (remote.h). Bytes, or -errno. */
+struct remote;
+s64 remote_serve(struct remote *r);
+
 /* kernel/proc/vfork.c: the last thread of p has left its stack. */
 void proc_destroy(struct proc *p);
 

@@ -10,6 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/signal/signal_delivery.h"
 #include "kernel/signal/signal_hooks.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/task/table.h"
 #include "kernel/task/thread.h"
 
@@ -81,10 +82,13 @@ static void run_handler(struct trapframe *frame, int sig, const struct ksiginfo 
 		none.mask = action.mask;
 		signal_action_set(t->proc, sig, &none);
 	}
-	if (signal_frame_push(frame, sig, info, &action) < 0)
+	trace_handler_begins(frame);
+	if (signal_frame_push(frame, sig, info, &action) < 0) {
 		signal_force_segv(sig);
-	else
-		handler_begun(t, sig, &action);
+		return;
+	}
+	handler_begun(t, sig, &action);
+	trace_handler_begun();
 }
 
 void signal_deliver(struct trapframe *frame)
@@ -95,6 +99,8 @@ void signal_deliver(struct trapframe *frame)
 
 	signal_apply_flush(t->proc);
 	while ((sig = signal_take(t, ~t->sig.blocked, &info)) != 0) {
+		if (t->proc->kp->traced && !(sig = trace_signal(sig, &info)))
+			continue;
 		u64 handler = t->proc->actions->action[sig - 1].handler;
 
 		if (handler == HANDLER_DEFAULT)

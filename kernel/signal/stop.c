@@ -15,8 +15,10 @@
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal_delivery.h"
 #include "kernel/signal/signal_hooks.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/task/table.h"
 #include "kernel/task/task_hooks.h"
+#include "kernel/task/trace.h"
 
 enum { CLD_STOPPED_ = 5, CLD_CONTINUED_ = 6 };
 
@@ -27,6 +29,7 @@ void proc_end_stop(struct kin_proc *p, int sig)
 	p->state = PROC_RUNNING;
 	proc_table->nstopped--;
 	p->wait_flags = 0;
+	trace_stop_ends(p);
 	if (sig == SIGCONT) { /* of one that dies at once nobody is told that it continued */
 		p->wait_flags = WAIT_CONTINUED;
 		proc_notify_parent(p, CLD_CONTINUED_, SIGCONT);
@@ -54,7 +57,7 @@ static bool stop_over(void *arg)
 {
 	struct kin_proc *kp = arg;
 
-	return kp->state != PROC_STOPPED || stop_ender(kp);
+	return kp->state != PROC_STOPPED || stop_ender(kp) || trace_wanted(current);
 }
 
 void stop_wait(void)
@@ -68,8 +71,18 @@ void stop_wait(void)
 			end_own_stop(sig);
 			return;
 		}
+		if (trace_group_stop())
+			return;
 		wait_until(NULL, stop_over, kp, HYP_NO_DEADLINE, SLEEP_STOPPED);
 	}
+}
+
+/* T */
+static bool traced_by_parent(struct kin_proc *p)
+{
+	struct trace *tr = p->traced ? trace_find(p->pid) : NULL;
+
+	return tr && p->parent && p->parent->pid == tr->tracer;
 }
 
 void proc_stop(int sig)
@@ -83,7 +96,9 @@ void proc_stop(int sig)
 		kp->wait_flags = WAIT_STOPPED;
 		proc_table->nstopped++;
 		kp->state = PROC_STOPPED;
-		proc_notify_parent(kp, CLD_STOPPED_, (u32)sig);
+		trace_stop_begins(kp);
+		if (!traced_by_parent(kp)) /* which hears of the thread's own stop */
+			proc_notify_parent(kp, CLD_STOPPED_, (u32)sig);
 		first = kp->pid == 1;
 	}
 	tree_unlock();

@@ -8,6 +8,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/kin/syscall_counts.h"
+#include "kernel/signal/trace_stop.h"
 #include "kernel/syscall/syscall.h"
 
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
@@ -64,7 +65,7 @@ static void count(u64 nr, bool direct)
 	}
 }
 
-void syscall_dispatch(struct trapframe *frame, bool direct)
+static void dispatch(struct trapframe *frame, bool direct)
 {
 	u64 nr = frame_call(frame);
 
@@ -83,4 +84,20 @@ void syscall_dispatch(struct trapframe *frame, bool direct)
 	frame_set_result(frame, table[nr](frame_argument(frame, 0), frame_argument(frame, 1),
 		frame_argument(frame, 2), frame_argument(frame, 3), frame_argument(frame, 4),
 		frame_argument(frame, 5)));
+}
+
+/* Out of the way of those that nobody traces. */
+static __attribute__((noinline, cold)) void dispatch_traced(struct trapframe *frame, bool direct)
+{
+	if (trace_call_entry(frame))
+		dispatch(frame, direct);
+	trace_call_exit(frame);
+}
+
+void syscall_dispatch(struct trapframe *frame, bool direct)
+{
+	if (__builtin_expect(current->trace_request != 0, 0))
+		dispatch_traced(frame, direct);
+	else
+		dispatch(frame, direct);
 }

@@ -14,6 +14,7 @@
 #include "kernel/task/signal_queue.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/trace.h"
 
 /*
  * Signals that a sender may never drop or post quietly: they act on a process that blocks or
@@ -68,9 +69,13 @@ bool signal_pending(struct thread *t)
 {
 	sigset set = signal_pending_set(t) & (~t->sig.blocked | t->sig.waited);
 
+	if (trace_wanted(t)) { /* its tracer wants it: the call is interrupted and made again */
+		publish(&t->proc->kp->attention, 1);
+		return true;
+	}
 	if (!set)
 		return false;
-	if (!(set & (t->sig.waited | ~signal_ignored_set(t->proc))))
+	if (!(set & (t->sig.waited | ~signal_ignored_set(t->proc))) && !t->proc->kp->traced)
 		return false;
 	publish(&t->proc->kp->attention, 1);
 	return true;

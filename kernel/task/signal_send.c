@@ -64,7 +64,7 @@ int signal_post(struct kin_proc *target, int sig, const struct ksiginfo *info)
 		node = kin_alloc(sizeof(*node)); /* NULL: as if the queue were full */
 	signals_lock(s);
 	cancel_opposite(s, sig);
-	if (!(s->dropped & SIGBIT(sig)))
+	if (!(s->dropped & SIGBIT(sig)) || target->traced) /* a tracer sees what is ignored, too */
 		posted = signal_queue_post(&s->queue, &s->pending, info, queue_limit(target, info),
 			&node);
 	signals_unlock(s);
@@ -122,7 +122,8 @@ int signal_post_thread(struct thread *t, int sig, const struct ksiginfo *info)
 		signals_unlock(s);
 		signal_apply_flush(t->proc);
 	}
-	if (signal_ignored_set(t->proc) & ~t->sig.blocked & ~t->sig.waited & SIGBIT(sig))
+	if (signal_ignored_set(t->proc) & ~t->sig.blocked & ~t->sig.waited & SIGBIT(sig) &&
+		!t->proc->kp->traced)
 		return 0;
 	if (sig >= 32)
 		node = kmalloc(sizeof(*node));
@@ -313,9 +314,29 @@ s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 }
 
 /*
- * Threads of this process are found in its list. Those of other processes are private to their
- * members: what is meant for a main thread goes to its process.
+ * A thread of another process: its member is asked, unless the process has no other thread or the
+ * signal concerns all.
  */
+static s64 kill_foreign(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
+{
+	bool whole = sig == SIGKILL || sig == SIGCONT;
+	s64 err = -ESRCH;
+	s32 pid = 0;
+
+	tree_lock();
+	struct kin_proc *p = proc_of_thread(tid);
+	if (p && (tgid == -1 || p->pid == tgid)) {
+		err = kill_permitted(p, sig) ? 0 : -EPERM;
+		pid = p->pid;
+		whole |= p->state == PROC_ZOMBIE || (p->nthreads <= 1 && pid == tid);
+	}
+	tree_unlock();
+	if (err)
+		return err;
+	return whole ? kill_any(pid, sig, info) : thread_signal_remote(pid, tid, sig, info);
+}
+
+/* Threads of this process are found in its list. */
 static s64 kill_thread(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
 {
 	struct kin_proc *me = current->proc->kp;
@@ -331,9 +352,7 @@ static s64 kill_thread(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
 		if (tgid == me->pid)
 			return -ESRCH;
 	}
-	if (tgid != -1 && tgid != tid)
-		return -ESRCH;
-	return kill_any(tid, sig, info);
+	return kill_foreign(tgid, tid, sig, info);
 }
 
 s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)

@@ -12,11 +12,13 @@
 #include <stdatomic.h>
 
 #include <asm/errno.h>
+#include <asm/signal.h>
 
 #include "kernel/lib/lib.h"
 #include "kernel/task/table.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
+#include "kernel/task/trace.h"
 
 struct proc_table *proc_table;
 
@@ -145,6 +147,11 @@ void tree_wake_pidfd(struct kin_proc *p)
 	ring_later(p, RING_PIDFD, 0);
 }
 
+void tree_ring(struct kin_proc *p)
+{
+	ring_later(p, RING_SIGNAL, SIGKILL); /* which nobody is quiet about */
+}
+
 /* A slot that was freed since is rung for nothing, which does no harm. */
 void tree_unlock(void)
 {
@@ -162,6 +169,16 @@ struct kin_proc *proc_find(s32 pid)
 		if (p->pid == pid && p->state != PROC_EMBRYO)
 			return p;
 	return NULL;
+}
+
+struct kin_proc *proc_of_thread(s32 tid)
+{
+	struct kin_proc *p = proc_find(tid);
+	u16 *map = proc_table->tid_member;
+
+	if (p || tid <= 0 || tid >= PID_MAX || !map || !map[tid])
+		return p;
+	return (struct kin_proc *)atomic_load(&KIN->members[map[tid] - 1].proc);
 }
 
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg)
@@ -342,6 +359,7 @@ static void slot_clear(struct kin_proc *p)
 	p->inherited.sched_class = p->inherited.ioprio = 0;
 	p->inherited.oom_adjust = 0;
 	memset(&p->io, 0, sizeof(p->io));
+	p->traced = 0;
 	p->spawn = NULL;
 	p->spawn_pages = 0;
 }
@@ -425,6 +443,7 @@ void kin_proc_free(struct kin_proc *p)
 {
 	u32 was = p->state;
 
+	trace_forget(p);
 	p->state = PROC_FREE;
 	if (was != PROC_EMBRYO && p->parent)
 		TAILQ_REMOVE(&p->parent->children, p, sibling);

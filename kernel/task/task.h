@@ -97,6 +97,7 @@ struct kin_proc {
 	void *spawn;              /* kin pages: an exec request on its way to a fresh member; spawn.c */
 	u32 spawn_pages;
 	struct proc_io io;        /* written by the owner */
+	_Atomic u32 traced;       /* T to write: a thread of it may have a slot in trace.h */
 };
 enum {
 	KP_NOCLDWAIT = 1,  /* SIGCHLD ignored or SA_NOCLDWAIT: children leave no zombies */
@@ -138,6 +139,7 @@ extern struct proc_list member_procs;
 void tree_lock(void);
 void tree_unlock(void);
 struct kin_proc *proc_find(s32 pid); /* T; NULL if none; zombies are found */
+struct kin_proc *proc_of_thread(s32 tid); /* T; NULL if there is no such thread */
 /* T. Calls fn for every process that is not FREE or EMBRYO until it returns non-zero. */
 int proc_foreach(int (*fn)(struct kin_proc *p, void *arg), void *arg);
 u32 proc_count(void);                /* no lock */
@@ -170,6 +172,7 @@ int tree_signal(struct kin_proc *p, int sig, const struct ksiginfo *info); /* as
 void tree_wake(struct kin_proc *p);
 void tree_wake_signalfd(struct kin_proc *p);
 void tree_wake_pidfd(struct kin_proc *p);
+void tree_ring(struct kin_proc *p); /* its attention was set: it looks, sleeping or computing */
 s32 tid_alloc(void);          /* a thread's number, or -EAGAIN */
 void tid_free(s32 tid);
 void tids_bury(u32 member);   /* no lock: only the buried member wrote them */

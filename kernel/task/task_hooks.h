@@ -9,6 +9,12 @@
 void thread_wake(struct thread *t);
 
 /*
+ * kernel/sched/remote.c: a signal for a thread of another process, whose member is asked. sig 0: is
+ * it there? 0 or -errno.
+ */
+s64 thread_signal_remote(s32 pid, s32 tid, int sig, const struct ksiginfo *info);
+
+/*
  * kernel/event/signalfd.c: something is pending: whoever waits for it in a signalfd looks. Without
  * tree_lock, whose rings are for that (tree_wake_signalfd).
  */

@@ -40,9 +40,9 @@ struct thread {
 	struct trapframe *start;     /* first switch-in goes to the application with these; heap */
 	u64 set_child_tid;           /* and stores its tid here first */
 	struct proc *vfork_child;    /* it is suspended until this one execs or exits */
-	struct proc *tracer;         /* kernel/proc/ptrace.c; NULL: none */
-	u32 trace_status;            /* what its wait gets; 0: nothing */
-	bool held;                   /* runs not even if it is woken; kernel/sched */
+	u32 trace_request;           /* kernel/signal/trace_stop.c: the PTRACE_* that it goes on by */
+	u32 trace_exec;              /* the call by which its program has just begun; 0: it has not */
+	u32 exit_status;             /* wait status of a thread that ends alone, for its tracer */
 	void *area;                  /* on the heap: registers that the kernel does not use (arch.h) */
 };
 _Static_assert(offsetof(struct thread, arch) == 0, "arch.h finds its part at the start");

@@ -214,11 +214,12 @@ static void forks(void)
 
 	if (pipe(ends[0]) || pipe(ends[1]))
 		die("pipe");
+	/* A stop for the tracer, which does not wait; as PID 1 it hears of orphans as well. */
+	signals_block(SIGCHLD, SIGCHLD);
 	tids[0] = getpid();
 	tracer = clone(seizes, tracer_stack + sizeof(tracer_stack), CLONE_VM, ends);
 	check("seized", read(ends[0][0], &c, 1) == 1);
 	check("traced", tracer_of_self() == tracer);
-	signals_block(SIGCHLD, SIGCHLD); /* a stop for the tracer, which does not wait */
 	child = fork_or_die();
 	if (!child) {
 		say("tracer of the child: %d", tracer_of_self());

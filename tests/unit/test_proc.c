@@ -98,9 +98,17 @@ void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
 void directories_drop(struct kin_proc *kp) { kp->cwd = kp->root = NULL; }
 void proc_exe_set(struct kin_proc *p, struct file *f) {}
-void ptrace_tracer_gone(struct proc *tracer) {}
-void ptrace_thread_gone(struct thread *t) {}
-s64 ptrace_wait(u32 type, s32 id, bool keep, u32 *status) { return -ECHILD; }
+/* nobody is traced */
+void trace_tracer_gone(struct kin_proc *p) {}
+void trace_thread_gone(struct thread *t) {}
+void trace_threads_gone(struct kin_proc *p, u32 status) {}
+void trace_heard(struct trace *tr) {}
+void trace_event(u32 event, u64 message) {}
+void trace_forget(struct kin_proc *p) {}
+struct trace *trace_find(s32 tid) { return NULL; }
+struct trace *trace_hides(struct kin_proc *p) { return NULL; }
+int trace_foreach(int (*fn)(struct trace *tr, void *arg), void *arg) { return 0; }
+void remote_bury(u32 member, u32 generation) {}
 void locks_release_process(s32 pid) {}
 void sockets_sweep(void)
 {

@@ -115,6 +115,11 @@ static inline u64 frame_call(const struct trapframe *f)
 	return f->orig_rax;
 }
 
+static inline void frame_set_call(struct trapframe *f, u64 number)
+{
+	f->orig_rax = number;
+}
+
 static inline bool frame_is_call(const struct trapframe *f)
 {
 	return f->orig_rax != ~0ull;
@@ -129,6 +134,13 @@ static inline void frame_repeat_call(struct trapframe *f, u64 number)
 {
 	f->rax = number;
 	f->rip -= ARCH_CALL_BYTES; /* a redirected site keeps a real `syscall` there */
+}
+
+#define FRAME_TRAP_FLAG 0x100u
+
+static inline void frame_set_step(struct trapframe *f, bool on)
+{
+	f->rflags = on ? f->rflags | FRAME_TRAP_FLAG : f->rflags & ~(u64)FRAME_TRAP_FLAG;
 }
 
 static inline u64 frame_argument(const struct trapframe *f, u32 i)

@@ -381,15 +381,31 @@ void redirect_undo(void)
 	paging->settle();
 }
 
-u64 redirect_origin(u64 rip)
+/* The site in whose tail rip is, or NULL. */
+static const struct site *site_of_tail(u64 rip)
 {
 	if (rip < SITE_TAILS_ADDR || rip >= SITE_TAILS_ADDR + SITE_TAILS_SIZE)
-		return rip;
+		return NULL;
 	for (u32 i = 0; i < sites_used; i++)
 		if (sites[i].state == SITE_DIRECT && sites[i].follow &&
 			rip - (u64)tail_of(&sites[i]) < TAIL_SIZE)
-			return sites[i].rip;
-	return rip;
+			return &sites[i];
+	return NULL;
+}
+
+u64 redirect_origin(u64 rip)
+{
+	const struct site *s = site_of_tail(rip);
+
+	return s ? s->rip : rip;
+}
+
+/* A tail begins with the call; behind what it displaced is the jump back. */
+u64 redirect_place(u64 rip)
+{
+	const struct site *s = site_of_tail(rip);
+
+	return s ? s->rip - 2 + MIN(rip - (u64)tail_of(s), 2ull + s->follow) : rip;
 }
 
 void redirect_table(bool wanted)
