@@ -135,7 +135,7 @@ static const struct operation *find(const char *name)
 	const struct operation *const tables[] = {
 		fd_operations,     process_operations, socket_operations,
 		file_operations,   event_operations,   ipc_operations,
-		inet_operations,
+		inet_operations,    trace_operations,
 	};
 
 	for (size_t i = 0; i < COUNT(tables); i++)
@@ -235,6 +235,7 @@ int main(int argc, char **argv)
 		list_all(event_operations);
 		list_all(ipc_operations);
 		list_all(inet_operations);
+		list_all(trace_operations);
 		return 0;
 	}
 	host_folder = argv[1];

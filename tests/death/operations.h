@@ -23,7 +23,8 @@ enum {
 	GROWS = 2,      /* what it makes cannot be taken away: every round leaves as much */
 };
 extern const struct operation fd_operations[], process_operations[], socket_operations[],
-	file_operations[], event_operations[], ipc_operations[], inet_operations[];
+	file_operations[], event_operations[], ipc_operations[], inet_operations[],
+	trace_operations[];
 
 /* In act, where a child is to die: it has come to the end of its part. */
 __attribute__((noreturn)) void operation_end(void);

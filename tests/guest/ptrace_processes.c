@@ -3,7 +3,7 @@
  * Tracing more than one process: children of who is traced are traced from their first instruction
  * (fork, vfork, clone, exec, exit as events); threads; a tracer that is not the parent, which hears
  * of the end first; one that detaches, ends or is killed; who may not be traced.
- * @test timeout=40 members=8
+ * @test timeout=40 members=15
  */
 #include "guest_trace.h"
 
