@@ -71,6 +71,7 @@ check:
 	$(PYTHON) tools/gen_syscalls_md.py --check
 	$(PYTHON) tools/gen_security_md.py --check
 	$(PYTHON) tools/gen_locks_md.py --check
+	$(PYTHON) tools/gen_requests_md.py --check
 	$(PYTHON) tools/layers.py --check
 
 .PHONY: docs
@@ -78,6 +79,7 @@ docs:
 	$(PYTHON) tools/gen_syscalls_md.py
 	$(PYTHON) tools/gen_security_md.py
 	$(PYTHON) tools/gen_locks_md.py
+	$(PYTHON) tools/gen_requests_md.py
 	$(PYTHON) tools/layers.py
 
 .PHONY: install

@@ -19,7 +19,7 @@
  * A size as people write it: 512M, 64MB, 64MiB, 1.5G, 1000000, 4096k, 100b. Units are powers of
  * 1024, as other engines have them. -1: it is none, or too large.
  */
-static int size_parse(const char *text, unsigned long long *bytes)
+int size_parse(const char *text, unsigned long long *bytes)
 {
 	static const char units[] = "kmgt";
 	unsigned long long whole, part = 0, scale = 1;

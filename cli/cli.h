@@ -24,4 +24,22 @@ void help_run(void);
 int verb_syscalls(int argc, char **argv, struct error *err);
 void help_syscalls(void);
 
+/* Families with names. */
+int verb_ps(int argc, char **argv, struct error *err);
+void help_ps(void);
+int verb_stop(int argc, char **argv, struct error *err);
+void help_stop(void);
+int verb_kill(int argc, char **argv, struct error *err);
+void help_kill(void);
+int verb_wait(int argc, char **argv, struct error *err);
+void help_wait(void);
+int verb_rm(int argc, char **argv, struct error *err);
+void help_rm(void);
+int verb_inspect(int argc, char **argv, struct error *err);
+void help_inspect(void);
+int verb_logs(int argc, char **argv, struct error *err);
+void help_logs(void);
+
+void help_of(const char *verb); /* main.c */
+
 #endif

@@ -17,7 +17,25 @@ static const struct verb verbs[] = {
 	 verb_run, help_run},
 	{"syscalls", "syscalls", "print the table of system calls and their support", verb_syscalls,
 	 help_syscalls},
+	{"ps", "ps [-a] [-q] [--format json]", "list the families that have a name", verb_ps, help_ps},
+	{"inspect", "inspect NAME...", "print what is known of families, as JSON", verb_inspect,
+	 help_inspect},
+	{"logs", "logs [-f] [--tail N] [--since TIME] NAME", "print what a detached family wrote",
+	 verb_logs, help_logs},
+	{"stop", "stop [-t SECONDS] NAME...", "ask families to end, then end them", verb_stop,
+	 help_stop},
+	{"kill", "kill [-s SIGNAL] NAME...", "send a signal to families", verb_kill, help_kill},
+	{"wait", "wait NAME...", "wait for the end of families, print the statuses", verb_wait,
+	 help_wait},
+	{"rm", "rm [-f] NAME...", "remove families that have ended", verb_rm, help_rm},
 };
+
+void help_of(const char *verb)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i].name, verb))
+			verbs[i].help();
+}
 
 static void help(void)
 {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/named.h"
 #include "cli/options.h"
 #include "monitor/core/monitor.h"
 #include "monitor/supervisor/supervisor.h"
@@ -61,8 +62,15 @@ void help_run(void)
 		"      --verbose     tell on standard error how the family grows\n"
 		"  -s, --stats FILE  write counts and times as JSON when the family has ended; - is\n"
 		"                    standard output\n"
-		"  -i, -t, --rm      accepted: standard input, the terminal and removal at the end are as\n"
-		"                    other engines' users expect, without asking\n"
+		"      --name NAME   the family is kept under that name: see 'unifork ps --help'\n"
+		"  -d, --detach      run it in the background and print its name; 'unifork logs' has its\n"
+		"                    output\n"
+		"      --rm          do not keep it when it has ended\n"
+		"      --log-size SIZE  of a detached family's log at most (default 8M)\n"
+		"      --state-dir DIR  where families are kept (/run/unifork, for ordinary users\n"
+		"                    $XDG_RUNTIME_DIR/unifork)\n"
+		"  -i, -t            accepted: standard input and the terminal are as other engines'\n"
+		"                    users expect, without asking\n"
 		"      --stop-timeout S  seconds from SIGTERM until the family is ended (10; -1: never)\n"
 		"      --without LAYER   go on where the host refuses a layer of the confinement:\n"
 		"                    namespaces or landlock\n"
@@ -157,6 +165,7 @@ struct parsed {
 	struct run_options o;
 	struct environment env;
 	const char *user;
+	struct naming naming;
 };
 
 static const struct option long_options[] = {
@@ -174,7 +183,7 @@ static const struct option long_options[] = {
 	{"pids-limit", required_argument, NULL, 'P'},
 	{"publish", required_argument, NULL, 'p'},
 	{"read-only", no_argument, NULL, 'R'},
-	{"rm", no_argument, NULL, 'i'},
+	{"rm", no_argument, NULL, 'M'},
 	{"root", required_argument, NULL, 'r'},
 	{"stats", required_argument, NULL, 's'},
 	{"stop-timeout", required_argument, NULL, 'T'},
@@ -186,6 +195,10 @@ static const struct option long_options[] = {
 	{"volume", required_argument, NULL, 'v'},
 	{"without", required_argument, NULL, 'W'},
 	{"workdir", required_argument, NULL, 'w'},
+	{"detach", no_argument, NULL, 'd'},
+	{"name", required_argument, NULL, 'N'},
+	{"state-dir", required_argument, NULL, 'S'},
+	{"log-size", required_argument, NULL, 'Z'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -204,6 +217,7 @@ static int parse_value(struct parsed *p, int option, const char *text, struct er
 	case 'P': return pids_parse(&p->o, text, err);
 	case 'T': return stop_timeout_parse(&p->o, text, err);
 	case 'v': return volume_add(&p->o, text, err);
+	case 'Z': return log_size_parse(&p->naming, text, err);
 	default: return parse_without(&p->o, text, err);
 	}
 }
@@ -275,7 +289,7 @@ static int parse(int argc, char **argv, struct parsed *p, struct error *err)
 	opterr = 0;
 	for (;;) {
 		at = optind ? optind : 1;
-		c = getopt_long(argc, argv, "+:b:e:hip:r:s:tm:u:v:w:", long_options, NULL);
+		c = getopt_long(argc, argv, "+:b:de:hip:r:s:tm:u:v:w:", long_options, NULL);
 		if (c == -1)
 			break;
 		switch (c) {
@@ -292,8 +306,12 @@ static int parse(int argc, char **argv, struct parsed *p, struct error *err)
 		case 'I': o->init = true; break;
 		case 'O': o->verbose = true; break;
 		case 'R': o->read_only = true; break;
+		case 'M': p->naming.remove = true; break;
+		case 'd': p->naming.detach = true; break;
+		case 'N': p->naming.name = optarg; break;
+		case 'S': p->naming.state_dir = optarg; break;
 		case 'i':
-		case 't': break; /* what is a terminal is one inside, too; nothing is kept to be removed */
+		case 't': break; /* what is a terminal is one inside, too */
 		case 's': o->stats = optarg; break;
 		case '?':
 		case ':':
@@ -431,6 +449,8 @@ int verb_run(int argc, char **argv, struct error *err)
 	status = parse(argc, argv, &p, err);
 	if (!status)
 		status = check_options(o, err);
+	if (!status && naming_check(&p.naming, err) < 0)
+		status = -EXIT_USAGE;
 	if (!status)
 		status = user_take(&p, err);
 	if (status)
@@ -447,6 +467,8 @@ int verb_run(int argc, char **argv, struct error *err)
 	status = find_program(o, search ? search : DEFAULT_PATH, err);
 	if (status)
 		return status;
+	if (p.naming.name || p.naming.detach)
+		return named_run(&p.naming, o, err);
 	if (supervisor_run(o, &status, err) < 0)
 		return -EXIT_SYSTEM;
 	return WIFSIGNALED(status) ? VERB_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);

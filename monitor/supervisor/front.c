@@ -16,12 +16,10 @@
 #include <unistd.h>
 
 #include "monitor/supervisor/supervisor_internal.h"
+#include "monitor/supervisor/control.h"
 #include "monitor/supervisor/link.h"
 #include "monitor/supervisor/namespaces.h"
 #include "monitor/supervisor/net_grant.h"
-
-/* How much longer than --stop-timeout the supervisor itself may take. */
-#define SUPERVISOR_PATIENCE_NS 5000000000ull
 
 /* What the user and the terminal send to `unifork run`. */
 static const int passed_on[] = {SIGTERM,  SIGINT,  SIGQUIT, SIGHUP, SIGTSTP,
@@ -38,6 +36,7 @@ struct front {
 	sigset_t mask_before;
 	bool stop_sent, continued; /* SIGTSTP was passed on; then SIGCONT, before PID 1 had stopped */
 	u64 kill_ns; /* SIGTERM came: the supervisor itself is killed then; 0: none */
+	struct control control;
 };
 
 static int signals_block(struct front *f, struct error *err)
@@ -86,7 +85,7 @@ static pid_t fork_supervisor(struct front *f, struct error *err)
 /* Maps the ids, then lets the supervisor go on. */
 static int supervisor_release(struct front *f, struct error *err)
 {
-	struct link_signal go = {0};
+	struct link_request go = {LINK_GO, 0};
 
 	if (namespaces_map(f->supervisor, f->namespaces, err) < 0)
 		return -1;
@@ -110,12 +109,17 @@ static int supervisor_start(struct front *f, struct error *err)
 	if (f->supervisor == 0) {
 		close(fds[0]);
 		close(f->signal_fd);
+		control_close(&f->control);
+		if (f->options->named)
+			close(f->options->named->dir.fd);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
 		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, &f->net, front_pid,
 						fds[1]);
 	}
 	close(fds[1]);
-	f->link_fd = fds[0];
+	f->link_fd = f->control.link_fd = fds[0];
+	f->control.supervisor = f->supervisor;
+	f->control.kill_ns = &f->kill_ns;
 	if (f->supervisor > 0 && net_grant_leave(&f->net, err) < 0) {
 		close(fds[0]); /* which ends it */
 		waitpid(f->supervisor, NULL, 0);
@@ -131,7 +135,7 @@ static int supervisor_start(struct front *f, struct error *err)
 /* The supervisor reads its socket at every turn: if it is full, it does not turn any more. */
 static void signal_pass_on(struct front *f, int sig)
 {
-	struct link_signal s = {sig};
+	struct link_request s = {LINK_SIGNAL, sig};
 
 	send(f->link_fd, &s, sizeof(s), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -238,31 +242,53 @@ static void job_stop(struct front *f, int sig)
 	stop_until_continued(f);
 }
 
+union link_answer {
+	struct link_result result;
+	struct link_members members;
+};
+
+/* What the supervisor says; true: there is nothing more to come. */
+static bool link_hear(struct front *f, struct link_result *result, bool *said)
+{
+	union link_answer answer;
+	ssize_t n = recv(f->link_fd, &answer, sizeof(answer), MSG_DONTWAIT);
+
+	if (n == sizeof(answer.members)) {
+		control_members(&f->control, &answer.members);
+		return false;
+	}
+	if (n != sizeof(answer.result))
+		return n >= 0;
+	switch (answer.result.end) {
+	case LINK_STOPPED: job_stop(f, answer.result.status); return false;
+	case LINK_STARTED: control_started(&f->control, answer.result.status); return false;
+	default:
+		*result = answer.result;
+		*said = true;
+		return true;
+	}
+}
+
 /* Until the supervisor has said how it ended; false: it ended without a word. */
 static bool supervisor_wait(struct front *f, struct link_result *result)
 {
-	struct pollfd fds[] = {{f->signal_fd, POLLIN, 0}, {f->link_fd, POLLIN, 0}};
-	bool said = false;
-	ssize_t n = -1;
+	struct pollfd fds[2 + CONTROL_POLLS] = {{f->signal_fd, POLLIN, 0}, {f->link_fd, POLLIN, 0}};
+	bool said = false, over = false;
 
-	while (n < 0) {
-		int r = poll(fds, ARRAY_SIZE(fds), patience_ms(f));
+	while (!over) {
+		u32 asking = control_polls(&f->control, fds + 2);
+		int r = poll(fds, 2 + asking, patience_ms(f));
 
 		if (r < 0 && errno != EINTR)
 			break;
-		if (r == 0 && patience_ms(f) == 0)
+		if (patience_ms(f) == 0) /* however busy clients keep this process */
 			kill(f->supervisor, SIGKILL); /* our own child, not reaped */
 		if (r > 0 && fds[0].revents)
 			signals_pass_on(f);
-		if (r > 0 && fds[1].revents) {
-			n = recv(f->link_fd, result, sizeof(*result), MSG_DONTWAIT);
-			said = n == sizeof(*result);
-			if (said && result->end == LINK_STOPPED) {
-				job_stop(f, result->status);
-				said = false;
-				n = -1;
-			}
-		}
+		if (r > 0 && fds[1].revents)
+			over = link_hear(f, result, &said);
+		if (r > 0 && !over)
+			control_serve(&f->control, fds + 2, asking);
 	}
 	close(f->link_fd);
 	return said;
@@ -305,8 +331,10 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 {
 	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1, .net.minder_fd = -1};
 	struct link_result result = {0};
-	int r = signals_block(&f, err);
+	int r = control_open(&f.control, o, err);
 
+	if (r == 0)
+		r = signals_block(&f, err);
 	if (r == 0)
 		r = net_grant_open(&f.net, o, err);
 	if (r == 0) {
@@ -319,6 +347,7 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 	}
 	net_user_end(&f.net);
 	cgroup_remove(&f.cgroup);
+	control_close(&f.control);
 	/* From here on the user's signals end this process, which may have to wait for its terminal. */
 	if (f.signal_fd >= 0)
 		sigprocmask(SIG_SETMASK, &f.mask_before, NULL);

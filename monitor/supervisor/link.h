@@ -8,11 +8,20 @@
 
 #include <stdbool.h>
 
+#include "common/types.h"
 #include "monitor/core/error.h"
 
-/* Front to supervisor: a signal that the user sent; 0: the namespaces are ready, go on. */
-struct link_signal {
-	int sig;
+/* Front to supervisor. */
+enum link_kind {
+	LINK_GO,      /* the namespaces are ready */
+	LINK_SIGNAL,  /* value: a signal that the user or the terminal sent to the front */
+	LINK_KILL,    /* value: a signal for PID 1, by request of a client; SIGKILL ends the family */
+	LINK_STOP,    /* SIGTERM for PID 1; the family is ended after `value` seconds, -1: never */
+	LINK_MEMBERS, /* a page of members from record `value` on; answered by one link_members */
+};
+struct link_request {
+	enum link_kind kind;
+	int value;
 };
 
 /* Supervisor to front; the last one comes when nothing of the family is left. */
@@ -20,6 +29,7 @@ enum link_end {
 	LINK_ENDED,          /* status is PID 1's wait status; error if text is set */
 	LINK_NO_NAMESPACES,  /* nothing has run: error says what the host refuses */
 	LINK_STOPPED,        /* not the end: PID 1 is, by signal `status`; so should the front be */
+	LINK_STARTED,        /* not the end: of a family with a name; status: enum backend_kind */
 };
 struct link_result {
 	enum link_end end;
@@ -27,5 +37,19 @@ struct link_result {
 	bool failed;
 	struct error error;
 };
+
+/* What the family says of its members, copied once and bounded, and what the host says of them. */
+#define LINK_MEMBERS_MAX 32
+struct link_member {
+	s32 pid, ppid;    /* the family's word */
+	s32 host_pid;     /* in the host's /proc; 0: not known */
+	u64 cpu_us, memory_bytes; /* the host's: its private resident memory */
+	char name[16];    /* the family's word: any bytes, ended by a NUL */
+};
+struct link_members {
+	u32 count, next; /* next: the record to go on with; 0: that is all */
+	struct link_member members[LINK_MEMBERS_MAX];
+};
+_Static_assert(sizeof(struct link_members) != sizeof(struct link_result), "told apart by size");
 
 #endif

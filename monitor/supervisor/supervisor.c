@@ -276,7 +276,7 @@ static int follow_front(struct supervisor *s, struct error *err)
 /* Until the front has mapped the ids of the namespace. */
 static void wait_for_ids(struct supervisor *s)
 {
-	struct link_signal go;
+	struct link_request go;
 
 	if (recv(s->link_fd, &go, sizeof(go), 0) != sizeof(go))
 		_exit(EXIT_LOST);
@@ -463,17 +463,56 @@ static void take_signal(struct supervisor *s, int sig)
 	}
 }
 
-static void take_link(struct supervisor *s)
-{
-	struct link_signal from_front;
-
-	while (recv(s->link_fd, &from_front, sizeof(from_front), MSG_DONTWAIT) == sizeof(from_front))
-		take_signal(s, from_front.sig);
-}
-
 static u64 earlier(u64 a_ns, u64 b_ns)
 {
 	return !a_ns ? b_ns : !b_ns ? a_ns : MIN(a_ns, b_ns);
+}
+
+/* As SIGTERM; but who asks again does not mean to end it at once, only sooner perhaps. */
+static void stop_take(struct supervisor *s, int timeout_s)
+{
+	u64 now = supervisor_now_ns();
+
+	if (!s->term_first_ns) {
+		s->term_first_ns = now;
+		inbox_post_signal(s, SIGTERM, false);
+	}
+	if (timeout_s >= 0)
+		s->term_deadline_ns = earlier(s->term_deadline_ns, now + (u64)timeout_s * NS_PER_S);
+}
+
+static void kill_take(struct supervisor *s, int sig)
+{
+	if (sig == SIGKILL) {
+		s->status = SIGKILL;
+		s->ended = true;
+	} else if (sig > 0 && sig <= 64) {
+		inbox_post_signal(s, sig, false);
+	}
+}
+
+/* The front is never waited for: it reads at every turn, so there is room. */
+static void members_tell(struct supervisor *s, int from)
+{
+	static struct link_members page;
+
+	members_list(s, (u32)MAX(from, 0), &page);
+	send(s->link_fd, &page, sizeof(page), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void take_link(struct supervisor *s)
+{
+	struct link_request from_front;
+
+	while (recv(s->link_fd, &from_front, sizeof(from_front), MSG_DONTWAIT) == sizeof(from_front)) {
+		switch (from_front.kind) {
+		case LINK_GO: break;
+		case LINK_SIGNAL: take_signal(s, from_front.value); break;
+		case LINK_KILL: kill_take(s, from_front.value); break;
+		case LINK_STOP: stop_take(s, from_front.value); break;
+		case LINK_MEMBERS: members_tell(s, from_front.value); break;
+		}
+	}
 }
 
 /* How long the loop may block; NULL: until something happens. */
@@ -559,6 +598,15 @@ static void event_loop(struct supervisor *s)
 	}
 }
 
+/* To the front of a family with a name: what can go wrong at the start has not. */
+static void started_tell(struct supervisor *s)
+{
+	struct link_result started = {.end = LINK_STARTED, .status = (int)s->family.backend->kind};
+
+	if (send(s->link_fd, &started, sizeof(started), MSG_NOSIGNAL) < 0)
+		s->ended = true; /* the front is gone */
+}
+
 static int family_run(struct supervisor *s, const struct error *refused, struct error *err)
 {
 	struct kin_member *first;
@@ -571,6 +619,8 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 	first->clone_tsc = s->start_tsc;
 	if (member_start(s, 0, err) < 0)
 		return -1;
+	if (s->options->named)
+		started_tell(s);
 	event_loop(s);
 	members_end_all(s);
 	if (s->family.verbose)

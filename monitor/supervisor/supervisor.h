@@ -11,6 +11,7 @@
 
 #include "abi/kin.h"
 #include "monitor/core/error.h"
+#include "monitor/families/family_dir.h"
 
 struct run_volume {
 	const char *host; /* host directory, or a regular file */
@@ -42,6 +43,16 @@ struct run_publish {
 struct run_limit {
 	bool set;
 	unsigned long long soft, hard;
+};
+
+/* A family with a name: --name, -d. */
+struct run_named {
+	struct family_dir dir; /* its lock is held */
+	bool detached;
+	int started_fd;        /* gets one byte when the family has started; -1: nobody waits */
+	/* Said by the front: */
+	bool started;
+	const char *backend;
 };
 
 struct run_options {
@@ -76,6 +87,7 @@ struct run_options {
 	bool job; /* a shell can stop and continue it */
 	int argc, envc;
 	char **argv, **envp;
+	struct run_named *named; /* NULL: nothing is kept of it */
 };
 
 /* Runs the family to its end. wait_status: PID 1's. -1 and err if the system failed. */

@@ -16,6 +16,8 @@
 
 #define ROWS_MAX 10000
 #define NS_PER_S 1000000000ull
+/* How much longer than a family's time to end the supervisor itself may take. */
+#define SUPERVISOR_PATIENCE_NS 5000000000ull
 
 /* What --stats says of one member; taken when its monitor was reaped. */
 struct member_row {
@@ -155,6 +157,9 @@ void members_retry_unclaimed(struct supervisor *s);
 void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
+
+/* members_list.c: from record `from` on */
+void members_list(struct supervisor *s, u32 from, struct link_members *page);
 
 /* shelf.c */
 int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* if family_takes_gifts */

@@ -23,4 +23,5 @@ def cases(_context):
             Case("tree/syscalls.md", tool("tools/gen_syscalls_md.py", "--check")),
             Case("tree/security.md", tool("tools/gen_security_md.py", "--check")),
             Case("tree/locks.md", tool("tools/gen_locks_md.py", "--check")),
+            Case("tree/families.md", tool("tools/gen_requests_md.py", "--check")),
             Case("tree/layers", tool("tools/layers.py", "--check"))]

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* The client's side: a connection to a family's front, a question, an answer in bounded time. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/families/family_record.h"
+#include "monitor/families/request.h"
+
+/* By way of the directory's descriptor: a path of its own may be longer than an address holds. */
+static int socket_connect(const struct family_dir *dir)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	/* Of waiting for a place in the front's queue of connections. */
+	struct timeval patience = {ANSWER_PATIENCE_MS / 1000, ANSWER_PATIENCE_MS % 1000 * 1000};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), e;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control", dir->fd);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	errno = e == ENOENT ? ECONNREFUSED : e;
+	return -1;
+}
+
+int control_connect(const struct family_dir *dir, struct error *err)
+{
+	int fd, e;
+
+	/* One that starts has its lock before its socket; one that ends, for a moment after it. */
+	for (int ms = 0;; ms++) {
+		fd = socket_connect(dir);
+		if (fd >= 0 || errno != ECONNREFUSED || !family_lives(dir) || ms >= ANSWER_PATIENCE_MS)
+			break;
+		poll(NULL, 0, 1);
+	}
+	if (fd >= 0)
+		return fd;
+	e = errno == EAGAIN ? ETIMEDOUT : errno;
+	if (e == ETIMEDOUT)
+		error_set(err, 0, "the family '%s' does not answer; its front is stopped or hangs",
+				  dir->name);
+	else
+		error_set(err, e, "cannot talk to the family '%s'", dir->name);
+	err->code = e;
+	return -1;
+}
+
+static json_t *answer_receive(int fd, struct error *err)
+{
+	struct pollfd readable = {fd, POLLIN, 0};
+	json_t *answer;
+	int r;
+
+	do
+		r = poll(&readable, 1, ANSWER_PATIENCE_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0) {
+		error_set(err, 0, "the family does not answer; its front is stopped or hangs");
+		err->code = ETIMEDOUT;
+		return NULL;
+	}
+	answer = packet_receive(fd);
+	if (!answer && errno == EBADMSG) {
+		error_set(err, errno, "the family's answer cannot be read");
+	} else if (!answer) {
+		error_set(err, 0, "the family ended before it answered");
+		err->code = ECONNRESET;
+	}
+	return answer;
+}
+
+static json_t *packet_exchange(int fd, const json_t *packet, struct error *err)
+{
+	if (packet_send(fd, packet) == 0)
+		return answer_receive(fd, err);
+	int e = errno;
+
+	error_set(err, e, "cannot ask the family");
+	err->code = e == EPIPE ? ECONNRESET : e;
+	return NULL;
+}
+
+json_t *control_ask(int fd, enum request which, json_t *arguments, struct error *err)
+{
+	json_t *packet = arguments ? arguments : json_object(), *answer = NULL;
+	const char *refused;
+	char shown[300];
+
+	if (!packet || json_object_set_new(packet, "version", json_integer(REQUEST_VERSION)) < 0 ||
+		json_object_set_new(packet, "request", json_string(request_names[which])) < 0)
+		error_set(err, ENOMEM, "cannot ask the family");
+	else if (request_check(packet, &which, err) == 0)
+		answer = packet_exchange(fd, packet, err);
+	json_decref(packet);
+	refused = json_string_value(json_object_get(answer, "error"));
+	if (!refused)
+		return answer;
+	text_escape(shown, sizeof(shown), refused, strlen(refused));
+	error_set(err, 0, "%s", shown);
+	err->code = EREMOTE;
+	json_decref(answer);
+	return NULL;
+}
+
+/* The socket still stands after the descriptor was made: so its listener lived then. */
+int control_front(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	struct pollfd gone = {fd, 0, 0};
+	int pidfd;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.pid <= 1)
+		return -1;
+	pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
+	if (pidfd >= 0 && poll(&gone, 1, 0) == 0)
+		return pidfd;
+	if (pidfd >= 0)
+		close(pidfd);
+	return -1;
+}

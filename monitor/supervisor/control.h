@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The front of a family with a name answers requests (monitor/families/requests.def) on the socket
+ * in the family's directory. It is part of the front's loop: no client is ever waited for, there is
+ * at most one answer on the way to each, and who does not take it is let go. What only the
+ * supervisor knows is asked of it over the link; the client waits for that, the front does not.
+ */
+#ifndef MONITOR_SUPERVISOR_CONTROL_H
+#define MONITOR_SUPERVISOR_CONTROL_H
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include "monitor/families/request.h"
+#include "monitor/supervisor/link.h"
+#include "monitor/supervisor/supervisor.h"
+
+#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_POLLS (CONTROL_CLIENTS_MAX + 1)
+
+struct control_client {
+	int fd;        /* -1: free */
+	int from;      /* it waits for the page of members from that record on; -1: it does not */
+	bool asked;    /* the supervisor was asked for that */
+	u64 heard;     /* when it was heard last, as a number of the control's */
+};
+
+struct control {
+	struct run_named *named; /* NULL: the family has no name, and all of this does nothing */
+	const struct run_options *options;
+	int listen_fd, spare_fd; /* the spare one is given up to turn a client away */
+	struct control_client clients[CONTROL_CLIENTS_MAX];
+	u64 hearings;
+	bool page_asked; /* the supervisor owes a page, whoever still wants it */
+	/* The front's: */
+	int link_fd;
+	pid_t supervisor;
+	u64 *kill_ns; /* the supervisor itself is killed then; 0: not at all */
+};
+
+int control_open(struct control *c, const struct run_options *o, struct error *err) MUST_CHECK;
+void control_close(struct control *c); /* also in the supervisor: it is the front's alone */
+/* Fills fds, of CONTROL_POLLS; how many there are. After poll(2): what they ask. */
+u32 control_polls(const struct control *c, struct pollfd *fds);
+void control_serve(struct control *c, const struct pollfd *fds, u32 count);
+/* From the supervisor. */
+void control_started(struct control *c, int backend);
+void control_members(struct control *c, const struct link_members *page);
+
+/*
+ * control_requests.c: the answer, or NULL if it comes later (the client's `from` is set) or never,
+ * for want of memory: then it is let go.
+ */
+json_t *control_answer(struct control *c, struct control_client *client, const json_t *packet);
+json_t *control_page(const struct link_members *page);
+bool control_page_ask(struct control *c, int from); /* false: the supervisor does not listen */
+json_t *control_refusal(const char *text);
+
+#endif
