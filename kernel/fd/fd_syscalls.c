@@ -125,8 +125,6 @@ static s64 fcntl_setfl(struct file *f, s32 fd, u64 arg)
 
 	if (err)
 		return err;
-	if (f->type == FILE_PIPE && arg & O_DIRECT)
-		return -EINVAL; /* packet mode is not there */
 	if (!(arg & FASYNC) != !async)
 		err = owner_async(f, fd, arg & FASYNC);
 	if (err && err != -ENOTTY) /* which is no error here: it has no effect */

@@ -18,6 +18,7 @@
 #include "kernel/kin/root.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
+#include "kernel/pipe/pipe_packet.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/thread.h"
 #include "kernel/task/tunables.h"
@@ -43,8 +44,27 @@ static size_t ring_copy(pipe_ring r, u64 start, struct iov_cursor *c, size_t n, 
 }
 
 /*
- * Under read_lock: bytes moved, in steps, until there are no more, or one ring of them. *fault: the
- * application's memory ended.
+ * Under read_lock: bytes of the packet that begins at tail; what the caller has no room for is gone.
+ * It has read enough then.
+ */
+static size_t take_packet(struct pipe *p, struct iov_cursor *c, const struct packet *k,
+						  bool *fault)
+{
+	size_t n = MIN(c->left, k->end - k->start);
+	size_t got = ring_copy(atomic_load(&p->ring), k->start, c, n, true);
+
+	*fault = got < n;
+	if (*fault)
+		return 0;
+	publish(&p->tail, k->end);
+	packet_taken(p);
+	c->left = 0;
+	return got;
+}
+
+/*
+ * Under read_lock: bytes moved, in steps, until there are no more, or one ring of them, or a packet
+ * was read. *fault: the application's memory ended.
  */
 static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 {
@@ -58,6 +78,11 @@ static size_t take_steps(struct pipe *p, struct iov_cursor *c, bool *fault)
 		size_t n = MIN(MIN(c->left, p->head_seen - tail), STEP);
 		if (!n)
 			break;
+		const struct packet *k = packet_next(p, tail, p->head_seen);
+		if (k && k->start <= tail)
+			return done + take_packet(p, c, k, fault);
+		if (k)
+			n = MIN(n, k->start - tail);
 		size_t got = ring_copy(ring, tail, c, n, true);
 		tail += got;
 		done += got;
@@ -146,6 +171,7 @@ static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fa
 	u32 size = ring_size(ring);
 	size_t done = 0;
 
+	packets_settle_head(p, head);
 	while (c->left && done < size && !*fault) {
 		if (size - (head - p->tail_seen) < MAX(need, (u64)MIN(c->left, STEP)))
 			p->tail_seen = observe(&p->tail);
@@ -165,13 +191,36 @@ static size_t put_steps(struct pipe *p, struct iov_cursor *c, u64 need, bool *fa
 	return done;
 }
 
-/* Puts bytes if at least need fit: count, 0: no room, -EFAULT. */
-static s64 pipe_put(struct pipe *p, struct iov_cursor *c, u64 need)
+/* Under write_lock: as many packets as there is room for, each of them whole. */
+static size_t put_packets(struct pipe *p, struct iov_cursor *c, bool *fault)
+{
+	u64 head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	size_t done = 0;
+
+	packets_settle_head(p, head);
+	while (c->left) {
+		size_t n = MIN(c->left, PIPE_ATOMIC);
+		if (pipe_room(p) < n) /* or of packets */
+			break;
+		*fault = ring_copy(atomic_load(&p->ring), head, c, n, false) < n;
+		if (*fault)
+			break;
+		if (!packet_merges(p, head, n))
+			packet_add(p, head, n);
+		head += n;
+		done += n;
+		publish(&p->head, head);
+	}
+	return done;
+}
+
+/* Puts bytes if at least need fit: count, 0: no room, -EFAULT. packet: as a packet. */
+static s64 pipe_put(struct pipe *p, struct iov_cursor *c, u64 need, bool packet)
 {
 	bool fault = false;
 
 	kin_lock_recover(&p->write_lock, kin_recover_whole, NULL);
-	size_t done = put_steps(p, c, need, &fault);
+	size_t done = packet ? put_packets(p, c, &fault) : put_steps(p, c, need, &fault);
 	if (done)
 		atomic_store_explicit(&p->last_writer, BOOT_INFO->member, memory_order_relaxed);
 	kin_unlock(&p->write_lock);
@@ -191,16 +240,16 @@ static s64 pipe_broken(void)
 	return -EPIPE;
 }
 
-s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
+static s64 pipe_write(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock, bool packet)
 {
 	struct iov_cursor c = iov_start(iov, n);
-	u64 need = c.left <= PIPE_ATOMIC ? c.left : 1;
+	u64 need = c.left <= PIPE_ATOMIC ? c.left : packet ? PIPE_ATOMIC : 1;
 	s64 total = 0;
 
 	if (c.left == 0)
 		return 0;
 	for (;;) {
-		s64 r = atomic_load(&p->readers) == 0 ? pipe_broken() : pipe_put(p, &c, need);
+		s64 r = atomic_load(&p->readers) == 0 ? pipe_broken() : pipe_put(p, &c, need, packet);
 
 		if (r < 0)
 			return total ? total : r;
@@ -215,6 +264,27 @@ s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
 		if (r)
 			return total ? total : r;
 	}
+}
+
+s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
+{
+	return pipe_write(p, iov, n, nonblock, false);
+}
+
+s64 pipe_write_packets(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock)
+{
+	struct pipe_packets *fresh = observe(&p->packets) ? NULL : own_pages(1, PAGES_ZERO);
+
+	_Static_assert(sizeof(*fresh) <= PAGE_SIZE, "a page of notes");
+	kin_lock_recover(&p->write_lock, kin_recover_whole, NULL);
+	if (fresh && !p->packets) {
+		own_give(&p->packets, fresh);
+		fresh = NULL;
+	}
+	bool there = p->packets != NULL;
+	kin_unlock(&p->write_lock);
+	own_free(fresh);
+	return there ? pipe_write(p, iov, n, nonblock, true) : -ENOMEM;
 }
 
 /* n bytes from number start on of one ring, to number at of another. */
@@ -368,6 +438,7 @@ static void pipe_release(void *what)
 		return;
 	queue_destroy(&p->readable);
 	queue_destroy(&p->writable);
+	own_free(own_take(OWN_MEMORY, &p->packets, NULL));
 	own_free(own_take_as(OWN_MEMORY, (u64 *)&p->ring));
 }
 

@@ -44,6 +44,7 @@ struct pipe_patience {
 
 struct inode;
 struct file;
+struct pipe_packets;
 
 struct pipe {
 	KIN_LOCK(lock, PIPE);          /* readers, writers, opens, intent; before the queues' locks */
@@ -52,6 +53,8 @@ struct pipe {
 	struct pipe **fifo;             /* no lock: fifo_lock; where an inode has it, or NULL */
 	_Atomic u32 reader_opens, writer_opens; /* ever; a FIFO's opener waits for the other */
 	_Atomic pipe_ring ring;         /* changed with both transfer locks held; read without */
+	/* write_lock to make it; NULL until a write in packet mode: pipe_packet.h */
+	struct pipe_packets *packets;
 	u64 ino;                        /* no lock: constant */
 	s64 created_ns;                 /* no lock: constant */
 	/* lock: a change of ends in progress; what the counts were, for recovery. file comes last. */
@@ -83,6 +86,8 @@ struct pipe {
 struct iovec;
 s64 pipe_readv(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
 s64 pipe_writev(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
+/* The same in packet mode: each read gets the bytes of one write, of a page at most, or less. */
+s64 pipe_write_packets(struct pipe *p, const struct iovec *iov, u32 n, bool nonblock);
 /*
  * Copies up to len bytes that from holds to the end of to, which is another pipe; they stay in
  * from. Never sleeps: 0: nothing there, or no room. -EPIPE, with the signal.

@@ -102,6 +102,8 @@ static s64 pipe_file_readv(struct file *f, const struct iovec *iov, u32 n, s64 *
 
 static s64 pipe_file_writev(struct file *f, const struct iovec *iov, u32 n, s64 *pos)
 {
+	if (file_call_flags(f) & O_DIRECT)
+		return pipe_write_packets(f->pipe, iov, n, nonblocking(f));
 	return pipe_writev(f->pipe, iov, n, nonblocking(f));
 }
 
@@ -116,7 +118,7 @@ static s64 pipe_file_write(struct file *f, const void *buf, size_t len, s64 *pos
 {
 	struct iovec iov = {(void *)buf, len};
 
-	return pipe_writev(f->pipe, &iov, 1, nonblocking(f));
+	return pipe_file_writev(f, &iov, 1, pos);
 }
 
 static u32 pipe_file_poll(struct file *f, struct poll_table *pt)
@@ -182,7 +184,8 @@ int pipe_create(struct file *pair[2], u32 flags)
 	struct pipe *p;
 
 	pair[0] = file_alloc(FILE_PIPE, O_RDONLY | (flags & O_NONBLOCK));
-	pair[1] = pair[0] ? file_alloc(FILE_PIPE, O_WRONLY | (flags & O_NONBLOCK)) : NULL;
+	flags &= O_NONBLOCK | O_DIRECT;
+	pair[1] = pair[0] ? file_alloc(FILE_PIPE, O_WRONLY | flags) : NULL;
 	p = pair[1] ? pipe_new() : NULL;
 	if (!p) {
 		file_put(pair[1]);
@@ -204,8 +207,8 @@ static s64 do_pipe(u64 fds, u32 flags)
 	struct file *pair[2];
 	int err;
 
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL; /* O_DIRECT (packets) too */
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+		return -EINVAL;
 	err = pipe_create(pair, flags);
 	return err ? err : fd_install_pair(pair, flags, fds);
 }

@@ -22,6 +22,7 @@
 #include "kernel/kin/spin.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pipe/pipe.h"
+#include "kernel/pipe/pipe_packet.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
@@ -50,7 +51,7 @@ u64 pipe_room(struct pipe *p)
 	u64 used = pipe_bytes(p);
 	u32 size = pipe_size(p);
 
-	return used < size ? size - used : 0;
+	return used < size && !packets_full(p) ? size - used : 0;
 }
 
 /* The end of the writers first: one that wrote and closed is then seen by its bytes. */

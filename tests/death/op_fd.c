@@ -165,6 +165,36 @@ static void act_read(void)
 	read(ends[0], block, 5000);
 }
 
+/* Packets, of which the second is read in part. */
+static void act_packets(void)
+{
+	fcntl(ends[1], F_SETFL, O_DIRECT);
+	write(ends[1], "first", 5);
+	write(ends[1], "second", 6);
+	read(ends[0], block, 100);
+	write(ends[1], "third", 5);
+	read(ends[0], block, 3);
+}
+
+/* Those that are left are whole or gone (one that was being read may be cut), then new ones are. */
+static void check_packets(void)
+{
+	ssize_t n, last = 0;
+
+	fcntl(ends[1], F_SETFL, O_DIRECT | O_NONBLOCK);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	while ((n = read(ends[0], block, 100)) > 0)
+		if (n != 5 && n != 6)
+			wrong("a packet of %zd bytes", n);
+	for (int i = 1; i <= 16; i++)
+		if (write(ends[1], "0123456789abcdefgh", (size_t)i) != i)
+			wrong("no room for packet %d", i);
+	for (int i = 1; i <= 16; i++)
+		if ((last = read(ends[0], block, 100)) != i)
+			wrong("packet %d of %zd bytes", i, last);
+	pipe_ends_gone();
+}
+
 static void act_grow(void)
 {
 	fcntl(ends[1], F_SETPIPE_SZ, 4 * 65536);
@@ -252,6 +282,7 @@ const struct operation fd_operations[] = {
 	{"exit_shared_files", prepare_shared, ready_shared, act_exit, check_shared, 0},
 	{"pipe_write", make_pipe, NULL, act_write, pipe_ends_gone, 0},
 	{"pipe_read", fill_pipe, NULL, act_read, pipe_ends_gone, 0},
+	{"pipe_packets", make_pipe, NULL, act_packets, check_packets, 0},
 	{"pipe_grow", fill_pipe, NULL, act_grow, check_resize, 0},
 	{"pipe_shrink", fill_pipe, NULL, act_shrink, check_resize, 0},
 	{"pipe_tee", fill_pipe, NULL, act_tee, pipe_ends_gone, 0},

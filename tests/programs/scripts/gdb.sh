@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # program: gdb
 # packages: gdb gcc libc6-dev
 # timeout: 240
@@ -49,9 +50,11 @@ END
 gcc -g -O0 -pthread -o debugged debugged.c || exit 1
 debug() {
 	gdb -q -batch -nx -iex 'set debuginfod enabled off' -ex 'set pagination off' \
-		-ex 'set print address off' -ex 'set print thread-events off' -ex 'set confirm off' "$@" 2>&1 |
+		-ex 'set print address off' -ex 'set print thread-events off' \
+		-ex 'set confirm off' "$@" 2>&1 |
 		sed -E 's/process [0-9]+/process N/g; s/0x[0-9a-f]+/ADDRESS/g; s/LWP [0-9]+/LWP N/g
-			s/\(N\)//; /libthread_db|^Thread [12]|^warning|debuginfo|No such file|^\[(New|Switching)/d' |
+			s/\(N\)//; /libthread_db|^Thread [12]|^warning|debuginfo|No such file/d
+			/^\[(New|Switching)/d' |
 		grep -v '^$'
 }
 
@@ -61,22 +64,26 @@ debug -ex 'break depth if n == 0' -ex run -ex bt -ex 'p pair' -ex 'p twice(21)' 
 	-ex 'continue' ./debugged
 
 echo "== steps"
-debug -ex 'break twice' -ex run -ex stepi -ex stepi -ex step -ex next -ex next -ex 'info breakpoints' \
+debug -ex 'break twice' -ex run -ex stepi -ex stepi -ex step -ex next -ex next \
+	-ex 'info breakpoints' \
 	-ex 'kill' ./debugged
 
 echo "== watched"
-debug -ex 'set can-use-hw-watchpoints 0' -ex 'break caught' -ex run -ex continue -ex 'watch total' \
+debug -ex 'set can-use-hw-watchpoints 0' -ex 'break caught' -ex run -ex continue \
+	-ex 'watch total' \
 	-ex 'continue' -ex 'p total' -ex 'kill' ./debugged
 
 echo "== signals"
-debug -ex 'handle SIGUSR1 stop print nopass' -ex run -ex 'p $_siginfo.si_signo' -ex 'continue' ./debugged
+debug -ex 'handle SIGUSR1 stop print nopass' -ex run -ex 'p $_siginfo.si_signo' \
+	-ex 'continue' ./debugged
 
 echo "== the child"
 debug -ex 'set follow-fork-mode child' -ex 'break depth if n == 1' -ex run -ex continue -ex bt \
 	-ex continue ./debugged | sort # parent and debugger write at the same time
 
 echo "== a thread"
-debug -ex 'break thread' -ex run -ex continue -ex 'p *(int *)arg' -ex 'thread apply all -s print 1' -ex 'continue' \
+debug -ex 'break thread' -ex run -ex continue -ex 'p *(int *)arg' \
+	-ex 'thread apply all -s print 1' -ex 'continue' \
 	./debugged
 
 echo "== attached"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # program: strace
 # packages: strace
 # timeout: 120
@@ -23,7 +24,8 @@ echo "status $?"
 sed -E 's/^[0-9]+ +//' all | grep '^+++'
 
 echo "== signals"
-strace -o log -e trace=kill,rt_sigreturn sh -c 'trap "echo caught" USR1; kill -USR1 $$; kill -TERM $$'
+strace -o log \
+	-e trace=kill,rt_sigreturn sh -c 'trap "echo caught" USR1; kill -USR1 $$; kill -TERM $$'
 echo "status $?"
 same <log
 strace -o log -e trace=none sh -c 'kill -STOP $$; echo on' &
@@ -34,7 +36,8 @@ wait $stopped
 same <log
 
 echo "== injected"
-strace -o log -e trace=openat -e inject=openat:error=EMFILE:when=2+ cat /etc/hostname 2>&1 | sed 's/.*: //'
+strace -o log -e trace=openat \
+	-e inject=openat:error=EMFILE:when=2+ cat /etc/hostname 2>&1 | sed 's/.*: //'
 strace -o log -e inject=getuid,geteuid:retval=77 id -u
 
 echo "== attached"
