@@ -144,7 +144,7 @@ static bool wait_over(void *arg)
 	return true;
 }
 
-static s64 do_wait(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
+s64 futex_wait_once(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 {
 	struct futex_wait f = {.addr = addr, .value = value};
 	s64 err = futex_key_get(addr, shared, &f.key);
@@ -166,7 +166,7 @@ static s64 wait_restart(void)
 {
 	struct thread *t = current;
 	u64 *arg = t->restart_arg;
-	s64 r = do_wait(arg[0], (u32)arg[1], arg[1] >> 32, arg[2], arg[3]);
+	s64 r = futex_wait_once(arg[0], (u32)arg[1], arg[1] >> 32, arg[2], arg[3]);
 
 	if (r != -EINTR)
 		return r;
@@ -401,6 +401,11 @@ static s64 futex_requeue(u64 addr, u64 addr2, u32 nwake, u32 nmove, bool shared,
 	return err ? err : requeue_keys(&from, &to, nwake, nmove, addr, expected);
 }
 
+s64 futex_wake_checked(u64 addr, u32 n, bool shared, u32 expected)
+{
+	return futex_requeue(addr, addr, n, 0, shared, &expected);
+}
+
 /* ---- FUTEX_WAKE_OP */
 
 static bool wake_op_value(u32 code, u32 old, u32 *value)
@@ -470,7 +475,8 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	u64 deadline = HYP_NO_DEADLINE;
 	s64 err;
 
-	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
+	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 &&
+		cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
@@ -495,6 +501,11 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 		return futex_trylock_pi(addr, shared);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(addr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		err = futex_deadline(timeout, true, realtime, &deadline);
+		return err ? err : futex_wait_requeue_pi(addr, value, addr2, shared, deadline);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(addr, addr2, value, timeout, shared, expected);
 	default:
 		return -ENOSYS;
 	}

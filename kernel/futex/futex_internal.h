@@ -29,7 +29,17 @@ bool futex_dequeue(struct kin_waiter *w, const struct futex_key *key);
 /* user_time: relative, or absolute on the monotonic or the real clock. */
 s64 futex_deadline(u64 user_time, bool absolute, bool realtime, u64 *deadline_ns);
 
+/*
+ * Once: 0: woken, -EAGAIN: the word has another value, -EINTR, -ETIMEDOUT. futex_wake_checked: if
+ * the word has the value expected, or -EAGAIN; how many.
+ */
+s64 futex_wait_once(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns);
+s64 futex_wake_checked(u64 addr, u32 n, bool shared, u32 expected);
+
 /* futex_pi.c */
+/* addr: the condition's word, addr2: the lock's. */
+s64 futex_wait_requeue_pi(u64 addr, u32 value, u64 addr2, bool shared, u64 deadline_ns);
+s64 futex_cmp_requeue_pi(u64 addr, u64 addr2, u32 nwake, u32 nmove, bool shared, u32 expected);
 s64 futex_lock_pi(u64 addr, bool shared, u64 deadline_ns);
 s64 futex_trylock_pi(u64 addr, bool shared);
 s64 futex_unlock_pi(u64 addr, bool shared);

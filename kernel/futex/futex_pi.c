@@ -17,6 +17,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/futex/futex_internal.h"
+#include "kernel/lib/lib.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/task/thread.h"
 
@@ -184,4 +185,32 @@ s64 futex_pass_pi(u64 addr, bool shared, u32 tid, u32 flags)
 s64 futex_unlock_pi(u64 addr, bool shared)
 {
 	return futex_pass_pi(addr, shared, (u32)current->tid, 0);
+}
+
+/*
+ * FUTEX_WAIT_REQUEUE_PI: who is woken takes the lock itself, instead of being moved to its queue:
+ * it stands there as soon as it runs.
+ */
+s64 futex_wait_requeue_pi(u64 addr, u32 value, u64 addr2, bool shared, u64 deadline_ns)
+{
+	struct futex_key key;
+	s64 err = addr == addr2 ? -EINVAL : futex_key_get(addr2, shared, &key);
+
+	if (!err)
+		err = futex_wait_once(addr, value, FUTEX_BITSET_MATCH_ANY, shared, deadline_ns);
+	if (!err)
+		err = futex_lock_pi(addr2, shared, deadline_ns);
+	return err == -EINTR ? -ERESTARTNOINTR : err;
+}
+
+s64 futex_cmp_requeue_pi(u64 addr, u64 addr2, u32 nwake, u32 nmove, bool shared, u32 expected)
+{
+	struct futex_key key;
+	s64 err = futex_key_get(addr2, shared, &key);
+
+	if (err)
+		return err;
+	if (addr == addr2 || nwake != 1 || (s32)nmove < 0)
+		return -EINVAL;
+	return futex_wake_checked(addr, (u32)MIN((u64)nmove + 1, (u64)INT32_MAX), shared, expected);
 }

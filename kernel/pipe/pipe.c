@@ -44,8 +44,8 @@ static size_t ring_copy(pipe_ring r, u64 start, struct iov_cursor *c, size_t n, 
 }
 
 /*
- * Under read_lock: bytes of the packet that begins at tail; what the caller has no room for is gone.
- * It has read enough then.
+ * Under read_lock: bytes of the packet that begins at tail; what the caller has no room for is
+ * gone. It has read enough then.
  */
 static size_t take_packet(struct pipe *p, struct iov_cursor *c, const struct packet *k,
 						  bool *fault)
