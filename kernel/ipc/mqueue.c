@@ -23,6 +23,7 @@
 #include "kernel/task/tunables.h"
 #include "kernel/time/time.h"
 #include "kernel/vfs/inode.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define NAME_LEN_MAX 255
 #define ROOT_MESSAGES 65536
@@ -57,6 +58,9 @@ struct mqueue {
 	/* mq_lock: who is told of a message in an empty queue. 0: nobody */
 	s32 notify_pid, notify_signo;
 	u64 notify_value;
+	/* mq_lock; slot: the socket that is told instead, of a cookie and why; NULL: none is */
+	struct file *notify_file;
+	u8 notify_cookie[NOTIFY_COOKIE_LEN];
 	struct kin_queue readable, writable;
 	/* mq_lock: empty once it was unlinked */
 	char name[NAME_LEN_MAX + 1];
@@ -125,6 +129,7 @@ static void mq_free(struct mqueue *q)
 
 	while ((m = q->head))
 		own_free(own_take(OWN_MEMORY, &q->head, m->next));
+	ref_put(OWN_FILE, &q->notify_file);
 	queue_destroy(&q->readable);
 	queue_destroy(&q->writable);
 	kin_free(q);
@@ -416,26 +421,56 @@ static s64 mq_sleep(struct mq_wait *how, u64 deadline)
 	return wait_until(q, mq_ready, how, deadline, WAIT_RESTARTABLE | WAIT_EXCLUSIVE);
 }
 
-/* Under the lock: *tell and info if somebody is to be told of a message in an empty queue. */
-static bool notify_take(struct mqueue *q, s32 *pid, struct ksiginfo *info)
+/* Who is told, and how; told once the lock is released. */
+struct notice {
+	s32 pid;         /* by this signal, if it has a number */
+	struct ksiginfo info;
+	void **hold;     /* of a socket, or of nothing */
+	u8 cookie[NOTIFY_COOKIE_LEN];
+};
+
+/* Before the lock. */
+static struct notice notice_start(void)
 {
-	if (!q->notify_pid || q->count || queue_has_sleeper(&q->readable))
-		return false;
-	*pid = q->notify_pid;
-	*info = signal_info_user(q->notify_signo ? q->notify_signo : 1, SI_MESGQ);
-	info->rt.value = q->notify_value;
-	q->notify_pid = 0;
-	return q->notify_signo != 0;
+	return (struct notice){.hold = hold_new(OWN_FILE)};
 }
 
-static void notify_send(s32 pid, const struct ksiginfo *info)
+/* Under the lock: nobody is told of q any more; who was, by n if anything at all is to be said. */
+static void notice_take(struct mqueue *q, struct notice *n, u8 why)
 {
-	struct kin_proc *p;
+	n->pid = why == NOTIFY_WOKENUP ? q->notify_pid : 0;
+	n->info = signal_info_user(q->notify_signo ? q->notify_signo : 1, SI_MESGQ);
+	n->info.rt.value = q->notify_value;
+	if (!q->notify_signo)
+		n->pid = 0;
+	memcpy(n->cookie, q->notify_cookie, NOTIFY_COOKIE_LEN);
+	n->cookie[NOTIFY_COOKIE_LEN - 1] = why;
+	q->notify_pid = 0;
+	if (q->notify_file)
+		ref_move(OWN_FILE, (void **)&q->notify_file, n->hold);
+}
 
+/* Under the lock: a message comes to an empty queue, for which nobody waits. */
+static void notice_message(struct mqueue *q, struct notice *n)
+{
+	if (q->notify_pid && !q->count && !queue_has_sleeper(&q->readable))
+		notice_take(q, n, NOTIFY_WOKENUP);
+}
+
+static void notice_send(const struct notice *n)
+{
+	struct file *socket = *n->hold;
+
+	if (socket) {
+		netlink_tell(socket, n->cookie, NOTIFY_COOKIE_LEN);
+		ref_put(OWN_FILE, n->hold);
+	}
+	if (!n->pid)
+		return;
 	tree_lock();
-	p = proc_find(pid);
+	struct kin_proc *p = proc_find(n->pid);
 	if (p)
-		tree_signal(p, info->signo, info);
+		tree_signal(p, n->info.signo, &n->info);
 	tree_unlock();
 }
 
@@ -443,14 +478,13 @@ static void notify_send(s32 pid, const struct ksiginfo *info)
 static bool mq_put(struct mqueue *q, void **hold)
 {
 	struct mq_message **link = &q->head, *m = *hold;
-	struct ksiginfo info;
-	bool room, tell = false;
-	s32 pid = 0;
+	struct notice notice = notice_start();
+	bool room;
 
 	mq_lock();
 	room = q->count < q->max;
 	if (room) {
-		tell = notify_take(q, &pid, &info);
+		notice_message(q, &notice);
 		while (*link && (*link)->priority >= m->priority)
 			link = &(*link)->next;
 		m->next = *link;
@@ -461,8 +495,7 @@ static bool mq_put(struct mqueue *q, void **hold)
 	mq_unlock();
 	if (room)
 		queue_wake(&q->readable, 1);
-	if (tell)
-		notify_send(pid, &info);
+	notice_send(&notice);
 	return room;
 }
 
@@ -579,43 +612,85 @@ static bool notified(s32 pid)
 	return lives;
 }
 
+/* Under the lock. */
+static void notify_set(struct mqueue *q, const struct user_sigevent *e, struct file *socket,
+					   const u8 *cookie)
+{
+	q->notify_signo = e->notify == SIGEV_SIGNAL ? e->signo : 0;
+	q->notify_value = e->value;
+	memcpy(q->notify_cookie, cookie, NOTIFY_COOKIE_LEN);
+	if (socket)
+		ref_get(OWN_FILE, socket, &q->notify_file);
+	q->notify_pid = current->proc->kp->pid;
+}
+
+/* e NULL: the current process is told no more. */
+static s64 notify_change(struct mqueue *q, const struct user_sigevent *e, struct file *socket,
+						 const u8 *cookie)
+{
+	struct notice notice = notice_start(), stale = notice_start();
+	s32 me = current->proc->kp->pid, other = q->notify_pid;
+	bool gone = other && !notified(other);
+	s64 err = 0;
+
+	mq_lock();
+	/* Without a pid the socket is that of one who died here. */
+	if ((gone && q->notify_pid == other) || (!q->notify_pid && q->notify_file))
+		notice_take(q, &stale, NOTIFY_REMOVED);
+	mq_unlock();
+	notice_send(&stale);
+	mq_lock();
+	if (!e && q->notify_pid == me)
+		notice_take(q, &notice, NOTIFY_REMOVED);
+	else if (e && q->notify_pid)
+		err = -EBUSY;
+	else if (e)
+		notify_set(q, e, socket, cookie);
+	mq_unlock();
+	notice_send(&notice);
+	return err;
+}
+
+/* SIGEV_THREAD: the event's signal is a netlink socket, its value where the cookie is. */
+static s64 notify_socket(const struct user_sigevent *e, struct file **socket, u8 *cookie)
+{
+	s64 err;
+
+	if (copy_in(cookie, (void *)e->value, NOTIFY_COOKIE_LEN))
+		return -EFAULT;
+	*socket = fd_get(e->signo);
+	if (!*socket)
+		return -EBADF;
+	err = netlink_tell(*socket, NULL, 0);
+	if (err)
+		file_put(*socket);
+	return err;
+}
+
 s64 sys_mq_notify(u64 fd, u64 user)
 {
 	struct user_sigevent e = {0};
-	struct mqueue *q;
-	struct file *f;
-	s32 me = current->proc->kp->pid, other;
-	s64 err;
+	struct file *f, *socket = NULL;
+	u8 cookie[NOTIFY_COOKIE_LEN] = {0};
+	s64 err = 0;
 
 	if (user && copy_in(&e, (void *)user, sizeof(e)))
 		return -EFAULT;
-	/* SIGEV_THREAD needs a netlink socket. */
-	if (user && (e.notify != SIGEV_NONE && e.notify != SIGEV_SIGNAL))
+	if (user && e.notify != SIGEV_NONE && e.notify != SIGEV_SIGNAL && e.notify != SIGEV_THREAD)
 		return -EINVAL;
 	if (user && e.notify == SIGEV_SIGNAL && (e.signo <= 0 || e.signo > NSIG))
 		return -EINVAL;
-	err = mq_get((int)fd, NO_ACCESS, &f);
+	if (user && e.notify == SIGEV_THREAD)
+		err = notify_socket(&e, &socket, cookie);
 	if (err)
 		return err;
-	q = mq_of(f);
-	other = q->notify_pid;
-	if (notified(other))
-		other = 0;
-	mq_lock();
-	if (q->notify_pid == other)
-		q->notify_pid = 0;
-	if (!user) {
-		if (q->notify_pid == me)
-			q->notify_pid = 0;
-	} else if (q->notify_pid) {
-		err = -EBUSY;
-	} else {
-		q->notify_signo = e.notify == SIGEV_SIGNAL ? e.signo : 0;
-		q->notify_value = e.value;
-		q->notify_pid = me;
+	err = mq_get((int)fd, NO_ACCESS, &f);
+	if (!err) {
+		err = notify_change(mq_of(f), user ? &e : NULL, socket, cookie);
+		file_put(f);
 	}
-	mq_unlock();
-	file_put(f);
+	if (socket)
+		file_put(socket);
 	return err;
 }
 

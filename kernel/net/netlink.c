@@ -16,6 +16,7 @@
 #include "kernel/net/inet.h"
 #include "kernel/net/netlink.h"
 #include "kernel/task/thread.h"
+#include "kernel/vfs/vfs_hooks.h"
 
 #define REQUEST_MAX 8192u
 
@@ -116,6 +117,17 @@ s64 netlink_reply(struct netlink_socket *n, const void *bytes, u32 len)
 	if (!msgq_append(&n->e.in, msg))
 		msg_free(msg);
 	return 0;
+}
+
+s64 netlink_tell(struct file *f, const void *bytes, u32 len)
+{
+	struct socket *s = f->type == FILE_SOCKET ? (struct socket *)f->priv[0] : NULL;
+
+	if (!s)
+		return -ENOTSOCK;
+	if (s->family != AF_NETLINK)
+		return -EINVAL;
+	return bytes ? netlink_reply(netlink_of(s), bytes, len) : 0;
 }
 
 /* The answer to what is not answered otherwise; 0: it is acknowledged. */

@@ -2,7 +2,9 @@
 /* Deaths in System V and POSIX IPC. */
 #include "operations.h"
 
+#include <linux/netlink.h>
 #include <mqueue.h>
+#include <sys/socket.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -199,6 +201,21 @@ static void act_queue_notify(void)
 	mq_notify(queue, &e);
 }
 
+/* As SIGEV_THREAD of the C library does. */
+static void act_queue_notify_socket(void)
+{
+	static char cookie[32];
+	struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_value.sival_ptr = cookie};
+
+	e.sigev_signo = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	syscall(SYS_mq_notify, queue, &e);
+	syscall(SYS_mq_notify, queue, NULL);
+	syscall(SYS_mq_notify, queue, &e);
+	mq_send(queue, "x", 1, 1);
+	recv(e.sigev_signo, cookie, sizeof(cookie), MSG_DONTWAIT);
+	syscall(SYS_mq_notify, queue, &e);
+}
+
 static void check_queue(void)
 {
 	struct sigevent e = {.sigev_notify = SIGEV_NONE};
@@ -244,6 +261,7 @@ const struct operation ipc_operations[] = {
 	{"mq", NULL, NULL, act_queue, remove_queue, 0},
 	{"mq_send", make_queue, NULL, act_queue_send, check_queue, 0},
 	{"mq_receive", make_queue, NULL, act_queue_receive, check_queue, 0},
+	{"mq_notify_socket", make_queue, NULL, act_queue_notify_socket, check_queue, 0},
 	{"mq_notify", make_queue, NULL, act_queue_notify, check_queue, 0},
 	{"shm_open", NULL, NULL, act_shm, remove_shm, 0},
 	{0},

@@ -15,6 +15,53 @@ static void on_message(int sig, siginfo_t *info, void *context)
 	told = info->si_code == SI_MESGQ ? info->si_value.sival_int : -1;
 }
 
+static int thread_told[2];
+
+static void told_thread(union sigval value)
+{
+	char byte = (char)value.sival_int;
+
+	write_all(thread_told[1], &byte, 1);
+}
+
+/* A thread is started for each message to an empty queue, by way of a socket. */
+static void by_thread(mqd_t q)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD,
+							 .sigev_notify_function = told_thread,
+							 .sigev_value.sival_int = 'a'};
+	char byte = 0, text[16];
+	struct pollfd p;
+
+	struct mq_attr attr;
+	while (!mq_getattr(q, &attr) && attr.mq_curmsgs)
+		mq_receive(q, text, sizeof(text), NULL);
+	if (pipe(thread_told))
+		die("pipe");
+	p = (struct pollfd){thread_told[0], POLLIN, 0};
+	okay("notify by a thread", mq_notify(q, &event));
+	result("twice", mq_notify(q, &event));
+	mq_send(q, "a", 1, 0);
+	check("told", read(thread_told[0], &byte, 1) == 1 && byte == 'a');
+	mq_receive(q, text, sizeof(text), NULL);
+	event.sigev_value.sival_int = 'b';
+	okay("again", mq_notify(q, &event));
+	okay("no more", mq_notify(q, NULL));
+	mq_send(q, "b", 1, 0);
+	check("nobody is told", poll(&p, 1, 30) == 0);
+	mq_receive(q, text, sizeof(text), NULL);
+	event.sigev_value.sival_int = 'c';
+	okay("from a process", mq_notify(q, &event));
+	pid_t pid = fork_or_die();
+	if (!pid)
+		_exit(mq_send(q, "c", 1, 0) ? 1 : 0);
+	check("told", read(thread_told[0], &byte, 1) == 1 && byte == 'c');
+	child_report("sender", pid);
+	event.sigev_signo = q;
+	event.sigev_notify = SIGEV_THREAD;
+	result("no socket", syscall(SYS_mq_notify, q, &event));
+}
+
 int main(void)
 {
 	struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = 16};
@@ -64,7 +111,9 @@ int main(void)
 	told = 0;
 	mq_send(q, "b", 1, 0);
 	say("once only: %d", told);
+	by_thread(q);
 	okay("unlink", mq_unlink("/guest_mq"));
+	mq_send(q, "last", 4, 0);
 	result("still open", mq_receive(q, text, sizeof(text), NULL));
 	result("missing", mq_open("/guest_mq", O_RDWR));
 	okay("close", mq_close(q));
