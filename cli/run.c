@@ -196,7 +196,7 @@ static const struct option long_options[] = {
 	{"without", required_argument, NULL, 'W'},
 	{"workdir", required_argument, NULL, 'w'},
 	{"detach", no_argument, NULL, 'd'},
-	{"name", required_argument, NULL, 'N'},
+	{"name", required_argument, NULL, 'A'},
 	{"state-dir", required_argument, NULL, 'S'},
 	{"log-size", required_argument, NULL, 'Z'},
 	{NULL, 0, NULL, 0},
@@ -308,7 +308,7 @@ static int parse(int argc, char **argv, struct parsed *p, struct error *err)
 		case 'R': o->read_only = true; break;
 		case 'M': p->naming.remove = true; break;
 		case 'd': p->naming.detach = true; break;
-		case 'N': p->naming.name = optarg; break;
+		case 'A': p->naming.name = optarg; break;
 		case 'S': p->naming.state_dir = optarg; break;
 		case 'i':
 		case 't': break; /* what is a terminal is one inside, too */
