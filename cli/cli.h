@@ -39,6 +39,14 @@ int verb_inspect(int argc, char **argv, struct error *err);
 void help_inspect(void);
 int verb_logs(int argc, char **argv, struct error *err);
 void help_logs(void);
+int verb_pause(int argc, char **argv, struct error *err);
+void help_pause(void);
+int verb_unpause(int argc, char **argv, struct error *err);
+void help_unpause(void);
+int verb_stats(int argc, char **argv, struct error *err);
+void help_stats(void);
+int verb_top(int argc, char **argv, struct error *err);
+void help_top(void);
 
 void help_of(const char *verb); /* main.c */
 

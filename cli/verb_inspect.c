@@ -5,32 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "abi/kin.h"
+#include "cli/family_members.h"
 #include "cli/verb_options.h"
 #include "monitor/families/request.h"
-
-#define PAGES_MAX MEMBERS_MAX /* a front that lies has an end, too */
-
-/* All pages; while it is asked members come and go. */
-static int members_ask(int fd, json_t *into, struct error *err)
-{
-	json_t *list = json_array();
-	json_int_t from = 0;
-
-	json_object_set_new(into, "members", list);
-	for (int pages = 0; pages < PAGES_MAX; pages++) {
-		json_t *page = control_ask(fd, REQUEST_members, json_pack("{s:I}", "from", from), err);
-
-		if (!page)
-			return -1;
-		json_array_extend(list, json_object_get(page, "members"));
-		from = json_integer_value(json_object_get(page, "next"));
-		json_decref(page);
-		if (from <= 0 || from >= MEMBERS_MAX)
-			break;
-	}
-	return 0;
-}
 
 /* What only the living family knows. */
 static int live_ask(const struct family_dir *dir, json_t *into, struct error *err)
@@ -75,7 +52,7 @@ static int family_inspect(struct family_act *a, struct family_dir *dir, struct e
 	time_put(o, "ended", record.ended);
 	if (record.state == FAMILY_DEAD || record.state == FAMILY_EXITED)
 		json_object_set_new(o, "exit_status", json_integer(record.exit_status));
-	if (record.state == FAMILY_RUNNING)
+	if (record.state == FAMILY_RUNNING || record.state == FAMILY_PAUSED)
 		r = live_ask(dir, o, err);
 	if (r < 0 && !family_lives(dir)) { /* it ended meanwhile */
 		json_decref(o);

@@ -40,7 +40,7 @@ static int row_add(struct rows *rows, const struct family_dir *dir, bool all, st
 	struct row *list;
 
 	family_record_read(dir, &record);
-	if (!all && record.state != FAMILY_RUNNING && record.state != FAMILY_STARTING) {
+	if (!all && (record.state == FAMILY_EXITED || record.state == FAMILY_DEAD)) {
 		family_record_free(&record);
 		return 0;
 	}
@@ -88,6 +88,7 @@ static void status_text(const struct family_record *r, char *text, size_t size)
 	switch (r->state) {
 	case FAMILY_STARTING: snprintf(text, size, "Starting"); break;
 	case FAMILY_RUNNING: snprintf(text, size, "Up %s", since); break;
+	case FAMILY_PAUSED: snprintf(text, size, "Up %s (Paused)", since); break;
 	case FAMILY_EXITED:
 		snprintf(text, size, "Exited (%d) %s ago", r->exit_status, since);
 		break;

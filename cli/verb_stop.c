@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* unifork stop, kill, wait, rm: the end of families. */
+/* unifork stop, kill, pause, unpause, wait, rm: what is done to families. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,12 +8,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cli/family_members.h"
 #include "cli/verb_options.h"
 #include "monitor/families/request.h"
 
 /* What a front takes at most after its family's time is over, and then some. */
 #define END_PATIENCE_MS 15000
 #define STOP_TIMEOUT_MAX 1000000
+#define PAUSE_PATIENCE_MS 10000
+#define PAUSE_LOOK_MS 10
 
 /* One question to a living family. code ECONNREFUSED, ECONNRESET: it ended meanwhile. */
 static int ask(const struct family_dir *dir, enum request which, json_t *arguments,
@@ -161,6 +164,92 @@ int verb_kill(int argc, char **argv, struct error *err)
 		signal_parse(name, &sig, err) < 0)
 		return -EXIT_USAGE;
 	return each_family(argc - first, argv + first, state_dir, &sig, family_signal, err);
+}
+
+/* ---- pause, unpause */
+
+static bool all_stopped(const json_t *members)
+{
+	const char *state;
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach((json_t *)members, i, m) {
+		state = json_string_value(json_object_get(m, "state"));
+		if (state && *state != 'T' && *state != 'Z')
+			return false;
+	}
+	return true;
+}
+
+/* Each has been told; where many compute it takes the host a while until the last one hears it. */
+static int stop_await(const struct family_dir *dir, struct error *err)
+{
+	bool stopped = false;
+
+	for (int ms = 0; ms < PAUSE_PATIENCE_MS && !stopped; ms += PAUSE_LOOK_MS) {
+		json_t *all = json_object();
+
+		if (family_members(dir, all, err) < 0) {
+			json_decref(all);
+			return -1;
+		}
+		stopped = all_stopped(json_object_get(all, "members"));
+		json_decref(all);
+		if (!stopped)
+			poll(NULL, 0, PAUSE_LOOK_MS);
+	}
+	return stopped ? 0 : error_set(err, 0, "the family '%s' was told to stop, but some of it has "
+								   "not heard it yet", dir->name);
+}
+
+static int family_pause(struct family_act *a, struct family_dir *dir, struct error *err)
+{
+	enum request which = *(const enum request *)a->with;
+
+	if (!family_lives(dir))
+		return not_running(dir, err);
+	if (ask(dir, which, NULL, err) < 0 ||
+		(which == REQUEST_pause && stop_await(dir, err) < 0))
+		return family_lives(dir) ? -1 : not_running(dir, err);
+	puts(dir->name);
+	return 0;
+}
+
+static int pause_run(int argc, char **argv, enum request which, struct error *err)
+{
+	const char *state_dir = NULL;
+	const struct verb_option table[] = {OPTION_STATE_DIR(state_dir), {0}};
+	int first;
+
+	if (verb_options(argc, argv, table, false, &first, err) < 0)
+		return -EXIT_USAGE;
+	return each_family(argc - first, argv + first, state_dir, &which, family_pause, err);
+}
+
+void help_pause(void)
+{
+	printf("Usage: unifork pause [OPTIONS] NAME...\n\n"
+		   "Stops all processes of the families where they are, until 'unifork unpause', and\n"
+		   "prints the names. Clocks go on. 'unifork stop' lets them go on, too.\n\n"
+		   HELP_STATE_DIR);
+}
+
+int verb_pause(int argc, char **argv, struct error *err)
+{
+	return pause_run(argc, argv, REQUEST_pause, err);
+}
+
+void help_unpause(void)
+{
+	printf("Usage: unifork unpause [OPTIONS] NAME...\n\n"
+		   "Lets families go on that were paused, and prints the names.\n\n"
+		   HELP_STATE_DIR);
+}
+
+int verb_unpause(int argc, char **argv, struct error *err)
+{
+	return pause_run(argc, argv, REQUEST_unpause, err);
 }
 
 /* ---- wait */

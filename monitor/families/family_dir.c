@@ -23,7 +23,8 @@
 
 /* All that a family's directory can hold; the lock goes last, because it says whose it is. */
 static const char *const files[] = {"control", "family.json", "family.tmp", "end.json",
-									"end.tmp", "log",         "log.1",      LOCK_FILE};
+									"end.tmp", "log",         "log.1",      FAMILY_PAUSED_FILE,
+									LOCK_FILE};
 
 static void sleep_ms(long ms)
 {

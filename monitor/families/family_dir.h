@@ -10,6 +10,7 @@
  *   family.json   what it was started with; written once by the front
  *   end.json      how it ended; missing if the front could not say so
  *   end.tmp       room for that on the disk, taken at the start
+ *   paused        is there while all of it is stopped; says nothing once the family is dead
  *   log, log.1    what a detached family wrote, the older part in log.1: journal.h
  *
  * Names come and go under flock(2) on the state directory. An empty directory is what is left of
@@ -25,6 +26,7 @@
 #include "monitor/core/error.h"
 
 #define FAMILY_NAME_MAX 100
+#define FAMILY_PAUSED_FILE "paused"
 
 struct family_dir {
 	int fd, lock_fd; /* the directory and its lock file; -1: not open */

@@ -17,6 +17,7 @@
 const char *const family_state_names[] = {
 	[FAMILY_STARTING] = "starting",
 	[FAMILY_RUNNING] = "running",
+	[FAMILY_PAUSED] = "paused",
 	[FAMILY_EXITED] = "exited",
 	[FAMILY_DEAD] = "dead",
 };
@@ -113,7 +114,9 @@ void family_record_read(const struct family_dir *dir, struct family_record *reco
 	record->detached = json_is_true(json_object_get(record->start, "detached"));
 	record->created = (time_t)number_of(record->start, "created");
 	if (lives) {
-		record->state = record->start ? FAMILY_RUNNING : FAMILY_STARTING;
+		record->state = !record->start                                    ? FAMILY_STARTING
+						: faccessat(dir->fd, FAMILY_PAUSED_FILE, F_OK, 0) == 0 ? FAMILY_PAUSED
+																			  : FAMILY_RUNNING;
 		return;
 	}
 	record->end = record_load(dir->fd, "end.json");

@@ -17,6 +17,7 @@
 enum family_state {
 	FAMILY_STARTING, /* alive, and has not written what it is */
 	FAMILY_RUNNING,
+	FAMILY_PAUSED,
 	FAMILY_EXITED,   /* it said how it ended */
 	FAMILY_DEAD,     /* it did not, or it was killed from outside */
 };

@@ -189,6 +189,22 @@ void control_serve(struct control *c, const struct pollfd *fds, u32 count)
 		pages_ask(c);
 }
 
+void control_paused(struct control *c, bool paused)
+{
+	int fd;
+
+	if (!c->named || c->paused == paused)
+		return;
+	c->paused = paused;
+	if (!paused) {
+		unlinkat(c->named->dir.fd, FAMILY_PAUSED_FILE, 0);
+		return;
+	}
+	fd = openat(c->named->dir.fd, FAMILY_PAUSED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+}
+
 void control_started(struct control *c, int backend)
 {
 	if (!c->named)

@@ -31,6 +31,7 @@ struct control {
 	int listen_fd, spare_fd; /* the spare one is given up to turn a client away */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 	u64 hearings;
+	bool paused;     /* all members are stopped */
 	bool page_asked; /* the supervisor owes a page, whoever still wants it */
 	/* The front's: */
 	int link_fd;
@@ -43,6 +44,8 @@ void control_close(struct control *c); /* also in the supervisor: it is the fron
 /* Fills fds, of CONTROL_POLLS; how many there are. After poll(2): what they ask. */
 u32 control_polls(const struct control *c, struct pollfd *fds);
 void control_serve(struct control *c, const struct pollfd *fds, u32 count);
+/* All of it was stopped, or goes on: ps looks for a file that says so. */
+void control_paused(struct control *c, bool paused);
 /* From the supervisor. */
 void control_started(struct control *c, int backend);
 void control_members(struct control *c, const struct link_members *page);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One function for each request of requests.def, by whose name it is found. */
+#include <ctype.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,10 +43,10 @@ static json_t *answer_status(struct control *c, struct control_client *client, c
 {
 	const struct run_named *n = c->named;
 
-	return json_pack("{s:i, s:s, s:b, s:s, s:i, s:i, s:b}", ANSWER_VERSION, "state", "running",
-					 "detached", n->detached, "backend", n->backend ? n->backend : "",
-					 "front", (int)getpid(), "supervisor", (int)c->supervisor, "started",
-					 n->started);
+	return json_pack("{s:i, s:s, s:b, s:s, s:i, s:i, s:b}", ANSWER_VERSION, "state",
+					 c->paused ? "paused" : "running", "detached", n->detached, "backend",
+					 n->backend ? n->backend : "", "front", (int)getpid(), "supervisor",
+					 (int)c->supervisor, "started", n->started);
 }
 
 static json_t *answer_members(struct control *c, struct control_client *client,
@@ -70,7 +71,31 @@ static json_t *answer_stop(struct control *c, struct control_client *client, con
 
 	if (timeout_s >= 0)
 		kill_by(c, (u64)timeout_s);
+	control_paused(c, false); /* the supervisor lets it go on, so that it can end */
 	return told(tell(c, LINK_STOP, timeout_s));
+}
+
+static json_t *pause_answer(struct control *c, bool pause)
+{
+	if (c->paused == pause)
+		return control_refusal(pause ? "the family is paused already" : "the family is not paused");
+	if (pause && *c->kill_ns)
+		return control_refusal("the family is ending");
+	if (!tell(c, LINK_PAUSE, pause))
+		return told(false);
+	control_paused(c, pause);
+	return told(true);
+}
+
+static json_t *answer_pause(struct control *c, struct control_client *client, const json_t *packet)
+{
+	return pause_answer(c, true);
+}
+
+static json_t *answer_unpause(struct control *c, struct control_client *client,
+							  const json_t *packet)
+{
+	return pause_answer(c, false);
 }
 
 typedef json_t *answer_fn(struct control *c, struct control_client *client, const json_t *packet);
@@ -99,11 +124,12 @@ bool control_page_ask(struct control *c, int from)
 static json_t *member_json(const struct link_member *m)
 {
 	char name[4 * sizeof(m->name) + 6];
+	char state[2] = {isalpha((unsigned char)m->state) ? m->state : '?'};
 
 	text_escape(name, sizeof(name), m->name, strnlen(m->name, sizeof(m->name)));
-	return json_pack("{s:i, s:i, s:s, s:i, s:I, s:I}", "pid", m->pid, "ppid", m->ppid, "name", name,
-					 "host_pid", m->host_pid, "cpu_us", (json_int_t)m->cpu_us, "memory_bytes",
-					 (json_int_t)m->memory_bytes);
+	return json_pack("{s:i, s:i, s:s, s:s, s:i, s:I, s:I}", "pid", m->pid, "ppid", m->ppid, "name",
+					 name, "state", state, "host_pid", m->host_pid, "cpu_us",
+					 (json_int_t)m->cpu_us, "memory_bytes", (json_int_t)m->memory_bytes);
 }
 
 json_t *control_page(const struct link_members *page)
@@ -115,7 +141,9 @@ json_t *control_page(const struct link_members *page)
 			json_decref(list);
 			return NULL;
 		}
-	answer = json_pack("{s:i, s:o}", ANSWER_VERSION, "members", list);
+	answer = json_pack("{s:i, s:o, s:I, s:I}", ANSWER_VERSION, "members", list, "ended_cpu_us",
+					   (json_int_t)page->ended_cpu_us, "shared_bytes",
+					   (json_int_t)page->shared_bytes);
 	if (answer && page->next)
 		json_object_set_new(answer, "next", json_integer(page->next));
 	return answer;

@@ -151,6 +151,8 @@ static void signals_pass_on(struct front *f)
 		signal_pass_on(f, sig);
 		f->continued = sig == SIGTSTP ? false : f->continued || (f->stop_sent && sig == SIGCONT);
 		f->stop_sent |= sig == SIGTSTP;
+		if (sig == SIGTERM)
+			control_paused(&f->control, false);
 		if (sig == SIGTERM && !f->kill_ns && timeout_s >= 0)
 			f->kill_ns = supervisor_now_ns() + (u64)timeout_s * NS_PER_S + SUPERVISOR_PATIENCE_NS;
 	}

@@ -17,6 +17,7 @@ enum link_kind {
 	LINK_SIGNAL,  /* value: a signal that the user or the terminal sent to the front */
 	LINK_KILL,    /* value: a signal for PID 1, by request of a client; SIGKILL ends the family */
 	LINK_STOP,    /* SIGTERM for PID 1; the family is ended after `value` seconds, -1: never */
+	LINK_PAUSE,   /* value 1: stop all members, 0: let them go on */
 	LINK_MEMBERS, /* a page of members from record `value` on; answered by one link_members */
 };
 struct link_request {
@@ -44,9 +45,12 @@ struct link_member {
 	s32 pid, ppid;    /* the family's word */
 	s32 host_pid;     /* in the host's /proc; 0: not known */
 	u64 cpu_us, memory_bytes; /* the host's: its private resident memory */
+	char state;       /* the host's: R, S, D, T, ... of proc(5) */
 	char name[16];    /* the family's word: any bytes, ended by a NUL */
 };
 struct link_members {
+	u64 ended_cpu_us; /* of members that have ended */
+	u64 shared_bytes; /* of kin */
 	u32 count, next; /* next: the record to go on with; 0: that is all */
 	struct link_member members[LINK_MEMBERS_MAX];
 };

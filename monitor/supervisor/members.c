@@ -107,6 +107,12 @@ void inbox_check(struct supervisor *s)
 	steward_kick(s);
 }
 
+void inbox_again(struct supervisor *s)
+{
+	if (KIN_READ(s->family.kin->inbox_pending))
+		inbox_ring(s);
+}
+
 /* What a terminal or a user sends to the whole process group is for the supervisor to translate. */
 static void monitor_dispositions(void)
 {

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "monitor/supervisor/supervisor_internal.h"
@@ -35,8 +37,8 @@ static void usage_of(struct supervisor *s, struct link_member *row)
 
 	snprintf(name, sizeof(name), "%d/stat", row->host_pid);
 	if (proc_read(s, s->family.proc_fd, name, text, sizeof(text)) && (end = strrchr(text, ')')) &&
-		sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-			   &system) == 2)
+		sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+			   &row->state, &user, &system) == 3)
 		row->cpu_us = (user + system) * (US_PER_S / (u64)sysconf(_SC_CLK_TCK));
 	snprintf(name, sizeof(name), "%d/statm", row->host_pid);
 	if (proc_read(s, s->family.proc_fd, name, text, sizeof(text)) &&
@@ -51,7 +53,7 @@ static bool row_fill(struct supervisor *s, const struct kin_member *m, struct li
 
 	if (fd < 0)
 		return false;
-	*row = (struct link_member){.pid = KIN_READ(m->pid), .ppid = KIN_READ(m->ppid)};
+	*row = (struct link_member){.state = '?', .pid = KIN_READ(m->pid), .ppid = KIN_READ(m->ppid)};
 	memcpy(row->name, m->comm, sizeof(row->name));
 	row->name[sizeof(row->name) - 1] = 0;
 	row->host_pid = host_pid_of(s, fd);
@@ -61,12 +63,27 @@ static bool row_fill(struct supervisor *s, const struct kin_member *m, struct li
 	return true;
 }
 
+/* What the host counts for the family as a whole. */
+static void page_sums(struct supervisor *s, struct link_members *page)
+{
+	struct rusage ended;
+	struct stat kin;
+
+	if (getrusage(RUSAGE_CHILDREN, &ended) == 0)
+		page->ended_cpu_us =
+			(u64)(ended.ru_utime.tv_sec + ended.ru_stime.tv_sec) * US_PER_S +
+			(u64)(ended.ru_utime.tv_usec + ended.ru_stime.tv_usec);
+	if (fstat(s->family.kin_fd, &kin) == 0)
+		page->shared_bytes = (u64)kin.st_blocks * 512;
+}
+
 void members_list(struct supervisor *s, u32 from, struct link_members *page)
 {
 	const struct kin_header *kin = s->family.kin;
 	u32 looks = 0, i;
 
 	memset(page, 0, sizeof(*page));
+	page_sums(s, page);
 	for (i = from; i < MEMBERS_MAX && looks < LINK_MEMBERS_MAX; i++) {
 		u32 state = KIN_READ(kin->members[i].state);
 

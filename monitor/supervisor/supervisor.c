@@ -420,11 +420,28 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	return take_signals(s, err);
 }
 
+/*
+ * A member that is stopped makes no other, so one signal is enough. While they are, no member is
+ * expected to answer, and none is started.
+ */
+static void pause_take(struct supervisor *s, bool pause)
+{
+	if (s->paused == pause)
+		return;
+	s->paused = pause;
+	children_signal(s, pause ? SIGSTOP : SIGCONT);
+	if (!pause) {
+		inbox_again(s);
+		s->mailbox_again = true;
+	}
+}
+
 static void term_take(struct supervisor *s)
 {
 	u64 now = supervisor_now_ns();
 	int timeout_s = s->options->stop_timeout_s;
 
+	pause_take(s, false);
 	if (!s->term_first_ns) {
 		s->term_first_ns = now;
 		if (timeout_s >= 0)
@@ -473,6 +490,7 @@ static void stop_take(struct supervisor *s, int timeout_s)
 {
 	u64 now = supervisor_now_ns();
 
+	pause_take(s, false);
 	if (!s->term_first_ns) {
 		s->term_first_ns = now;
 		inbox_post_signal(s, SIGTERM, false);
@@ -510,6 +528,7 @@ static void take_link(struct supervisor *s)
 		case LINK_SIGNAL: take_signal(s, from_front.value); break;
 		case LINK_KILL: kill_take(s, from_front.value); break;
 		case LINK_STOP: stop_take(s, from_front.value); break;
+		case LINK_PAUSE: pause_take(s, from_front.value); break;
 		case LINK_MEMBERS: members_tell(s, from_front.value); break;
 		}
 	}
@@ -520,12 +539,14 @@ static struct timespec *next_timeout(const struct supervisor *s, struct timespec
 {
 	u64 now = supervisor_now_ns(), left, deadline = s->term_deadline_ns;
 
-	deadline = earlier(deadline, s->inbox_deadline_ns);
 	deadline = earlier(deadline, s->doom_deadline_ns);
-	deadline = earlier(deadline, s->limits.deadline_ns);
+	if (!s->paused) {
+		deadline = earlier(deadline, s->inbox_deadline_ns);
+		deadline = earlier(deadline, s->limits.deadline_ns);
+	}
 	if (s->unclaimed_count)
 		deadline = earlier(deadline, now + UNCLAIMED_RETRY_NS);
-	if (s->reap_again || s->mailbox_again)
+	if (s->reap_again || (s->mailbox_again && !s->paused))
 		deadline = now;
 	if (!deadline)
 		return NULL;
@@ -589,12 +610,15 @@ static void event_loop(struct supervisor *s)
 			break;
 		members_reap(s);
 		/* After reaping: a member may have died between setting its bit and telling us. */
-		members_mailbox(s);
+		if (!s->paused)
+			members_mailbox(s);
 		look_at_kin(s);
 		members_retry_unclaimed(s);
-		inbox_check(s);
+		if (!s->paused)
+			inbox_check(s);
 		doom_check(s);
-		limits_check(s);
+		if (!s->paused)
+			limits_check(s);
 	}
 }
 

@@ -99,6 +99,7 @@ struct supervisor {
 	bool user_namespace; /* of the family's own */
 	bool on_terminal;    /* at the start; it may hang up */
 	u64 start_tsc;
+	bool paused; /* all members are stopped by request, and nothing is done for them */
 	bool ended; /* PID 1's status is final */
 	int status;
 	enum link_end end;
@@ -157,6 +158,7 @@ void members_retry_unclaimed(struct supervisor *s);
 void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
+void inbox_again(struct supervisor *s); /* nobody could answer meanwhile */
 
 /* members_list.c: from record `from` on */
 void members_list(struct supervisor *s, u32 from, struct link_members *page);

@@ -179,7 +179,8 @@ def usage(context, backend):
             state(*words, status=status)
             require(state.stderr.count("\n") == 1, f"{words}: {state.stderr}")
         state("rm", "-f", "nosuch")
-        for verb in ("ps", "inspect", "logs", "stop", "kill", "wait", "rm"):
+        for verb in ("ps", "inspect", "logs", "stop", "kill", "wait", "rm", "pause", "unpause",
+                     "stats", "top"):
             require(f"Usage: unifork {verb}" in state(verb, "--help"), f"{verb} --help")
 
 
@@ -323,6 +324,7 @@ def rude_clients(context, backend):
     """Silent ones, garbage, ones that vanish or never read: the others are served."""
     with state_of(context, backend) as state:
         state.start("polite", *SLEEP)
+        wait_for(lambda: state.inspect("polite")["members"], "it runs")
         silent = [state.connect("polite") for _ in range(100)]
         require(state.inspect("polite")["members"], "not served beside silent clients")
         dice = random.Random(1)
@@ -481,10 +483,87 @@ def unnamed(context, backend):
         require(os.listdir(state.folder) == [], "something was made")
 
 
+def paused(context, backend):
+    """All of it stands still, whoever wants something, and goes on as if nothing had been."""
+    with state_of(context, backend) as state:
+        state.start("p", BUSYBOX, "sh", "-c",
+                    "trap 'echo usr1' USR1; busybox yes > /dev/null & i=0; while :; do i=$((i+1)); "
+                    "busybox true; echo $i; done")
+        wait_for(lambda: len(state("logs", "p")) > 20, "it counts")
+        require(state("pause", "p") == "p\n", "pause does not print the name")
+        require(state.states() == {"p": "paused"} and "(Paused)" in state("ps"), state("ps"))
+        state("pause", "p", status=1)
+        used = state.inspect("p")
+        time.sleep(0.2) # what was in the pipe is on its way to the log
+        then = state("logs", "--tail", "1", "p")
+        require(used["state"] == "paused" and len(used["members"]) >= 2, f"{used}")
+        state("kill", "-s", "USR1", "p")
+        time.sleep(1)
+        require(state("logs", "--tail", "1", "p") == then, "it goes on counting")
+        require(state.inspect("p")["members"] == used["members"], "processor time goes on")
+        require(state("unpause", "p") == "p\n", "unpause does not print the name")
+        wait_for(lambda: "usr1" in state("logs", "p"), "the signal comes afterwards")
+        wait_for(lambda: state("logs", "--tail", "1", "p") != then, "it goes on")
+        state("unpause", "p", status=1)
+        state("pause", "p")
+        began = time.monotonic()
+        state("stop", "p")
+        require(time.monotonic() - began < 5 * context.scale, "a paused one does not hear SIGTERM")
+        require(state("wait", "p") == "143\n", "the status of one that was stopped when paused")
+        state.start("k", *SLEEP)
+        state("pause", "k")
+        require(state("kill", "k") == "k\n" and state.states()["k"] == "exited", "kill of a paused")
+
+
+def paused_long(context, backend):
+    """Nobody answers the supervisor for a while: it ends no family that is paused for that."""
+    with state_of(context, backend) as state:
+        state.start("p", BUSYBOX, "sh", "-c",
+                    "trap 'exit 5' USR1; echo up; while :; do busybox true; done",
+                    options=["-m", "64M"])
+        wait_for(lambda: "up" in state("logs", "p"), "the log says up")
+        state("pause", "p")
+        state("kill", "-s", "USR1", "p")
+        front = state.inspect("p")["front"]
+        ticks = sum(int(word) for word in pathlib.Path(
+            f"/proc/{runs.children(front)[-1]}/stat").read_text("utf-8").split()[13:15])
+        time.sleep(26) # eight times the supervisor's patience
+        require(state.states() == {"p": "paused"}, "it did not stay")
+        now = sum(int(word) for word in pathlib.Path(
+            f"/proc/{runs.children(front)[-1]}/stat").read_text("utf-8").split()[13:15])
+        require(now - ticks < 20, "the supervisor is busy meanwhile")
+        state("unpause", "p")
+        require(state("wait", "p") == "5\n", "it does not go on")
+
+
+def stats(context, backend):
+    with state_of(context, backend) as state:
+        state.start("busy", BUSYBOX, "sh", "-c", "busybox yes > /dev/null & wait",
+                    options=["-m", "256M"])
+        state.start("idle", *SLEEP)
+        wait_for(lambda: len(state.inspect("busy")["members"]) == 2, "it begins")
+        wait_for(lambda: state.inspect("idle")["members"], "it begins")
+        rows = {row["name"]: row for row in json.loads(
+            state("stats", "--no-stream", "--format", "json", "busy", "idle"))}
+        require(rows["busy"]["cpu_percent"] > 1 > rows["idle"]["cpu_percent"], f"{rows}")
+        require(rows["busy"]["pids"] == 2 and rows["idle"]["pids"] == 1, f"{rows}")
+        require(rows["busy"]["memory_limit_bytes"] == 256 << 20, f"{rows}")
+        require(0 < rows["idle"]["memory_bytes"] < 64 << 20, f"{rows}")
+        table = state("stats", "--no-stream", "idle", "busy").splitlines()
+        require(table[1].startswith("idle ") and "256.0MiB" in table[2], f"{table}")
+        tree = state("top", "busy").splitlines()
+        require(tree[1].endswith(" busybox") and tree[2].endswith("   busybox"), f"{tree}")
+        require([line.split()[:2] for line in tree[1:]] == [["1", "0"], ["2", "1"]], f"{tree}")
+        state("kill", "idle")
+        for verb in ("stats", "top"):
+            state(verb, "idle", status=1)
+            require("is not running" in state.stderr, state.stderr)
+
+
 def cases(context):
     every = [life, foreground, statuses, usage, directories, two_users, killed_at_random, many,
              rude_clients, hanging, hostile_names, logs, log_bounded, log_full_disk, log_of_killed,
-             unnamed]
+             unnamed, paused, paused_long, stats]
 
     def bound(check, backend):
         return lambda: check(context, backend)
