@@ -92,8 +92,7 @@ static json_t *start_json(const struct naming *n, const struct run_options *o, c
 /* ---- the front */
 
 /* The family from its start to its end. */
-static int family_run(const struct naming *n, struct run_options *o, int families_fd,
-					  struct error *err)
+static int family_run(const struct naming *n, struct run_options *o, struct error *err)
 {
 	struct run_named *named = o->named;
 	struct error unwritten;
@@ -103,7 +102,7 @@ static int family_run(const struct naming *n, struct run_options *o, int familie
 	if (r == 0)
 		r = supervisor_run(o, &wait_status, err);
 	if (n->remove || !named->started)
-		family_remove_own(families_fd, &named->dir);
+		family_remove_own(named->families_fd, &named->dir);
 	else if (family_end_write(&named->dir, wait_status, r < 0 ? err : NULL, &unwritten) < 0)
 		fprintf(stderr, "unifork: %s\n", unwritten.text);
 	if (r < 0)
@@ -113,9 +112,10 @@ static int family_run(const struct naming *n, struct run_options *o, int familie
 }
 
 /* What the caller had open is not for a process that outlives it. */
-static void others_close(const struct run_named *named, int families_fd)
+static void others_close(const struct run_named *named)
 {
-	int kept[] = {named->dir.fd, named->dir.lock_fd, named->started_fd, families_fd}, highest = 2;
+	int kept[] = {named->dir.fd, named->dir.lock_fd, named->started_fd, named->families_fd};
+	int highest = 2;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		highest = MAX(highest, kept[i]);
@@ -126,7 +126,7 @@ static void others_close(const struct run_named *named, int families_fd)
 }
 
 /* The child: a front without a terminal, whose words go to the log. */
-_Noreturn static void detached_run(const struct naming *n, struct run_options *o, int families_fd)
+_Noreturn static void detached_run(const struct naming *n, struct run_options *o)
 {
 	struct run_named *named = o->named;
 	struct error err = {0};
@@ -134,7 +134,7 @@ _Noreturn static void detached_run(const struct naming *n, struct run_options *o
 	pid_t journal = -1;
 
 	setsid();
-	others_close(named, families_fd);
+	others_close(named);
 	dup2(null, STDIN_FILENO);
 	o->job = false;
 	if (null >= 0)
@@ -143,8 +143,8 @@ _Noreturn static void detached_run(const struct naming *n, struct run_options *o
 	else
 		error_set(&err, errno, "cannot open /dev/null");
 	if (journal < 0)
-		family_remove_own(families_fd, &named->dir);
-	else if (family_run(n, o, families_fd, &err) < 0)
+		family_remove_own(named->families_fd, &named->dir);
+	else if (family_run(n, o, &err) < 0)
 		fprintf(stderr, "unifork: %s\n", err.text);
 	/* It did not start: the text is for who waits. */
 	if (named->started_fd >= 0 && write(named->started_fd, err.text, strlen(err.text)) < 0)
@@ -174,20 +174,19 @@ static int start_await(int fd, const char *name, struct error *err)
 	return -EXIT_SYSTEM;
 }
 
-static int detach(const struct naming *n, struct run_options *o, int families_fd,
-				  struct error *err)
+static int detach(const struct naming *n, struct run_options *o, struct error *err)
 {
 	int started[2];
 	pid_t pid = -1;
 
 	if (pipe2(started, O_CLOEXEC) < 0 || (fflush(NULL), pid = fork()) < 0) {
 		error_set(err, errno, "cannot start the family's front");
-		family_remove_own(families_fd, &o->named->dir);
+		family_remove_own(o->named->families_fd, &o->named->dir);
 		return -EXIT_SYSTEM;
 	}
 	if (pid == 0) {
 		o->named->started_fd = started[1];
-		detached_run(n, o, families_fd);
+		detached_run(n, o);
 	}
 	close(started[1]);
 	family_close(&o->named->dir);
@@ -197,12 +196,11 @@ static int detach(const struct naming *n, struct run_options *o, int families_fd
 int named_run(const struct naming *n, struct run_options *o, struct error *err)
 {
 	static struct run_named named;
-	int families_fd;
 
 	named = (struct run_named){.detached = n->detach, .started_fd = -1};
-	if (families_open(n->state_dir, true, &families_fd, err) < 0 ||
-		family_create(families_fd, n->name, o->argv[0], &named.dir, err) < 0)
+	if (families_open(n->state_dir, true, &named.families_fd, err) < 0 ||
+		family_create(named.families_fd, n->name, o->argv[0], &named.dir, err) < 0)
 		return -EXIT_SYSTEM;
 	o->named = &named;
-	return n->detach ? detach(n, o, families_fd, err) : family_run(n, o, families_fd, err);
+	return n->detach ? detach(n, o, err) : family_run(n, o, err);
 }

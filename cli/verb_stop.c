@@ -83,6 +83,7 @@ static int family_stop(struct family_act *a, struct family_dir *dir, struct erro
 	if (!with->timeout) {
 		family_record_read(dir, &record);
 		timeout_s = (long)json_integer_value(json_object_get(record.start, "stop_timeout"));
+		timeout_s = MAX(-1l, MIN(timeout_s, (long)STOP_TIMEOUT_MAX));
 		family_record_free(&record);
 	}
 	/* The front keeps the time; this is for one that hangs. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The client's side: a connection to a family's front, a question, an answer in bounded time. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -13,22 +15,43 @@
 #include "monitor/families/family_record.h"
 #include "monitor/families/request.h"
 
-/* By way of the directory's descriptor: a path of its own may be longer than an address holds. */
+/*
+ * Root may be in a directory of somebody who put another's socket in the place of his own: it is
+ * no link, and who listens is whose directory it is.
+ */
+static bool socket_trusted(const struct family_dir *dir, int fd)
+{
+	struct stat owner;
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	return fstat(dir->fd, &owner) == 0 &&
+		   getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.uid == owner.st_uid;
+}
+
+/* By a descriptor: a path may be longer than an address holds, and lead elsewhere meanwhile. */
 static int socket_connect(const struct family_dir *dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int place = openat(dir->fd, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	/* Of waiting for a place in the front's queue of connections. */
 	struct timeval patience = {ANSWER_PATIENCE_MS / 1000, ANSWER_PATIENCE_MS % 1000 * 1000};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), e;
 
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control", dir->fd);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", place);
+	e = place < 0 || fd < 0 ? errno : 0;
+	if (!e) {
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+		e = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno
+			: !socket_trusted(dir, fd)                                   ? EPERM
+																		 : 0;
+	}
+	if (place >= 0)
+		close(place);
+	if (!e)
 		return fd;
-	e = errno;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	errno = e == ENOENT ? ECONNREFUSED : e;
 	return -1;
 }

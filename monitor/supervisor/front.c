@@ -96,6 +96,15 @@ static int supervisor_release(struct front *f, struct error *err)
 			   : error_set(err, errno, "cannot talk to the supervisor");
 }
 
+/* In the supervisor, which keeps the lock and nothing that leads to the host's files. */
+static void directories_close(const struct run_named *named)
+{
+	if (!named)
+		return;
+	close(named->families_fd);
+	close(named->dir.fd);
+}
+
 static int supervisor_start(struct front *f, struct error *err)
 {
 	int fds[2], front_pid = (int)getpid();
@@ -110,8 +119,7 @@ static int supervisor_start(struct front *f, struct error *err)
 		close(fds[0]);
 		close(f->signal_fd);
 		control_close(&f->control);
-		if (f->options->named)
-			close(f->options->named->dir.fd);
+		directories_close(f->options->named);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
 		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, &f->net, front_pid,
 						fds[1]);

@@ -47,6 +47,7 @@ struct run_limit {
 
 /* A family with a name: --name, -d. */
 struct run_named {
+	int families_fd;       /* the state directory */
 	struct family_dir dir; /* its lock is held */
 	bool detached;
 	int started_fd;        /* gets one byte when the family has started; -1: nobody waits */

@@ -121,6 +121,56 @@ def life(context, backend):
         require(state("ps", "-aq") == "", "it is still there")
 
 
+def descriptors(context, backend):
+    """Of the host's files the supervisor keeps the lock, and a monitor nothing."""
+    with state_of(context, backend) as state:
+        def held(pid):
+            links = []
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):
+                    links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+            return {link for link in links if link.startswith(state.folder)}
+
+        with open(f"{state.folder}/callers", "w", encoding="ascii") as callers:
+            os.set_inheritable(callers.fileno(), True)
+            command = [str(context.unifork), "run", "--state-dir", state.folder, "-d", "--name",
+                       "f", "-b", backend, "--", *SLEEP]
+            subprocess.run(command, check=True, close_fds=False, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, env=runs.environment(state.mark))
+        os.unlink(f"{state.folder}/callers")
+        wait_for(lambda: state.inspect("f")["members"], "it runs")
+        seen = state.inspect("f")
+        require(held(seen["supervisor"]) == {f"{state.folder}/f/lock"},
+                f"the supervisor holds {held(seen['supervisor'])}")
+        require(held(seen["front"]) == {state.folder, f"{state.folder}/f",
+                                        f"{state.folder}/f/lock"},
+                f"the front holds {held(seen['front'])}")
+        for pid in runs.children(seen["supervisor"]):
+            require(not held(pid), f"a monitor holds {held(pid)}")
+
+
+def others_socket(context, backend):
+    """A user puts a link to root's socket in its directory: root's verbs do not follow it."""
+    if os.geteuid() != 0:
+        raise Skipped("needs user 0")
+    with state_of(context, backend) as state, state_of(context, backend) as other:
+        state.start("roots", *SLEEP)
+        state.start("trap", *SLEEP)
+        os.rename(f"{state.folder}/trap", f"{other.folder}/trap") # alive, with its lock
+        real = f"{other.folder}/trap/control"
+        os.rename(real, real + "2")
+        os.symlink(f"{state.folder}/roots/control", real)
+        other("stop", "trap", status=1)
+        os.unlink(real)
+        os.rename(f"{other.folder}/trap/control2", real)
+        os.chown(f"{other.folder}/trap", NOBODY, NOBODY) # somebody else listens than who owns it
+        other("kill", "-s", "TERM", "trap", status=1)
+        require("not permitted" in other.stderr, other.stderr)
+        os.chown(f"{other.folder}/trap", 0, 0)
+        require(state.states() == {"roots": "running"}, "root's family has suffered")
+        other("rm", "-f", "trap")
+
+
 def foreground(context, backend):
     """--name without -d: streams and status as ever, kept afterwards but with --rm."""
     with state_of(context, backend) as state:
@@ -561,7 +611,8 @@ def stats(context, backend):
 
 
 def cases(context):
-    every = [life, foreground, statuses, usage, directories, two_users, killed_at_random, many,
+    every = [life, descriptors, others_socket,
+             foreground, statuses, usage, directories, two_users, killed_at_random, many,
              rude_clients, hanging, hostile_names, logs, log_bounded, log_full_disk, log_of_killed,
              unnamed, paused, paused_long, stats]
 
