@@ -46,7 +46,7 @@ struct hypercall_frame {
 	u64 arg[HYPERCALL_ARGS];
 };
 
-#define HYP_HANDLES_MAX 1024 /* a handle is less */
+#define HYP_HANDLES_MAX 16384 /* a handle is less */
 
 /* sleep's view of a host descriptor, the layout of struct pollfd. */
 struct hyp_pollfd {

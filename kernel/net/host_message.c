@@ -10,6 +10,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/host/host.h"
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/net/host_socket.h"
@@ -17,6 +18,7 @@
 #include "kernel/task/thread.h"
 
 #define PIECE_MAX (8ull << 20)
+#define DATAGRAM_MAX 65536u
 enum { MSG_DONTROUTE_ = 4, MSG_CONFIRM_ = 0x800, MSG_MORE_ = 0x8000 };
 #define SEND_FLAGS (MSG_OOB | MSG_EOR | MSG_CONFIRM_ | MSG_MORE_ | MSG_DONTROUTE_)
 #define RECEIVE_FLAGS (MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
@@ -117,6 +119,25 @@ static void items_send(const struct inet_socket *u, struct hyp_message *h,
 				 sizeof(tos));
 }
 
+/* A datagram of more pieces than there is room for. */
+static s64 send_gathered(struct host_handle *h, struct hyp_message *out, struct net_message *m)
+{
+	size_t len = m->data.left;
+	char *whole = len <= DATAGRAM_MAX ? kmalloc(len) : NULL;
+	s64 r = -EFAULT;
+
+	if (!whole)
+		return len > DATAGRAM_MAX ? -EMSGSIZE : -ENOBUFS;
+	if (!iov_copy_in(&m->data, whole, len)) {
+		out->count = 1;
+		out->piece[0].addr = (u64)whole;
+		out->piece[0].len = len;
+		r = host_net_send(host_number(h), out);
+	}
+	kfree(whole);
+	return r;
+}
+
 s64 host_send(struct inet_socket *u, struct host_handle *h, struct net_message *m,
 			  const struct inet_name *to)
 {
@@ -133,7 +154,7 @@ s64 host_send(struct inet_socket *u, struct host_handle *h, struct net_message *
 	if (fault && !want)
 		return -EFAULT;
 	if (u->e.s.type == SOCK_DGRAM && want < m->data.left)
-		return fault ? -EFAULT : -EMSGSIZE;
+		return fault ? -EFAULT : send_gathered(h, &out, m);
 	r = host_net_send(host_number(h), &out);
 	if (r == -EAGAIN || (r >= 0 && (u64)r < want))
 		host_not_ready(h, EPOLLOUT);
@@ -170,6 +191,27 @@ static void address_receive(struct inet_socket *u, struct net_message *m,
 	m->address_len = inet_name_show(u, &from, m->address);
 }
 
+/* The other way; *moved 0: the vector has been moved on. */
+static s64 receive_scattered(struct host_handle *h, struct hyp_message *in, struct net_message *m,
+							 u64 *moved)
+{
+	size_t len = MIN(m->data.left, (size_t)DATAGRAM_MAX);
+	char *whole = kmalloc(len);
+	s64 r;
+
+	if (!whole)
+		return -ENOBUFS;
+	in->count = 1;
+	in->piece[0].addr = (u64)whole;
+	in->piece[0].len = len;
+	r = host_net_receive(host_number(h), in);
+	*moved = 0;
+	if (r > 0 && iov_copy_out(&m->data, whole, MIN((size_t)r, len)))
+		r = -EFAULT;
+	kfree(whole);
+	return r;
+}
+
 /* MSG_TRUNC of a stream: bytes are received to be forgotten. */
 static s64 forget(struct host_handle *h, struct net_message *m)
 {
@@ -204,7 +246,10 @@ s64 host_receive(struct inet_socket *u, struct host_handle *h, struct net_messag
 	want = pieces(&in, &m->data, true, &fault);
 	if (fault && !want)
 		return -EFAULT;
-	r = host_net_receive(host_number(h), &in);
+	if (!stream && want < m->data.left && !fault)
+		r = receive_scattered(h, &in, m, &want);
+	else
+		r = host_net_receive(host_number(h), &in);
 	if (r == -EAGAIN)
 		host_not_ready(h, EPOLLIN | EPOLLPRI | EPOLLRDHUP);
 	else if (m->flags & MSG_OOB && !(m->flags & MSG_PEEK))

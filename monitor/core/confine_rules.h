@@ -11,7 +11,7 @@
 #ifndef MONITOR_CORE_CONFINE_RULES_H
 #define MONITOR_CORE_CONFINE_RULES_H
 
-#include "monitor/core/monitor.h"
+#include "monitor/core/grants.h"
 
 #define RULE_TESTS_MAX 5
 #define CALL_RULES_MAX 5

@@ -6,6 +6,7 @@
 #ifndef MONITOR_CORE_CORE_INTERNAL_H
 #define MONITOR_CORE_CORE_INTERNAL_H
 
+#include "monitor/core/grants.h"
 #include "monitor/core/host_call.h"
 #include "monitor/core/interrupt.h"
 #include "monitor/core/kin_access.h"

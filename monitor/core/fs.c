@@ -39,7 +39,7 @@ bool handle_valid(const struct member *m, u64 handle)
 
 void handles_mark_shared(struct member *m)
 {
-	memcpy(m->shared, m->handles, sizeof(m->shared));
+	memcpy(m->shared, m->handles, family_handles_max(m->family) / 8);
 }
 
 s64 handle_admit(struct member *m, s64 fd)

@@ -83,6 +83,7 @@ struct member;
 struct confinement;
 
 #define HANDLES_MAX HYP_HANDLES_MAX
+#define HANDLES_OF_FILES 1024 /* in a family without sockets of the host */
 /* kvm: where a monitor maps its vCPU's page, above all that a guest's memory can be at. */
 #define VCPU_RUN_ADDR (1ull << 39)
 #define VCPU_RUN_SIZE_MAX (64u << 10)
@@ -185,24 +186,6 @@ int zones_find(struct family *f, struct error *err) MUST_CHECK;
  */
 int confinement_prepare(struct family *f, struct error *err) MUST_CHECK;
 
-/* Does the family have a volume that it may change? */
-static inline bool family_writes(const struct family *f)
-{
-	for (u32 i = 0; i < f->volume_count; i++)
-		if (!f->volumes[i].read_only)
-			return true;
-	return false;
-}
-/* Has it sockets of the host, made or handed? */
-static inline bool family_has_sockets(const struct family *f)
-{
-	return f->sockets || f->published_count;
-}
-/* Do members get descriptors from the supervisor? */
-static inline bool family_takes_gifts(const struct family *f)
-{
-	return f->volume_count || family_has_sockets(f);
-}
 /* Does the host's directory hold mounts that a guest must not see (/proc, /sys, /dev)? */
 bool tree_is_mixed(int dir_fd);
 /*

@@ -206,7 +206,7 @@ static int monitor_limit(const struct supervisor *s, struct error *err)
 	/* A monitor names no more; each open file is memory of the host's. */
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return error_set(err, errno, "cannot read the limit of open files");
-	files.rlim_cur = files.rlim_max = MIN(files.rlim_max, (rlim_t)HANDLES_MAX);
+	files.rlim_cur = files.rlim_max = MIN(files.rlim_max, (rlim_t)family_handles_max(&s->family));
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return error_set(err, errno, "cannot limit the number of open files");
 	return 0;

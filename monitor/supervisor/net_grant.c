@@ -136,4 +136,8 @@ void net_grant_take(const struct net_grant *g, const struct run_options *o, stru
 		f->kin->published[i] = (struct kin_published){(u32)g->published[i], port, 0};
 	}
 	f->published_count = f->kin->published_count = g->count;
+	if (g->namespace_fd >= 0) { /* the front has its own; here they only lead out */
+		close(g->namespace_fd);
+		close(g->own_fd);
+	}
 }

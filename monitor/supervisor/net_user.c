@@ -23,6 +23,7 @@
 
 #define START_MS 10000
 #define SAID_MAX 4096
+#define FRONT_FDS 256 /* it has fewer */
 
 /* Along PATH, as a shell looks for it. */
 static int pasta_find(char *path, size_t size, struct error *err)
@@ -87,9 +88,12 @@ static _Noreturn void minder_run(const struct net_grant *g, pid_t target, int fr
 	pasta = fork();
 	if (pasta == 0)
 		pasta_run(g->pasta, target, ready_fd, said_fd);
-	close(ready_fd);
 	if (pasta < 0)
 		_exit(127);
+	/* the front's: who else has them would not hear of its end */
+	for (int fd = STDERR_FILENO + 1; fd < FRONT_FDS; fd++)
+		if (fd != front_fd)
+			close(fd);
 	mind(front_fd, pasta);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "monitor/core/grants.h"
 #include "monitor/core/kin_access.h"
 #include "monitor/core/monitor.h"
 #include "monitor/supervisor/cgroup.h"

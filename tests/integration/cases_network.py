@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import resource
 import select
 import shutil
 import signal
@@ -327,6 +328,65 @@ def passed(context, backend):
     return check
 
 
+MANY = """
+import selectors, socket, sys
+listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+listener.setblocking(False)
+chosen = selectors.EpollSelector()
+chosen.register(listener, selectors.EVENT_READ)
+print(listener.getsockname()[1], flush=True)
+connections = 0
+while connections < int(sys.argv[1]):
+    chosen.select()
+    try:
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            chosen.register(connection, selectors.EVENT_READ)
+            connections += 1
+    except BlockingIOError:
+        pass
+print("all", flush=True)
+while connections:
+    for key, _ in chosen.select():
+        data = key.fileobj.recv(100)
+        key.fileobj.send(data)
+        if not data:
+            chosen.unregister(key.fileobj)
+            key.fileobj.close()
+            connections -= 1
+"""
+
+
+def many(context, backend):
+    """Thousands of connections in one epoll: each is heard, and none costs the others."""
+    def check():
+        python = shutil.which("python3", path="/usr/bin:/bin")
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        count, (soft, hard) = 1500, resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 2 * count:
+            raise Skipped("no right to open so many files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count), hard))
+        family = Started(context, backend, [python, "-c", MANY, str(count)], bufsize=0,
+                         options=["--net", "host", "--ulimit", f"nofile={2 * count}"])
+        opened = []
+        try:
+            port = int(family.line())
+            for _ in range(count):
+                opened.append(socket.create_connection(("127.0.0.1", port), SECONDS))
+            require(family.line() == b"all\n", "not all were accepted")
+            for number in (0, count // 2, count - 1, 1, 1100):
+                opened[number].sendall(b"%d" % number)
+                require(opened[number].recv(100) == b"%d" % number, f"{number} was not heard")
+        finally:
+            for s in opened:
+                s.close()
+            status = family.end()
+        require(status == 0, f"status {status}")
+    return check
+
+
 def user_network(context, backend):
     """An ordinary user's family gets a network by pasta, and published ports beside it."""
     def check():
@@ -376,6 +436,7 @@ def cases(context):
                             ("published", published(context, backend)),
                             ("refused", refused(context, backend)),
                             ("killed", killed(context, backend)),
+                            ("many", many(context, backend)),
                             ("passed", passed(context, backend)),
                             ("user", user_network(context, backend))):
             found.append(Case(f"integration/network_{name}@{backend}", check))

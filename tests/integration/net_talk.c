@@ -180,6 +180,26 @@ static void accepting(void)
 	close(l);
 }
 
+/* More pieces than fit in one call of the monitor's. */
+static void pieces(int s)
+{
+	char bytes[40], back[60] = "";
+	struct iovec out[COUNT(bytes)], in[COUNT(back)];
+	struct msghdr m = {.msg_iov = out, .msg_iovlen = COUNT(out)};
+
+	for (size_t i = 0; i < COUNT(out); i++) {
+		bytes[i] = (char)('a' + i % 26);
+		out[i] = (struct iovec){&bytes[i], 1};
+	}
+	for (size_t i = 0; i < COUNT(in); i++)
+		in[i] = (struct iovec){&back[i], 1};
+	told("in pieces", sendmsg(s, &m, 0));
+	m.msg_iov = in;
+	m.msg_iovlen = COUNT(in);
+	told("back in pieces", recvmsg(s, &m, 0));
+	say("%.60s", back);
+}
+
 static void datagrams(void)
 {
 	int s = socket_or_die(SOCK_DGRAM), other = socket_or_die(SOCK_DGRAM);
@@ -194,6 +214,7 @@ static void datagrams(void)
 	ready("answered", s, 0);
 	told("answer", recv(s, text, sizeof(text), MSG_DONTWAIT));
 	told("no more", recv(s, text, sizeof(text), MSG_DONTWAIT));
+	pieces(s);
 	bind_loopback(other, 0);
 	a = loopback(port_of(other));
 	close(s);
