@@ -136,8 +136,6 @@ struct member {
 	const struct backend_ops *backend;
 	const struct kernel_image *image;
 	u32 index, generation;
-	u64 handles[HANDLES_MAX / 64]; /* host descriptors that the guest may name */
-	u64 shared[HANDLES_MAX / 64];  /* those whose file position a clone shares (fs_getdents) */
 	u64 counts[HYPERCALL_COUNT];   /* of this process; the kernel publishes its own */
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
@@ -151,6 +149,9 @@ struct member {
 	 * backend clears it when it has passed the interrupt on.
 	 */
 	volatile int interrupted;
+	/* Behind what every clone touches: start_through puts that on the page of its first frames. */
+	u64 handles[HANDLES_MAX / 64]; /* host descriptors that the guest may name */
+	u64 shared[HANDLES_MAX / 64];  /* those whose file position a clone shares (fs_getdents) */
 };
 
 /*

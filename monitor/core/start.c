@@ -245,7 +245,11 @@ static void rseq_leave(void)
 #endif
 }
 
-/* All that the monitor writes while it runs lies at the top of its stack, on few pages. */
+/*
+ * All that the monitor writes while it runs lies at the top of its stack, on few pages: in a clone
+ * the first words of its state and the frames below them are on one.
+ */
+#define HOT_STATE 1024
 static struct start *start_through(struct family *f, u32 index, const start_step *steps)
 {
 	struct start first = {
@@ -259,7 +263,7 @@ static struct start *start_through(struct family *f, u32 index, const start_step
 	rseq_leave();
 	if (memory_stack(&top, &first.err) < 0)
 		member_die(&first.member, "%s", first.err.text);
-	s = (struct start *)ALIGN_DOWN((u64)top - sizeof(*s), 64);
+	s = (struct start *)(ALIGN_DOWN((u64)top - sizeof(*s) + HOT_STATE, PAGE_SIZE) - HOT_STATE);
 	*s = first;
 	s->member.stack_top = s;
 	for (; *steps; steps++)

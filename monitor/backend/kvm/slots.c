@@ -29,7 +29,7 @@
 #define RECORD_SHARE (PAGE_SIZE / 8)
 #define LIMIT_SHARE 4
 
-static bool chunk_has(const struct kvm_state *s, u64 c)
+FORK_PATH static bool chunk_has(const struct kvm_state *s, u64 c)
 {
 	return s->chunks[c / 64] >> (c % 64) & 1;
 }
@@ -42,7 +42,7 @@ void slots_note(struct kvm_state *s, u64 from, u64 to)
 	}
 }
 
-int slots_charge(struct member *m, struct error *err)
+FORK_PATH int slots_charge(struct member *m, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
 	struct ledger *l = m->family->ledger;
@@ -65,7 +65,7 @@ int slots_charge(struct member *m, struct error *err)
 	return 0;
 }
 
-static void slot_bytes_set(struct kvm_state *s, u64 bytes)
+FORK_PATH static void slot_bytes_set(struct kvm_state *s, u64 bytes)
 {
 	s->slot_bytes = bytes;
 	if (s->ledger)
@@ -73,7 +73,7 @@ static void slot_bytes_set(struct kvm_state *s, u64 bytes)
 }
 
 /* One slot for chunks [from, to). 0 or -errno. */
-static int slot_add(struct kvm_state *s, u64 from, u64 to)
+FORK_PATH static int slot_add(struct kvm_state *s, u64 from, u64 to)
 {
 	u64 bytes = (to - from) * SLOT_CHUNK / RECORD_SHARE, before = s->slot_bytes;
 	u64 start = MAX(from * SLOT_CHUNK, (u64)PRIVATE_BASE);
@@ -99,7 +99,8 @@ static int slot_add(struct kvm_state *s, u64 from, u64 to)
 }
 
 /* The first run of chunks in [from, end) that have (or lack) a slot; false: none. */
-static bool run_next(const struct kvm_state *s, bool have, u64 from, u64 end, u64 *start, u64 *stop)
+FORK_PATH static bool run_next(const struct kvm_state *s, bool have, u64 from, u64 end,
+							   u64 *start, u64 *stop)
 {
 	u64 none = have ? 0 : ~0ull;
 
@@ -115,12 +116,12 @@ static bool run_next(const struct kvm_state *s, bool have, u64 from, u64 end, u6
 }
 
 /* Kin lies elsewhere in the monitor's memory than what comes before it. */
-static bool kin_begins(u64 start, u64 stop)
+FORK_PATH static bool kin_begins(u64 start, u64 stop)
 {
 	return start < KIN_PHYSICAL / SLOT_CHUNK && stop > KIN_PHYSICAL / SLOT_CHUNK;
 }
 
-int slots_create(struct kvm_state *s, struct error *err)
+FORK_PATH int slots_create(struct kvm_state *s, struct error *err)
 {
 	u64 start, stop, next, next_stop;
 	bool more = run_next(s, true, 0, CHUNKS, &start, &stop);

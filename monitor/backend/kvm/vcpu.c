@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "monitor/backend/kvm/kvm.h"
+#include "monitor/core/host_call.h"
 
 #ifndef KVM_VCPU_TSC_CTRL
 #define KVM_VCPU_TSC_CTRL 0
@@ -29,7 +31,7 @@
 #define SFMASK_VALUE 0x47500ull
 #define RFLAGS_VALUE 0x202ull
 
-static int set_msrs(const struct kvm_state *s, struct error *err)
+FORK_PATH static int set_msrs(const struct kvm_state *s, struct error *err)
 {
 	struct {
 		struct kvm_msrs head;
@@ -54,7 +56,7 @@ static int set_msrs(const struct kvm_state *s, struct error *err)
  * through KVM_SET_MSRS, are not meant. One range, which denies like the default, because KVM wants
  * one with that default (KVM_X86_SET_MSR_FILTER).
  */
-static int deny_msrs(const struct kvm_state *s, struct error *err)
+FORK_PATH static int deny_msrs(const struct kvm_state *s, struct error *err)
 {
 	u8 none[8] = {0};
 	struct kvm_msr_filter filter = {
@@ -72,7 +74,7 @@ static int deny_msrs(const struct kvm_state *s, struct error *err)
 }
 
 /* Paravirtual registers and hypercalls exist only as far as CPUID says: not at all. */
-static int enforce_cpuid(const struct kvm_state *s, struct error *err)
+FORK_PATH static int enforce_cpuid(const struct kvm_state *s, struct error *err)
 {
 	struct kvm_enable_cap cap = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
 
@@ -86,7 +88,7 @@ static int enforce_cpuid(const struct kvm_state *s, struct error *err)
  * parent's. A KVM without the attribute (before Linux 5.16) is told the value, and takes it as a
  * wish to be in step.
  */
-static int set_tsc(const struct kvm_state *s, struct error *err)
+FORK_PATH static int set_tsc(const struct kvm_state *s, struct error *err)
 {
 	u64 offset = 0;
 	struct kvm_device_attr attr = {
@@ -106,17 +108,17 @@ static int set_tsc(const struct kvm_state *s, struct error *err)
 }
 
 /* A new descriptor gets the number that the seccomp program knows it by: that, or -1. */
-static int renumber(int fd, int number)
+FORK_PATH static int renumber(int fd, int number)
 {
 	if (fd < 0 || fd == number)
 		return fd;
 	if (dup3(fd, number, O_CLOEXEC) < 0)
 		number = -1;
-	close(fd);
+	HOST_CALL(SYS_close, fd);
 	return number;
 }
 
-static int create_vcpu(struct member *m, struct error *err)
+FORK_PATH static int create_vcpu(struct member *m, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
 	struct kvm_run *run;
@@ -135,7 +137,7 @@ static int create_vcpu(struct member *m, struct error *err)
 	return 0;
 }
 
-static int set_registers(struct kvm_state *s, bool clone, struct error *err)
+FORK_PATH static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 {
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .value = s->xcr0 } };
 	struct kvm_regs regs = {
@@ -168,7 +170,7 @@ static int set_registers(struct kvm_state *s, bool clone, struct error *err)
 	return 0;
 }
 
-int kvm_create(struct member *m, bool clone, struct error *err)
+FORK_PATH int kvm_create(struct member *m, bool clone, struct error *err)
 {
 	struct kvm_state *s = kvm_state(m);
 	int fd;
@@ -192,14 +194,14 @@ int kvm_create(struct member *m, bool clone, struct error *err)
  * The VM belongs to the parent's address space: no ioctl works on it here. The parent's own
  * descriptors stay open.
  */
-void kvm_clone_child(struct member *m)
+FORK_PATH void kvm_clone_child(struct member *m)
 {
 	struct kvm_state *s = kvm_state(m);
 	struct kvm_run *run = s->run;
 
 	s->run = NULL;
-	munmap(run, s->run_size);
-	close(s->vcpu_fd);
-	close(s->vm_fd);
+	HOST_CALL(SYS_munmap, run, s->run_size);
+	HOST_CALL(SYS_close, s->vcpu_fd);
+	HOST_CALL(SYS_close, s->vm_fd);
 	s->vcpu_fd = s->vm_fd = -1;
 }
