@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 
 #include "kernel/event/event_hooks.h"
+#include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/procfs/procfs.h"
@@ -366,28 +367,20 @@ static struct kin_lock *copy_lock(struct file *f)
 	return l;
 }
 
-static void drop_copy(struct file *f)
-{
-	void *old = (void *)f->priv[COPY];
-
-	publish(&f->priv[COPY], 0);
-	if (old)
-		kin_pages_free(old, (f->priv[COPY_SIZE] + PAGE_SIZE) / PAGE_SIZE);
-}
-
 static s64 refresh(struct file *f)
 {
 	struct text t = {0};
 	s64 err = make_text(f, &t);
-	char *copy = err ? NULL : kin_pages_alloc((t.len + PAGE_SIZE) / PAGE_SIZE);
+	char *copy = err ? NULL : own_pages((t.len + PAGE_SIZE) / PAGE_SIZE, PAGES_ZERO);
 
 	if (copy) {
 		memcpy(copy, t.buf, t.len);
 		struct kin_lock *l = copy_lock(f);
-		drop_copy(f);
+		f->priv[COPY_SIZE] = 0; /* never more than there is, whenever we die */
+		void *old = own_exchange_as(&f->priv[COPY], copy, (u64)copy);
 		f->priv[COPY_SIZE] = t.len;
-		publish(&f->priv[COPY], (u64)copy);
 		kin_unlock(l);
+		own_free(old);
 	} else if (!err) {
 		err = -ENOMEM;
 	}
@@ -460,7 +453,7 @@ static u32 proc_poll(struct file *f, struct poll_table *pt)
 
 static void proc_release(struct file *f)
 {
-	drop_copy(f);
+	own_free(own_take_as(OWN_MEMORY, &f->priv[COPY]));
 	file_drop_inode(f);
 }
 
