@@ -97,6 +97,24 @@ class Namespace:
         self.holder.wait()
 
 
+class Running(Started):
+    """A family for the time of a block; what fails in there is what is told."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *unused):
+        if kind:
+            self.process.kill()
+            self.process.wait()
+            runs.kill_all(runs.wait_until_gone(self.mark, self.process.pid))
+            return
+        if self.process.stdin:
+            self.process.stdin.close()
+        status = self.end()
+        require(status in (0, 143), f"status {status}")
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as s:
         return s.getsockname()[1]
@@ -177,10 +195,9 @@ def published(context, backend):
     """What connects to the host's port reaches who listens inside, before and after it does."""
     def check():
         port = free_port()
-        family = Started(context, backend, [BUSYBOX, "sh", "-c", "echo started; sleep 0.2; "
-                                            "exec busybox nc -ll -p 80 -e busybox cat"],
-                         options=["-p", f"127.0.0.1:{port}:80"])
-        try:
+        with Running(context, backend, [BUSYBOX, "sh", "-c", "echo started; sleep 0.2; "
+                                        "exec busybox nc -ll -p 80 -e busybox cat"],
+                     options=["-p", f"127.0.0.1:{port}:80"]) as family:
             require(family.line() == b"started\n", "it did not start")
             for number in range(20):
                 with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
@@ -191,9 +208,6 @@ def published(context, backend):
                     back = b"".join(iter(lambda: s.recv(65536), b""))
                     require(back == text, f"{number}: {len(back)} of {len(text)} bytes came back")
             family.process.send_signal(signal.SIGTERM)
-        finally:
-            status = family.end()
-        require(status in (0, 143), f"status {status}")
     return check
 
 
@@ -255,9 +269,8 @@ def killed(context, backend):
         python = shutil.which("python3", path="/usr/bin:/bin")
         if not python:
             raise Skipped("no python3 of Debian's")
-        family = Started(context, backend, [python, "-c", KILLED], options=["--net", "host"],
-                         stdin=subprocess.PIPE, bufsize=0)
-        try:
+        with Running(context, backend, [python, "-c", KILLED], options=["--net", "host"],
+                     stdin=subprocess.PIPE, bufsize=0) as family:
             port = int(family.line().split()[1])
             for _ in range(2):
                 require(family.line() == b"child\n", "no child")
@@ -274,10 +287,6 @@ def killed(context, backend):
                 s.settimeout(SECONDS)
                 require(s.recv(100) == b"parent", "the listener is gone")
                 require(not descriptors(runs.supervisor(family.process.pid)), "the supervisor's")
-        finally:
-            family.process.stdin.close()
-            status = family.end(5)
-        require(status == 0, f"status {status}")
     return check
 
 
@@ -310,21 +319,16 @@ def passed(context, backend):
         python = shutil.which("python3", path="/usr/bin:/bin")
         if not python:
             raise Skipped("no python3 of Debian's")
-        with Peer() as peer:
-            family = Started(context, backend, [python, "-c", PASSED, peer.ports[0]],
-                             options=["--net", "host"], stdin=subprocess.PIPE, bufsize=0)
-            try:
-                require(family.line(60) == b"done\n", "not done")
-                front, left = family.process.pid, ["?"]
-                deadline = time.monotonic() + 10
-                while left and time.monotonic() < deadline:
-                    everybody = [runs.supervisor(front), *runs.monitors(front).values()]
-                    left = [name for pid in everybody for name in descriptors(pid)]
-                require(not left, f"still open: {left}")
-            finally:
-                family.process.stdin.close()
-                status = family.end(5)
-            require(status == 0, f"status {status}")
+        with Peer() as peer, Running(context, backend, [python, "-c", PASSED, peer.ports[0]],
+                                     options=["--net", "host"], stdin=subprocess.PIPE,
+                                     bufsize=0) as family:
+            require(family.line(60) == b"done\n", "not done")
+            front, left = family.process.pid, ["?"]
+            deadline = time.monotonic() + 10
+            while left and time.monotonic() < deadline:
+                everybody = [runs.supervisor(front), *runs.monitors(front).values()]
+                left = [name for pid in everybody for name in descriptors(pid)]
+            require(not left, f"still open: {left}")
     return check
 
 
@@ -358,32 +362,31 @@ while connections:
 """
 
 
+MANY_CLIENTS = """
+import socket, sys
+port, count = int(sys.argv[1]), int(sys.argv[2])
+opened = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(count)]
+for number in (0, count // 2, count - 1, 1, 1100):
+    opened[number].sendall(b"%d" % number)
+    assert opened[number].recv(100) == b"%d" % number, f"{number} was not heard"
+"""
+
+
 def many(context, backend):
     """Thousands of connections in one epoll: each is heard, and none costs the others."""
     def check():
-        python = shutil.which("python3", path="/usr/bin:/bin")
+        python, count = shutil.which("python3", path="/usr/bin:/bin"), 1500
         if not python:
             raise Skipped("no python3 of Debian's")
-        count, (soft, hard) = 1500, resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard < 2 * count:
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 2 * count:
             raise Skipped("no right to open so many files")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count), hard))
-        family = Started(context, backend, [python, "-c", MANY, str(count)], bufsize=0,
-                         options=["--net", "host", "--ulimit", f"nofile={2 * count}"])
-        opened = []
-        try:
-            port = int(family.line())
-            for _ in range(count):
-                opened.append(socket.create_connection(("127.0.0.1", port), SECONDS))
+        with Running(context, backend, [python, "-c", MANY, str(count)], bufsize=0,
+                     options=["--net", "host", "--ulimit", f"nofile={2 * count}"]) as family:
+            port = family.line().decode().strip()
+            clients = context.run(["prlimit", f"--nofile={2 * count}:", python, "-c", MANY_CLIENTS,
+                                   port, str(count)], 60)
+            require(clients.status == 0, tail(clients))
             require(family.line() == b"all\n", "not all were accepted")
-            for number in (0, count // 2, count - 1, 1, 1100):
-                opened[number].sendall(b"%d" % number)
-                require(opened[number].recv(100) == b"%d" % number, f"{number} was not heard")
-        finally:
-            for s in opened:
-                s.close()
-            status = family.end()
-        require(status == 0, f"status {status}")
     return check
 
 
