@@ -36,9 +36,13 @@ struct conn {
 	_Atomic u32 waiting;         /* net_lock to change: the listener has no room for it yet */
 	_Atomic u32 error[2];        /* to be told to that end */
 	_Atomic u32 shut[2];         /* SHUT_*: what that end can no longer do */
+	_Atomic u32 urgent[2];       /* enum urgent_state of what that end receives */
+	_Atomic u32 owner[2];        /* F_SETOWN: who is sent SIGURG then */
 	struct msgq q[2];            /* what that end receives */
 	/* The family's own part follows in its own struct, which begins with this one. */
 };
+
+enum urgent_state { URGENT_NONE, URGENT_THERE, URGENT_READ };
 
 /* What the kinds of connections do differently. */
 struct conn_rules {
@@ -53,8 +57,6 @@ struct conn_rules {
 	/* Under net_lock: a listener has room for it; fresh is the end that accepts it. */
 	void (*established)(struct conn *c);
 	void (*accepted)(struct conn *c, struct endpoint *fresh);
-	/* That end has passed over its urgent byte. */
-	void (*urgent_passed)(struct conn *c, u32 end);
 	bool truncates; /* MSG_TRUNC: bytes are read to be forgotten */
 };
 extern const struct conn_rules unix_conn_rules, tcp_conn_rules;
@@ -130,6 +132,14 @@ s64 stream_receive(struct conn *c, u32 end, struct net_message *m, const struct 
 bool conn_readable(struct conn *c, u32 end);
 /* Room for what that end sends, as poll says it. */
 bool conn_writable(struct conn *c, u32 end);
+
+/* ---- urgent.c */
+s64 urgent_send(struct conn *c, u32 end, struct net_message *m);
+/* -EINVAL: there is none; -EAGAIN: it is on its way. */
+s64 urgent_receive(struct endpoint *e, struct net_message *m);
+s64 urgent_at_mark(struct endpoint *e, s32 *at);
+void urgent_owner_set(struct endpoint *e, s32 pid);
+void urgent_tell(s32 owner); /* by SIGURG; nobody, if it is not positive */
 
 /* ---- packet.c: messages that keep their boundaries */
 /* The first message of q, or -EAGAIN: nothing there. */

@@ -303,7 +303,7 @@ void sockets_news(const struct hyp_events *news)
 		h->told = false;
 		/* the host repeats it with everything that comes until it is read */
 		if (events & ~h->ready & EPOLLPRI && h->socket)
-			tcp_urgent_tell(h->socket);
+			urgent_tell((s32)atomic_load(&h->socket->owner));
 		h->ready |= events;
 		h->sure |= h->shared ? 0 : events;
 		tell(h, events);

@@ -334,7 +334,8 @@ static void inet_owner_set(struct socket *s, s32 pid)
 {
 	struct host_handle *h = is_outside(inet_of(s)) ? host_find(inet_of(s)) : NULL;
 
-	tcp_owner_set(inet_of(s), pid);
+	atomic_store(&inet_of(s)->owner, (u32)pid);
+	urgent_owner_set(endpoint_of(s), pid);
 	if (h)
 		host_watch(h); /* if it cannot, nobody is told of urgent data */
 }

@@ -86,8 +86,6 @@ struct tcp_conn {
 	_Atomic u32 reset;                 /* over for both */
 	_Atomic u32 sends[2], receives[2]; /* sizes of buffers */
 	struct conn *older[2];             /* slot: behind this one in that end's retired */
-	_Atomic u32 urgent[2];             /* enum urgent_state of what that end receives */
-	_Atomic u32 owner[2];              /* F_SETOWN: who is sent SIGURG then */
 };
 
 static inline struct inet_socket *inet_of(struct socket *s)
@@ -104,8 +102,6 @@ static inline bool inet_flag(struct inet_socket *u, u32 flag)
 {
 	return atomic_load(&u->flags) & flag;
 }
-
-enum urgent_state { URGENT_NONE, URGENT_THERE, URGENT_READ };
 
 /* States of TCP, with Linux's numbers. */
 enum tcp_state {
@@ -175,13 +171,6 @@ void tcp_limits(struct conn *c);
 /* What u, that end or its listener, was told to have for buffers. */
 void tcp_sizes(struct conn *c, u32 end, struct inet_socket *u);
 enum tcp_state tcp_state(struct inet_socket *u);
-
-/* ---- tcp_urgent.c */
-s64 tcp_send_urgent(struct conn *c, u32 end, struct net_message *m);
-s64 tcp_receive_urgent(struct inet_socket *u, struct net_message *m);
-s64 tcp_at_mark(struct inet_socket *u, s32 *at);
-void tcp_owner_set(struct inet_socket *u, s32 pid);
-void tcp_urgent_tell(struct inet_socket *u); /* the host has urgent data for it */
 
 /* ---- udp.c */
 s64 udp_connect(struct inet_socket *u, const u8 *address, u32 len);

@@ -172,7 +172,7 @@ s64 inet_ioctl(struct socket *s, u32 cmd, u64 arg)
 		break;
 	case SIOCOUTQ:
 	case SIOCOUTQNSD: err = unsent_bytes(u, &n); break;
-	case SIOCATMARK: err = s->type == SOCK_STREAM ? tcp_at_mark(u, &n) : -ENOTTY; break;
+	case SIOCATMARK: err = s->type == SOCK_STREAM ? urgent_at_mark(&u->e, &n) : -ENOTTY; break;
 	default: return interface_ioctl(s, cmd, arg);
 	}
 	return err ? err : copy_out((void *)arg, &n, sizeof(n));

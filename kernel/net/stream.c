@@ -211,6 +211,6 @@ s64 stream_receive(struct conn *c, u32 end, struct net_message *m, const struct 
 			break;
 	}
 	if (t.passed)
-		conn_rules(c)->urgent_passed(c, end);
+		atomic_store(&c->urgent[end], URGENT_NONE);
 	return got ? got : r;
 }

@@ -137,11 +137,6 @@ static void tcp_leave(struct conn *c, u32 end, bool refused)
 	conn_wake(c);
 }
 
-static void tcp_urgent_passed(struct conn *c, u32 end)
-{
-	atomic_store(&tcp_conn(c)->urgent[end], URGENT_NONE);
-}
-
 static void tcp_accepted(struct conn *c, struct endpoint *fresh)
 {
 	struct inet_socket *u = (struct inet_socket *)fresh;
@@ -158,7 +153,6 @@ const struct conn_rules tcp_conn_rules = {
 	.leave = tcp_leave,
 	.established = tcp_limits,
 	.accepted = tcp_accepted,
-	.urgent_passed = tcp_urgent_passed,
 	.truncates = true,
 };
 
@@ -356,7 +350,7 @@ static s64 connect_link(struct inet_socket *u, const struct inet_name *to, struc
 		return err ? err : -ECONNREFUSED;
 	t->name[0] = u->local;
 	t->name[1] = *to;
-	atomic_store(&t->owner[0], atomic_load(&u->owner));
+	atomic_store(&c->owner[0], atomic_load(&u->owner));
 	tcp_sizes(c, 1, listener);
 	u->listener = &listener->e;
 	if (atomic_load(&listener->e.npending) > listener->e.backlog)
@@ -489,7 +483,7 @@ s64 tcp_send(struct inet_socket *u, struct net_message *m)
 	if (is_outside(u))
 		return host_tcp_send(u, m);
 	if (c && m->flags & MSG_OOB)
-		return tcp_send_urgent(c, u->e.end, m);
+		return urgent_send(c, u->e.end, m);
 	if (c)
 		return stream_send(c, u->e.end, m);
 	error = inet_error_take(&u->e.s);
@@ -505,7 +499,7 @@ s64 tcp_receive(struct inet_socket *u, struct net_message *m)
 	if (is_outside(u))
 		return host_tcp_receive(u, m);
 	if (m->flags & MSG_OOB)
-		return tcp_receive_urgent(u, m);
+		return urgent_receive(&u->e, m);
 	if (c) {
 		const struct stream_wish wish = {
 			.low_water = atomic_load(&u->e.s.low_water),
@@ -529,10 +523,10 @@ static u32 readable_from(struct inet_socket *u, struct conn *c)
 	u32 from = MAX(atomic_load(&u->e.s.low_water), 1u);
 	s32 at = 0;
 
-	if (!atomic_load(&tcp_conn(c)->urgent[u->e.end]) ||
+	if (!atomic_load(&c->urgent[u->e.end]) ||
 		atomic_load(&u->e.s.flags) & SOCKET_OOBINLINE)
 		return from;
-	tcp_at_mark(u, &at);
+	urgent_at_mark(&u->e, &at);
 	return from + (u32)at;
 }
 
@@ -551,7 +545,7 @@ static u32 conn_poll(struct inet_socket *u, struct conn *c, struct poll_table *p
 		mask |= POLL_READABLE | EPOLLRDHUP;
 	if (made && atomic_load(&c->q[end].unread) >= readable_from(u, c))
 		mask |= POLL_READABLE;
-	if (atomic_load(&tcp_conn(c)->urgent[end]) == URGENT_THERE)
+	if (atomic_load(&c->urgent[end]) == URGENT_THERE)
 		mask |= EPOLLPRI;
 	if (shut & SHUT_SEND || (made && conn_writable(c, end)))
 		mask |= EPOLLOUT | EPOLLWRNORM;

@@ -185,7 +185,18 @@ static s64 unix_stream_send(struct unix_socket *u, struct net_message *m)
 
 	if (m->address_len)
 		return c ? -EISCONN : -EOPNOTSUPP;
-	return c ? stream_send(c, u->e.end, m) : -ENOTCONN;
+	if (!c)
+		return -ENOTCONN;
+	if (!(m->flags & MSG_OOB))
+		return stream_send(c, u->e.end, m);
+	return m->data.left ? urgent_send(c, u->e.end, m) : -EOPNOTSUPP;
+}
+
+static s64 unix_urgent_receive(struct unix_socket *u, struct net_message *m)
+{
+	s64 r = atomic_load(&u->e.conn) ? urgent_receive(&u->e, m) : -EINVAL;
+
+	return r == -EAGAIN ? -EINVAL : r;
 }
 
 static s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
@@ -193,6 +204,8 @@ static s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
 	struct conn *c = atomic_load(&u->e.conn);
 	const struct unix_address *peer;
 
+	if (m->flags & MSG_OOB)
+		return unix_urgent_receive(u, m);
 	if (!c)
 		return -EINVAL;
 	peer = &unix_conn(c)->address[!u->e.end];
@@ -203,13 +216,14 @@ static s64 unix_stream_receive(struct unix_socket *u, struct net_message *m)
 	const struct stream_wish wish = {
 		.low_water = atomic_load(&u->e.s.low_water),
 		.one_sender = atomic_load(&u->e.s.flags) & SOCKET_PASSCRED,
+		.urgent_inline = atomic_load(&u->e.s.flags) & SOCKET_OOBINLINE,
 	};
 	return stream_receive(c, u->e.end, m, &wish);
 }
 
 static s64 unix_send(struct socket *s, struct net_message *m)
 {
-	if (m->flags & MSG_OOB)
+	if (m->flags & MSG_OOB && s->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	switch (s->type) {
 	case SOCK_STREAM: return unix_stream_send(unix_of(s), m);
@@ -220,7 +234,7 @@ static s64 unix_send(struct socket *s, struct net_message *m)
 
 static s64 unix_receive(struct socket *s, struct net_message *m)
 {
-	if (m->flags & MSG_OOB)
+	if (m->flags & MSG_OOB && s->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	switch (s->type) {
 	case SOCK_STREAM: return unix_stream_receive(unix_of(s), m);
@@ -246,13 +260,15 @@ static u32 conn_poll(struct conn *c, u32 end, struct poll_table *pt)
 {
 	u32 mask = 0;
 
-	poll_wait_for(pt, &c->q[end].readable, POLL_READABLE | EPOLLRDHUP);
+	poll_wait_for(pt, &c->q[end].readable, POLL_READABLE | EPOLLRDHUP | EPOLLPRI);
 	poll_wait_for(pt, &c->q[!end].writable, POLL_WRITABLE);
 	if (atomic_load(&c->error[end]))
 		mask |= EPOLLERR;
 	mask |= shut_mask(atomic_load(&c->shut[end]));
 	if (atomic_load(&c->q[end].count))
 		mask |= POLL_READABLE;
+	if (atomic_load(&c->urgent[end]) == URGENT_THERE)
+		mask |= EPOLLPRI;
 	if (conn_writable(c, end))
 		mask |= POLL_WRITABLE;
 	return mask;
@@ -303,6 +319,10 @@ static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 		}
 		break;
 	case SIOCOUTQ: n = c ? (s32)atomic_load(&c->q[!u->e.end].used) : 0; break;
+	case SIOCATMARK:
+		if (s->type == SOCK_STREAM && c)
+			urgent_at_mark(&u->e, &n);
+		break;
 	default: return interface_ioctl(s, cmd, arg);
 	}
 	return copy_out((void *)arg, &n, sizeof(n));
@@ -359,6 +379,12 @@ static u32 unix_error_take(struct socket *s)
 	return c ? atomic_exchange(&c->error[u->e.end], 0) : atomic_exchange(&s->error, 0);
 }
 
+static void unix_owner_set(struct socket *s, s32 pid)
+{
+	atomic_store(&unix_of(s)->owner, (u32)pid);
+	urgent_owner_set(endpoint_of(s), pid);
+}
+
 const struct net_ops unix_ops = {
 	.name = "unix",
 	.create = unix_create,
@@ -377,6 +403,7 @@ const struct net_ops unix_ops = {
 	.option_set = unix_option_set,
 	.resized = unix_resized,
 	.error_take = unix_error_take,
+	.owner_set = unix_owner_set,
 	.release = unix_release,
 	.free = unix_free,
 };

@@ -38,6 +38,7 @@ struct unix_socket {
 	struct unix_socket *_Atomic peer; /* net_lock to change */
 	_Atomic u32 followed;             /* it has been somebody's peer */
 	_Atomic u32 peer_gone;            /* the next send says so */
+	_Atomic u32 owner;                /* F_SETOWN, before there is a connection */
 };
 
 static inline struct unix_conn *unix_conn(struct conn *c)

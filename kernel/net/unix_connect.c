@@ -114,6 +114,7 @@ static void connect_link(struct unix_socket *u, struct unix_socket *listener, st
 	uc->address[0] = u->address;
 	uc->address[1] = listener->address;
 	uc->cred[0] = net_cred_self();
+	atomic_store(&uc->c.owner[0], atomic_load(&u->owner));
 	uc->cred[1] = listener->cred;
 	atomic_store(&c->q[1].limit, atomic_load(&u->e.s.send_size));
 	conn_link(&u->e, &listener->e, c);

@@ -28,6 +28,27 @@ static void check_receive(void)
 	check_pair();
 }
 
+/* Urgent bytes on their way to PID 1, and one that the victim takes. */
+static void act_urgent(void)
+{
+	char c;
+
+	send(pair[1], "abc", 3, MSG_OOB);
+	send(pair[0], "x", 1, MSG_OOB);
+	recv(pair[1], &c, 1, MSG_OOB | MSG_DONTWAIT);
+	send(pair[1], "d", 1, MSG_OOB);
+}
+
+/* What is urgent is one byte, if it has come; then the rest and the end. */
+static void check_urgent(void)
+{
+	char c;
+
+	if (recv(pair[0], &c, 1, MSG_OOB | MSG_DONTWAIT) == 1 && c != 'c' && c != 'd')
+		wrong("an urgent byte that nobody sent: %c", c);
+	check_pair();
+}
+
 static void act_socketpair(void)
 {
 	int fd[2];
@@ -330,6 +351,7 @@ const struct operation socket_operations[] = {
 	{"socket_close_shared", make_listener, NULL, drop_listener, close_listener, 0},
 	{"socket_send", make_pair, NULL, act_send, check_pair, 0},
 	{"socket_receive", send_some, NULL, act_receive, check_receive, 0},
+	{"socket_urgent", make_pair, NULL, act_urgent, check_urgent, 0},
 	{"socket_shutdown", make_pair, NULL, act_shutdown, check_pair, 0},
 	{"socket_dgram_send", make_dgram, NULL, act_dgram_send, check_dgram, 0},
 	{"scm_send", make_passed, NULL, act_scm_send, check_passed, 0},

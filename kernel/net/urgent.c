@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Urgent data of TCP: one byte of the stream that is pointed at. It is a message of its own in its
- * receiver's queue, marked; readers stop before it and then pass over it, unless they want it in
- * line (SO_OOBINLINE). Only the latest is marked. Source: tcp(7), RFC 6093, what Linux answers.
+ * Urgent data of TCP and of AF_UNIX's streams: one byte of the stream that is pointed at. It is a
+ * message of its own in its receiver's queue, marked; readers stop before it and then pass over it,
+ * unless they want it in line (SO_OOBINLINE). Only the latest is marked. Source: tcp(7), RFC 6093,
+ * what Linux answers.
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/net/inet.h"
+#include "kernel/net/endpoint.h"
 #include "kernel/task/table.h"
 #include "kernel/task/signal.h"
 #include "kernel/task/thread.h"
@@ -23,7 +24,7 @@ static struct msg *find_marked(struct msgq *q)
 	return NULL;
 }
 
-static void signal_owner(s32 owner)
+void urgent_tell(s32 owner)
 {
 	struct ksiginfo info = {.signo = SIGURG, .code = SI_KERNEL};
 	struct kin_proc *p;
@@ -47,14 +48,14 @@ static s64 send_marked(struct conn *c, u32 end, struct net_message *m)
 	while ((before = find_marked(q)))
 		before->urgent = 0;
 	msgq_read_unlock(q);
-	atomic_store(&tcp_conn(c)->urgent[!end], URGENT_THERE);
+	atomic_store(&c->urgent[!end], URGENT_THERE);
 	r = stream_send(c, end, m);
 	if (r > 0)
-		signal_owner((s32)atomic_load(&tcp_conn(c)->owner[!end]));
+		urgent_tell((s32)atomic_load(&c->owner[!end]));
 	return r;
 }
 
-s64 tcp_send_urgent(struct conn *c, u32 end, struct net_message *m)
+s64 urgent_send(struct conn *c, u32 end, struct net_message *m)
 {
 	size_t n = m->data.left;
 	s64 r = 0;
@@ -72,17 +73,17 @@ s64 tcp_send_urgent(struct conn *c, u32 end, struct net_message *m)
 	return last < 0 && !r ? last : r + MAX(last, 0l);
 }
 
-s64 tcp_receive_urgent(struct inet_socket *u, struct net_message *m)
+s64 urgent_receive(struct endpoint *e, struct net_message *m)
 {
-	struct conn *c = atomic_load(&u->e.conn);
-	_Atomic u32 *state = c ? &tcp_conn(c)->urgent[u->e.end] : NULL;
-	struct msgq *q = c ? &c->q[u->e.end] : NULL;
+	struct conn *c = atomic_load(&e->conn);
+	_Atomic u32 *state = c ? &c->urgent[e->end] : NULL;
+	struct msgq *q = c ? &c->q[e->end] : NULL;
 	struct msg *marked;
 	s64 r = -EINVAL;
 
 	if (!c)
-		return atomic_load(&u->e.state) == ENDPOINT_LISTENING ? -ENOTCONN : -EINVAL;
-	if (atomic_load(&u->e.s.flags) & SOCKET_OOBINLINE || atomic_load(state) != URGENT_THERE)
+		return atomic_load(&e->state) == ENDPOINT_LISTENING ? -ENOTCONN : -EINVAL;
+	if (atomic_load(&e->s.flags) & SOCKET_OOBINLINE || atomic_load(state) != URGENT_THERE)
 		return -EINVAL;
 	msgq_read_lock(q);
 	marked = find_marked(q);
@@ -99,12 +100,12 @@ s64 tcp_receive_urgent(struct inet_socket *u, struct net_message *m)
 	return r;
 }
 
-s64 tcp_at_mark(struct inet_socket *u, s32 *at)
+s64 urgent_at_mark(struct endpoint *e, s32 *at)
 {
-	struct conn *c = atomic_load(&u->e.conn);
-	struct msgq *q = c ? &c->q[u->e.end] : NULL;
+	struct conn *c = atomic_load(&e->conn);
+	struct msgq *q = c ? &c->q[e->end] : NULL;
 
-	if (atomic_load(&u->e.state) == ENDPOINT_LISTENING)
+	if (atomic_load(&e->state) == ENDPOINT_LISTENING)
 		return -EINVAL;
 	*at = 0;
 	if (!c)
@@ -115,16 +116,10 @@ s64 tcp_at_mark(struct inet_socket *u, s32 *at)
 	return 0;
 }
 
-void tcp_owner_set(struct inet_socket *u, s32 pid)
+void urgent_owner_set(struct endpoint *e, s32 pid)
 {
-	struct conn *c = atomic_load(&u->e.conn);
+	struct conn *c = atomic_load(&e->conn);
 
-	atomic_store(&u->owner, (u32)pid);
 	if (c)
-		atomic_store(&tcp_conn(c)->owner[u->e.end], (u32)pid);
-}
-
-void tcp_urgent_tell(struct inet_socket *u)
-{
-	signal_owner((s32)atomic_load(&u->owner));
+		atomic_store(&c->owner[e->end], (u32)pid);
 }
