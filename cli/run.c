@@ -351,8 +351,13 @@ static int check_options(struct run_options *o, struct error *err)
 		return -EXIT_USAGE;
 	}
 	o->root = root;
+	if (!o->workdir && strcmp(root, "/") == 0 && !getcwd(cwd, sizeof(cwd))) {
+		error_set(err, errno,
+				  "cannot start in the current directory; give another one to --workdir");
+		return -EXIT_USAGE;
+	}
 	if (!o->workdir)
-		o->workdir = strcmp(root, "/") == 0 && getcwd(cwd, sizeof(cwd)) ? cwd : "/";
+		o->workdir = strcmp(root, "/") == 0 ? cwd : "/";
 	if (o->workdir[0] != '/') {
 		error_set(err, 0, "-w '%.200s' is not absolute; give a path that begins with /",
 				  o->workdir);

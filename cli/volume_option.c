@@ -137,6 +137,16 @@ static int check_place(const struct run_options *o, const char *path, struct err
 	return 0;
 }
 
+/* The list, with room for one more of that size; NULL: no memory, and it is as before. */
+static void *list_grow(void *list, unsigned count, size_t size, struct error *err)
+{
+	void *grown = realloc(list, (count + 1) * size);
+
+	if (!grown)
+		(void)error_set(err, ENOMEM, "cannot keep the volumes");
+	return grown;
+}
+
 int volume_add(struct run_options *o, const char *given, struct error *err)
 {
 	struct run_volume v = {0}, *list;
@@ -149,9 +159,9 @@ int volume_add(struct run_options *o, const char *given, struct error *err)
 	if (split(text, given, &v, err) < 0 || check_host(&v, err) < 0 ||
 		check_place(o, v.path, err) < 0)
 		return -1;
-	list = realloc(o->volumes, (o->volume_count + 1) * sizeof(*list));
+	list = list_grow(o->volumes, o->volume_count, sizeof(*list), err);
 	if (!list)
-		return error_set(err, ENOMEM, "cannot keep the volumes");
+		return -1;
 	list[o->volume_count++] = v;
 	o->volumes = list;
 	return 0;
@@ -209,9 +219,9 @@ int tmpfs_add(struct run_options *o, const char *given, struct error *err)
 							 "tmpfs '%.150s': cannot use '%.60s'; there are mode=OCTAL, uid=N, "
 							 "gid=N, size=SIZE, rw, exec, nosuid, nodev", given, option);
 	t.path = text;
-	list = realloc(o->tmpfs, (o->tmpfs_count + 1) * sizeof(*list));
+	list = list_grow(o->tmpfs, o->tmpfs_count, sizeof(*list), err);
 	if (!list)
-		return error_set(err, ENOMEM, "cannot keep the volumes");
+		return -1;
 	list[o->tmpfs_count++] = t;
 	o->tmpfs = list;
 	return 0;

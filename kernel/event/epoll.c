@@ -46,37 +46,19 @@ struct look {
 static struct look looks[EPOLL_NESTING_MAX + 1];
 static u32 depth;
 
-/* The place of a hook that is on no queue, or on one that the file does not name any more. */
-static struct kin_waiter *hook_place(struct look *l)
-{
-	for (u32 k = 0; k < EPOLL_HOOKS; k++)
-		if (!l->item->hook[k].queue)
-			return &l->item->hook[k];
-	for (u32 k = 0; k < EPOLL_HOOKS; k++)
-		if (!(l->named & 1u << k)) {
-			queue_remove(&l->item->hook[k]);
-			return &l->item->hook[k];
-		}
-	return NULL;
-}
-
 static void hook_queue(struct poll_table *pt, struct kin_queue *q, u32 events)
 {
 	struct look *l = (struct look *)pt;
 	struct epoll_item *i = l->item;
-	struct kin_waiter *w;
+	bool stands;
+	struct kin_waiter *w = poll_hook_for(i->hook, &l->named, q, &stands);
 
-	for (u32 k = 0; k < EPOLL_HOOKS; k++)
-		if (i->hook[k].queue == q) {
-			l->named |= 1u << k;
-			return;
-		}
-	w = hook_place(l);
 	if (!w) {
 		pt->host_missed = 1;
 		return;
 	}
-	l->named |= 1u << (w - i->hook);
+	if (stands)
+		return;
 	w->member = HOOK_MEMBER;
 	w->key = (u64)i;
 	w->bits = events;

@@ -23,7 +23,6 @@
 #include "kernel/kin/root.h"
 
 #define EPOLL_NESTING_MAX 5
-#define EPOLL_HOOKS 3 /* no file names more queues at once: a socket that is being connected */
 
 struct epoll;
 struct epoll_item {
@@ -50,7 +49,7 @@ struct epoll_item {
 	u32 is_ready;
 	u32 told; /* EPOLL*: what the queues stand for that were woken since it was looked at */
 
-	struct kin_waiter hook[EPOLL_HOOKS]; /* no lock: those of their queues */
+	struct kin_waiter hook[POLL_HOOKS]; /* no lock: those of their queues */
 };
 
 /* file.priv[0]: slot of OWN_EPOLL */

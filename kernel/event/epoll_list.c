@@ -128,7 +128,7 @@ void epoll_unlink(struct epoll_item *i)
 	struct file *f = i->file;
 	u32 told;
 
-	for (u32 k = 0; k < EPOLL_HOOKS; k++)
+	for (u32 k = 0; k < POLL_HOOKS; k++)
 		queue_remove(&i->hook[k]);
 	epoll_unready(i, &told);
 	epoll_watch(i, false);

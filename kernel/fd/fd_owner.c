@@ -25,7 +25,6 @@
 #include "kernel/task/owner_signal.h"
 #include "kernel/task/thread.h"
 
-#define HOOKS 3        /* as many as epoll's items have */
 #define PENDING_MAX 16 /* signals between two sendings */
 
 struct fd_owner {
@@ -35,7 +34,7 @@ struct fd_owner {
 	struct file *file;             /* no lock: constant */
 	_Atomic u64 edges;             /* of a file whose queue tells of others, too */
 	_Atomic u32 wants_room;
-	struct kin_waiter hook[HOOKS]; /* no lock: file.owner_lock for where, else their queues' */
+	struct kin_waiter hook[POLL_HOOKS]; /* no lock: file.owner_lock for where, else their queues' */
 };
 
 /* Private: what was remembered under a queue's lock. The kernel is not preempted. */
@@ -128,44 +127,26 @@ struct names {
 	u32 named; /* hooks on queues that the file has named */
 };
 
-static struct kin_waiter *hook_place(struct names *n)
-{
-	for (u32 k = 0; k < HOOKS; k++)
-		if (!n->owner->hook[k].queue)
-			return &n->owner->hook[k];
-	for (u32 k = 0; k < HOOKS; k++)
-		if (!(n->named & 1u << k)) {
-			queue_remove(&n->owner->hook[k]);
-			return &n->owner->hook[k];
-		}
-	return NULL;
-}
-
 static void hook_queue(struct poll_table *pt, struct kin_queue *q, u32 events)
 {
 	struct names *n = (struct names *)pt;
-	struct kin_waiter *w;
+	bool stands;
+	struct kin_waiter *w = poll_hook_for(n->owner->hook, &n->named, q, &stands);
 
-	for (u32 k = 0; k < HOOKS; k++)
-		if (n->owner->hook[k].queue == q) {
-			n->named |= 1u << k;
-			n->owner->hook[k].bits = events; /* a socket that listens now waits for less */
-			return;
-		}
-	w = hook_place(n);
 	if (!w)
 		return;
-	n->named |= 1u << (w - n->owner->hook);
+	w->bits = events; /* a socket that listens now waits for less */
+	if (stands)
+		return;
 	w->member = OWNER_MEMBER;
 	w->key = (u64)n->owner;
-	w->bits = events;
 	w->exclusive = false;
 	queue_add(q, w);
 }
 
 static void hooks_remove(struct fd_owner *o)
 {
-	for (u32 k = 0; k < HOOKS; k++)
+	for (u32 k = 0; k < POLL_HOOKS; k++)
 		queue_remove(&o->hook[k]);
 }
 

@@ -54,6 +54,34 @@ bool poll_until_end(u64 begun)
 	return timed;
 }
 
+static u32 hook_place(struct kin_waiter *hook, u32 named, struct kin_queue *q)
+{
+	for (u32 k = 0; k < POLL_HOOKS; k++)
+		if (hook[k].queue == q)
+			return k;
+	for (u32 k = 0; k < POLL_HOOKS; k++)
+		if (!hook[k].queue)
+			return k;
+	for (u32 k = 0; k < POLL_HOOKS; k++)
+		if (!(named & 1u << k))
+			return k;
+	return POLL_HOOKS;
+}
+
+struct kin_waiter *poll_hook_for(struct kin_waiter *hook, u32 *named, struct kin_queue *q,
+								 bool *stands)
+{
+	u32 k = hook_place(hook, *named, q);
+
+	if (k == POLL_HOOKS)
+		return NULL;
+	*stands = hook[k].queue == q;
+	if (!*stands)
+		queue_remove(&hook[k]);
+	*named |= 1u << k;
+	return &hook[k];
+}
+
 void poll_table_init(struct poll_table *pt)
 {
 	pt->waiters = NULL;

@@ -25,6 +25,19 @@ struct poll_item {
 	bool strict;              /* errors and hang-ups count only if wanted (select) */
 };
 
+/*
+ * Hooks that stay on the queues which a file names: an epoll's, or those of the file's owner. No
+ * file names more at once than a socket that is being connected.
+ */
+#define POLL_HOOKS 3
+/*
+ * The one of hook[POLL_HOOKS] for q, and *named gets its bit: of those that the file has named in
+ * this look. It stands there already (*stands), or is free, or was on a queue that is not named any
+ * more. NULL: all are in use.
+ */
+struct kin_waiter *poll_hook_for(struct kin_waiter *hook, u32 *named, struct kin_queue *q,
+								 bool *stands);
+
 void poll_table_init(struct poll_table *pt);
 void poll_table_done(struct poll_table *pt);
 /*

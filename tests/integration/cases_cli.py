@@ -255,6 +255,15 @@ def working_directory(context, backend):
         require(reason.encode() in result.stderr, tail(result))
     result = context.in_family(backend, [BUSYBOX, "pwd"], cwd="/proc/self/fd")
     require(result.status == 0, tail(result))  # not asked for: / serves as well
+    gone = context.scratch / f"gone-{backend}"
+    gone.mkdir(exist_ok=True)
+    script = f"cd {gone} && rmdir {gone} && exec {context.unifork} run --backend {backend}"
+    result = context.run(["/bin/sh", "-c", f"{script} -- {BUSYBOX} pwd"])
+    require(result.status == 100 and b"current directory" in result.stderr, tail(result))
+    one_line(result)
+    gone.mkdir()
+    result = context.run(["/bin/sh", "-c", f"{script} -w / -- {BUSYBOX} pwd"])
+    require(result.status == 0 and result.stdout == b"/\n", tail(result))
 
 
 def no_core_limit(context, backend):
