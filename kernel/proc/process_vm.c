@@ -86,27 +86,27 @@ static s64 transfer(s32 pid, struct side *here, struct side *there, bool write)
 	return done ? done : n;
 }
 
-/* 0, -ESRCH, -EPERM */
-static s64 permitted(s32 pid)
+/* The process that a number, of one of its threads, means; -ESRCH, -EPERM. */
+static s64 permitted(s32 tid)
 {
-	s64 err = -ESRCH;
+	s64 pid = -ESRCH;
 
 	tree_lock();
-	struct kin_proc *p = proc_find(pid);
+	struct kin_proc *p = proc_of_thread(tid);
 	if (p && p->state != PROC_ZOMBIE)
-		err = cred_may_look(p, LOOK_BY_REAL) ? 0 : -EPERM;
+		pid = cred_may_look(p, LOOK_BY_REAL) ? p->pid : -EPERM;
 	tree_unlock();
-	return err;
+	return pid;
 }
 
-static s64 process_vm(s32 pid, struct side here, struct side there, u64 flags, bool write)
+static s64 process_vm(s32 tid, struct side here, struct side there, u64 flags, bool write)
 {
 	if (flags || here.left > IOVS_MAX || there.left > IOVS_MAX)
 		return -EINVAL;
 	if (!here.left || !there.left)
 		return 0;
-	s64 err = permitted(pid);
-	return err ? err : transfer(pid, &here, &there, write);
+	s64 pid = permitted(tid);
+	return pid < 0 ? pid : transfer((s32)pid, &here, &there, write);
 }
 
 s64 sys_process_vm_readv(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremote, u64 flags)

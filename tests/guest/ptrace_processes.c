@@ -119,6 +119,10 @@ static void thread_attach(void)
 		result("ATTACH", ptrace(PTRACE_ATTACH, found[i], NULL, NULL));
 		stop_say("its stop", found[i]);
 	}
+	pid_t its_pid = 0;
+	struct iovec here = {&its_pid, sizeof(its_pid)}, there = {(void *)&tids[0], sizeof(pid_t)};
+	result("memory, by a thread's number", process_vm_readv(found[1], &here, 1, &there, 1, 0));
+	check("its own", its_pid == pid);
 	result("tgkill", syscall(SYS_tgkill, pid, found[1], SIGUSR2));
 	for (int i = 0; i < count; i++)
 		go_on(PTRACE_CONT, found[i], 0);
