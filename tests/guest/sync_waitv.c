@@ -2,7 +2,7 @@
 /*
  * futex_waitv: one wait for several words, private and shared between processes; what it refuses;
  * time-outs and signals. FUTEX_WAIT_REQUEUE_PI: who is woken from a condition has its lock.
- * @test timeout=30 members=4
+ * @test timeout=30 members=21
  */
 #include "guest.h"
 

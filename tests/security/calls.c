@@ -65,6 +65,16 @@ static int signal_outside(void *pid)
 		   refused(syscall(SYS_ptrace, PTRACE_SEIZE, (pid_t)(intptr_t)pid, 0, 0));
 }
 
+static int trace_outside(void *pid)
+{
+	char text[16];
+	struct iovec here = {text, 16}, there = {(void *)0x400000, 16};
+
+	return refused(syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0)) |
+		   refused(syscall(SYS_ptrace, PTRACE_ATTACH, pid, 0, 0)) |
+		   refused(syscall(SYS_process_vm_readv, pid, &here, 1, &there, 1, 0));
+}
+
 int main(int argc, char **argv)
 {
 	attempt("modules", load_module, NULL);
@@ -72,7 +82,9 @@ int main(int argc, char **argv)
 	attempt("memory of others", read_others, NULL);
 	attempt("mount", mount_something, NULL);
 	attempt("int 0x80", old_door, NULL);
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
 		attempt("a pid of the host", signal_outside, (void *)(intptr_t)atoi(argv[i]));
+		attempt("to trace one", trace_outside, (void *)(intptr_t)atoi(argv[i]));
+	}
 	return finish();
 }
