@@ -63,7 +63,6 @@ COREUTILS_LEFT_OUT = {
 
 # What a test's text says when it needs what no family has (docs/caveats.md).
 NEEDS = {
-    r"require_strace_|require_gdb_": "needs ptrace",
     r"valgrind": "runs under valgrind",
     r"mkfs|^ *mount |mount -|\bunshare\b": "mounts a file system",
     r"chattr": "needs the flags of ext4",
@@ -145,7 +144,7 @@ SUITES = [
     Suite("coreutils' tests", "coreutils",
           lambda tree: gnulib_tests(tree, "coreutils' tests", COREUTILS_LEFT_OUT),
           GNULIB % "coreutils", 500,
-          prepare_coreutils, left_out=COREUTILS_LEFT_OUT),
+          prepare_coreutils, needs=("strace",), left_out=COREUTILS_LEFT_OUT),
     Suite("findutils' tests", "findutils", lambda tree: gnulib_tests(tree, "findutils' tests"),
           GNULIB % "findutils", 300),
     Suite("tar's tests", "tar", tar_tests, TAR, 300, prepare_tar, left_out=TAR_LEFT_OUT),
