@@ -20,7 +20,7 @@ static const struct verb verbs[] = {
 	{"ps", "ps [-a] [-q] [--format json]", "list the families that have a name", verb_ps, help_ps},
 	{"inspect", "inspect NAME...", "print what is known of families, as JSON", verb_inspect,
 	 help_inspect},
-	{"logs", "logs [-f] [--tail N] [--since TIME] NAME", "print what a detached family wrote",
+	{"logs", "logs [-f] [-n N] [--since TIME] NAME", "print what a detached family wrote",
 	 verb_logs, help_logs},
 	{"top", "top NAME", "print the processes of a family as a tree", verb_top, help_top},
 	{"stats", "stats [--no-stream] NAME...", "show what families cost, each second", verb_stats,

@@ -80,6 +80,7 @@ static void page_sums(struct supervisor *s, struct link_members *page)
 void members_list(struct supervisor *s, u32 from, struct link_members *page)
 {
 	const struct kin_header *kin = s->family.kin;
+	int uncounted = s->uncounted;
 	u32 looks = 0, i;
 
 	memset(page, 0, sizeof(*page));
@@ -88,12 +89,13 @@ void members_list(struct supervisor *s, u32 from, struct link_members *page)
 		u32 state = KIN_READ(kin->members[i].state);
 
 		if (state == MEMBER_FREE && KIN_READ(kin->members[i].generation) == 0)
-			return; /* records are taken lowest first: none was used from here on */
+			break; /* records are taken lowest first: none was used from here on */
 		if (state != MEMBER_LIVE && state != MEMBER_EXITING)
 			continue;
 		looks++;
 		if (row_fill(s, &kin->members[i], &page->members[page->count]))
 			page->count++;
 	}
-	page->next = i < MEMBERS_MAX ? i : 0;
+	page->next = looks == LINK_MEMBERS_MAX && i < MEMBERS_MAX ? i : 0;
+	s->uncounted = uncounted; /* what this look could not see is no reason to end the family */
 }

@@ -411,6 +411,18 @@ def rude_clients(context, backend):
         require(state("stop", "polite") == "polite\n", "it cannot be stopped")
 
 
+def crowd(context, backend):
+    """More members than a page has: each is listed once."""
+    with state_of(context, backend) as state:
+        state.start("crowd", BUSYBOX, "sh", "-c", "for i in $(busybox seq 70); do "
+                    "busybox sleep 1000 & done; wait")
+        wait_for(lambda: len(state.inspect("crowd")["members"]) == 71, "71 members", 60)
+        seen = state.inspect("crowd")["members"]
+        require(len({m["pid"] for m in seen}) == 71, "ids twice")
+        require(len({m["host_pid"] for m in seen}) == 71, "host ids twice")
+        require(len(state("top", "crowd").splitlines()) == 72, "top")
+
+
 def hanging(context, backend):
     """A front that is stopped: everybody is told so in time, and rm -f ends it."""
     with state_of(context, backend) as state:
@@ -613,8 +625,8 @@ def stats(context, backend):
 def cases(context):
     every = [life, descriptors, others_socket,
              foreground, statuses, usage, directories, two_users, killed_at_random, many,
-             rude_clients, hanging, hostile_names, logs, log_bounded, log_full_disk, log_of_killed,
-             unnamed, paused, paused_long, stats]
+             rude_clients, crowd, hanging, hostile_names, logs, log_bounded, log_full_disk,
+             log_of_killed, unnamed, paused, paused_long, stats]
 
     def bound(check, backend):
         return lambda: check(context, backend)
