@@ -39,7 +39,7 @@ static s64 udp_target(struct inet_socket *u, const struct net_message *m, struct
 
 	if (!m->address_len) {
 		*to = u->peer;
-		return to->port ? 0 : -EDESTADDRREQ;
+		return to->port || (is_echo(u) && !inet_is_any(to)) ? 0 : -EDESTADDRREQ;
 	}
 	if (m->address_len >= sizeof(*four) && (four->family == AF_INET || !four->family)) {
 		if (!four->family && u->e.s.family == AF_INET6)

@@ -83,6 +83,7 @@ class Namespace:
 
     def __enter__(self):
         script = (f"ip link set lo up && ip addr add {ADDRESS}/32 dev lo && "
+                  "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range && "
                   "echo ready && exec sleep 600")
         self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", script],
                                        stdout=subprocess.PIPE)
@@ -178,6 +179,39 @@ def only_there(context, backend):
             result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                        options=["--net", f"ns:{namespace.path}"])
             require(result.stdout == b"1\nover\n", tail(result))
+    return check
+
+
+ECHO = """
+import socket, struct, sys
+def packet(number):
+    data = struct.pack("!BBHHH", 8, 0, 0, 0, number) + b"are you there"
+    total = sum(struct.unpack("!%dH" % ((len(data) + 1) // 2), data + b"\\0" * (len(data) % 2)))
+    total = (total >> 16) + (total & 0xffff)
+    return data[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + data[4:]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.settimeout(5)
+s.sendto(packet(1), (sys.argv[1], 0))
+answer, sender = s.recvfrom(100)
+print(answer[0], answer[6:], sender)
+s.connect((sys.argv[1], 0))
+s.send(packet(2))
+print(s.recv(100)[6:])
+"""
+
+
+def echo(context, backend):
+    """What ping needs: ICMP echo, where the namespace lets users have it."""
+    def check():
+        python = shutil.which("python3", path="/usr/bin:/bin")
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        with Namespace() as namespace:
+            command = [python, "-c", ECHO, ADDRESS]
+            native = context.run(["nsenter", f"--net={namespace.path}", *command])
+            require(native.status == 0, f"natively: {tail(native)}")
+            result = context.in_family(backend, command, options=["--net", f"ns:{namespace.path}"])
+            require(result.stdout == native.stdout, f"{native.stdout}\n{tail(result)}")
     return check
 
 
@@ -435,6 +469,7 @@ def cases(context):
         for name, check in (("outside", outside(context, backend, None)),
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
+                            ("echo", echo(context, backend)),
                             ("none", none(context, backend)),
                             ("published", published(context, backend)),
                             ("refused", refused(context, backend)),
