@@ -444,7 +444,7 @@ def hostile_names(context, backend):
     with state_of(context, backend) as state:
         state.start("named", "/usr/bin/perl", "-e", r'$0 = "a\x1b]0;b\x07\n\xff\\"; sleep 1000')
         wait_for(lambda: [m for m in state.inspect("named")["members"]
-                          if m["name"] not in ("perl", "")], "the name changes")
+                          if m["name"].startswith("a")], "the name changes")
         raw = state("inspect", "named")
         require(not [c for c in raw if not (" " <= c <= "~" or c == "\n")], f"{raw!r}")
         name = json.loads(raw)[0]["members"][0]["name"]
