@@ -67,6 +67,11 @@ static void end_locks(struct proc *p)
 	dnotify_release_process(p->kp->pid);
 }
 
+static void end_counts(struct proc *p)
+{
+	stats_flush();
+}
+
 static void end_semaphores(struct proc *p)
 {
 	sem_undo_exit(p->kp);
@@ -118,6 +123,7 @@ static const struct {
 	{"current directory", end_directory},
 	{"memory: shared objects and mapped files", end_memory},
 	{"pending signals", end_signals},
+	{"counts: a parent that is told may end, and the family with it", end_counts},
 	{"family tree: session, children, zombie", end_tree},
 };
 
@@ -271,7 +277,7 @@ static _Noreturn void member_exit(u32 wait_status, bool first)
 	struct kin_member *self = member_self();
 
 	waiters_bury((u32)(self - KIN->members), self->generation);
-	stats_flush();
+	stats_flush(); /* what has been counted since */
 	self->exit_tsc = arch_cycles();
 	if (first)
 		family_end(wait_status);
