@@ -2,7 +2,7 @@
 /*
  * Attributes of chattr and what they forbid, O_NOATIME, where data is (FIEMAP), and what ioctls of
  * files say that cannot be had.
- * @test timeout=20 members=2 root
+ * @test timeout=20 members=2 nosvm root
  */
 #include "guest.h"
 

@@ -2,7 +2,7 @@
 /*
  * openat2: structures of other sizes, flags that open(2) ignores, RESOLVE_NO_XDEV; and readlink of
  * an empty name.
- * @test timeout=20 members=1
+ * @test timeout=20 members=1 nosvm
  */
 #include "guest.h"
 

@@ -3,7 +3,7 @@
  * The whole address space of a process: large mappings, fixed places where sanitizers, garbage
  * collectors and databases want theirs, parts of them touched, forked, given back; reservations
  * that no host could ever fill; system calls on buffers whose memory is anywhere.
- * @test timeout=60 members=3 also=pie
+ * @test timeout=60 members=3 nosvm also=pie
  */
 #include "guest.h"
 #include <fcntl.h>

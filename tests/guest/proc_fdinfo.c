@@ -2,7 +2,7 @@
 /*
  * /proc/PID/fdinfo: status flags as open(2) keeps them, and what each kind of descriptor adds. Of
  * another process, too. Numbers that name something (inodes, devices, ids, pids) are left out.
- * @test timeout=20 members=3
+ * @test timeout=20 members=3 nosvm
  */
 #include "guest.h"
 

@@ -2,7 +2,7 @@
 /*
  * UDP: datagrams between processes, connected and not, nobody at the port, truncation, several at
  * once, who sent it and where to (IP_PKTINFO and others), shutdown, what does not fit is lost.
- * @test timeout=30 members=3
+ * @test timeout=30 members=3 nosvm
  */
 #include "guest_inet.h"
 

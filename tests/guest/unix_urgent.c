@@ -2,7 +2,7 @@
 /*
  * Urgent data on AF_UNIX stream sockets (MSG_OOB): where reading stops, SIOCATMARK, POLLPRI,
  * SIGURG, SO_OOBINLINE, a second one while the first is there, peeking; what other types answer.
- * @test timeout=20 members=3
+ * @test timeout=20 members=3 nosvm
  */
 #include "guest.h"
 

@@ -11,7 +11,8 @@ status    the exit status expected natively (128+N for signal N), 0 unless given
 libc, pie how it is linked; `also` builds and runs further variants, named NAME.pie and so on
 svm       belongs to the short selection that runs on kvm_amd inside QEMU
 slow      left out of the svm run
-nosvm     too: it needs what is not there (arguments of its case, a file system on disk)
+nosvm     too: it needs what is not there (arguments of its case, a file system on disk,
+          or an answer that newer kernels than that of the emulated machine give
 root      only meaningful as user 0: skipped otherwise
 args      the arguments, separated by commas
 
