@@ -592,27 +592,38 @@ static void store_parent_tid(const struct clone_request *r, s32 tid)
 		copy_out((void *)r->parent_tid, &tid, sizeof(tid));
 }
 
+/*
+ * The monitor refuses a member record with a process id in it (-EINVAL). One may be left from the
+ * record's last life: the parent of that one enters it late if the child was quick, and may be
+ * killed before it sees that and takes it back. Freeing the record clears it.
+ */
+#define CLONE_TRIES 3
+
 s64 fork_vm(const struct clone_request *r)
 {
-	struct fork f = {.request = r};
+	struct fork f;
+	int err, tries = 0;
 	s32 pid;
-	int err = begin(&f, false);
 
-	if (err)
-		return err;
-	pid = f.kp->pid;
-	KIN->members[f.member].clone_tsc = arch_cycles();
-	err = arch_clone(f.member);
+	do {
+		f = (struct fork){.request = r};
+		err = begin(&f, false);
+		if (err)
+			return err;
+		pid = f.kp->pid;
+		KIN->members[f.member].clone_tsc = arch_cycles();
+		err = arch_clone(f.member);
+		if (err < 0)
+			undo(&f, ARRAY_SIZE(participants), false);
+	} while (err == -EINVAL && ++tries < CLONE_TRIES);
 	if (err == 1) {
 		for (u32 i = 0; i < ARRAY_SIZE(participants); i++)
 			if (participants[i].commit)
 				participants[i].commit(&f);
 		return 0;
 	}
-	if (err < 0) {
-		undo(&f, ARRAY_SIZE(participants), false);
+	if (err < 0)
 		return err;
-	}
 	/*
 	 * f.kp is the child's now: it may be gone already. So may its member record, but then this is
 	 * one wrong number.
