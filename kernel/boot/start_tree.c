@@ -41,6 +41,7 @@ static void put(struct walk *w, struct inode *ino)
 		dirent_insert(dir, e = fresh, ino);
 	if (e != fresh)
 		dirent_free(fresh);
+	ino->nlink = S_ISDIR(ino->mode) ? 2 : 1;
 	if (ino->fs == FS_ROOT)
 		ino->dev = dir->dev;
 	if (!S_ISDIR(ino->mode))
@@ -57,7 +58,6 @@ static struct inode *fresh_dir(enum inode_fs fs, u32 mode, u32 uid, u32 gid)
 
 	if (!ino)
 		family_fatal("no memory for what the first program finds");
-	ino->nlink = 2;
 	ino->uid = uid;
 	ino->gid = gid;
 	return ino;

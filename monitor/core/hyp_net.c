@@ -64,14 +64,20 @@ s64 hyp_net_socket(struct member *m, struct hypercall_call *call)
 	return handle_admit(m, HOST_CALL(SYS_socket, call->arg[0], call->arg[1] | MADE, call->arg[2]));
 }
 
-s64 hyp_net_bind(struct member *m, struct hypercall_call *call)
+/* bind or connect */
+static s64 address_call(struct member *m, const struct hypercall_call *call, long nr)
 {
 	u8 address[HYP_ADDRESS_MAX];
 	s64 r = made_check(m, call->arg[0]);
 
 	if (!r)
 		r = address_load(address, call);
-	return r ? r : HOST_CALL(SYS_bind, call->arg[0], address, call->arg[2]);
+	return r ? r : HOST_CALL(nr, call->arg[0], address, call->arg[2]);
+}
+
+s64 hyp_net_bind(struct member *m, struct hypercall_call *call)
+{
+	return address_call(m, call, SYS_bind);
 }
 
 s64 hyp_net_listen(struct member *m, struct hypercall_call *call)
@@ -83,12 +89,7 @@ s64 hyp_net_listen(struct member *m, struct hypercall_call *call)
 
 s64 hyp_net_connect(struct member *m, struct hypercall_call *call)
 {
-	u8 address[HYP_ADDRESS_MAX];
-	s64 r = made_check(m, call->arg[0]);
-
-	if (!r)
-		r = address_load(address, call);
-	return r ? r : HOST_CALL(SYS_connect, call->arg[0], address, call->arg[2]);
+	return address_call(m, call, SYS_connect);
 }
 
 s64 hyp_net_accept(struct member *m, struct hypercall_call *call)
@@ -149,6 +150,18 @@ static s64 message_load(const struct member *m, const struct hypercall_call *cal
 	return 0;
 }
 
+static struct msghdr message_of(struct hyp_message *h, struct iovec *iov)
+{
+	return (struct msghdr){
+		.msg_name = h->address_len ? h->address : NULL,
+		.msg_namelen = h->address_len,
+		.msg_iov = iov,
+		.msg_iovlen = h->count,
+		.msg_control = h->control_len ? h->control : NULL,
+		.msg_controllen = h->control_len,
+	};
+}
+
 /* What a family gets that may make no sockets: the first piece, to whom the socket is connected. */
 static s64 send_plain(const struct hypercall_call *call, const struct hyp_message *h,
 					  const struct iovec *iov)
@@ -169,14 +182,7 @@ s64 hyp_net_send(struct member *m, struct hypercall_call *call)
 		return r;
 	if (!m->family->sockets)
 		return send_plain(call, &h, iov);
-	struct msghdr msg = {
-		.msg_name = h.address_len ? h.address : NULL,
-		.msg_namelen = h.address_len,
-		.msg_iov = iov,
-		.msg_iovlen = h.count,
-		.msg_control = h.control_len ? h.control : NULL,
-		.msg_controllen = h.control_len,
-	};
+	struct msghdr msg = message_of(&h, iov);
 	return HOST_CALL(SYS_sendmsg, call->arg[0], &msg, h.flags | MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -188,14 +194,7 @@ s64 hyp_net_receive(struct member *m, struct hypercall_call *call)
 
 	if (r < 0)
 		return r;
-	struct msghdr msg = {
-		.msg_name = h.address_len ? h.address : NULL,
-		.msg_namelen = h.address_len,
-		.msg_iov = iov,
-		.msg_iovlen = h.count,
-		.msg_control = h.control_len ? h.control : NULL,
-		.msg_controllen = h.control_len,
-	};
+	struct msghdr msg = message_of(&h, iov);
 	r = HOST_CALL(SYS_recvmsg, call->arg[0], &msg,
 				  (h.flags & ~(u32)MSG_CMSG_CLOEXEC) | MSG_DONTWAIT);
 	if (r < 0)

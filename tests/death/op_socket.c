@@ -18,14 +18,13 @@ static void make_pair(void)
 
 static void check_pair(void)
 {
-	close(pair[1]);
-	see_end(pair[0]);
+	see_pair_end(pair);
 }
 
 static void check_receive(void)
 {
 	see_drained(pair[1]);
-	check_pair();
+	see_pair_end(pair);
 }
 
 /* Urgent bytes on their way to PID 1, and one that the victim takes. */

@@ -57,6 +57,12 @@ void see_end(int fd)
 	close(fd);
 }
 
+void see_pair_end(const int pair[2])
+{
+	close(pair[1]);
+	see_end(pair[0]);
+}
+
 void see_drained(int reader)
 {
 	struct pollfd p = {.fd = reader, .events = POLLIN};

@@ -34,6 +34,8 @@ void expect_result(const char *what, long result, long expected);
 bool ready_soon(int fd, short event);
 /* fd's other end was the victim's and is gone: what it sent comes, then the end or a reset. */
 void see_end(int fd);
+/* Two ends of a connection of the victim and PID 1; PID 1 closes both. */
+void see_pair_end(const int pair[2]);
 /* The victim was reading from reader, which is ours, too: no byte is counted that is not there. */
 void see_drained(int reader);
 /* A child of PID 1 that waits for something in a system call. */

@@ -140,12 +140,12 @@ def names(context, backend):
     """The host's name resolves inside; hostname changes it for the whole family."""
     script = ("hostname; grep -c '127.0.1.1.*box$' /etc/hosts; cat /etc/hostname; "
               "busybox hostname other; busybox sh -c 'hostname; cat /proc/sys/kernel/hostname'; "
-              "uname -n; grep -c localhost /etc/hosts")
+              "uname -n; grep -c localhost /etc/hosts; busybox stat -c %h /etc/hosts /etc/hostname")
     result = context.in_family(backend, [BUSYBOX, "sh", "-c", script],
                                options=["--hostname", "box"])
     lines = result.stdout.decode().split("\n")
-    require(lines[:6] == ["box", "1", "box", "other", "other", "other"] and int(lines[6]) > 0,
-            tail(result))
+    require(lines[:6] == ["box", "1", "box", "other", "other", "other"] and int(lines[6]) > 0
+            and lines[7:9] == ["1", "1"], tail(result))
     result = context.in_family(backend, ["getent", "hosts", "unifork"])
     require(result.stdout.split() == [b"127.0.1.1", b"unifork"], tail(result))
     result = context.in_family(backend, [BUSYBOX, "hostname", "x"], options=["-u", "nobody"])
