@@ -49,6 +49,7 @@ int net_user_check(struct net_grant *g, struct error *err)
 	return pasta_find(g->pasta, sizeof(g->pasta), err);
 }
 
+/* No ports but those of --publish, either way; the host's own loopback is for --net host alone. */
 static _Noreturn void pasta_run(const char *pasta, pid_t target, int ready_fd, int said_fd)
 {
 	char ready[40], pid[16];
@@ -61,8 +62,8 @@ static _Noreturn void pasta_run(const char *pasta, pid_t target, int ready_fd, i
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(said_fd, STDERR_FILENO) >= 0 && dup2(said_fd, STDOUT_FILENO) >= 0)
 		execl(pasta, pasta, "--config-net", "--quiet", "--foreground", "--stderr", "--tcp-ports",
-			  "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none", "--pid", ready,
-			  pid, (char *)NULL);
+			  "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none", "--no-map-gw",
+			  "--pid", ready, pid, (char *)NULL);
 	_exit(127);
 }
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +19,7 @@ from integration.cases_cli import Started, one_line
 
 BUSYBOX = "/bin/busybox"
 ADDRESS = "198.51.100.7"    # of a network namespace, never of the host: TEST-NET-2
+OUTER, GATEWAY = "203.0.113.2", "203.0.113.1" # of another: TEST-NET-3
 ORDINARY = 12345
 # Guests that speak to themselves: over the address of a namespace it is the host that carries it.
 OVER_HOST = ("tcp_connect", "tcp_edges", "tcp_ends", "tcp_options", "tcp_processes",
@@ -462,6 +464,45 @@ def user_network(context, backend):
     return check
 
 
+SERVE = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+server.accept()[0].sendall(b"reached")
+"""
+
+
+def user_bounded(context, backend):
+    """The host's loopback is not behind the gateway that pasta shows."""
+    def check():
+        if not shutil.which("pasta"):
+            raise Skipped("no pasta (package passt)")
+        if backend == "kvm" and not os.stat("/dev/kvm").st_mode & 0o006:
+            raise Skipped("/dev/kvm is not for every user here")
+        context.needs(backend)
+        with Namespace() as namespace:
+            enter = ["nsenter", f"--net={namespace.path}"]
+            for line in ("link add eth0 type veth peer name nobody", "link set eth0 up",
+                         "link set nobody up", f"addr add {OUTER}/24 dev eth0",
+                         f"route add default via {GATEWAY}"):
+                subprocess.run([*enter, "ip", *line.split()], check=True)
+            server = subprocess.Popen([*enter, sys.executable, "-c", SERVE],
+                                      stdout=subprocess.PIPE)
+            try:
+                port = int(server.stdout.readline())
+                script = ("mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && "
+                          f"exec setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups "
+                          f"{context.unifork} run -b {backend} --net user -- {BUSYBOX} "
+                          f"nc -w 2 {GATEWAY} {port}")
+                result = context.run([*enter, "unshare", "-m", "sh", "-c", script], SECONDS)
+            finally:
+                server.kill()
+                server.wait()
+            require(b"unifork" not in result.stderr and b"pasta" not in result.stderr, tail(result))
+            require(result.status == 1 and b"reached" not in result.stdout, tail(result))
+    return check
+
+
 def cases(context):
     found = []
     known = {guest.name: guest for guest in guests.guests("guest")}
@@ -476,7 +517,8 @@ def cases(context):
                             ("killed", killed(context, backend)),
                             ("many", many(context, backend)),
                             ("passed", passed(context, backend)),
-                            ("user", user_network(context, backend))):
+                            ("user", user_network(context, backend)),
+                            ("user_bounded", user_bounded(context, backend))):
             found.append(Case(f"integration/network_{name}@{backend}", check))
         for guest in OVER_HOST:
             found.append(Case(f"integration/network.{guest}@{backend}",

@@ -55,4 +55,4 @@ tail -1 attached
 
 echo "== counted"
 strace -c -o log sh -c 'echo a; echo b' >/dev/null
-grep -E '(write|execve)$' log | awk '{print $4, $NF}'
+grep -E '(write|execve)$' log | awk '{print $4, $NF}' | sort -k2 # by time, in strace's own order
