@@ -41,9 +41,12 @@ static bool standing(const struct trace *tr)
 	return state == TRACE_STOPPED || state == TRACE_LISTENS;
 }
 
+/* A tracer that lets go takes itself out first, and may die before it says that we go on. */
 static bool over(void *arg)
 {
-	return !standing(arg);
+	struct trace *tr = arg;
+
+	return !standing(tr) || !atomic_load(&tr->tracer);
 }
 
 static bool killed(void)

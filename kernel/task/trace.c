@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 
 #include "kernel/kin/claim.h"
+#include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
 #include "kernel/task/thread.h"
 #include "kernel/task/trace.h"
@@ -24,9 +25,7 @@ static struct trace_table *table(void)
 	return kin_root_get(ROOT_TRACE);
 }
 
-/*
- * Chunks before count are there for good, so this needs no lock. fn NULL: the first that is free.
- */
+/* The first that fits. Chunks before count are there for good, so this needs no lock. */
 static struct trace *search(bool (*fits)(const struct trace *tr, s32 id), s32 id)
 {
 	struct trace_table *t = table();
@@ -78,19 +77,20 @@ int trace_reserve(void)
 
 	if (t && search(is_free, 0))
 		return 0;
-	chunk = t ? kin_pages_alloc(CHUNK_PAGES) : NULL;
+	chunk = t ? own_pages(CHUNK_PAGES, PAGES_ZERO) : NULL;
 	if (!chunk)
 		return -ENOMEM;
 	tree_lock();
 	u32 n = t->chunks;
 	if (n < CHUNKS) {
-		t->chunk[n] = chunk;
+		if (!t->chunk[n]) /* else somebody died before he had counted his */
+			own_give(&t->chunk[n], chunk);
 		atomic_store(&t->chunks, n + 1);
-		chunk = NULL;
 	}
+	bool given = n < CHUNKS && t->chunk[n] == chunk;
 	tree_unlock();
-	if (chunk)
-		kin_pages_free(chunk, CHUNK_PAGES);
+	if (!given)
+		own_free(chunk);
 	return 0;
 }
 
