@@ -89,17 +89,27 @@ bool ref_raise_unless_gone(struct own_record *r)
 	return true;
 }
 
+static bool told(u32 member, const struct own_record *r)
+{
+	const struct own_records *own = ROOT->members[member].own;
+
+	return atomic_load(&own->done[r - own->record]) == r->serial;
+}
+
+/*
+ * Others may change the count at this moment: they tell first and put their mark second, so the
+ * mark is looked at first and asked about second. The other way round somebody may do both between
+ * the two looks. If the object is gone meanwhile, its memory says anything, and the second look is
+ * the answer: done says so then.
+ */
 bool ref_changed(u32 member, const struct own_record *r)
 {
-	u32 done = atomic_load(&ROOT->members[member].own->done[r - ROOT->members[member].own->record]);
-
-	return done == r->serial ||
-		   (atomic_load(&ref_of(r)->word) & ~COUNT_MASK) == mark_of(member, r);
+	return told(member, r) ||
+		   (atomic_load(&ref_of(r)->word) & ~COUNT_MASK) == mark_of(member, r) ||
+		   told(member, r);
 }
 
 bool ref_is_last(u32 member, const struct own_record *r)
 {
-	u32 done = atomic_load(&ROOT->members[member].own->done[r - ROOT->members[member].own->record]);
-
-	return done != r->serial && ref_count(ref_of(r)) == 0;
+	return !told(member, r) && ref_count(ref_of(r)) == 0 && !told(member, r);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #include "kin_env.h"
 #include "kernel/arch/arch.h"
+#include "kernel/kin/own.h"
 #include "kernel/kin/root.h"
 
 #define SLOTS 400
@@ -288,6 +290,77 @@ static void orphan_is_recovered(void **state)
 	kin_free(c);
 }
 
+/* ---- counts, asked about while others change them */
+
+#define COUNT_NS 1000000000ull
+#define COUNT_END (~0u)
+struct counted {
+	struct kin_object *object;
+	_Atomic u32 round; /* the asker made its change of this one */
+	_Atomic u32 done;  /* the other one, too */
+};
+
+static u32 await(_Atomic u32 *word, u32 at_least)
+{
+	u32 value;
+
+	for (u32 n = 0; (value = atomic_load(word)) < at_least; n++)
+		if (n > 1000)
+			sched_yield();
+	return value;
+}
+
+static void spin_some(void)
+{
+	for (volatile u32 n = env_random(64); n; n--)
+		;
+}
+
+static void change_too(void *arg)
+{
+	struct counted *c = arg;
+
+	for (u32 i = 1; await(&c->round, i) != COUNT_END; i++) {
+		struct own_record *r = own_begin(OWN_OBJECT, STEP_DROPPING, NULL, c->object);
+
+		spin_some();
+		ref_change(r, -1);
+		own_end(r);
+		atomic_store(&c->done, i);
+	}
+}
+
+/* A change that was made is seen as made, and not as the last one, whenever others make theirs. */
+static void changes_are_seen(void **state)
+{
+	struct counted *c = kin_alloc(sizeof(*c));
+	u32 member, lost = 0, last = 0;
+	u64 end = env_now_ns() + COUNT_NS;
+
+	c->object = object_create(0);
+	struct kin_ref *ref = (void *)((char *)c->object + own_kinds[OWN_OBJECT]->ref_at);
+	pid_t pid = env_fork(change_too, c, &member);
+	for (u32 i = 1; env_now_ns() < end; i++) {
+		struct own_record *r = own_begin(OWN_OBJECT, STEP_DROPPING, NULL, c->object);
+
+		ref_init(ref, 2);
+		ref_change(r, -1);
+		atomic_store(&c->round, i);
+		spin_some();
+		lost += !ref_changed(BOOT_INFO->member, r);
+		last += ref_is_last(BOOT_INFO->member, r);
+		await(&c->done, i);
+		own_end(r);
+	}
+	atomic_store(&c->round, COUNT_END);
+	assert_int_equal(env_reap(pid, member, false), 0);
+	assert_int_equal(lost, 0);
+	assert_int_equal(last, 0);
+	ref_init(ref, 1);
+	own_free(c->object);
+	kin_free(c);
+}
+
 /* ---- the order of locks */
 
 struct ordered {
@@ -463,6 +536,7 @@ int main(void)
 		cmocka_unit_test(reserved_object_is_one_run),
 		cmocka_unit_test(lock_excludes),
 		cmocka_unit_test(orphan_is_recovered),
+		cmocka_unit_test(changes_are_seen),
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(slabs_are_rebuilt),
 		cmocka_unit_test(members_share_the_allocator),
