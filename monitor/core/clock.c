@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/platform/x86.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,13 +124,6 @@ static u64 mult_since(const struct clock_pair *first)
 	return mult_of(now.ns - first->ns, now.tsc - first->tsc);
 }
 
-static bool invariant_tsc(void)
-{
-	u32 a = 0, b = 0, c = 0, d = 0;
-
-	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
-}
-
 /* kvm-clock and Hyper-V's page are the TSC with a factor, if it is invariant. */
 bool clock_source_usable(void)
 {
@@ -138,14 +132,14 @@ bool clock_source_usable(void)
 				  O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return invariant_tsc();
+		return CPU_FEATURE_PRESENT(INVARIANT_TSC);
 	ssize_t n = read(fd, name, sizeof(name) - 1);
 	close(fd);
 	name[n > 0 ? n : 0] = 0;
 	name[strcspn(name, "\n")] = 0;
 	if (!strcmp(name, "tsc"))
 		return true;
-	return invariant_tsc() &&
+	return CPU_FEATURE_PRESENT(INVARIANT_TSC) &&
 		   (!strcmp(name, "kvm-clock") || !strcmp(name, "hyperv_clocksource_tsc_page"));
 }
 

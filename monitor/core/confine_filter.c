@@ -514,7 +514,7 @@ int confine_filter(const struct family *f, struct confinement *c, struct error *
 	bool fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT;
 	size_t n;
 
-	c->filter = calloc(PROGRAM_MAX, sizeof(*c->filter));
+	c->filter = malloc(PROGRAM_MAX * sizeof(*c->filter));
 	if (!c->filter)
 		return error_set(err, ENOMEM, "cannot make the seccomp filter");
 	n = confine_program(f, confine_conditions(f, fsgsbase), c->filter, PROGRAM_MAX, err);

@@ -56,10 +56,16 @@
 #define KIN_WORD(i) TEST(KIN_WORD, i)
 #define PRIVATE_RANGE(i, length) TEST(PRIVATE_RANGE, i, .other = (length))
 
-#define RULE(condition, ...) {.when = (condition), .tests = {__VA_ARGS__}}
+#define RULE(condition, ...) \
+	{.when = (condition), .tests = (const struct arg_test[]){__VA_ARGS__ __VA_OPT__(, ){0}}}
 #define RULE_COUNT(...) (sizeof((struct host_rule[]){__VA_ARGS__}) / sizeof(struct host_rule))
-#define CALL(name, why, ...) {#name, __NR_##name, RULE_COUNT(__VA_ARGS__), {__VA_ARGS__}},
 
+#define CALL(name, why, ...) \
+	_Static_assert(RULE_COUNT(__VA_ARGS__) <= CALL_RULES_MAX, #name " has too many rules");
+#include "monitor/core/host_calls.def"
+#undef CALL
+#define CALL(name, why, ...) \
+	{#name, __NR_##name, RULE_COUNT(__VA_ARGS__), (const struct host_rule[]){__VA_ARGS__}},
 const struct host_call host_calls[] = {
 #include "monitor/core/host_calls.def"
 };

@@ -13,7 +13,6 @@
 
 #include "monitor/core/grants.h"
 
-#define RULE_TESTS_MAX 5
 #define CALL_RULES_MAX 5
 #define HOST_CALLS_MAX 64
 
@@ -73,20 +72,22 @@ struct arg_test {
 	u8 arg;
 	u8 other;          /* PRIVATE_RANGE: the argument that is the length */
 	u8 list_len;
-	u64 value, mask;   /* or an enum family_fd, or an enum host_constant */
+	u32 mask;
+	u64 value;         /* or an enum family_fd, or an enum host_constant */
 	const u32 *list;
 };
 
 struct host_rule {
 	u32 when;
-	struct arg_test tests[RULE_TESTS_MAX + 1];
+	const struct arg_test *tests; /* TEST_NONE ends them */
 };
 
+/* Each as long as it is: every page with pointers is written when the executable is relocated. */
 struct host_call {
 	const char *name;
 	u32 nr;
 	u32 rule_count;
-	struct host_rule rules[CALL_RULES_MAX];
+	const struct host_rule *rules;
 };
 
 extern const struct host_call host_calls[];

@@ -25,16 +25,20 @@ static void unescape(char *text)
 	*out = 0;
 }
 
+/* Number, parent's number, device, root, path ... - type */
 static int line_parse(char *line, struct mount_line *m, struct error *err)
 {
-	char *type = strstr(line, " - ");
-	int at = 0;
+	char *type = strstr(line, " - "), *at = line;
 
-	if (!type || sscanf(line, "%llu %llu %*s %*s %n", &m->id, &m->parent, &at) != 2 || !at)
+	m->id = strtoull(at, &at, 10);
+	m->parent = strtoull(at, &at, 10);
+	for (int blanks = 0; blanks < 3 && *at; at++)
+		blanks += *at == ' ';
+	if (!type || at >= type || !m->id)
 		return error_set(err, 0, "cannot read the list of mounts");
 	m->type = type + 3;
 	m->type[strcspn(m->type, " ")] = 0;
-	m->path = line + at;
+	m->path = at;
 	m->path[strcspn(m->path, " ")] = 0;
 	unescape(m->path);
 	return 0;

@@ -678,16 +678,14 @@ _Noreturn void supervisor_main(const struct run_options *o, enum namespaces_kind
 							   const struct error *refused, const struct cgroup *cgroup,
 							   const struct net_grant *net, int front_pid, int link_fd)
 {
-	static struct supervisor s;
+	static struct supervisor s; /* nothing of it is touched before it is needed */
 	struct link_result result = {0};
 
-	s = (struct supervisor){.options = o,
-							.net = net,
-							.start_tsc = tsc_now(),
-							.signal_fd = -1,
-							.stats_fd = -1,
-							.family.proc_fd = -1,
-							.link_fd = link_fd};
+	s.signal_fd = s.stats_fd = s.family.proc_fd = -1;
+	s.options = o;
+	s.net = net;
+	s.start_tsc = tsc_now();
+	s.link_fd = link_fd;
 	environment_forget();
 	turns_short();
 	s.on_terminal = on_terminal();

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/platform/x86.h>
 #include <unistd.h>
 
 #include "monitor/backend/process/process.h"
@@ -22,9 +23,6 @@
 #include "monitor/core/core_internal.h"
 
 #define HWCAP2_FSGSBASE_BIT 2
-#define CPUID1_ECX_OSXSAVE (1u << 27)
-#define XSAVE_FEATURE_OPT 1u
-#define XSAVE_FEATURE_XSAVEC 2u
 #define ARCH_GET_XCOMP_PERM 0x1022
 #define SA_RESTORER_FLAG 0x04000000
 
@@ -38,11 +36,13 @@ struct host_sigaction {
 	u64 mask;
 };
 
+/*
+ * What the C library has asked the processor already is not asked again (CPU_FEATURE_PRESENT): in a
+ * virtual machine each CPUID is an exit, some 8 us.
+ */
 static int process_probe(struct family *f, struct error *err)
 {
-	u32 a, b, c, d;
-
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & CPUID1_ECX_OSXSAVE))
+	if (!CPU_FEATURE_PRESENT(OSXSAVE))
 		return error_set(err, 0, "backend process needs a processor with XSAVE");
 	return 0;
 }
@@ -64,11 +64,16 @@ static u64 xcr0_usable(void)
 	return xsave_usable(xcr0_read(), permitted);
 }
 
+/* Where all that is switched on may be used, the processor says the size of the whole itself. */
 static u32 area_size(u64 mask)
 {
 	struct xsave_component components[XSAVE_COMPONENTS] = {{0}};
-	u32 c, d;
+	u32 a, b, c, d;
 
+	if (mask == xcr0_read()) {
+		__cpuid_count(0xd, 0, a, b, c, d);
+		return b;
+	}
 	for (u32 i = 2; i < XSAVE_COMPONENTS; i++)
 		if (mask >> i & 1)
 			__cpuid_count(0xd, i, components[i].size, components[i].offset, c, d);
@@ -77,14 +82,11 @@ static u32 area_size(u64 mask)
 
 static void boot_processor(struct boot_info *boot)
 {
-	u32 a, b, c, d;
-
-	__cpuid_count(0xd, 1, a, b, c, d);
 	boot->xsave_mask = xcr0_usable();
 	boot->xsave_size = area_size(boot->xsave_mask);
-	if (a & XSAVE_FEATURE_OPT)
+	if (CPU_FEATURE_PRESENT(XSAVEOPT))
 		boot->flags |= BOOT_XSAVEOPT;
-	if (a & XSAVE_FEATURE_XSAVEC)
+	if (CPU_FEATURE_PRESENT(XSAVEC))
 		boot->flags |= BOOT_XSAVEC;
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)
 		boot->flags |= BOOT_FSGSBASE;
