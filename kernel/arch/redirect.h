@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Redirected system-call sites (docs/architecture.md, "First trap, then call"). The first execution
- * of a `syscall` traps; where the bytes allow it the site is rewritten to jump through the table at
- * CALL_TABLE_ADDR.
+ * Redirected system-call sites (docs/architecture.md, "First trap, then call"). The first two
+ * executions of a `syscall` trap; where the bytes allow it the site is rewritten then, to jump
+ * through the table at CALL_TABLE_ADDR.
  */
 #ifndef KERNEL_ARCH_REDIRECT_H
 #define KERNEL_ARCH_REDIRECT_H

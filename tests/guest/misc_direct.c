@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System calls from one site many times: the first traps, the rest are direct; the same numbers
+ * System calls from one site many times: the first two trap, the rest are direct; the same numbers
  * come back from getppid, read, lseek and a failing close, in the parent and after a fork.
  * @test timeout=60 members=2 also=pie,musl
  */

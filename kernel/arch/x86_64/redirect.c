@@ -32,6 +32,7 @@
 
 #define SITES_MAX (CALL_TABLE_SIZE / 8)
 #define BUCKETS 1024
+#define JUMP_SIZE 7 /* with the `syscall` that ends it in shape A */
 #define STUB_SIZE 32
 #define TAIL_SIZE 32
 #define FOLLOW_WANTED 5 /* bytes: with the `syscall` as many as the jump has */
@@ -39,11 +40,21 @@
 #define BEFORE REDIRECT_BEFORE
 #define AROUND 160 /* bytes searched for branches on either side */
 
-enum site_state { SITE_FREE, SITE_TRAPS, SITE_DIRECT };
+enum site_state {
+	SITE_FREE,
+	SITE_TRAPS,  /* for good: its bytes do not allow more */
+	SITE_SEEN,   /* it has trapped once, and may be rewritten */
+	SITE_DIRECT,
+};
 
 struct window {
 	u64 base, size; /* address of the first byte, how many were readable */
 	u8 bytes[BEFORE + 8];
+};
+
+/* What a jump takes the place of, besides the `syscall`. */
+struct shape {
+	u32 lead, follow; /* bytes before it, and after it: 0 in shape A */
 };
 
 /* Index = number of its stub and table entry. */
@@ -182,30 +193,11 @@ static void stub_write(u32 index, const u8 *first, size_t n, u64 ret)
 	((u64 *)CALL_TABLE_ADDR)[index] = (u64)stub;
 }
 
-static void jump_bytes(u8 jump[7], u32 index)
+static void jump_bytes(u8 jump[JUMP_SIZE], u32 index)
 {
 	u32 at = index * 8;
 
 	memcpy(jump, (u8[]){0xff, 0x24, 0x25, (u8)at, (u8)(at >> 8), 0x0f, 0x05}, 7);
-}
-
-/* known: the family has redirected it before, in the same file; nr: what it loads. */
-static bool redirect_mov(struct site *s, const struct window *w, u64 number, bool known)
-{
-	const u8 *window = w->bytes;
-	u64 base = w->base, size = w->size, at = s->rip - 7;
-	const u8 *b = window + (at - base);
-	u32 index = (u32)(s - sites), nr;
-	u8 jump[7];
-
-	memcpy(&nr, b + 1, 4);
-	if (b[0] != 0xb8 || nr != number || ((b[-1] & 0xf1) == 0x41) ||
-		(!known && !is_boundary(window, base, size, at)))
-		return false;
-	stub_write(index, b, 5, s->rip);
-	s->lead = 5;
-	jump_bytes(jump, index);
-	return text_write(at, jump, 5);
 }
 
 /*
@@ -239,41 +231,82 @@ static u32 lead_length(const u8 *b)
 	return plain_length(b - 2) == 2 ? 2 : 0;
 }
 
-static bool redirect_displaced(struct site *s, const struct window *w, bool known)
+/* A: mov $number,%eax right before it. */
+static bool is_mov(const struct window *w, u64 rip, u64 number, bool known)
+{
+	u64 at = rip - 7;
+	const u8 *b = w->bytes + (at - w->base);
+	u32 nr;
+
+	memcpy(&nr, b + 1, 4);
+	return b[0] == 0xb8 && nr == number && (b[-1] & 0xf1) != 0x41 &&
+		   (known || is_boundary(w->bytes, w->base, w->size, at));
+}
+
+static bool is_displaceable(const struct window *w, u64 rip, bool known, struct shape *shape)
+{
+	const u8 *b = w->bytes + (rip - 2 - w->base);
+	u64 at, back;
+
+	if (w->size < sizeof(w->bytes))
+		return false;
+	shape->follow = follow_length(b + 2);
+	shape->lead = shape->follow >= FOLLOW_WANTED ? 0 : lead_length(b);
+	at = rip - 2 - shape->lead;
+	back = rip + shape->follow;
+	return back - at >= JUMP_SIZE &&
+		   (known || ((!shape->lead || is_boundary(w->bytes, w->base, w->size, at)) &&
+					  !branch_enters(at - AROUND, back + AROUND, at + 1, back)));
+}
+
+/*
+ * May the site be rewritten, and how? number: of the call that it makes. known: it was looked at
+ * before, by this member or, in the same file, by another one.
+ */
+static bool shape_of(const struct window *w, u64 rip, u64 number, bool known, struct shape *shape)
+{
+	*shape = (struct shape){.lead = JUMP_SIZE - 2};
+	return is_mov(w, rip, number, known) || is_displaceable(w, rip, known, shape);
+}
+
+static bool rewrite_mov(const struct site *s, const struct window *w)
+{
+	u64 at = s->rip - JUMP_SIZE;
+	u32 index = (u32)(s - sites);
+	u8 jump[JUMP_SIZE];
+
+	stub_write(index, w->bytes + (at - w->base), s->lead, s->rip);
+	jump_bytes(jump, index);
+	return text_write(at, jump, s->lead);
+}
+
+static bool rewrite_displaced(struct site *s, const struct window *w)
 {
 	const u8 *b = w->bytes + (s->rip - 2 - w->base);
-	u32 index = (u32)(s - sites), follow, lead;
-	u64 at, back;
-	u8 jump[7], *tail = (u8 *)(SITE_TAILS_ADDR + (u64)tails_used * TAIL_SIZE), *p;
+	u64 at = s->rip - 2 - s->lead, back = s->rip + s->follow;
+	u8 jump[JUMP_SIZE], *tail = (u8 *)(SITE_TAILS_ADDR + (u64)tails_used * TAIL_SIZE), *p;
+	u32 index = (u32)(s - sites);
 
-	if (w->size < sizeof(w->bytes) || tails_used == TAILS_MAX)
+	if (tails_used == TAILS_MAX || text_thread_inside(at + 1, back))
 		return false;
-	follow = follow_length(b + 2);
-	lead = follow >= FOLLOW_WANTED ? 0 : lead_length(b);
-	at = s->rip - 2 - lead;
-	back = s->rip + follow;
-	if (back - at < sizeof(jump) || text_thread_inside(at + 1, back) ||
-		(!known && ((lead && !is_boundary(w->bytes, w->base, w->size, at)) ||
-					branch_enters(at - AROUND, back + AROUND, at + 1, back))))
-		return false;
-	p = put(tail, b, 2 + follow);
+	p = put(tail, b, 2 + s->follow);
 	p = put(p, "\xff\x25\0\0\0\0", 6); /* jmp *0(%rip) */
 	put(p, &back, 8);
-	stub_write(index, b - lead, lead, (u64)tail + 2);
+	stub_write(index, b - s->lead, s->lead, (u64)tail + 2);
 	jump_bytes(jump, index);
-	if (!text_write(at, jump, 7))
+	if (!text_write(at, jump, JUMP_SIZE))
 		return false;
-	s->lead = (u8)lead;
-	s->follow = (u8)follow;
 	s->tail = (s16)tails_used++;
-	if (known)
-		return true;
-	/*
-	 * This very call returns to the tail too: where it would have returned is now the middle of the
-	 * jump.
-	 */
-	thread_frame(current)->rip = thread_frame(current)->rcx = (u64)tail + 2;
 	return true;
+}
+
+static bool site_rewrite(struct site *s, const struct window *w, const struct shape *shape)
+{
+	s->lead = (u8)shape->lead;
+	s->follow = (u8)shape->follow;
+	bool done = s->follow ? rewrite_displaced(s, w) : rewrite_mov(s, w);
+	s->state = done ? SITE_DIRECT : SITE_TRAPS;
+	return done;
 }
 
 /* The bytes around a site, as much as can be read. */
@@ -284,11 +317,32 @@ static bool window_read(struct window *w, u64 rip)
 	return w->size >= BEFORE;
 }
 
+static u8 *tail_of(const struct site *s)
+{
+	return (u8 *)(SITE_TAILS_ADDR + (u64)s->tail * TAIL_SIZE);
+}
+
+/* Where a call that traps and is rewritten returns to is now the middle of the jump: to the tail. */
+static void return_to_tail(const struct site *s)
+{
+	struct trapframe *frame = thread_frame(current);
+
+	if (s->state == SITE_DIRECT && s->follow)
+		frame->rip = frame->rcx = (u64)tail_of(s) + 2;
+}
+
+/*
+ * Most sites of a program that does little run once. So the first execution has the site looked at
+ * and told to the family, and only the second one rewrites it: two changes of protection and a copy
+ * of the page cost more than one trap.
+ */
 void redirect_site(u64 rip)
 {
 	u64 nr = thread_frame(current)->orig_rax;
+	struct shape shape;
 	struct window w;
 	struct site *s;
+	bool seen;
 
 	if (rip >= KERNEL_BASE && rip < KERNEL_END)
 		return; /* a tail, restarted */
@@ -296,27 +350,38 @@ void redirect_site(u64 rip)
 		return;
 	s = site_find(rip);
 	first_execution = !s;
-	if (s || rip < PRIVATE_BASE + BEFORE || !(s = site_add(rip)))
+	seen = s && s->state == SITE_SEEN;
+	if ((s && !seen) || rip < PRIVATE_BASE + BEFORE || (!s && !(s = site_add(rip))))
 		return;
-	if (!window_read(&w, rip))
-		return;
-	if (redirect_mov(s, &w, nr, false) || redirect_displaced(s, &w, false)) {
-		s->state = SITE_DIRECT;
+	if (!window_read(&w, rip) || !shape_of(&w, rip, nr, seen, &shape)) {
+		s->state = SITE_TRAPS;
+	} else if (seen) {
+		site_rewrite(s, &w, &shape);
+		return_to_tail(s);
+	} else {
+		s->state = SITE_SEEN;
 		text_site_found(rip, (u32)nr);
 	}
 }
 
 static void known_rewrite(u64 rip, u64 nr)
 {
+	struct site *s = site_find(rip);
+	struct shape shape;
 	struct window w;
-	struct site *s;
 
-	if (!window_read(&w, rip) || !(s = site_add(rip)))
+	if (!window_read(&w, rip) || (!s && !(s = site_add(rip))))
 		return;
-	if (redirect_mov(s, &w, nr, true) || redirect_displaced(s, &w, true))
-		s->state = SITE_DIRECT;
-	else
+	if (!shape_of(&w, rip, nr, true, &shape) || !site_rewrite(s, &w, &shape))
 		redirect_range_gone(rip - 2, 1); /* as if never seen */
+}
+
+/* Is there nothing to do for it any more? */
+static bool is_settled(u64 rip)
+{
+	const struct site *s = site_find(rip);
+
+	return s && s->state != SITE_SEEN;
 }
 
 void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 count)
@@ -326,7 +391,7 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
 	if (!table_mapped)
 		return;
 	for (u32 i = 0; i < count; i++) {
-		if (!site_find(calls[i].after)) {
+		if (!is_settled(calls[i].after)) {
 			low = MIN(low, ALIGN_DOWN(calls[i].after - 7, PAGE_SIZE));
 			high = MAX(high, ALIGN_UP(calls[i].after + 6, PAGE_SIZE));
 		}
@@ -342,15 +407,10 @@ void redirect_known(u64 start, u64 end, const struct known_call *calls, u32 coun
 		return;
 	text_open = true;
 	for (u32 i = 0; i < count; i++)
-		if (!site_find(calls[i].after))
+		if (!is_settled(calls[i].after))
 			known_rewrite(calls[i].after, calls[i].nr);
 	text_open = false;
 	paging->protect(low, high - low, PROT_READ | PROT_EXEC);
-}
-
-static u8 *tail_of(const struct site *s)
-{
-	return (u8 *)(SITE_TAILS_ADDR + (u64)s->tail * TAIL_SIZE);
 }
 
 /*
