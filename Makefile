@@ -85,3 +85,13 @@ docs:
 .PHONY: install
 install: build
 	meson install -C $(BUILD)
+
+# build/deb/unifork_VERSION_amd64.deb, from a copy of the files that git knows.
+DEB := $(BUILD)/deb
+.PHONY: deb
+deb: deps
+	@tools/deps.sh debhelper dpkg-dev fakeroot lintian
+	rm -rf $(DEB) && mkdir -p $(DEB)/unifork
+	git ls-files -z | tar c --null -T - | tar x -C $(DEB)/unifork
+	cd $(DEB)/unifork && dpkg-buildpackage -b -us -uc
+	lintian --fail-on error --tag-display-limit 0 $(DEB)/*.changes
