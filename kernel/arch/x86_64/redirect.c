@@ -322,7 +322,7 @@ static u8 *tail_of(const struct site *s)
 	return (u8 *)(SITE_TAILS_ADDR + (u64)s->tail * TAIL_SIZE);
 }
 
-/* Where a call that traps and is rewritten returns to is now the middle of the jump: to the tail. */
+/* Where a call that traps and is rewritten would return to is within the jump now: to the tail. */
 static void return_to_tail(const struct site *s)
 {
 	struct trapframe *frame = thread_frame(current);
