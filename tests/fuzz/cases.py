@@ -6,9 +6,14 @@ UNIFORK_FUZZ_SEED chooses the seed, which a failure names; UNIFORK_FUZZ_ROUNDS h
 two children. `unifork run --pids 64 -m 512M -- build/tests/fuzz/syscalls SEED ROUND 1 v` repeats a
 round and names each call before it is made.
 
-Targets: each runs UNIFORK_FUZZ_SECONDS seconds (60 unless given) under libFuzzer, from the corpus
-in the tree and from what earlier runs have added in the build folder, and prints one line:
-executions, covered edges, and the covered regions of the files that it looks at (by file in
+Targets: hypercalls (targets/fuzz_hypercall.c), the supervisor's mailbox, ELF files, and requests
+about volumes. An input of the first two also chooses what of the network its family was granted:
+sockets are real, in a network namespace that the target makes for itself (targets/net_world.h);
+hypercalls have peers there, who connect and speak as the input says.
+
+Each target runs UNIFORK_FUZZ_SECONDS seconds (60 unless given) under libFuzzer, from the corpus in
+the tree and from what earlier runs have added in the build folder, and prints one line: executions,
+covered edges, and the covered regions of the files that it looks at (by file in
 build/tests/fuzz/NAME/coverage.txt). A finding is a file that `build/tests/fuzz/NAME/fuzz FILE`
 repeats; put into corpus/NAME it is looked at by `make test`, which replays the corpora with a build
 that needs no clang. What runs have found of interest is in build/tests/fuzz/NAME/corpus; as few
@@ -36,6 +41,7 @@ CHUNK = 50
 ROUND_S = 4
 OPTIONS = ("--pids", "64", "-m", "512M")
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+WITHOUT = r"WITHOUT NETWORK: (.*)"  # a target that could make no network namespace (net_world.c)
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 INPUT_TIMEOUT_S = 30
 TOOLS = ("clang", "llvm-cov", "llvm-profdata")
@@ -90,6 +96,13 @@ def last_of(pattern, text):
     return found[-1] if found else "?"
 
 
+def network_look(text):
+    """All else was run, and that is not all."""
+    without = re.search(WITHOUT, text)
+    if without:
+        raise Skipped(f"ran without sockets of the host: {without[1]}")
+
+
 def guided(context, name, variant, environment):
     def check():
         missing = [tool for tool in TOOLS if not shutil.which(tool)]
@@ -123,6 +136,7 @@ def guided(context, name, variant, environment):
                          f"{text[at:at + 3000]}\n{last_of(r'Test unit written to (.*)', text)}")
         print(f"fuzz/{name}{variant}: {executions} executions in {SECONDS} s, {edges} of {total} "
               f"edges, {regions(folder, name, inputs)}, {size} inputs", flush=True)
+        network_look(text)
     return check
 
 
@@ -133,6 +147,7 @@ def replayed(context, name):
         folders_clean()
         require(result.status == 0 and not result.problem,
                 f"{result.problem or f'status {result.status}'}\n{tail(result)}")
+        network_look(result.stderr.decode(errors="replace"))
     return check
 
 

@@ -46,7 +46,7 @@ def kernel(folder, *names):
 
 
 BOUNDARY = ("-include", f"{GLUE}/boundary.h")
-WORLD = ("world", "boundary", "boundary_fds", "hostile", "finding")
+WORLD = ("world", "boundary", "boundary_net", "boundary_fds", "hostile", "finding")
 
 TARGETS = {
     "hypercall": Target(
@@ -55,7 +55,8 @@ TARGETS = {
                      "owners", "ps_title", "receive", "sleep")
         + ("monitor/backend/kvm/slots.c", "monitor/backend/kvm/slot_memory.c",
            "monitor/backend/process/process.c", "monitor/backend/process/xsave.c"),
-        glue=("fuzz_hypercall", *WORLD), source_flags=BOUNDARY, longest=1024),
+        glue=("fuzz_hypercall", "hypercall_net", "net_world", *WORLD), source_flags=BOUNDARY,
+        longest=1024),
     "elf": Target(
         sources=("common/elf.c",
                  *kernel("exec", "exec_open", "exec_load", "exec_script", "exec_args"),
@@ -67,7 +68,7 @@ TARGETS = {
         sources=tuple(f"monitor/supervisor/{name}.c"
                       for name in ("child", "doom", "limits", "members", "report", "shelf"))
         + core("error"),
-        glue=("fuzz_mailbox", "hostile", "finding"),
+        glue=("fuzz_mailbox", "net_world", "hostile", "finding"),
         source_flags=("-include", f"{GLUE}/mailbox_host.h"), link=("-ljansson", "-lpthread")),
     "volume": Target(
         sources=core("fs", "owners", "host_constants", "hyp_volume", "volume_request", "guest",

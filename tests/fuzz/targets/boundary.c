@@ -28,9 +28,8 @@
 #include <unistd.h>
 
 #include "boundary_fds.h"
+#include "boundary_internal.h"
 #include "hostile.h"
-#include "monitor/core/host_call.h"
-#include "world.h"
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
@@ -38,19 +37,20 @@
 #define ALLOCATE_MAX (1u << 20) /* of fallocate: more is played, as a full disk */
 #define CLONE_PID 4242
 
-struct call {
-	long nr;
-	u64 arg[6];
-};
-
 static const struct {
 	long nr;
 	const char *name;
 } names[] = {
+	{SYS_accept4, "accept4"},
+	{SYS_bind, "bind"},
 	{SYS_clock_gettime, "clock_gettime"},
 	{SYS_clone, "clone"},
 	{SYS_close, "close"},
+	{SYS_connect, "connect"},
 	{SYS_dup3, "dup3"},
+	{SYS_epoll_create1, "epoll_create1"},
+	{SYS_epoll_ctl, "epoll_ctl"},
+	{SYS_epoll_pwait, "epoll_pwait"},
 	{SYS_exit_group, "exit_group"},
 	{SYS_fallocate, "fallocate"},
 	{SYS_fdatasync, "fdatasync"},
@@ -59,10 +59,14 @@ static const struct {
 	{SYS_ftruncate, "ftruncate"},
 	{SYS_futex, "futex"},
 	{SYS_getdents64, "getdents64"},
+	{SYS_getpeername, "getpeername"},
 	{SYS_getrandom, "getrandom"},
+	{SYS_getsockname, "getsockname"},
+	{SYS_getsockopt, "getsockopt"},
 	{SYS_kill, "kill"},
 	{SYS_getrusage, "getrusage"},
 	{SYS_ioctl, "ioctl"},
+	{SYS_listen, "listen"},
 	{SYS_lseek, "lseek"},
 	{SYS_madvise, "madvise"},
 	{SYS_mmap, "mmap"},
@@ -75,6 +79,11 @@ static const struct {
 	{SYS_readlinkat, "readlinkat"},
 	{SYS_recvmsg, "recvmsg"},
 	{SYS_sched_yield, "sched_yield"},
+	{SYS_sendmsg, "sendmsg"},
+	{SYS_sendto, "sendto"},
+	{SYS_setsockopt, "setsockopt"},
+	{SYS_shutdown, "shutdown"},
+	{SYS_socket, "socket"},
 	{SYS_statx, "statx"},
 	{SYS_syncfs, "syncfs"},
 	{SYS_setitimer, "setitimer"},
@@ -104,14 +113,15 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
-#define REQUIRE(truth, c)                                                                \
-	((truth) ? (void)0                                                                   \
-			 : finding("%s: host call %ld %s(%#llx, %#llx, %#llx, %#llx): not %s",       \
-					   world.call ? world.call->name : "-", (c)->nr, name_of((c)->nr),   \
-					   (unsigned long long)(c)->arg[0], (unsigned long long)(c)->arg[1], \
-					   (unsigned long long)(c)->arg[2], (unsigned long long)(c)->arg[3], #truth))
+void call_refused(const struct call *c, const char *rule)
+{
+	finding("%s: host call %ld %s(%#llx, %#llx, %#llx, %#llx): not %s",
+			world.call ? world.call->name : "-", c->nr, name_of(c->nr),
+			(unsigned long long)c->arg[0], (unsigned long long)c->arg[1],
+			(unsigned long long)c->arg[2], (unsigned long long)c->arg[3], rule);
+}
 
-static s64 make(const struct call *c)
+s64 call_make(const struct call *c)
 {
 	return host_call(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
 }
@@ -129,11 +139,7 @@ static bool app_pages(u64 addr, u64 len)
 			within(addr, len, KERNEL_END, PRIVATE_END));
 }
 
-/*
- * Memory that the host is given: the guest's, or live memory of the monitor. False: the guest's,
- * but nothing is there: EFAULT.
- */
-static bool memory(const struct call *c, u64 addr, u64 len)
+bool call_memory(const struct call *c, u64 addr, u64 len)
 {
 	if (len == 0)
 		return true;
@@ -149,15 +155,35 @@ static bool memory(const struct call *c, u64 addr, u64 len)
 	return true;
 }
 
-static bool standard(u64 fd)
+void call_own_memory(const struct call *c, u64 addr, u64 len)
+{
+	REQUIRE(!len || addr >= KIN_END, c);
+	call_memory(c, addr, len);
+}
+
+bool fd_standard(u64 fd)
 {
 	return fd <= STDERR_FILENO;
 }
 
+bool fd_own(u64 fd)
+{
+	return !fd_standard(fd) && fd < HANDLES_MAX && fds_has(fd) &&
+		   (world.member.handles[fd / 64] >> (fd % 64) & 1);
+}
+
+bool fd_published(u64 fd)
+{
+	for (u32 i = 0; i < world.family.published_count; i++)
+		if (fd == (u64)world.family.published[i].fd)
+			return true;
+	return false;
+}
+
+/* What a guest may name at all. */
 static bool handle(u64 fd)
 {
-	return standard(fd) ||
-		   (fd < HANDLES_MAX && fds_has(fd) && (world.member.handles[fd / 64] >> (fd % 64) & 1));
+	return fd_standard(fd) || fd_own(fd) || fd_published(fd);
 }
 
 static bool tree(u64 fd)
@@ -192,11 +218,11 @@ static s64 do_openat2(const struct call *c)
 	s64 fd;
 
 	string(c, c->arg[1]);
-	memory(c, c->arg[2], sizeof(*how));
+	call_memory(c, c->arg[2], sizeof(*how));
 	REQUIRE(c->arg[3] == sizeof(*how) && (how->resolve & confined) == confined, c);
 	REQUIRE(how->flags & O_CLOEXEC && !(how->flags & (O_TRUNC | O_DIRECT)), c);
 	REQUIRE(tree(c->arg[0]) || fds_has(c->arg[0]), c);
-	fd = make(c);
+	fd = call_make(c);
 	if (fd < 0)
 		return fd;
 	fds_opened(fd);
@@ -218,19 +244,19 @@ static s64 do_look(const struct call *c)
 	switch (c->nr) {
 	case SYS_statx:
 		REQUIRE(!*string(c, c->arg[1]) && c->arg[2] == AT_EMPTY_PATH, c);
-		there = memory(c, c->arg[4], 256);
+		there = call_memory(c, c->arg[4], 256);
 		break;
-	case SYS_fstatfs: there = memory(c, c->arg[1], sizeof(struct statfs)); break;
+	case SYS_fstatfs: there = call_memory(c, c->arg[1], sizeof(struct statfs)); break;
 	case SYS_readlinkat:
 		REQUIRE(!*string(c, c->arg[1]), c);
-		there = memory(c, c->arg[2], c->arg[3]);
+		there = call_memory(c, c->arg[2], c->arg[3]);
 		break;
 	case SYS_pread64:
-	case SYS_getdents64: there = memory(c, c->arg[1], c->arg[2]); break;
+	case SYS_getdents64: there = call_memory(c, c->arg[1], c->arg[2]); break;
 	}
-	if (standard(fd) && c->nr != SYS_statx)
+	if (fd_standard(fd) && c->nr != SYS_statx)
 		return -ESPIPE;
-	return there ? make(c) : -EFAULT;
+	return there ? call_make(c) : -EFAULT;
 }
 
 /* Only the supervisor changes names: monitors have no such calls. */
@@ -285,8 +311,8 @@ static s64 do_name(const struct call *c)
 		name(c, a[2], a[3]);
 	}
 	if (c->nr != SYS_openat)
-		return make(c);
-	fd = (int)make(c);
+		return call_make(c);
+	fd = (int)call_make(c);
 	fds_opened(fd);
 	world.changed = true;
 	REQUIRE(fd < 0 || fds_place((u64)fd) == PLACE_VOLUME, c);
@@ -305,7 +331,7 @@ static s64 do_attribute(const struct call *c)
 	switch (c->nr) {
 	case SYS_fchmod: /* of what gets its first name */
 		REQUIRE((int)fd == world.handle && !(mode & (S_ISUID | S_ISGID)), c);
-		return make(c);
+		return call_make(c);
 	case SYS_fchmodat:
 		REQUIRE(fd == (u64)world.family.proc_fd, c);
 		REQUIRE(sscanf(string(c, a[1]), "self/fd/%d", &number) == 1, c);
@@ -327,7 +353,7 @@ static s64 do_attribute(const struct call *c)
 	REQUIRE(fds_has(fd) && fds_place(fd) == PLACE_VOLUME, c);
 	REQUIRE(fstat((int)fd, &st) == 0 && (!S_ISREG(st.st_mode) || !(mode & (S_ISUID | S_ISGID))), c);
 	world.changed = true;
-	return make(c);
+	return call_make(c);
 }
 
 static s64 do_pwritev2(const struct call *c)
@@ -335,13 +361,13 @@ static s64 do_pwritev2(const struct call *c)
 	const struct iovec *iov = (const struct iovec *)c->arg[1];
 	bool there = true;
 
-	REQUIRE(handle(c->arg[0]) && !standard(c->arg[0]), c);
-	memory(c, c->arg[1], c->arg[2] * sizeof(*iov));
+	REQUIRE(handle(c->arg[0]) && !fd_standard(c->arg[0]), c);
+	call_memory(c, c->arg[1], c->arg[2] * sizeof(*iov));
 	for (u64 i = 0; i < c->arg[2]; i++) {
 		REQUIRE(!iov[i].iov_len || (u64)iov[i].iov_base < KIN_END, c);
-		there &= memory(c, (u64)iov[i].iov_base, iov[i].iov_len);
+		there &= call_memory(c, (u64)iov[i].iov_base, iov[i].iov_len);
 	}
-	return there ? make(c) : -EFAULT;
+	return there ? call_make(c) : -EFAULT;
 }
 
 static s64 do_fallocate(const struct call *c)
@@ -351,19 +377,23 @@ static s64 do_fallocate(const struct call *c)
 	if (c->arg[0] == (u64)world.family.kin_fd) {
 		REQUIRE(c->arg[1] == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), c);
 		REQUIRE(within(c->arg[2], c->arg[3], area, KIN_SIZE), c);
-		return make(c);
+		return call_make(c);
 	}
-	REQUIRE(handle(c->arg[0]) && !standard(c->arg[0]), c);
-	return c->arg[3] > ALLOCATE_MAX && !(c->arg[1] & FALLOC_FL_PUNCH_HOLE) ? -ENOSPC : make(c);
+	REQUIRE(fd_own(c->arg[0]), c);
+	return c->arg[3] > ALLOCATE_MAX && !(c->arg[1] & FALLOC_FL_PUNCH_HOLE) ? -ENOSPC
+																		  : call_make(c);
 }
 
 static s64 do_file(const struct call *c)
 {
 	REQUIRE(handle(c->arg[0]), c);
-	if (standard(c->arg[0]))
+	if (fd_standard(c->arg[0]))
 		return -ESPIPE;
-	REQUIRE(c->nr == SYS_lseek || fds_place(c->arg[0]) != PLACE_ELSEWHERE, c);
-	return make(c);
+	REQUIRE(c->nr != SYS_ftruncate || fd_own(c->arg[0]), c);
+	REQUIRE(c->nr == SYS_lseek || fds_is_socket(c->arg[0]) ||
+				fds_place(c->arg[0]) != PLACE_ELSEWHERE,
+			c);
+	return call_make(c);
 }
 
 static s64 do_standard(const struct call *c)
@@ -372,12 +402,12 @@ static s64 do_standard(const struct call *c)
 
 	if (c->nr == SYS_write && a[0] == (u64)world.family.notify_fd) {
 		REQUIRE(a[2] == 8, c);
-		return memory(c, a[1], 8) ? make(c) : -EFAULT;
+		return call_memory(c, a[1], 8) ? call_make(c) : -EFAULT;
 	}
-	REQUIRE(standard(a[0]), c);
+	REQUIRE(fd_standard(a[0]), c);
 	if (c->nr == SYS_ioctl)
-		return _IOC_TYPE(a[1]) == 'T' && memory(c, a[2], 1) ? 0 : -ENOTTY;
-	if (!memory(c, a[1], a[2]))
+		return _IOC_TYPE(a[1]) == 'T' && call_memory(c, a[2], 1) ? 0 : -ENOTTY;
+	if (!call_memory(c, a[1], a[2]))
 		return -EFAULT;
 	if (c->nr == SYS_read && a[2])
 		memset((void *)a[1], 'r', a[2]);
@@ -389,9 +419,11 @@ static s64 do_ioctl(const struct call *c)
 {
 	static const u64 by_value[] = {TCFLSH, TCSBRK, TCXONC};
 
+	if (!fd_standard(c->arg[0]))
+		return net_call(c);
 	for (size_t i = 0; i < ARRAY_SIZE(by_value); i++)
 		if (c->arg[1] == by_value[i]) {
-			REQUIRE(standard(c->arg[0]), c);
+			REQUIRE(fd_standard(c->arg[0]), c);
 			return -ENOTTY;
 		}
 	return do_standard(c);
@@ -404,10 +436,10 @@ static s64 do_recvmsg(const struct call *c)
 	struct cmsghdr *h;
 	s64 r;
 
-	memory(c, c->arg[1], sizeof(*msg));
-	REQUIRE(c->arg[0] == (u64)world.family.gift_fds[1] && c->arg[2] & MSG_DONTWAIT, c);
+	call_memory(c, c->arg[1], sizeof(*msg));
+	REQUIRE(c->arg[2] & MSG_DONTWAIT, c);
 	REQUIRE(c->arg[2] & MSG_CMSG_CLOEXEC, c);
-	r = make(c);
+	r = call_make(c);
 	for (h = r < 0 ? NULL : CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
 		int *fds = (int *)CMSG_DATA(h);
 
@@ -426,19 +458,21 @@ static s64 do_wait(const struct call *c)
 
 	if (c->nr == SYS_ppoll) {
 		REQUIRE(c->arg[1] <= HANDLES_MAX, c);
-		memory(c, c->arg[0], c->arg[1] * sizeof(*fds));
+		call_memory(c, c->arg[0], c->arg[1] * sizeof(*fds));
 		for (u64 i = 0; i < c->arg[1]; i++)
-			REQUIRE(fds[i].fd < 0 || fds[i].fd == INT_MAX || handle((u64)fds[i].fd), c);
+			REQUIRE(fds[i].fd < 0 || fds[i].fd == INT_MAX || handle((u64)fds[i].fd) ||
+						(world.member.watch_fd && fds[i].fd == world.member.watch_fd),
+					c);
 		if (c->arg[2])
-			memory(c, c->arg[2], sizeof(now));
+			call_memory(c, c->arg[2], sizeof(now));
 		return host_call(SYS_ppoll, c->arg[0], c->arg[1], (u64)&now, 0, 0, 0);
 	}
 	REQUIRE(c->arg[0] % 4 == 0 && within(c->arg[0], 4, KIN_BASE, KIN_END), c);
 	if (c->arg[1] == FUTEX_WAKE)
-		return make(c);
+		return call_make(c);
 	REQUIRE(c->arg[1] == FUTEX_WAIT_BITSET, c);
 	if (c->arg[3])
-		memory(c, c->arg[3], sizeof(now));
+		call_memory(c, c->arg[3], sizeof(now));
 	return *(volatile u32 *)c->arg[0] == (u32)c->arg[2] ? (c->arg[3] ? -ETIMEDOUT : -EINTR)
 														: -EAGAIN;
 }
@@ -461,6 +495,8 @@ static s64 do_memory(const struct call *c)
 		REQUIRE(a[3] & MAP_SHARED && within(a[5], a[1], area, KIN_SIZE), c);
 	} else {
 		REQUIRE(handle(a[4]) && a[5] % PAGE_SIZE == 0, c);
+		if (fds_is_socket(a[4]))
+			return -ENODEV;
 	}
 	return (s64)a[0];
 }
@@ -472,19 +508,20 @@ static s64 do_other(const struct call *c)
 	switch (c->nr) {
 	case SYS_close:
 		REQUIRE(fds_has(a[0]), c);
-		fds_closed(a[0]);
-		return make(c);
+		fds_close(a[0]);
+		return 0;
 	case SYS_dup3:
-		REQUIRE(fds_has(a[0]) && handle(a[1]) && !standard(a[1]) && a[2] == O_CLOEXEC, c);
-		return make(c);
-	case SYS_getrandom: return memory(c, a[0], a[1]) ? make(c) : -EFAULT;
+		REQUIRE(fds_has(a[0]) && handle(a[1]) && !fd_standard(a[1]) && a[2] == O_CLOEXEC, c);
+		return call_make(c);
+	case SYS_getrandom: return call_memory(c, a[0], a[1]) ? call_make(c) : -EFAULT;
 	case SYS_getrusage:
 		REQUIRE((int)a[0] == RUSAGE_SELF, c);
-		return memory(c, a[1], sizeof(struct rusage)) ? make(c) : -EFAULT;
-	case SYS_clock_gettime: return memory(c, a[1], sizeof(struct timespec)) ? make(c) : -EFAULT;
+		return call_memory(c, a[1], sizeof(struct rusage)) ? call_make(c) : -EFAULT;
+	case SYS_clock_gettime:
+		return call_memory(c, a[1], sizeof(struct timespec)) ? call_make(c) : -EFAULT;
 	case SYS_setitimer: /* played: its signal would come here */
 		REQUIRE(a[0] == ITIMER_REAL && a[1] >= KIN_END, c);
-		memory(c, a[1], sizeof(struct itimerval));
+		call_memory(c, a[1], sizeof(struct itimerval));
 		return 0;
 	case SYS_clone: REQUIRE(a[0] == CLONE_PARENT && a[1] == 0, c); return CLONE_PID;
 	case SYS_sched_yield: return 0;
@@ -526,13 +563,14 @@ static s64 dispatch(const struct call *c)
 	case SYS_read:
 	case SYS_write: return do_standard(c);
 	case SYS_ioctl: return do_ioctl(c);
-	case SYS_recvmsg: return do_recvmsg(c);
+	case SYS_recvmsg:
+		return c->arg[0] == (u64)world.family.gift_fds[1] ? do_recvmsg(c) : net_call(c);
 	case SYS_futex:
 	case SYS_ppoll: return do_wait(c);
 	case SYS_mmap:
 	case SYS_mprotect:
 	case SYS_madvise: return do_memory(c);
-	default: return do_other(c);
+	default: return net_call_known(c) ? net_call(c) : do_other(c);
 	}
 }
 
@@ -689,7 +727,7 @@ size_t guarded_copy(void *dst, const void *src, size_t n)
 
 	hostile_moment();
 	hostile_off();
-	if (n && memory(&c, (u64)dst, n) && memory(&c, (u64)src, n)) {
+	if (n && call_memory(&c, (u64)dst, n) && call_memory(&c, (u64)src, n)) {
 		memmove(dst, src, n);
 		n = 0;
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Hypercalls with hostile frames, one after the other, as a backend dispatches them; the guest
- * goes on writing its memory and kin meanwhile. An input is a schedule for hostile.c, then a list
- * of steps: a hypercall whose arguments are chosen by their kinds (nearly right more often than
- * not), or something that the guest or the host does between two.
+ * goes on writing its memory and kin meanwhile. An input is what of the network the family was
+ * granted (net_world.h), a schedule for hostile.c, then a list of steps: a hypercall whose
+ * arguments are chosen by their kinds (nearly right more often than not), or something that the
+ * guest, the host or somebody on the network does between two.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "boundary_fds.h"
 #include "hostile.h"
+#include "hypercall_net.h"
 #include "monitor/backend/kvm/kvm.h"
 #include "monitor/backend/process/process.h"
 #include "monitor/core/tty_ioctls.h"
@@ -45,7 +48,7 @@ static u64 pick(struct input *in, const u64 *from, size_t n)
 }
 #define PICK(in, array) pick(in, array, ARRAY_SIZE(array))
 
-static u64 number(struct input *in)
+u64 choose_number(struct input *in)
 {
 	static const u64 odd[] = {
 		~0ull,
@@ -81,7 +84,7 @@ static u64 number(struct input *in)
 	return how < 240 ? input_u16(in) : input_u64(in);
 }
 
-static u64 address(struct input *in)
+u64 choose_address(struct input *in)
 {
 	static const u64 edges[] = {
 		0,
@@ -115,16 +118,16 @@ static u64 pages(struct input *in)
 
 	if (how < 160)
 		return AREA + (u64)(how % 16) * PAGE_SIZE;
-	return how < 240 ? ALIGN_DOWN(address(in), PAGE_SIZE) : address(in);
+	return how < 240 ? ALIGN_DOWN(choose_address(in), PAGE_SIZE) : choose_address(in);
 }
 
-static u64 length(struct input *in, bool paged)
+u64 choose_length(struct input *in, bool paged)
 {
 	u8 how = input_u8(in);
 
 	if (how < 200)
 		return paged ? (how % 8u + 1) * PAGE_SIZE : how < 100 ? how * 8u : input_u16(in);
-	return how < 240 ? number(in) * PAGE_SIZE : number(in);
+	return how < 240 ? choose_number(in) * PAGE_SIZE : choose_number(in);
 }
 
 static const char *const words[] = {
@@ -140,7 +143,7 @@ static u64 path(struct input *in, u64 slot)
 	size_t at = 0;
 
 	if (how >= 240)
-		return address(in);
+		return choose_address(in);
 	if (how & 16)
 		to[at++] = '/';
 	for (u32 i = 0; i <= count; i++)
@@ -155,7 +158,9 @@ static u64 handle(struct input *in)
 	if (wanted < 32)
 		return wanted % 4;
 	if (wanted >= 250)
-		return number(in);
+		return choose_number(in);
+	if (wanted >= 200 && world.family.published_count)
+		return (u64)world.family.published[wanted % world.family.published_count].fd;
 	for (u32 i = 3; i < HANDLES_MAX; i++)
 		if (world.member.handles[i / 64] >> (i % 64) & 1 && seen++ == wanted % 8)
 			return i;
@@ -166,19 +171,19 @@ static u64 argument(struct input *in, enum hypercall_arg kind, bool paged_before
 {
 	switch (kind) {
 	case ARG_NONE: return 0;
-	case ARG_U64: return number(in);
-	case ARG_MEMBER: return input_u8(in) < 200 ? input_u8(in) % 4 : number(in);
+	case ARG_U64: return choose_number(in);
+	case ARG_MEMBER: return input_u8(in) < 200 ? input_u8(in) % 4 : choose_number(in);
 	case ARG_BUF_IN:
-	case ARG_BUF_OUT: return address(in);
-	case ARG_LEN: return length(in, false);
+	case ARG_BUF_OUT: return choose_address(in);
+	case ARG_LEN: return choose_length(in, false);
 	case ARG_RANGE: return pages(in);
-	case ARG_RANGE_LEN: return length(in, true);
-	case ARG_KIN_WORD: return KIN_BASE + (number(in) & ~3ull);
+	case ARG_RANGE_LEN: return choose_length(in, true);
+	case ARG_KIN_WORD: return KIN_BASE + (choose_number(in) & ~3ull);
 	case ARG_KIN_RANGE:
 		return input_u8(in) < 200
-				   ? ALIGN_UP(sizeof(struct kin_header), PAGE_SIZE) + number(in) * PAGE_SIZE
-				   : number(in) * PAGE_SIZE;
-	case ARG_TREE: return input_u8(in) < 200 ? input_u8(in) % 3 : number(in);
+				   ? ALIGN_UP(sizeof(struct kin_header), PAGE_SIZE) + choose_number(in) * PAGE_SIZE
+				   : choose_number(in) * PAGE_SIZE;
+	case ARG_TREE: return input_u8(in) < 200 ? input_u8(in) % 3 : choose_number(in);
 	case ARG_PATH: return path(in, 0);
 	case ARG_PATH_OTHER: return path(in, 1);
 	case ARG_HANDLE: return handle(in);
@@ -189,15 +194,16 @@ static u64 argument(struct input *in, enum hypercall_arg kind, bool paged_before
 /* What a buffer has to hold for the call to come far. */
 static void structure(struct input *in, struct hypercall_frame *f)
 {
-	struct hyp_write w = {.pos = number(in), .flags = input_u8(in) % 9, .count = input_u8(in) % 66};
+	struct hyp_write w = {
+		.pos = choose_number(in), .flags = input_u8(in) % 9, .count = input_u8(in) % 66};
 	struct hyp_pollfd p;
 	u8 kinds = 0;
 
 	switch (f->number) {
 	case HYP_vol_write:
 		for (u32 i = 0; i < MIN(w.count, (u32)HYP_WRITE_PIECES); i++) {
-			w.piece[i].addr = address(in);
-			w.piece[i].len = length(in, false);
+			w.piece[i].addr = choose_address(in);
+			w.piece[i].len = choose_length(in, false);
 		}
 		f->arg[1] = AREA;
 		f->arg[2] = sizeof(w);
@@ -230,6 +236,8 @@ static void hypercall(struct input *in, u64 nr)
 		f.arg[i] = info ? argument(in, info->kinds[i], false) : input_u64(in);
 	if (input_u8(in) < 220)
 		structure(in, &f);
+	if (family_has_sockets(&world.family))
+		net_structure(in, &f);
 	*to = f;
 	world.call = info;
 	hostile_on();
@@ -251,7 +259,9 @@ static void gift_send(struct input *in)
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof(c.room)};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-	int fd = openat(world.family.volumes[0].fd, "file", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	bool socket = family_has_sockets(&world.family) && input_u8(in) & 1;
+	int fd = socket ? net_world_connected()
+					: openat(world.family.volumes[0].fd, "file", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
@@ -272,14 +282,18 @@ static void step(struct input *in)
 		hypercall(in, op % HYPERCALL_COUNT);
 		return;
 	}
+	if (op >= 232 && family_has_sockets(&world.family)) {
+		net_world_step(in);
+		return;
+	}
 	switch (op % 8) {
-	case 0: hypercall(in, number(in)); break;
+	case 0: hypercall(in, choose_number(in)); break;
 	case 1:
 		at = input_u16(in) % (AREA_SIZE - sizeof(v));
-		v = number(in);
+		v = choose_number(in);
 		memcpy((char *)AREA + at, &v, sizeof(v));
 		break;
-	case 2: *(u64 *)(KIN_BASE + input_u16(in) % 64 * 8) = number(in); break;
+	case 2: *(u64 *)(KIN_BASE + input_u16(in) % 64 * 8) = choose_number(in); break;
 	case 3: world.member.interrupted = !world.member.interrupted; break;
 	case 4: gift_send(in); break;
 	case 5:
@@ -298,12 +312,13 @@ static void step(struct input *in)
 
 static u64 any_number(struct input *in)
 {
-	return number(in);
+	return choose_number(in);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	net_world_make();
 	world_make();
 	return 0;
 }
@@ -312,9 +327,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = {data, data + size};
-	u8 schedule = input_u8(&in);
+	u8 grants = input_u8(&in), schedule = input_u8(&in);
+	int lowest;
 
 	world_reset();
+	net_world_reset();
+	lowest = fds_lowest();
+	net_world_grant(&world.family, grants);
 	world.family.namespaced = false;
 	memset(&kvm, 0, sizeof(kvm));
 	kvm.slots_max = 32;
@@ -326,6 +345,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	for (u32 i = 0; i < STEPS_MAX && input_left(&in); i++)
 		step(&in);
 	world_check();
+	fds_forget();
+	net_world_reset();
+	if (fds_lowest() != lowest)
+		finding("descriptor %d stays open after the input", lowest);
 	return 0;
 }
 

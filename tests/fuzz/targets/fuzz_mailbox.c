@@ -5,28 +5,33 @@
  * for a process that is not a child, or has been reaped, is a finding, and so is whatever would
  * block the supervisor or leave a monitor alive at the end.
  *
- * An input is a schedule of what kin turns into between two loads (hostile.c), then a list of
- * steps. With UNIFORK_FUZZ_THREAD set, a thread writes the input's bytes all over kin as well, as
- * fast as it can; then an input does not always do the same again.
+ * An input is the family's grants and limits, a schedule of what kin turns into between two loads
+ * (hostile.c), then a list of steps. A family with sockets of the host has real ones, in a network
+ * namespace of the target's own. With UNIFORK_FUZZ_THREAD set, a thread writes the input's bytes
+ * all over kin as well, as fast as it can; then an input does not always do the same again.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "hostile.h"
 #include "monitor/supervisor/supervisor_internal.h"
+#include "net_world.h"
 
 #define STEPS_MAX 64
 #define CHILDREN_MAX 64
@@ -34,6 +39,7 @@
 #define EXTRA (1u << 16) /* of kin behind its header that is hostile, too: volume requests */
 #define FDS_MAX 1024
 #define MEMORY_LIMIT (16ull << 20)
+#define FILES_FEW 64 /* of what the supervisor may have open: the shelf is soon full */
 
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -58,6 +64,7 @@ static bool host_full; /* no process, no descriptor */
 static u32 fail_in;    /* the host refuses the process or descriptor so many from now; 0: none */
 static struct supervisor s;
 static int kin_fd, null_fd;
+static bool network; /* of this process' own: families may have sockets */
 
 static struct child *child_of(pid_t pid)
 {
@@ -220,6 +227,21 @@ int mailbox_pidfd_open(pid_t pid, unsigned flags)
 	return fd;
 }
 
+/* What a monitor of a family with sockets has under that number: some of it is the monitor's. */
+static int socket_or_other(int number)
+{
+	switch (number % 8) {
+	case 0: return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	case 1: return eventfd(0, EFD_CLOEXEC);
+	case 2: return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+	case 3: return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	case 4: return socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
+	case 5: return memfd_create("file", MFD_CLOEXEC);
+	case 6: return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0); /* as the shelf's */
+	default: return epoll_create1(EPOLL_CLOEXEC);
+	}
+}
+
 /* A file of a monitor: what a member has open, or said so. */
 static int mailbox_pidfd_getfd(int fd, int number)
 {
@@ -230,7 +252,27 @@ static int mailbox_pidfd_getfd(int fd, int number)
 		finding("a monitor's descriptor %d", number);
 	if (refused() || number > 64)
 		return failed(EBADF);
+	if (family_has_sockets(&s.family))
+		return fd_new(socket_or_other(number));
 	return fd_new(number % 2 ? memfd_create("file", MFD_CLOEXEC) : eventfd(0, EFD_CLOEXEC));
+}
+
+/* Members get files and sockets of the network, and nothing that is the monitors' own. */
+static void gift_look(const struct msghdr *msg)
+{
+	const struct cmsghdr *h = CMSG_FIRSTHDR(msg);
+	int domain = AF_UNSPEC, fd = -1;
+	socklen_t len = sizeof(domain);
+	struct stat st;
+
+	if (h && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(h), sizeof(fd));
+	if (fstat(fd, &st) < 0)
+		finding("a gift of descriptor %d", fd);
+	if (S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+		finding("a gift of a socket without a domain");
+	if (!S_ISREG(st.st_mode) && domain != AF_INET && domain != AF_INET6)
+		finding("a gift of mode %o, domain %d", st.st_mode, domain);
 }
 
 ssize_t mailbox_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -238,6 +280,7 @@ ssize_t mailbox_sendmsg(int fd, const struct msghdr *msg, int flags)
 	hostile_moment();
 	if (fd != s.family.gift_fds[0] || !(flags & MSG_DONTWAIT) || msg->msg_name)
 		finding("a message to %d with flags %#x", fd, flags);
+	gift_look(msg);
 	return refused() ? failed(EAGAIN) : (ssize_t)msg->msg_iov->iov_len;
 }
 
@@ -578,7 +621,7 @@ static void storm_set(const u8 *data, size_t size)
 }
 
 /* ---- steps */
-static void supervisor_reset(struct run_options *o)
+static void supervisor_reset(struct run_options *o, u8 grants)
 {
 	free(s.rows);
 	free(s.doomed_ns);
@@ -594,6 +637,12 @@ static void supervisor_reset(struct run_options *o)
 							   .gift_fds = {FDS_MAX + 1, FDS_MAX + 2},
 							   .volume_count = 1};
 	s.stats_fd = null_fd;
+	if (network && grants) { /* no volume: what is kept and taken are sockets alone */
+		s.family.volume_count = 0;
+		s.family.sockets = grants & NET_SOCKETS;
+		s.family.published_count = grants & NET_PUBLISH ? 1 : 0;
+		s.family.published[0] = (struct published){null_fd, 80};
+	}
 	child_count = fds_open = 0;
 	memset(fd_pid, 0, sizeof(fd_pid));
 	host_full = false;
@@ -676,6 +725,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	pthread_t thread;
 
+	network = net_namespace_enter();
 	kin_fd = memfd_create("kin", MFD_CLOEXEC);
 	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (kin_fd < 0 || null_fd < 0 || ftruncate(kin_fd, KIN_SIZE) < 0 ||
@@ -699,7 +749,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	options = (struct run_options){.stats = "/dev/null",
 								   .memory_bytes = flags & 2 ? MEMORY_LIMIT : 0,
 								   .tasks_max = flags & 4 ? 8 : 0};
-	supervisor_reset(&options);
+	supervisor_reset(&options, flags >> 4 & (NET_SOCKETS | NET_PUBLISH));
+	if (flags & 64)
+		s.files_max = FILES_FEW;
 	s.family.namespaced = flags & 8;
 	if (limits_begin(&s, &err) < 0)
 		finding("%s", err.text);

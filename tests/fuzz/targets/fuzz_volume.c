@@ -187,8 +187,7 @@ static void gift_look(int gift)
 		finding("a gift from outside of the volume");
 	if (fstat(gift, &st) < 0 || !S_ISREG(st.st_mode))
 		finding("a gift of mode %o", st.st_mode);
-	fds_closed((u64)gift);
-	close(gift);
+	fds_close((u64)gift);
 }
 
 static u32 mode(struct input *in)
