@@ -26,9 +26,13 @@ int tree_fd(const struct family *f, u64 tree)
 	return tree == 0 ? f->root_fd : f->volumes[tree - 1].fd;
 }
 
-static bool handle_of_file(u64 handle)
+/*
+ * Neither standard input, output, error nor a listener of --publish: for asking those the filter
+ * would end the monitor.
+ */
+static bool handle_of_file(const struct member *m, u64 handle)
 {
-	return handle > STDERR_FILENO;
+	return handle > STDERR_FILENO && !handle_published(m, handle);
 }
 
 /* The host's flags, or -1. */
@@ -64,7 +68,7 @@ s64 hyp_vol_write(struct member *m, struct hypercall_call *call)
 	struct hyp_write w;
 	s64 r, end;
 
-	if (!handle_of_file(call->arg[0]))
+	if (!handle_of_file(m, call->arg[0]))
 		return -EBADF;
 	r = write_load(m->family, &w, iov, call);
 	if (r < 0)
@@ -82,7 +86,7 @@ s64 hyp_vol_write(struct member *m, struct hypercall_call *call)
 
 s64 hyp_vol_truncate(struct member *m, struct hypercall_call *call)
 {
-	if (!handle_of_file(call->arg[0]))
+	if (!handle_of_file(m, call->arg[0]))
 		return -EBADF;
 	return HOST_CALL(SYS_ftruncate, call->arg[0], call->arg[1]);
 }
@@ -91,7 +95,7 @@ s64 hyp_vol_allocate(struct member *m, struct hypercall_call *call)
 {
 	u64 known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
 
-	if (!handle_of_file(call->arg[0]))
+	if (!handle_of_file(m, call->arg[0]))
 		return -EBADF;
 	if (call->arg[1] & ~known)
 		return -EOPNOTSUPP;
@@ -100,7 +104,7 @@ s64 hyp_vol_allocate(struct member *m, struct hypercall_call *call)
 
 s64 hyp_vol_seek(struct member *m, struct hypercall_call *call)
 {
-	if (!handle_of_file(call->arg[0]))
+	if (!handle_of_file(m, call->arg[0]))
 		return -EBADF;
 	if (call->arg[2] != SEEK_DATA && call->arg[2] != SEEK_HOLE)
 		return -EINVAL;
@@ -112,7 +116,7 @@ s64 hyp_vol_sync(struct member *m, struct hypercall_call *call)
 	static const long calls[] = {
 		[HYP_SYNC_FILE] = SYS_fsync, [HYP_SYNC_DATA] = SYS_fdatasync, [HYP_SYNC_FS] = SYS_syncfs};
 
-	if (!handle_of_file(call->arg[0]))
+	if (!handle_of_file(m, call->arg[0]))
 		return -EBADF;
 	if (call->arg[1] >= ARRAY_SIZE(calls))
 		return -EINVAL;
