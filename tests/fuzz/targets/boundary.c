@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -63,6 +64,8 @@ static const struct {
 	{SYS_getrandom, "getrandom"},
 	{SYS_getsockname, "getsockname"},
 	{SYS_getsockopt, "getsockopt"},
+	{SYS_getpid, "getpid"},
+	{SYS_getppid, "getppid"},
 	{SYS_kill, "kill"},
 	{SYS_getrusage, "getrusage"},
 	{SYS_ioctl, "ioctl"},
@@ -73,6 +76,7 @@ static const struct {
 	{SYS_mprotect, "mprotect"},
 	{SYS_openat2, "openat2"},
 	{SYS_ppoll, "ppoll"},
+	{SYS_prctl, "prctl"},
 	{SYS_pread64, "pread64"},
 	{SYS_pwritev2, "pwritev2"},
 	{SYS_read, "read"},
@@ -525,6 +529,9 @@ static s64 do_other(const struct call *c)
 		return 0;
 	case SYS_clone: REQUIRE(a[0] == CLONE_PARENT && a[1] == 0, c); return CLONE_PID;
 	case SYS_sched_yield: return 0;
+	case SYS_getpid: return CLONE_PID;
+	case SYS_prctl: REQUIRE(!world.family.namespaced && a[0] == PR_SET_PDEATHSIG, c); return 0;
+	case SYS_getppid: return world.family.supervisor_pid;
 	case SYS_kill:
 		REQUIRE(world.family.namespaced && (s32)a[0] > 1 && a[1] == (u64)MONITOR_SIGNAL, c);
 		return a[0] % 2 ? 0 : -ESRCH;

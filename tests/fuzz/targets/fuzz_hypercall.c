@@ -243,6 +243,25 @@ static void hypercall(struct input *in, u64 nr)
 	hostile_on();
 	if (!sigsetjmp(world.left, 0))
 		hypercall_dispatch(&world.member);
+	else
+		hostile_on(); /* the host call did not come back */
+	hostile_off();
+	world_call_end();
+}
+
+/* From here on the member is its own clone: it has the same handles, and watches nothing. */
+static void clone_enter(struct input *in)
+{
+	u32 index = input_u8(in) % 4;
+	u32 generation = KIN->members[index].generation;
+
+	world.call = &hypercall_table[HYP_clone];
+	handles_mark_shared(&world.member);
+	hostile_on();
+	if (!sigsetjmp(world.left, 0))
+		clone_become(&world.member, index, generation);
+	else
+		hostile_on();
 	hostile_off();
 	world_call_end();
 }
@@ -283,7 +302,10 @@ static void step(struct input *in)
 		return;
 	}
 	if (op >= 232 && family_has_sockets(&world.family)) {
-		net_world_step(in);
+		if (op == 255)
+			clone_enter(in);
+		else
+			net_world_step(in);
 		return;
 	}
 	switch (op % 8) {
