@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -161,12 +162,32 @@ def followed(context, backend):
     return check
 
 
+def lingering(context, backend):
+    """A socket whose last holder waits when it closes it is not left to the supervisor."""
+    program = context.build / "tests/security/lingering"
+
+    def check():
+        with volume_made() as volume, socket.create_server(("127.0.0.1", 0)) as listener:
+            pathlib.Path(volume).chmod(0o777)
+            family = Started(context, backend, [program, str(listener.getsockname()[1])],
+                             options=["--net", "host", "-v", f"{volume}:/v"])
+            line = family.line()
+            family.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            status = family.end(30)
+            require(line.startswith(b"let go"), f"{line}")
+            require(status == 128 + signal.SIGTERM,
+                    f"status {status} after {time.monotonic() - began:.1f} s")
+    return check
+
+
 def cases(context):
     found = []
     for backend in context.backends():
         found += [Case(f"security/busy_requests@{backend}", obeyed(context, backend, "requests")),
                   Case(f"security/busy_stops@{backend}", unstopped(context, backend)),
                   Case(f"security/busy_job@{backend}", job_ends(context, backend)),
+                  Case(f"security/lingering@{backend}", lingering(context, backend)),
                   Case(f"security/front_followed@{backend}", followed(context, backend))]
     if "process" in context.backends():
         found.append(Case("security/busy_deaths@process", obeyed(context, "process", "deaths"),
