@@ -17,7 +17,7 @@ BUSYBOX = "/bin/busybox"
 # Guests that have cases of their own, here and in cases_reach.py.
 SPECIAL = ("filter", "processor", "volume", "hypercalls", "monitors", "limits", "reach", "kill_any",
            "survivor", "landlock_abi", "busy", "starting",
-           "ended", "residue", "sockets", "lingering", "buffers")
+           "ended", "residue", "sockets", "lingering", "buffers", "handed")
 # cap_dac_override and cap_dac_read_search at most: what reading --root needs.
 READING_CAPABILITIES = (1 << 1) | (1 << 2)
 
