@@ -219,6 +219,24 @@ def reused_id(context, backend):
         require(result.stdout.split()[-1:] == [b"alive"], f"{result.stdout} {result.stderr}")
 
 
+def linked(context, backend):
+    """A family may write where its state directory is: it leads nobody out of there, nor stops."""
+    with tempfile.TemporaryDirectory(prefix="unifork-outside-", dir="/var/tmp") as outside, \
+            state_of(context, backend) as state:
+        state.start("linked", BUSYBOX, "sh", "-c",
+                    f"busybox ln -s {outside}/made /v/linked/paused && "
+                    "busybox rm /v/linked/end.tmp && busybox mkfifo /v/linked/end.tmp && "
+                    "busybox touch /v/linked/ready && exec busybox sleep 1000",
+                    options=["-v", f"{state.folder}:/v"])
+        wait_for(lambda: os.path.exists(f"{state.folder}/linked/ready"), "the family is ready")
+        state("pause", "linked")
+        state("unpause", "linked")
+        require(not os.listdir(outside), f"{os.listdir(outside)} was made")
+        state("stop", "-t", "0", "linked")
+        os.unlink(f"{state.folder}/linked/ready")
+        state("rm", "linked")
+
+
 def foreground(context, backend):
     """--name without -d: streams and status as ever, kept afterwards but with --rm."""
     with state_of(context, backend) as state:
@@ -671,7 +689,7 @@ def stats(context, backend):
 
 
 def cases(context):
-    every = [life, descriptors, others_socket, reused_id,
+    every = [life, descriptors, others_socket, reused_id, linked,
              foreground, statuses, usage, directories, two_users, killed_at_random, many,
              rude_clients, crowd, hanging, hostile_names, logs, log_bounded, log_full_disk,
              log_of_killed, unnamed, paused, paused_long, stats]
