@@ -39,7 +39,7 @@ static int ask(const struct family_dir *dir, enum request which, json_t *argumen
 static int front_kill(const struct family_dir *dir, struct error *err)
 {
 	struct error unused;
-	int fd = control_connect(dir, &unused), front = fd < 0 ? -1 : control_front(fd);
+	int fd = control_connect(dir, &unused), front = fd < 0 ? -1 : control_front(dir, fd);
 
 	if (front >= 0) {
 		syscall(SYS_pidfd_send_signal, front, SIGKILL, NULL, 0);

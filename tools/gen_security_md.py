@@ -44,11 +44,13 @@ WHERE = {
 FDS = {
     "KIN_FD": "kin", "NOTIFY_FD": "the supervisor's eventfd", "KVM_FD": "/dev/kvm",
     "VM_FD": "the VM", "VCPU_FD": "the vCPU", "GIFT_FD": "the supervisor's gifts",
+    "WATCH_FD": "the set's number",
     "STANDARD_FDS": "terminals",
 }
 CONSTANTS = {
     "NO_PATH": 'the empty path', "HOST_HOWS_READ": "one of the ways to look and read",
     "HOST_HOWS_WRITE": "one of the ways to write",
+    "LINGERS": "off, or 0 seconds",
 }
 
 

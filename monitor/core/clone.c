@@ -37,9 +37,7 @@ FORK_PATH void clone_become(struct member *m, u32 index, u32 generation)
 	m->index = index;
 	m->generation = generation;
 	m->timer_ns = 0;
-	if (m->watch_fd) /* the same set as the parent's */
-		HOST_CALL(SYS_close, m->watch_fd);
-	m->watch_fd = 0;
+	m->watches = false; /* what has the number is the parent's set */
 	m->interrupted = 0;
 	memset(m->counts, 0, sizeof(m->counts));
 	boot->member = index;

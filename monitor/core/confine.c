@@ -20,6 +20,7 @@
  * once (confinement_prepare), installed by each fresh monitor, inherited by clones.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -33,6 +34,7 @@
 #include <unistd.h>
 
 #include "monitor/core/core_internal.h"
+#include "monitor/core/grants.h"
 
 #define CAPABILITIES_MAX 64
 
@@ -135,6 +137,24 @@ static int confine_files(const struct family *f, struct error *err)
 	return 0;
 }
 
+/*
+ * No number below that of the set of sockets stays free: a new set gets the lowest (hyp_net.c).
+ * What takes them is what holds the place of the set, and can do nothing.
+ */
+static int confine_numbers(const struct family *f, struct error *err)
+{
+	int fd = -1;
+
+	while (family_has_sockets(f) && fd < f->watch_fd) {
+		fd = fcntl(f->watch_fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return error_set(err, errno, "cannot keep a descriptor for the set of sockets");
+	}
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 static int confine_syscalls(const struct family *f, struct error *err)
 {
 	struct sock_fprog program = {.len = f->confinement->filter_len,
@@ -176,5 +196,7 @@ int confine(struct family *f, struct error *err)
 		return -1;
 	/* A change of credentials may have cleared it. */
 	member_follow_supervisor(f);
+	if (confine_numbers(f, err) < 0)
+		return -1;
 	return confine_syscalls(f, err);
 }

@@ -121,7 +121,7 @@ static void routing(struct assembler *a)
 /* Descriptors that rules or trees name by number: nothing else must get these numbers. */
 static size_t family_fds(const struct family *f, s64 *fds)
 {
-	static const enum family_fd named[] = {KIN_FD, NOTIFY_FD, KVM_FD, GIFT_FD};
+	static const enum family_fd named[] = {KIN_FD, NOTIFY_FD, KVM_FD, GIFT_FD, WATCH_FD};
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(named); i++)
@@ -231,6 +231,9 @@ static void test_points_to(struct assembler *a, u8 arg, enum host_constant what)
 		break;
 	case HOST_HOWS_WRITE:
 		test_elements(a, arg, (u64)&host_hows[HOST_HOWS_READING], (u64)&host_hows[HOST_HOWS - 1]);
+		break;
+	case LINGERS:
+		test_elements(a, arg, (u64)host_lingers, (u64)&host_lingers[HOST_LINGERS - 1]);
 		break;
 	case NO_PATH: test_word(a, arg, (u64)&host_no_path); break;
 	}
@@ -497,7 +500,8 @@ size_t confine_program(const struct family *f, u32 conditions, struct sock_filte
 	struct assembler a = {.family = f, .out = out, .max = max};
 
 	/* They must lie where no rule lets a guest map anything. */
-	if (guests_may_have(f, host_hows) || guests_may_have(f, &host_no_path)) {
+	if (guests_may_have(f, host_hows) || guests_may_have(f, &host_no_path) ||
+		guests_may_have(f, host_lingers)) {
 		(void)error_set(err, 0, "this executable was loaded where its guests' memory belongs");
 		return 0;
 	}

@@ -94,6 +94,7 @@ s64 family_fd(const struct family *f, enum family_fd which)
 	case KVM_FD: return f->kvm_fd;
 	case VM_FD: return f->vm_fd;
 	case VCPU_FD: return f->vcpu_fd;
+	case WATCH_FD: return family_has_sockets(f) ? f->watch_fd : -1;
 	case GIFT_FD: return family_takes_gifts(f) ? f->gift_fds[1] : -1;
 	default: return -1;
 	}

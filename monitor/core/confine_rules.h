@@ -58,12 +58,14 @@ enum family_fd {
 	VM_FD,
 	VCPU_FD,
 	GIFT_FD,
+	WATCH_FD,
 	STANDARD_FDS, /* of REQUEST: the terminal's requests */
 };
 
 enum host_constant {
 	HOST_HOWS_READ,
 	HOST_HOWS_WRITE,
+	LINGERS,
 	NO_PATH,
 };
 

@@ -326,37 +326,26 @@ s64 hyp_fs_readlink(struct member *m, struct hypercall_call *call)
 
 /*
  * Clones inherit the host's open file, position included, and lseek + getdents64 of two members
- * would mix: whoever reads first after a clone puts an open file of its own under the same
- * number.
+ * would mix: after a clone each reads an open file of its own. Putting that under the same number
+ * would need dup3, with which a guest of the process backend could multiply what it has.
  */
-static s64 directory_unshare(struct member *m, u64 handle)
-{
-	u64 bit = 1ull << (handle % 64);
-	s64 fd, r;
-
-	if (!(m->shared[handle / 64] & bit))
-		return 0;
-	fd = resolve((int)handle, ".", O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return fd;
-	r = HOST_CALL(SYS_dup3, fd, handle, O_CLOEXEC);
-	HOST_CALL(SYS_close, fd);
-	if (r < 0)
-		return r;
-	m->shared[handle / 64] &= ~bit;
-	return 0;
-}
-
 s64 hyp_fs_getdents(struct member *m, struct hypercall_call *call)
 {
 	u64 handle = call->arg[0];
-	s64 r = handle <= 2 ? -EBADF : directory_unshare(m, handle);
+	s64 fd = (s64)handle, r;
 
-	if (r == 0)
-		r = HOST_CALL(SYS_lseek, handle, call->arg[3], SEEK_SET);
-	if (r < 0)
-		return r;
-	return HOST_CALL(SYS_getdents64, handle, call->arg[1], call->arg[2]);
+	if (handle <= 2)
+		return -EBADF;
+	if (m->shared[handle / 64] >> (handle % 64) & 1)
+		fd = resolve((int)handle, ".", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	r = HOST_CALL(SYS_lseek, fd, call->arg[3], SEEK_SET);
+	if (r >= 0)
+		r = HOST_CALL(SYS_getdents64, fd, call->arg[1], call->arg[2]);
+	if (fd != (s64)handle)
+		HOST_CALL(SYS_close, fd);
+	return r;
 }
 
 s64 hyp_fs_pread(struct member *m, struct hypercall_call *call)

@@ -21,9 +21,16 @@ const struct host_how host_hows[HOST_HOWS] = {
 	HOW(O_RDWR | OPEN_FILE),
 };
 
+const struct host_linger host_lingers[HOST_LINGERS] = {
+	{.linger = {.l_onoff = 0}},
+	{.linger = {.l_onoff = 1, .l_linger = 0}},
+};
+
 const struct host_text host_no_path = {""};
 
-_Static_assert(sizeof(struct host_how) == HOST_CONSTANT_SIZE, "the filter looks at the low bits");
+_Static_assert(sizeof(struct host_how) == HOST_CONSTANT_SIZE &&
+				   sizeof(struct host_linger) == HOST_CONSTANT_SIZE,
+			   "the filter looks at the low bits");
 
 const struct open_how *host_how_find(u64 flags)
 {
@@ -31,4 +38,11 @@ const struct open_how *host_how_find(u64 flags)
 		if (host_hows[i].how.flags == (flags | O_CLOEXEC))
 			return &host_hows[i].how;
 	return NULL;
+}
+
+const struct linger *host_linger_find(const struct linger *wanted)
+{
+	if (wanted->l_onoff && wanted->l_linger)
+		return NULL;
+	return &host_lingers[wanted->l_onoff ? 1 : 0].linger;
 }

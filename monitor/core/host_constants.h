@@ -10,6 +10,7 @@
 #define MONITOR_CORE_HOST_CONSTANTS_H
 
 #include <linux/openat2.h>
+#include <sys/socket.h>
 
 #include "monitor/core/monitor.h"
 
@@ -25,15 +26,28 @@ struct host_text {
 	char text[HOST_CONSTANT_SIZE];
 } __attribute__((aligned(HOST_CONSTANT_SIZE)));
 
+struct host_linger {
+	struct linger linger;
+	u64 unused[3];
+} __attribute__((aligned(HOST_CONSTANT_SIZE)));
+
 /* Looking and reading; writing an existing file. Files are made by the supervisor. */
 #define HOST_HOWS_READING 4
 #define HOST_HOWS_WRITING 2
 #define HOST_HOWS (HOST_HOWS_READING + HOST_HOWS_WRITING)
 
 extern const struct host_how host_hows[HOST_HOWS];
+/*
+ * What a socket may be told of lingering. With seconds a close waits for its peer, and the last one
+ * to close a socket can be the supervisor.
+ */
+#define HOST_LINGERS 2
+extern const struct host_linger host_lingers[HOST_LINGERS];
 /* "": the descriptor itself. */
 extern const struct host_text host_no_path;
 /* The element with these flags (O_CLOEXEC is added); NULL: there is none. */
 const struct open_how *host_how_find(u64 flags);
+/* The same for a socket; NULL: a close would wait. */
+const struct linger *host_linger_find(const struct linger *wanted);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "monitor/core/core_internal.h"
+#include "monitor/core/host_constants.h"
 #include "monitor/core/net_options.h"
 
 #define OPTION_MAX 256
@@ -258,12 +259,30 @@ s64 hyp_net_option_get(struct member *m, struct hypercall_call *call)
 	return r < 0 ? r : (s64)len;
 }
 
+/* The host gets a constant of the monitor's, which is all that the filter lets through. */
+static s64 linger_set(const struct hypercall_call *call)
+{
+	const struct linger *allowed;
+	struct linger wanted;
+
+	if (call->arg[4] < sizeof(wanted))
+		return -EINVAL;
+	if (guest_read(&wanted, call->arg[3], sizeof(wanted)) < 0)
+		return -EFAULT;
+	allowed = host_linger_find(&wanted);
+	return allowed ? HOST_CALL(SYS_setsockopt, call->arg[0], SOL_SOCKET, SO_LINGER, allowed,
+							   sizeof(*allowed))
+				   : -EINVAL;
+}
+
 s64 hyp_net_option_set(struct member *m, struct hypercall_call *call)
 {
 	u8 value[OPTION_MAX];
 
 	if (!handle_own(m, call->arg[0]))
 		return -EBADF;
+	if (call->arg[1] == SOL_SOCKET && call->arg[2] == SO_LINGER)
+		return linger_set(call);
 	if (!option_listed(options_set, ARRAY_SIZE(options_set), call->arg[1], call->arg[2]))
 		return -ENOPROTOOPT;
 	if (call->arg[4] > sizeof(value))
@@ -290,20 +309,33 @@ s64 hyp_net_ioctl(struct member *m, struct hypercall_call *call)
 
 /* ---- waiting: sleep.c asks the set */
 
+/*
+ * The number is what the filter knows the set by. Nothing can be copied to it, so it must be the
+ * lowest that is free: those below it are taken (confine.c), and what has it until now, or is the
+ * parent's set, is given up for that.
+ */
+static void watch_begin(struct member *m)
+{
+	int number = m->family->watch_fd;
+	s64 fd;
+
+	if (m->watches)
+		return;
+	HOST_CALL(SYS_close, number);
+	fd = HOST_CALL(SYS_epoll_create1, EPOLL_CLOEXEC);
+	if (fd != number)
+		member_die(m, "it cannot wait for sockets: the host gave no epoll (%lld)", (long long)fd);
+	m->watches = true;
+}
+
 s64 hyp_net_watch(struct member *m, struct hypercall_call *call)
 {
 	struct epoll_event event = {.events = EVENTS, .data.u64 = call->arg[1]};
 	u64 handle = call->arg[0];
-	s64 fd;
 
 	if (handle <= STDERR_FILENO || !family_has_sockets(m->family))
 		return -EBADF;
-	if (!m->watch_fd) {
-		fd = HOST_CALL(SYS_epoll_create1, EPOLL_CLOEXEC);
-		if (fd < 0)
-			return fd;
-		m->watch_fd = (s32)fd;
-	}
-	return HOST_CALL(SYS_epoll_ctl, m->watch_fd, call->arg[2] ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
-					 handle, &event);
+	watch_begin(m);
+	return HOST_CALL(SYS_epoll_ctl, m->family->watch_fd,
+					 call->arg[2] ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, handle, &event);
 }

@@ -49,6 +49,7 @@ struct family {
 		int fd;
 		u16 port;            /* inside */
 	} published[PUBLISHED_MAX];
+	int watch_fd;            /* sockets: the number of each monitor's set of them; -1 (net_watch) */
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */
 	int kvm_fd;              /* /dev/kvm, or -1 */
@@ -140,7 +141,7 @@ struct member {
 	void *backend_state;      /* the backend's own */
 	void *stack_top;          /* the monitor's stack: run() starts here, in clones too */
 	u64 timer_ns;             /* what the timer was set to last */
-	s32 watch_fd;             /* of net_watch: an epoll of this process alone; 0: none yet */
+	bool watches;             /* of net_watch: the epoll at family.watch_fd is this process' own */
 	s32 title_pid;            /* what the host's ps shows: ps_title.c */
 	char title_name[16];
 	/*

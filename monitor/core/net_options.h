@@ -3,6 +3,7 @@
  * The options of sockets that a family may set and look at, once for the seccomp filter
  * (host_calls.def) and once for the handlers (hyp_net.c). They change how a socket's own traffic is
  * handled: there is no filter, no mark, no device, no group and no other protocol among them.
+ * SO_LINGER has a rule of its own: only what lets no close wait (host_constants.h).
  */
 #ifndef MONITOR_CORE_NET_OPTIONS_H
 #define MONITOR_CORE_NET_OPTIONS_H
@@ -12,7 +13,7 @@
 #include <sys/socket.h>
 
 #define SET_SOCKET                                                                                 \
-	SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_LINGER,       \
+	SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE,                  \
 		SO_REUSEPORT, SO_RCVLOWAT, SO_TIMESTAMP, SO_TIMESTAMPNS
 #define SET_TCP                                                                                    \
 	TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT,       \

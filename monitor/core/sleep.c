@@ -102,7 +102,7 @@ static s64 events_take(struct member *m, u64 addr)
 {
 	struct epoll_event list[HYP_EVENTS];
 	struct hyp_events told = {0};
-	s64 n = HOST_CALL(SYS_epoll_pwait, m->watch_fd, list, HYP_EVENTS, 0, NULL, 0);
+	s64 n = HOST_CALL(SYS_epoll_pwait, m->family->watch_fd, list, HYP_EVENTS, 0, NULL, 0);
 
 	for (s64 i = 0; i < n; i++) {
 		told.event[i].data = list[i].data.u64;
@@ -128,7 +128,7 @@ static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 
 		return r < 0 ? r : n ? look_fds(addr, n, fds) : -ETIMEDOUT;
 	}
 	if (events)
-		fds[n] = (struct pollfd){.fd = m->watch_fd, .events = POLLIN};
+		fds[n] = (struct pollfd){.fd = m->family->watch_fd, .events = POLLIN};
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_POLL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
 		r = poll_sleep(m, fds, all, deadline_ns);
@@ -172,7 +172,7 @@ FORK_PATH s64 hyp_sleep(struct member *m, struct hypercall_call *call)
 	}
 	if (events && !guest_range_valid(m->family, events, sizeof(struct hyp_events)))
 		return -EFAULT;
-	if (!m->watch_fd)
+	if (!m->watches)
 		events = 0;
 	if (bytes || events || call->arg[1] == HYP_LOOK)
 		return sleep_fds(m, seen, call->arg[1], call->arg[2],

@@ -20,7 +20,7 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#define FAMILY_FDS (10 + VOLUMES_MAX + PUBLISHED_MAX)
+#define FAMILY_FDS (11 + VOLUMES_MAX + PUBLISHED_MAX)
 #define OLD_FDS_MAX 4096
 #define RSEQ_REGISTERED_SIZE 32 /* what libc registers: the structure's first version */
 
@@ -122,6 +122,8 @@ static int start_fds(struct start *s)
 			return error_set(&s->err, 0, "standard input, output and error must be open");
 		keep[n++] = f->gift_fds[1];
 	}
+	if (family_has_sockets(f))
+		keep[n++] = f->watch_fd;
 	for (u32 i = 0; i < f->published_count; i++) {
 		if (f->published[i].fd < 3)
 			return error_set(&s->err, 0, "standard input, output and error must be open");

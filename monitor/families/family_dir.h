@@ -20,6 +20,7 @@
 #ifndef MONITOR_FAMILIES_FAMILY_DIR_H
 #define MONITOR_FAMILIES_FAMILY_DIR_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 
 #include "common/types.h"
@@ -27,6 +28,11 @@
 
 #define FAMILY_NAME_MAX 100
 #define FAMILY_PAUSED_FILE "paused"
+/*
+ * For files that are made or written there: a family whose volume holds the directory could have
+ * put a link or a FIFO in their place.
+ */
+#define FAMILY_FILE_FLAGS (O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 struct family_dir {
 	int fd, lock_fd; /* the directory and its lock file; -1: not open */

@@ -157,7 +157,7 @@ static int record_save(const struct family_dir *dir, const char *tmp, const char
 					   json_t *record, struct error *err)
 {
 	char *text = record ? json_dumps(record, JSON_INDENT(2)) : NULL;
-	int fd = openat(dir->fd, tmp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), r = -1;
+	int fd = openat(dir->fd, tmp, FAMILY_FILE_FLAGS | O_WRONLY, 0600), r = -1;
 
 	json_decref(record);
 	errno = text ? errno : ENOMEM;

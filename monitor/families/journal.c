@@ -51,7 +51,7 @@ static void log_open(struct journal *j, int flags)
 {
 	if (j->log_fd >= 0)
 		close(j->log_fd);
-	j->log_fd = openat(j->dir_fd, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
+	j->log_fd = openat(j->dir_fd, "log", FAMILY_FILE_FLAGS | O_RDWR | O_APPEND | flags, 0600);
 	j->log_bytes = 0;
 	fcntl(j->log_fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET});
 }

@@ -45,6 +45,6 @@ int control_connect(const struct family_dir *dir, struct error *err) MUST_CHECK;
  */
 json_t *control_ask(int fd, enum request which, json_t *arguments, struct error *err) MUST_CHECK;
 /* The front itself, of a connected socket: a pidfd, or -1. What it names listens at this moment. */
-int control_front(int fd);
+int control_front(const struct family_dir *dir, int fd);
 
 #endif

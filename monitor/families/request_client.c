@@ -136,8 +136,24 @@ json_t *control_ask(int fd, enum request which, json_t *arguments, struct error 
 	return NULL;
 }
 
-/* The socket still stands after the descriptor was made: so its listener lived then. */
-int control_front(int fd)
+/*
+ * Who began to listen may be dead and the socket held by another of its processes, so that the id
+ * is somebody else's by now. It is a process of whose directory it is: the id was still its own
+ * when that was looked at, because it lives afterwards.
+ */
+static bool owner_is(const struct family_dir *dir, pid_t pid, int pidfd)
+{
+	struct pollfd ended = {pidfd, POLLIN, 0};
+	struct stat owner, process;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return fstat(dir->fd, &owner) == 0 && stat(path, &process) == 0 &&
+		   process.st_uid == owner.st_uid && poll(&ended, 1, 0) == 0;
+}
+
+/* The socket still stands after the descriptor was made: so an honest front lived then. */
+int control_front(const struct family_dir *dir, int fd)
 {
 	struct ucred who;
 	socklen_t len = sizeof(who);
@@ -147,7 +163,7 @@ int control_front(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.pid <= 1)
 		return -1;
 	pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
-	if (pidfd >= 0 && poll(&gone, 1, 0) == 0)
+	if (pidfd >= 0 && poll(&gone, 1, 0) == 0 && owner_is(dir, who.pid, pidfd))
 		return pidfd;
 	if (pidfd >= 0)
 		close(pidfd);

@@ -124,6 +124,8 @@ static const struct setting settings[] = {
 	{CGROUP_PIDS, true, true, "pids.max", NULL},
 	{CGROUP_MEMORY, false, true, "memory.limit_in_bytes", NULL},
 	{CGROUP_MEMORY, false, false, "memory.swappiness", "0"},
+	/* What sockets hold, which version 2 has in memory.max, and version 1 counts for itself. */
+	{CGROUP_MEMORY, false, false, "memory.kmem.tcp.limit_in_bytes", NULL},
 	{CGROUP_MEMORY, false, false, "memory.memsw.limit_in_bytes", NULL},
 	{CGROUP_PIDS, false, true, "pids.max", NULL},
 };

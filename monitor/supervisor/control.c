@@ -200,7 +200,7 @@ void control_paused(struct control *c, bool paused)
 		unlinkat(c->named->dir.fd, FAMILY_PAUSED_FILE, 0);
 		return;
 	}
-	fd = openat(c->named->dir.fd, FAMILY_PAUSED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = openat(c->named->dir.fd, FAMILY_PAUSED_FILE, FAMILY_FILE_FLAGS | O_WRONLY, 0600);
 	if (fd >= 0)
 		close(fd);
 }

@@ -124,7 +124,8 @@ void net_grant_open_ports(const struct run_options *o)
 	close(fd);
 }
 
-void net_grant_take(const struct net_grant *g, const struct run_options *o, struct family *f)
+int net_grant_take(const struct net_grant *g, const struct run_options *o, struct family *f,
+				   struct error *err)
 {
 	f->sockets = o->net != RUN_NET_NONE;
 	f->kin->sockets = f->sockets;
@@ -140,4 +141,10 @@ void net_grant_take(const struct net_grant *g, const struct run_options *o, stru
 		close(g->namespace_fd);
 		close(g->own_fd);
 	}
+	f->watch_fd = -1;
+	if (!family_has_sockets(f))
+		return 0;
+	/* Of what can do nothing: it holds the place of a set that each monitor makes itself. */
+	f->watch_fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	return f->watch_fd < FD_MIN ? error_set(err, errno, "cannot open /dev/null") : 0;
 }

@@ -26,7 +26,8 @@ int net_grant_leave(const struct net_grant *g, struct error *err) MUST_CHECK;
  */
 void net_grant_open_ports(const struct run_options *o);
 /* In the supervisor, when kin is there. */
-void net_grant_take(const struct net_grant *g, const struct run_options *o, struct family *f);
+int net_grant_take(const struct net_grant *g, const struct run_options *o, struct family *f,
+				   struct error *err) MUST_CHECK;
 
 /*
  * net_user.c: in the front; is there a pasta for --net user? Then, when the process has its network

@@ -169,6 +169,8 @@ static s64 run(struct supervisor *s, u32 index, struct volume_request *req)
 	if (r == 0)
 		r = gift_send(&s->family, index, generation, gift);
 	close(gift);
+	if (req->kind == VOLUME_TAKE)
+		watches_look(s);
 	return r;
 }
 

@@ -399,7 +399,8 @@ static int prepare(struct supervisor *s, const struct error *refused, struct err
 	if (make_kin(f, err) < 0 || pack_program(s, err) < 0)
 		return -1;
 	pack_start(s);
-	net_grant_take(s->net, s->options, f);
+	if (net_grant_take(s->net, s->options, f, err) < 0)
+		return -1;
 	wait_for_ids(s);
 	net_grant_open_ports(s->options);
 	pack_owners(s);

@@ -169,6 +169,9 @@ int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* if family_tak
 void shelf_sweep(struct supervisor *s); /* what is not in use any more goes */
 void request_answer(struct supervisor *s, u32 index);
 
+/* watches.c: for each socket that is handed to a member; ends a family that watches too much */
+void watches_look(struct supervisor *s);
+
 /* doom.c */
 void doom_note(struct supervisor *s, u32 index);
 void doom_check(struct supervisor *s);

@@ -171,6 +171,72 @@ def others_socket(context, backend):
         other("rm", "-f", "trap")
 
 
+# In a PID namespace of its own: who listened is dead, its child has socket and lock, and the id is
+# that of a process of root's. The child hangs up once, so that the verb has to end the front.
+REUSED = """
+import fcntl, os, socket, struct, subprocess, sys, time
+unifork, state, nobody = sys.argv[1], sys.argv[2], int(sys.argv[3])
+os.makedirs(state + "/trap", 0o700)
+ready, told = os.pipe()
+listener = os.fork()
+if listener == 0:
+    os.chown(state, nobody, nobody)
+    os.chown(state + "/trap", nobody, nobody)
+    os.setresuid(nobody, nobody, nobody)
+    lock = open(state + "/trap/lock", "w")
+    whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    fcntl.fcntl(lock, 37, whole) # F_OFD_SETLK
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.bind(state + "/trap/control")
+    control.listen()
+    if os.fork() == 0:
+        os.write(told, b"x")
+        control.accept()[0].close()
+        kept = control.accept()
+        time.sleep(2)
+        os._exit(0)
+    os._exit(0)
+os.read(ready, 1)
+os.waitpid(listener, 0)
+with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+    file.write(str(listener - 1))
+victim = subprocess.Popen(["sleep", "1000"])
+assert victim.pid == listener, (victim.pid, listener)
+subprocess.run([unifork, "rm", "--state-dir", state, "-f", "trap"])
+print("suffered" if victim.poll() is not None else "alive")
+"""
+
+
+def reused_id(context, backend):
+    """The id of who listened in a user's directory is root's meanwhile: root's verbs leave it."""
+    if os.geteuid() != 0:
+        raise Skipped("needs user 0")
+    context.needs(backend)
+    with tempfile.TemporaryDirectory(prefix="unifork-state-", dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        result = context.run(["unshare", "-pf", "--mount-proc", "--kill-child", "python3", "-c",
+                              REUSED, context.unifork, f"{folder}/state", NOBODY], timeout=60)
+        require(result.stdout.split()[-1:] == [b"alive"], f"{result.stdout} {result.stderr}")
+
+
+def linked(context, backend):
+    """A family may write where its state directory is: it leads nobody out of there, nor stops."""
+    with tempfile.TemporaryDirectory(prefix="unifork-outside-", dir="/var/tmp") as outside, \
+            state_of(context, backend) as state:
+        state.start("linked", BUSYBOX, "sh", "-c",
+                    f"busybox ln -s {outside}/made /v/linked/paused && "
+                    "busybox rm /v/linked/end.tmp && busybox mkfifo /v/linked/end.tmp && "
+                    "busybox touch /v/linked/ready && exec busybox sleep 1000",
+                    options=["-v", f"{state.folder}:/v"])
+        wait_for(lambda: os.path.exists(f"{state.folder}/linked/ready"), "the family is ready")
+        state("pause", "linked")
+        state("unpause", "linked")
+        require(not os.listdir(outside), f"{os.listdir(outside)} was made")
+        state("stop", "-t", "0", "linked")
+        os.unlink(f"{state.folder}/linked/ready")
+        state("rm", "linked")
+
+
 def foreground(context, backend):
     """--name without -d: streams and status as ever, kept afterwards but with --rm."""
     with state_of(context, backend) as state:
@@ -623,7 +689,7 @@ def stats(context, backend):
 
 
 def cases(context):
-    every = [life, descriptors, others_socket,
+    every = [life, descriptors, others_socket, reused_id, linked,
              foreground, statuses, usage, directories, two_users, killed_at_random, many,
              rude_clients, crowd, hanging, hostile_names, logs, log_bounded, log_full_disk,
              log_of_killed, unnamed, paused, paused_long, stats]

@@ -6,12 +6,13 @@ import os
 import pathlib
 import pty
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 from harness import runs
-from harness.cases import Case, require
+from harness.cases import Case, require, tail
 from integration.cases_cli import Started
 
 # The supervisor's processor time from SIGTERM, with --stop-timeout 0, to the end: its turn at the
@@ -161,12 +162,48 @@ def followed(context, backend):
     return check
 
 
+def lingering(context, backend):
+    """A socket whose last holder waits when it closes it is not left to the supervisor."""
+    program = context.build / "tests/security/lingering"
+
+    def check():
+        with volume_made() as volume, socket.create_server(("127.0.0.1", 0)) as listener:
+            pathlib.Path(volume).chmod(0o777)
+            family = Started(context, backend, [program, str(listener.getsockname()[1])],
+                             options=["--net", "host", "-v", f"{volume}:/v"])
+            line = family.line()
+            family.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            status = family.end(30)
+            require(line.startswith(b"let go"), f"{line}")
+            require(status == 128 + signal.SIGTERM,
+                    f"status {status} after {time.monotonic() - began:.1f} s")
+    return check
+
+
+def handed(context, backend):
+    """A guest that watches one socket under more numbers than it has is ended."""
+    def check():
+        with volume_made() as volume:
+            pathlib.Path(volume).chmod(0o777)
+            context.needs(backend)
+            result = context.run(["prlimit", "--nofile=1024:1024", context.unifork, "run",
+                                  "--backend", backend, "--net", "host", "-v", f"{volume}:/v",
+                                  "--", context.build / "tests/security/handed", "50000"],
+                                 timeout=120)
+            require(result.status == 111 and b"BROKEN" not in result.stdout
+                    and b"watches more sockets than it can have" in result.stderr, tail(result))
+    return check
+
+
 def cases(context):
     found = []
     for backend in context.backends():
         found += [Case(f"security/busy_requests@{backend}", obeyed(context, backend, "requests")),
                   Case(f"security/busy_stops@{backend}", unstopped(context, backend)),
                   Case(f"security/busy_job@{backend}", job_ends(context, backend)),
+                  Case(f"security/lingering@{backend}", lingering(context, backend)),
+                  Case(f"security/handed@{backend}", handed(context, backend)),
                   Case(f"security/front_followed@{backend}", followed(context, backend))]
     if "process" in context.backends():
         found.append(Case("security/busy_deaths@process", obeyed(context, "process", "deaths"),

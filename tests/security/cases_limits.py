@@ -66,6 +66,17 @@ def memory(context, backend, by, what, amount, limit):
     return check
 
 
+def buffers(context, backend):
+    """What sockets of the host hold is the family's memory, as far as a cgroup keeps that."""
+    def check():
+        need_cgroup(context, backend)
+        result = context.in_family(backend, [context.build / "tests/security/buffers", "256"],
+                                   options=["--net", "host", "-m", "64M"], timeout=60)
+        held = b": held" in result.stdout or b"was killed: out of memory" in result.stderr
+        require(held and b"BROKEN" not in result.stdout, tail(result))
+    return check
+
+
 def members(context, backend, by):
     """A guest that has freed its kernel of --pids is refused, or its family is ended."""
     def check():
@@ -247,6 +258,8 @@ def cases(context):
             found.append(Case(f"security/limits_bomb_{by}@process",
                               bomb(context, by, ["--pids", "8"], 8 + MONITORS_ABOVE),
                               exclusive=True))
+    found += [Case(f"security/limits_buffers_cgroup@{backend}", buffers(context, backend))
+              for backend in context.backends()] # not by counting: docs/caveats.md
     if "kvm" in context.backends():
         found.append(Case("security/limits_few_tasks@kvm", few_tasks(context)))
         # Not by counting: docs/caveats.md.

@@ -90,6 +90,7 @@ static const struct option options[] = {
 	{"IP_HDRINCL", IPPROTO_IP, IP_HDRINCL},
 	{"IP_ADD_MEMBERSHIP", IPPROTO_IP, IP_ADD_MEMBERSHIP},
 	{"netfilter", IPPROTO_IP, 64},
+	{"SO_LINGER of the guest's own", SOL_SOCKET, SO_LINGER},
 	{"IPV6_ADD_MEMBERSHIP", IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP},
 };
 
@@ -120,7 +121,20 @@ static const struct call calls[] = {
 	{"connect", SYS_connect},
 	{"shutdown", SYS_shutdown},
 	{"bind", SYS_bind},
+	{"dup3", SYS_dup3},
 };
+
+/* A copy of one would be none of those that the allowlist knows by their numbers. */
+static long call_own(const struct call *c, int fd, struct msghdr *m, struct sockaddr_un *a)
+{
+	switch (c->nr) {
+	case SYS_sendmsg: return host(c->nr, fd, (long)m, 0, 0, 0);
+	case SYS_sendto: return host(c->nr, fd, (long)"x", 1, 0, 0);
+	case SYS_shutdown: return host(c->nr, fd, SHUT_RDWR, 0, 0, 0);
+	case SYS_dup3: return host(c->nr, fd, 2 * FDS, O_CLOEXEC, 0, 0);
+	default: return host(c->nr, fd, (long)a, sizeof(*a), 0, 0);
+	}
+}
 
 /* On each of the family's own descriptors in a child of its own: most end it. */
 static int on_own(void *argument)
@@ -133,18 +147,28 @@ static int on_own(void *argument)
 
 	for (int fd = 3; fd < FDS; fd++) {
 		pid_t pid = fork_or_die();
-		long r, b = c->nr == SYS_sendmsg ? (long)&m : c->nr == SYS_sendto ? (long)"x" : (long)&a;
 
-		if (pid == 0) {
-			r = host(c->nr, fd, c->nr == SYS_shutdown ? SHUT_RDWR : b,
-					 c->nr == SYS_sendto ? 1 : c->nr == SYS_sendmsg ? 0 : sizeof(a), 0, 0);
-			_exit(r >= 0);
-		}
+		if (pid == 0)
+			_exit(call_own(c, fd, &m, &a) >= 0);
 		int status = 0;
 		waitpid(pid, &status, 0);
 		through |= WIFEXITED(status) && WEXITSTATUS(status);
 	}
 	return through;
+}
+
+/*
+ * What is watched by epoll the host counts for the user, and forbids all of that user's programs
+ * when it is too much: a monitor has one set, so as many watches as descriptors at most.
+ */
+static int watches_more(void *unused)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	long set = host(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0);
+	long other = host(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0);
+
+	(void)unused;
+	return host(SYS_epoll_ctl, set, EPOLL_CTL_ADD, other, (long)&event, 0) >= 0;
 }
 
 /* A family that has only what came from published ports: none of it leads elsewhere. */
@@ -202,6 +226,7 @@ int main(int argc, char **argv)
 		attempt(options[i].name, sets, (void *)&options[i]);
 	for (size_t i = 0; i < COUNT(calls); i++)
 		attempt(calls[i].name, on_own, (void *)&calls[i]);
+	attempt("a second set of watches", watches_more, NULL);
 	if (!net)
 		attempt("elsewhere", sends_elsewhere, NULL);
 	return finish();

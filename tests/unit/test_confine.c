@@ -58,7 +58,7 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 extern const char __executable_start[], etext[];
 
 /* Descriptors of the families below; 20 and 21 are some that a monitor opened. */
-enum { KIN_NR = 5, NOTIFY, ROOT, DEVICE, VM, VCPU, VOLUME, GIFT = 13, PUBLISHED };
+enum { KIN_NR = 5, NOTIFY, ROOT, DEVICE, VM, VCPU, VOLUME, GIFT = 13, PUBLISHED, WATCH };
 #define PROGRAM_MAX 2048
 
 enum sockets { NO_SOCKETS, HANDED, MADE }; /* those of published ports, and --net */
@@ -78,15 +78,15 @@ static const struct config configs[] = {
 	{"kvm, no namespaces", false, 0, false, true, true, NO_SOCKETS, 30, 24},
 	{"kvm, volume read-only", false, 1, false, true, false, NO_SOCKETS, 30, 25},
 	{"kvm, volume writable", false, 2, true, true, false, NO_SOCKETS, 35, 30},
-	{"process", true, 0, false, true, false, NO_SOCKETS, 30, 25},
-	{"process, no namespaces", true, 0, false, true, true, NO_SOCKETS, 31, 25},
-	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 31, 26},
-	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 31, 26},
-	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 36, 31},
+	{"process", true, 0, false, true, false, NO_SOCKETS, 29, 24},
+	{"process, no namespaces", true, 0, false, true, true, NO_SOCKETS, 30, 24},
+	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 30, 25},
+	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 30, 25},
+	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 35, 30},
 	{"kvm, published ports", false, 0, false, true, false, HANDED, 40, 35},
 	{"kvm, a network", false, 0, false, true, false, MADE, 45, 40},
-	{"process, published ports", true, 0, false, true, false, HANDED, 41, 36},
-	{"process, a network", true, 0, false, true, false, MADE, 46, 41},
+	{"process, published ports", true, 0, false, true, false, HANDED, 40, 35},
+	{"process, a network", true, 0, false, true, false, MADE, 45, 40},
 };
 
 struct program {
@@ -116,6 +116,7 @@ static void program_make(struct program *p, const struct config *c)
 	for (u32 i = 0; i < c->volumes; i++)
 		p->family.volumes[i] = (struct volume){VOLUME + (int)i, !c->writes || i > 0, false};
 	p->family.gift_fds[1] = GIFT;
+	p->family.watch_fd = WATCH;
 	p->family.sockets = c->sockets == MADE;
 	if (c->sockets)
 		p->family.published[p->family.published_count++].fd = PUBLISHED;
@@ -217,7 +218,8 @@ static bool opened(const struct program *p, int fd)
 {
 	const struct config *c = p->config;
 	bool named = fd == KIN_NR || fd == NOTIFY || fd == ROOT || (!c->on_host && fd == DEVICE) ||
-				 (c->volumes > 0 && fd == VOLUME) || (c->sockets && fd == PUBLISHED) ||
+				 (c->volumes > 0 && fd == VOLUME) ||
+				 (c->sockets && (fd == PUBLISHED || fd == WATCH)) ||
 				 ((c->volumes > 0 || c->sockets) && fd == GIFT) ||
 				 (c->volumes > 1 && fd == VOLUME + 1);
 
@@ -331,8 +333,10 @@ static bool oracle_files(const struct program *p, long nr, const u64 *a)
 	case SYS_fstatfs:
 	case SYS_pread64:
 	case SYS_getdents64: return file(fd);
-	case SYS_close: return opened(p, fd);
-	case SYS_dup3: return file(fd) && opened(p, (int)a[1]) && (int)a[2] == O_CLOEXEC;
+	case SYS_close: return opened(p, fd) || (p->config->sockets && fd == WATCH);
+	case SYS_dup3:
+		return !p->config->on_host && opened(p, fd) && opened(p, (int)a[1]) &&
+			   (int)a[2] == O_CLOEXEC;
 	case SYS_lseek: return (unsigned)a[2] <= 4;
 	case SYS_recvmsg:
 		if (p->config->sockets && opened(p, fd))
@@ -353,7 +357,7 @@ static bool listed(int name, const int *list)
 
 static bool oracle_option(bool set, int level, int name)
 {
-	static const int set_socket[] = {2, 6, 7, 8, 9, 10, 13, 15, 18, 29, 35, -1};
+	static const int set_socket[] = {2, 6, 7, 8, 9, 10, 15, 18, 29, 35, -1};
 	static const int set_tcp[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 18, 23, 25, -1};
 	static const int set_ip[] = {1, 2, 8, 10, 11, 12, 13, 24, -1};
 	static const int set_ipv6[] = {16, 23, 25, 26, 49, 51, 66, 67, -1};
@@ -399,13 +403,16 @@ static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
 	case SYS_getsockname:
 	case SYS_getpeername: return opened(p, fd);
 	case SYS_setsockopt:
+		if (opened(p, fd) && (int)a[1] == 1 && (int)a[2] == 13)
+			return element(a[3], host_lingers, HOST_LINGERS);
+		/* fall through */
 	case SYS_getsockopt:
 		return opened(p, fd) && oracle_option(nr == SYS_setsockopt, (int)a[1], (int)a[2]);
 	case SYS_epoll_create1: return (int)a[0] == 0x80000;
 	case SYS_epoll_ctl:
-		return opened(p, fd) && ((int)a[1] == 1 || (int)a[1] == 2) &&
+		return fd == WATCH && ((int)a[1] == 1 || (int)a[1] == 2) &&
 			   (opened(p, other) || other == PUBLISHED);
-	case SYS_epoll_pwait: return opened(p, fd) && a[4] == 0;
+	case SYS_epoll_pwait: return fd == WATCH && a[4] == 0;
 	default: return false;
 	}
 }
@@ -447,6 +454,7 @@ static bool oracle(const struct program *p, long nr, const u64 *a)
 #define CWD ((u64)AT_FDCWD)
 #define HOW(i) ((u64)&host_hows[i])
 #define EMPTY ((u64)&host_no_path)
+#define LINGER(i) ((u64)&host_lingers[i])
 #define ANON (MAP_FIXED | MAP_NORESERVE | MAP_PRIVATE | MAP_ANONYMOUS)
 #define FILE_PRIVATE (MAP_FIXED | MAP_NORESERVE | MAP_PRIVATE)
 #define FILE_SHARED (MAP_FIXED | MAP_NORESERVE | MAP_SHARED)
@@ -503,8 +511,10 @@ static const struct sample {
 	{SYS_setsockopt, {20, 6, 1, SOME, 4}}, {SYS_setsockopt, {20, 0, 1, SOME, 4}},
 	{SYS_setsockopt, {20, 41, 26, SOME, 4}}, {SYS_getsockopt, {20, 1, 4, SOME, SOME}},
 	{SYS_getsockopt, {20, 6, 11, SOME, SOME}}, {SYS_epoll_create1, {0x80000}},
-	{SYS_epoll_ctl, {21, 1, 20, SOME}}, {SYS_epoll_ctl, {21, 2, PUBLISHED, SOME}},
-	{SYS_epoll_pwait, {21, SOME, 64, ~0ull, 0, 8}}, {SYS_ioctl, {20, 0x541b, SOME}},
+	{SYS_epoll_ctl, {WATCH, 1, 20, SOME}}, {SYS_epoll_ctl, {WATCH, 2, PUBLISHED, SOME}},
+	{SYS_close, {WATCH}}, {SYS_setsockopt, {20, 1, 13, LINGER(0), 8}},
+	{SYS_setsockopt, {20, 1, 13, LINGER(1), 8}}, {SYS_epoll_pwait, {WATCH, SOME, 64, ~0ull, 0, 8}},
+	{SYS_ioctl, {20, 0x541b, SOME}},
 	/* Never: others that look harmless or would be useful. */
 	{SYS_timer_create, {1, SOME, SOME}}, {SYS_openat, {20, SOME, 0}}, {SYS_socketpair, {1, 1, 0}},
 	{SYS_execve, {SOME, 0, 0}}, {SYS_tkill, {1, 9}}, {SYS_unlinkat, {20, SOME, 0}},
@@ -545,7 +555,7 @@ static const u64 odd_pairs[] = {0, 1, 2, 3, 8, 20, 24, NOTIFY, VCPU, 0x800, 0x10
 static void variants(const struct program *p, const struct sample *s)
 {
 	const u64 near[] = {HOW(0) - 32, HOW(0) + 8, HOW(3) + 32, HOW(HOST_HOWS), HOW(HOST_HOWS) - 32,
-						EMPTY, EMPTY + 1, EMPTY + 32};
+						EMPTY, EMPTY + 1, EMPTY + 32, LINGER(1) + 4, LINGER(2)};
 	u64 a[6], b[6];
 
 	for (int i = 0; i < 6; i++) {

@@ -104,12 +104,12 @@ static bool may_be_handle(int fd)
 
 void fds_check(const struct member *m, const char *call)
 {
-	u64 handles = m->watch_fd != 0; /* the one that is the monitor's */
+	u64 handles = fds_has((u64)world.family.watch_fd); /* the monitor's own, or its parent's */
 
 	for (u32 i = 0; i < HANDLES_MAX / 64; i++)
 		handles += (u64)__builtin_popcountll(m->handles[i]);
 	for (u32 i = 0; i < count; i++) {
-		if (m->watch_fd && list[i] == (u32)m->watch_fd)
+		if (list[i] == (u32)world.family.watch_fd)
 			continue;
 		if (list[i] >= HANDLES_MAX || !(m->handles[list[i] / 64] >> (list[i] % 64) & 1))
 			finding("%s: descriptor %u was opened and forgotten", call, list[i]);

@@ -44,7 +44,7 @@ bool net_call_known(const struct call *c)
 
 static bool watch(u64 fd)
 {
-	return world.member.watch_fd && fd == (u64)world.member.watch_fd;
+	return world.member.watches && fd == (u64)world.family.watch_fd;
 }
 
 /* Nothing that the host is asked about a socket may wait. */
@@ -163,6 +163,17 @@ static s64 do_option(const struct call *c)
 	return call_make(c);
 }
 
+/* There its number is the lowest that is free (confine.c). */
+static s64 watch_place(s64 fd)
+{
+	int number = world.family.watch_fd;
+
+	if (dup3((int)fd, number, O_CLOEXEC) < 0 || close((int)fd) < 0)
+		finding("the set of sockets cannot have its number");
+	fds_opened(number);
+	return number;
+}
+
 static s64 do_watch(const struct call *c)
 {
 	const u64 *a = c->arg;
@@ -170,10 +181,10 @@ static s64 do_watch(const struct call *c)
 
 	switch (c->nr) {
 	case SYS_epoll_create1:
-		REQUIRE(a[0] == EPOLL_CLOEXEC && !world.member.watch_fd, c);
+		REQUIRE(a[0] == EPOLL_CLOEXEC && !world.member.watches, c);
+		REQUIRE(!fds_has((u64)world.family.watch_fd), c);
 		fd = call_make(c);
-		fds_opened(fd);
-		return fd;
+		return fd < 0 ? fd : watch_place(fd);
 	case SYS_epoll_ctl:
 		REQUIRE(watch(a[0]) && (a[1] == EPOLL_CTL_ADD || a[1] == EPOLL_CTL_DEL), c);
 		REQUIRE(fd_own(a[2]) || fd_published(a[2]), c);

@@ -339,6 +339,11 @@ bool child_confined(struct supervisor *of, int pid_fd)
 	return true;
 }
 
+void watches_look(struct supervisor *of)
+{
+	hostile_moment();
+}
+
 void children_signal(struct supervisor *of, int sig)
 {
 	hostile_moment();

@@ -133,6 +133,8 @@ static void kept_look(struct stat *found)
 	}
 }
 
+#define WATCH_NUMBER 4000 /* of the set of sockets: none that anything else gets here */
+
 static void family_make(void)
 {
 	struct family *f = &world.family;
@@ -150,6 +152,7 @@ static void family_make(void)
 		finding("cannot make the family");
 	f->kin = KIN;
 	f->kvm_fd = f->image_fd = -1;
+	f->watch_fd = WATCH_NUMBER;
 	map_at(KIN_BASE, KIN_SIZE, MAP_SHARED, f->kin_fd);
 }
 
