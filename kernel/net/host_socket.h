@@ -40,6 +40,10 @@ void host_not_ready(struct host_handle *h, u32 events);
 void host_used(struct host_handle *h, u32 events);
 /* What was known is over: it is about to connect. */
 void host_forget(struct host_handle *h);
+/* A stream has given all it had. */
+void host_drained(struct host_handle *h);
+/* As far as is known, none of events is there: what comes ends a sleep, so a look can be saved. */
+bool host_quiet(const struct host_handle *h, u32 events);
 /* Its socket's queues hear of events from now on: 0 or -errno. */
 s64 host_watch(struct host_handle *h);
 /* A thread sleeps until something comes to it. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The network: --net and --publish. Peers are on loopback or in network namespaces of the tests."""
 
+import json
 import os
 import pathlib
 import resource
@@ -503,6 +504,50 @@ def user_bounded(context, backend):
     return check
 
 
+# How net_echo waits, and calls for each request: as many as Linux's own system calls, which in read
+# waits as well (2).
+PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3}
+FEW, MORE = 20, 220
+
+
+def served(context, backend, how, requests):
+    """Calls of the monitor that a server made for so many requests, one after the other."""
+    port = free_port()
+    path = context.scratch / f"price-{backend}-{how}-{requests}"
+    program = context.build / "tests/integration/net_echo"
+    with Running(context, backend, [program, how],
+                 options=["-p", f"127.0.0.1:{port}:7777", "--stats", path]) as family:
+        with reach(family.process, port) as connection:
+            for number in range(requests):
+                connection.sendall(b"%d" % number)
+                require(connection.recv(100) == b"%d" % number, f"{number} did not come back")
+    return sum(json.loads(path.read_text("ascii"))["hypercalls"].values())
+
+
+def price(context, backend):
+    """A request costs as many calls of the monitor as Linux's own system calls, or one more."""
+    def check():
+        for how, limit in PRICES.items():
+            asked = served(context, backend, how, MORE) - served(context, backend, how, FEW)
+            each = asked / (MORE - FEW)
+            require(each <= limit + 0.05, f"{how}: {each} calls for a request, not {limit}")
+            require(each >= 2, f"{how}: {each} calls for a request cannot be all")
+    return check
+
+
+def reach(process, port):
+    """A connection to who listens there, or will."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", port), SECONDS)
+            connection.settimeout(SECONDS)
+            return connection
+        except ConnectionRefusedError:
+            require(process.poll() is None and time.monotonic() < deadline, "nobody listens")
+            time.sleep(0.02)
+
+
 def cases(context):
     found = []
     known = {guest.name: guest for guest in guests.guests("guest")}
@@ -518,6 +563,7 @@ def cases(context):
                             ("many", many(context, backend)),
                             ("passed", passed(context, backend)),
                             ("user", user_network(context, backend)),
+                            ("price", price(context, backend)),
                             ("user_bounded", user_bounded(context, backend))):
             found.append(Case(f"integration/network_{name}@{backend}", check))
         for guest in OVER_HOST:

@@ -10,11 +10,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 from harness import runs
 from harness.cases import Case, Skipped, require
-from integration.cases_network import Running, free_port
+from integration.cases_network import Running, free_port, reach
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / "examples"
 PLACES = ("nginx/usr/sbin/nginx", "/usr/sbin/nginx")   # below the build folder: `make deps`
@@ -61,17 +60,6 @@ def site(folder, port):
         path.chmod(0o755)   # workers are nobody's
 
 
-def reach(process, port):
-    """Waits until somebody listens there."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), SECONDS).close()
-            return
-        require(process.poll() is None and time.monotonic() < deadline, "nobody listens")
-        time.sleep(0.02)
-
-
 @contextlib.contextmanager
 def native(program, folder, port):
     mark = runs.new_mark()
@@ -79,7 +67,7 @@ def native(program, folder, port):
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, env=runs.environment(mark)) as process:
         try:
-            reach(process, port)
+            reach(process, port).close()
             yield
         finally:
             process.send_signal(signal.SIGQUIT)
@@ -140,7 +128,7 @@ def same(context, backend):
             with Running(context, backend, [program, "-p", f"{folder}/family/", "-c",
                                             "nginx.conf"],
                          options=["-p", f"127.0.0.1:{ours}:8080"]) as family:
-                reach(family.process, ours)
+                reach(family.process, ours).close()
                 actual = answers(ours)
                 require(actual == expected, first_difference(expected, actual))
                 crowd(ours)

@@ -83,10 +83,10 @@ static const struct config configs[] = {
 	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 31, 26},
 	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 31, 26},
 	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 36, 31},
-	{"kvm, published ports", false, 0, false, true, false, HANDED, 40, 35},
-	{"kvm, a network", false, 0, false, true, false, MADE, 45, 40},
-	{"process, published ports", true, 0, false, true, false, HANDED, 41, 36},
-	{"process, a network", true, 0, false, true, false, MADE, 46, 41},
+	{"kvm, published ports", false, 0, false, true, false, HANDED, 41, 36},
+	{"kvm, a network", false, 0, false, true, false, MADE, 46, 41},
+	{"process, published ports", true, 0, false, true, false, HANDED, 42, 37},
+	{"process, a network", true, 0, false, true, false, MADE, 47, 42},
 };
 
 struct program {
@@ -405,7 +405,8 @@ static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
 	case SYS_epoll_ctl:
 		return opened(p, fd) && ((int)a[1] == 1 || (int)a[1] == 2) &&
 			   (opened(p, other) || other == PUBLISHED);
-	case SYS_epoll_pwait: return opened(p, fd) && a[4] == 0;
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2: return opened(p, fd) && a[4] == 0;
 	default: return false;
 	}
 }
@@ -504,7 +505,8 @@ static const struct sample {
 	{SYS_setsockopt, {20, 41, 26, SOME, 4}}, {SYS_getsockopt, {20, 1, 4, SOME, SOME}},
 	{SYS_getsockopt, {20, 6, 11, SOME, SOME}}, {SYS_epoll_create1, {0x80000}},
 	{SYS_epoll_ctl, {21, 1, 20, SOME}}, {SYS_epoll_ctl, {21, 2, PUBLISHED, SOME}},
-	{SYS_epoll_pwait, {21, SOME, 64, ~0ull, 0, 8}}, {SYS_ioctl, {20, 0x541b, SOME}},
+	{SYS_epoll_pwait, {21, SOME, 64, ~0ull, 0, 8}},
+	{SYS_epoll_pwait2, {21, SOME, 64, SOME, 0, 0}}, {SYS_ioctl, {20, 0x541b, SOME}},
 	/* Never: others that look harmless or would be useful. */
 	{SYS_timer_create, {1, SOME, SOME}}, {SYS_openat, {20, SOME, 0}}, {SYS_socketpair, {1, 1, 0}},
 	{SYS_execve, {SOME, 0, 0}}, {SYS_tkill, {1, 9}}, {SYS_unlinkat, {20, SOME, 0}},
