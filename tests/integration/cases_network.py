@@ -218,6 +218,44 @@ def echo(context, backend):
     return check
 
 
+RESOLVER = """
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.53", 53))
+print("ready", flush=True)
+while True:
+    query, sender = s.recvfrom(512)
+    end = query.index(b"\\0", 12) + 5
+    known = query[12:end - 5] == b"\\4name\\4test" and query[end - 4:end - 2] == b"\\0\\1"
+    head = query[:2] + struct.pack("!HHHHH", 0x8180 if known else 0x8183, 1, known, 0, 0)
+    answer = struct.pack("!HHHIH4B", 0xc00c, 1, 1, 60, 4, 192, 0, 2, 77) if known else b""
+    s.sendto(head + query[12:end] + answer, sender)
+"""
+
+
+def resolver(context, backend):
+    """The C library asks the server that --dns names, in the network that the family was given."""
+    def check():
+        with Namespace() as namespace:
+            server = subprocess.Popen(["nsenter", f"--net={namespace.path}", sys.executable, "-c",
+                                       RESOLVER], stdout=subprocess.PIPE)
+            try:
+                require(server.stdout.readline() == b"ready\n", "no resolver")
+                result = context.in_family(backend, ["getent", "ahosts", "name.test"],
+                                           options=["--net", f"ns:{namespace.path}", "--dns",
+                                                    "127.0.0.53"])
+                require(result.stdout.split()[:3] == [b"192.0.2.77", b"STREAM", b"name.test"],
+                        tail(result))
+                result = context.in_family(backend, ["getent", "hosts", "none.test"],
+                                           options=["--net", f"ns:{namespace.path}", "--dns",
+                                                    "127.0.0.53"])
+                require(result.status == 2, tail(result))
+            finally:
+                server.kill()
+                server.wait()
+    return check
+
+
 def none(context, backend):
     """Without --net nothing of the host is reached, and all is as it was."""
     def check():
@@ -556,6 +594,7 @@ def cases(context):
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
                             ("echo", echo(context, backend)),
+                            ("resolver", resolver(context, backend)),
                             ("none", none(context, backend)),
                             ("published", published(context, backend)),
                             ("refused", refused(context, backend)),
