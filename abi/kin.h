@@ -7,6 +7,7 @@
 #define ABI_KIN_H
 
 #include "abi/layout.h"
+#include "abi/net_view.h"
 #include "abi/start.h"
 #include "common/types.h"
 
@@ -238,6 +239,7 @@ struct kin_header {
 	u32 sockets;                /* members may make sockets of the host */
 	u32 published_count;
 	struct kin_published published[PUBLISHED_MAX];
+	struct kin_net_view net_view;
 	struct kin_start start;
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };

@@ -5,9 +5,11 @@
  */
 #include "kernel/net/inet_proc.h"
 
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/host_view.h"
 
 #define TCP_WIDTH 149
 #define UDP_WIDTH 127
@@ -26,7 +28,7 @@ static void name_text(char *out, size_t size, const struct inet_name *n, bool fo
 }
 
 /* Every line is as long as the longest. */
-static void line_end(struct text *t, const char *line, u32 width)
+void line_end(struct text *t, const char *line, u32 width)
 {
 	static const char blanks[] = "                                                                "
 								 "                                                                "
@@ -132,14 +134,27 @@ s64 show_net_raw(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-/* Nothing is counted: bytes between members pass no interface. */
+/* The network that the family was given, if it was given one. */
+static bool given(struct text *t, void (*show)(struct text *t, const struct net_view *v))
+{
+	struct net_view *v = net_view_take();
+
+	if (!v)
+		return false;
+	show(t, v);
+	kfree(v);
+	return true;
+}
+
+/* Nothing is counted of the family's own: bytes between members pass no interface. */
 s64 show_net_dev(struct text *t, const struct proc_target *p)
 {
 	text_add(t, "Inter-|   Receive                                                |  Transmit\n"
 				" face |bytes    packets errs drop fifo frame compressed multicast|"
-				"bytes    packets errs drop fifo colls carrier compressed\n"
-				"    lo:       0       0    0    0    0     0          0         0"
-				"        0       0    0    0    0     0       0          0\n");
+				"bytes    packets errs drop fifo colls carrier compressed\n");
+	if (!given(t, view_dev))
+		text_add(t, "    lo:       0       0    0    0    0     0          0         0"
+					"        0       0    0    0    0     0       0          0\n");
 	return 0;
 }
 
@@ -148,6 +163,7 @@ s64 show_net_route(struct text *t, const struct proc_target *p)
 	line_end(t,
 			 "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
 			 127);
+	given(t, view_route);
 	return 0;
 }
 
@@ -159,7 +175,8 @@ s64 show_net_arp(struct text *t, const struct proc_target *p)
 
 s64 show_net_if_inet6(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "00000000000000000000000000000001 01 80 10 80       lo\n");
+	if (!given(t, view_if_inet6))
+		text_add(t, "00000000000000000000000000000001 01 80 10 80       lo\n");
 	return 0;
 }
 

@@ -25,6 +25,9 @@ int net_grant_leave(const struct net_grant *g, struct error *err) MUST_CHECK;
  * port there. Where the host does not let it, they are refused as elsewhere.
  */
 void net_grant_open_ports(const struct run_options *o);
+struct supervisor;
+/* In the supervisor's loop: a member wants to know what is in the network (net_look.c). */
+void net_look_check(struct supervisor *s);
 /* In the supervisor, when kin is there. */
 void net_grant_take(const struct net_grant *g, const struct run_options *o, struct family *f);
 

@@ -621,6 +621,7 @@ static void event_loop(struct supervisor *s)
 		doom_check(s);
 		if (!s->paused)
 			limits_check(s);
+		net_look_check(s);
 	}
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The network: --net and --publish. Peers are on loopback or in network namespaces of the tests."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -218,6 +219,60 @@ def echo(context, backend):
     return check
 
 
+LINES = (
+    "link add eth0 type veth peer name nobody", "link set eth0 up", "link set nobody up",
+    f"addr add {OUTER}/24 brd + dev eth0", "addr add 203.0.113.77/24 dev eth0 label eth0:2",
+    "addr add 192.0.2.1 peer 192.0.2.9 dev nobody", "-6 addr add 2001:db8::2/64 dev eth0 nodad",
+    f"route add default via {GATEWAY}", "route add 192.0.2.64/26 via 203.0.113.9 metric 30",
+    "route add unreachable 192.0.2.128/25", "-6 route add default via 2001:db8::1")
+LOOKS = (
+    "cat /proc/net/route", "sort /proc/net/if_inet6", "cat /proc/net/arp", "ip -o link",
+    "ip -o addr", "ip route show table all", "ip -6 route", "ip link show eth0",
+    "ip addr show dev nobody", "ip route get 203.0.113.9", "ip route get 8.8.8.8",
+    "ip route get 192.0.2.65", "ip route get 192.0.2.200", "ip route get 127.0.0.1",
+    f"ip route get {OUTER}", "ip route get 192.0.2.9", "ip -6 route get 2001:db8::9",
+    "ip -6 route get 2001:db8:1::1", "ip link show none0", "getent ahostsv4 192.0.2.1",
+    "getent ahostsv6 2001:db8::7")
+
+
+def views(context, backend):
+    """Interfaces, addresses and routes of a namespace, as programs ask for them in many ways, are
+    those that a program of the host sees in there; also what changes while the family runs."""
+    def check():
+        context.needs(backend)
+        with Namespace() as namespace:
+            enter = ["nsenter", f"--net={namespace.path}"]
+            for line in LINES:
+                done = subprocess.run([*enter, "ip", *line.split()], check=False,
+                                      capture_output=True)
+                if done.returncode:
+                    raise Skipped(f"ip {line}: {done.stderr.decode().strip()}")
+            looks = ["/bin/sh", "-c", "sleep 2; " + "".join(
+                f"echo '== {look}'; {look} 2>&1; " for look in LOOKS)]
+            options = ["--net", f"ns:{namespace.path}"]
+            for program in (looks, [context.build / "tests/integration/net_views"]):
+                result = context.in_family(backend, program, options=options)
+                native = context.run([*enter, *program])
+                require(result.stdout == native.stdout,
+                        diff(native.stdout, result.stdout, "native", backend))
+            script = ("echo ready; while ! ip -o addr show dev eth0 | grep -q 203.0.113.99; do "
+                      "busybox sleep 0.05; done; cat /proc/net/dev; echo seen")
+            with Running(context, backend, ["/bin/sh", "-c", script], options=options) as family:
+                require(family.line() == b"ready\n", "it did not start")
+                subprocess.run([*enter, "ip", "addr", "add", "203.0.113.99/24", "dev", "eth0"],
+                               check=True)
+                seen = [family.line() for _ in range(6)]
+                require(seen[-1] == b"seen\n" and counted(seen), f"{seen}")
+    return check
+
+
+def counted(lines):
+    """Each of /proc/net/dev has 16 numbers, and the pair of interfaces has sent something."""
+    rows = {line.split(b":")[0].strip(): line.split(b":")[1].split() for line in lines[2:-1]}
+    return (set(rows) == {b"lo", b"eth0", b"nobody"} and int(rows[b"eth0"][0]) > 0
+            and all(len(row) == 16 for row in rows.values()))
+
+
 RESOLVER = """
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -241,7 +296,7 @@ def resolver(context, backend):
                                        RESOLVER], stdout=subprocess.PIPE)
             try:
                 require(server.stdout.readline() == b"ready\n", "no resolver")
-                result = context.in_family(backend, ["getent", "ahosts", "name.test"],
+                result = context.in_family(backend, ["getent", "ahostsv4", "name.test"],
                                            options=["--net", f"ns:{namespace.path}", "--dns",
                                                     "127.0.0.53"])
                 require(result.stdout.split()[:3] == [b"192.0.2.77", b"STREAM", b"name.test"],
@@ -476,21 +531,22 @@ def user_network(context, backend):
             raise Skipped("/dev/kvm is not for every user here")
         port = free_port()
         command = (f"{context.unifork} run -b {backend} --net user -p 127.0.0.1:{port}:80 -- "
-                   f"{BUSYBOX} sh -c 'busybox ip route 2>/dev/null; echo up; "
+                   f"{BUSYBOX} sh -c 'busybox ip route; echo up; "
                    "busybox nc -l -p 80 -e busybox cat'")
         script = ("mount -t tmpfs none /dev/net 2>/dev/null && "
                   "mknod -m 666 /dev/net/tun c 10 200 && "
                   f"exec setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups "
-                  f"sh -c \"{command}\"")
+                  f"sh -c \"exec {command}\"")
         context.needs(backend)
         process = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, cwd="/")
         try:
             ready, _, _ = select.select([process.stdout], [], [], 30)
-            line = process.stdout.readline() if ready else b""
-            if line != b"up\n":
+            lines = list(itertools.takewhile(lambda line: line != b"up\n", process.stdout)
+                         if ready else ())
+            if not any(line.startswith(b"default via ") for line in lines):
                 process.kill()
-                require(False, f"{line!r} {process.stderr.read()!r}")
+                require(False, f"no default route: {lines} {process.stderr.read()!r}")
             with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
                 s.settimeout(SECONDS)
                 s.sendall(b"through")
@@ -594,6 +650,7 @@ def cases(context):
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
                             ("echo", echo(context, backend)),
+                            ("views", views(context, backend)),
                             ("resolver", resolver(context, backend)),
                             ("none", none(context, backend)),
                             ("published", published(context, backend)),
