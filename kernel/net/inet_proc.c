@@ -193,6 +193,56 @@ static u32 count(u32 family, u32 type)
 	return n;
 }
 
+/* Connections that both ends may still speak on, or this one. */
+static u32 established(void)
+{
+	u32 n = 0, state;
+
+	net_lock();
+	for (struct endpoint *e = net_shared()->all; e; e = e->next) {
+		if ((e->s.family != AF_INET && e->s.family != AF_INET6) || e->s.type != SOCK_STREAM)
+			continue;
+		state = tcp_state((struct inet_socket *)e);
+		n += state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
+	}
+	net_unlock();
+	return n;
+}
+
+/*
+ * Of the family's own loopback, on which there are connections and datagrams, but neither packets
+ * nor segments: those stay 0.
+ */
+s64 show_net_snmp(struct text *t, const struct proc_target *p)
+{
+	u64 n[NET_COUNTS];
+
+	for (u32 i = 0; i < NET_COUNTS; i++)
+		n[i] = atomic_load(&net_shared()->counts[i]);
+	text_add(t, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams "
+				"InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
+				"ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates\n"
+				"Ip: 2 64 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_add(t, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs "
+				"InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
+				"InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds "
+				"OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps "
+				"OutTimestampReps OutAddrMasks OutAddrMaskReps\n"
+				"Icmp: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_add(t, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails "
+				"EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n"
+				"Tcp: 1 200 120000 -1 %lu %lu %lu %lu %u 0 0 0 0 %lu 0\n",
+			 n[COUNT_ACTIVE_OPENS], n[COUNT_PASSIVE_OPENS], n[COUNT_ATTEMPT_FAILS],
+			 n[COUNT_ESTAB_RESETS], established(), n[COUNT_OUT_RESETS]);
+	text_add(t, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
+				"InCsumErrors IgnoredMulti MemErrors\nUdp: %lu %lu %lu %lu %lu 0 0 0 0\n",
+			 n[COUNT_IN_DATAGRAMS], n[COUNT_NO_PORTS], n[COUNT_DATAGRAMS_LOST],
+			 n[COUNT_OUT_DATAGRAMS], n[COUNT_DATAGRAMS_LOST]);
+	text_add(t, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
+				"InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
+	return 0;
+}
+
 s64 show_net_sockstat(struct text *t, const struct proc_target *p)
 {
 	u32 tcp = count(AF_INET, SOCK_STREAM);

@@ -18,6 +18,7 @@ s64 show_net_dev(struct text *t, const struct proc_target *p);
 s64 show_net_route(struct text *t, const struct proc_target *p);
 s64 show_net_arp(struct text *t, const struct proc_target *p);
 s64 show_net_if_inet6(struct text *t, const struct proc_target *p);
+s64 show_net_snmp(struct text *t, const struct proc_target *p);
 s64 show_net_sockstat(struct text *t, const struct proc_target *p);
 s64 show_net_sockstat6(struct text *t, const struct proc_target *p);
 

@@ -102,6 +102,20 @@ static void source_choose(struct inet_socket *u, const struct net_message *m, st
 	o->from.port = u->local.port;
 }
 
+/* /proc/net/snmp has IPv4's. */
+static void udp_count(const struct inet_name *n, enum net_count what)
+{
+	if (inet_is4(n))
+		net_count(what);
+}
+
+static void udp_count_sent(const struct inet_name *to, bool taken, bool refused)
+{
+	udp_count(to, COUNT_OUT_DATAGRAMS);
+	if (!taken)
+		udp_count(to, refused ? COUNT_NO_PORTS : COUNT_DATAGRAMS_LOST);
+}
+
 /* It is there, lost, or refused. *to: who is to be woken. */
 static void udp_deliver(struct inet_socket *u, struct net_message *m, struct origin *o,
 						struct msg *msg, struct inet_socket **to, bool *refused)
@@ -170,8 +184,10 @@ s64 udp_send(struct inet_socket *u, struct net_message *m)
 	o.ttl = (u8)(m->ttl ? m->ttl : inet_hops(u, inet_is4(&o.to)));
 	o.tos = (u8)(m->tos_given ? m->tos : inet_class(u, inet_is4(&o.to)));
 	err = message_make(u, m, &o, &msg);
-	if (!err)
+	if (!err) {
 		udp_deliver(u, m, &o, msg, &to, &refused);
+		udp_count_sent(&o.to, to != NULL, refused);
+	}
 	if (!to)
 		msg_free(msg);
 	else /* The memory of a socket stays a socket's: at worst this wakes somebody for nothing. */
@@ -260,6 +276,8 @@ static s64 receive_one(struct inet_socket *u, struct net_message *m)
 	if (r < 0)
 		return r;
 	memcpy(&o, m->address, sizeof(o));
+	if (!(m->flags & MSG_PEEK))
+		udp_count(&o.from, COUNT_IN_DATAGRAMS);
 	m->address_len = want_address ? inet_name_show(u, &o.from, m->address) : 0;
 	if (m->control)
 		udp_control(u, m, &o);

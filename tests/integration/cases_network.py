@@ -273,6 +273,19 @@ def counted(lines):
             and all(len(row) == 16 for row in rows.values()))
 
 
+def counts(context, backend):
+    """/proc/net/snmp counts what a network namespace of nobody else's counts."""
+    def check():
+        context.needs(backend)
+        with Namespace() as namespace:
+            program = [context.build / "tests/integration/net_counts"]
+            native = context.run(["nsenter", f"--net={namespace.path}", *program])
+            result = context.in_family(backend, program)
+            require(result.stdout == native.stdout,
+                    diff(native.stdout, result.stdout, "native", backend))
+    return check
+
+
 RESOLVER = """
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -650,6 +663,7 @@ def cases(context):
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
                             ("echo", echo(context, backend)),
+                            ("counts", counts(context, backend)),
                             ("views", views(context, backend)),
                             ("resolver", resolver(context, backend)),
                             ("none", none(context, backend)),
