@@ -158,7 +158,8 @@ struct volume_request {
  */
 struct kin_published {
 	u32 handle;
-	u16 port, pad;
+	u16 port;
+	u16 udp;     /* datagrams, each with its client's address before it (abi/relay.h) */
 };
 
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */

@@ -49,7 +49,7 @@ void help_run(void)
 		"      --net MODE    none (default): loopback of its own; host: the host's network;\n"
 		"                    user: a network of its own, connected by pasta; ns:PATH: a network\n"
 		"                    namespace\n"
-		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp]\n"
+		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp|/udp]\n"
 		"                    what connects to the host's HOSTPORT reaches who listens on PORT\n"
 		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
 		"                    an empty directory in memory at PATH\n"

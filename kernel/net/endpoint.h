@@ -95,6 +95,8 @@ enum net_count {
 	NET_COUNTS,
 };
 
+#define RELAY_CLIENTS 256
+
 struct net_shared {
 	KIN_LOCK(lock, SOCKETS);
 	/* lock */
@@ -105,6 +107,11 @@ struct net_shared {
 	_Atomic u64 next_ino, next_host; /* next_host: ids of sockets of the host */
 	_Atomic u32 next_name; /* autobind */
 	_Atomic u64 counts[NET_COUNTS]; /* enum net_count */
+	/* lock: clients that published UDP ports have heard of last, by their hash: host_relay.c */
+	struct relay_client {
+		u8 address[16];
+		u16 port, inside;
+	} clients[RELAY_CLIENTS];
 };
 
 static inline struct endpoint *endpoint_of(struct socket *s)

@@ -281,11 +281,15 @@ bool host_hopeful(const struct host_handle *h, u32 events)
 }
 
 /* Who listens there, in whatever member: one of them takes it. */
-static void published_tell(u16 port, u32 events)
+static void published_tell(const struct kin_published *p, u32 events)
 {
+	enum port_table table = p->udp ? PORTS_UDP : PORTS_TCP;
+	u16 port = p->port;
+
 	net_lock();
-	for (struct inet_socket *u = port_first(PORTS_TCP, port % PORT_BUCKETS); u; u = u->chain)
-		if (u->local.port == port && atomic_load(&u->e.state) == ENDPOINT_LISTENING)
+	for (struct inet_socket *u = port_first(table, port % PORT_BUCKETS); u; u = u->chain)
+		if (u->local.port == port &&
+			(p->udp || atomic_load(&u->e.state) == ENDPOINT_LISTENING))
 			queue_wake_for(&u->e.in.readable, events | WAKE_NO_OWNER);
 	net_unlock();
 }
@@ -295,7 +299,7 @@ static void tell(struct host_handle *h, u32 events)
 	struct inet_socket *u = h->socket;
 
 	if (!u) {
-		published_tell(KIN->published[h->id - PUBLISHED_ID].port, events);
+		published_tell(&KIN->published[h->id - PUBLISHED_ID], events);
 		return;
 	}
 	if (events & (READING | ENDS))

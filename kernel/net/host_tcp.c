@@ -218,7 +218,7 @@ static bool sources(struct inet_socket *u, bool (*fn)(struct host_handle *h, voi
 	if (h && fn(h, arg))
 		return true;
 	for (u32 i = 0; i < MIN(KIN->published_count, (u32)PUBLISHED_MAX); i++) {
-		if (KIN->published[i].port != u->local.port)
+		if (KIN->published[i].udp || KIN->published[i].port != u->local.port)
 			continue;
 		h = host_published(i);
 		if (h && fn(h, arg))

@@ -48,6 +48,7 @@ struct family {
 	struct published {
 		int fd;
 		u16 port;            /* inside */
+		bool udp;            /* a pair with the relay (abi/relay.h), not the port's own socket */
 	} published[PUBLISHED_MAX];
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */
 	int notify_fd;           /* eventfd: monitors write, the supervisor reads */

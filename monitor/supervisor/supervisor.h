@@ -35,7 +35,7 @@ enum run_net {
 /* A port of the host's that leads to who listens on `port` inside. */
 struct run_publish {
 	const char *given; /* as the user wrote it */
-	bool six;
+	bool six, udp;
 	unsigned char address[16]; /* the first 4, or all; 0: any */
 	unsigned host_port, port;
 };

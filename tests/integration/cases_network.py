@@ -354,6 +354,86 @@ def published(context, backend):
     return check
 
 
+DATAGRAMS = """
+import os, select, socket, sys
+stranger = (sys.argv[1], int(sys.argv[2]))
+print("started", flush=True)
+sys.stdin.readline()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 53))
+chosen = select.epoll()
+chosen.register(s, select.EPOLLIN)
+other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if os.fork() == 0:
+    other.bind(("127.0.0.1", 0))
+    other.settimeout(20)
+    while True:                       # one of the family's own: in shared memory
+        other.sendto(b"inside", ("127.0.0.1", 53))
+        if other.recvfrom(100) == (b"answer inside", ("127.0.0.1", 53)):
+            os._exit(0)
+while True:
+    chosen.poll()
+    text, sender = s.recvfrom(65535)
+    try:
+        s.sendto(b"not for you", stranger)
+    except OSError as error:
+        assert error.errno in (101, 111), error
+    s.sendto(b"answer " + text, sender)
+    if text == b"end":
+        break
+print("child", os.wait()[1], flush=True)
+"""
+
+
+def own_address():
+    """Of this host, beside loopback: what a member sends there can only go through the host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.254", 9))   # nothing is sent
+            return s.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+
+
+def published_udp(context, backend, *options):
+    """A datagram to the host's port reaches who is bound inside, and the answer its client, from
+    that port; to others nothing can be sent."""
+    def check():
+        python, port = shutil.which("python3", path="/usr/bin:/bin"), free_port()
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind((own_address(), 0))
+            stranger.setblocking(False)
+            with Running(context, backend, [python, "-c", DATAGRAMS,
+                                            *map(str, stranger.getsockname())],
+                         options=["-p", f"127.0.0.1:{port}:53/udp", *options],
+                         stdin=subprocess.PIPE, bufsize=0) as family:
+                require(family.line() == b"started\n", "it did not start")
+                clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+                for number, client in enumerate(clients):
+                    client.settimeout(SECONDS)
+                    client.sendto(b"early %d" % number, ("127.0.0.1", port))
+                family.process.stdin.write(b"go\n")
+                for turn in (b"early %d", b"later %d", b"x" * 60000 + b"%d", b""):
+                    for number, client in enumerate(clients):
+                        text = turn % number if turn else turn
+                        if not turn.startswith(b"early"):
+                            client.sendto(text, ("127.0.0.1", port))
+                        back, sender = client.recvfrom(65535)
+                        require((back, sender) == (b"answer " + text, ("127.0.0.1", port)),
+                                f"{number}: {back[:40]!r} from {sender}")
+                clients[0].sendto(b"end", ("127.0.0.1", port))
+                require(family.line() == b"child 0\n", "the family's own was not answered")
+                for client in clients:
+                    client.close()
+            try:
+                require(False, f"a stranger got {stranger.recvfrom(100)}")
+            except BlockingIOError:
+                pass
+    return check
+
+
 def refused(context, backend):
     """What cannot be granted is said in one line, before anything starts."""
     def check():
@@ -363,7 +443,7 @@ def refused(context, backend):
                     (["-p", f"127.0.0.1:{port}:80"], b"another port"), (["-p", "80"], b"HOSTPORT"),
                     (["-p", "1:0"], b"1 to 65535"), (["-p", "x:80"], b"1 to 65535"),
                     (["-p", "::1:80:80"], b"HOSTPORT"), (["-p", "80:80/sctp"], b"protocol"),
-                    (["-p", "80:80/udp"], b"UDP"), (["--net", "bridge"], b"choose none"),
+                    (["--net", "bridge"], b"choose none"),
                     (["--net", "ns:"], b"choose none"), (["--net", "ns:/no/such"], b"/no/such"),
                     (["--net", "ns:/etc/passwd"], b"no network namespace"),
                     (["--net", "ns:/proc/self/ns/uts"], b"no network namespace")):
@@ -668,6 +748,7 @@ def cases(context):
                             ("resolver", resolver(context, backend)),
                             ("none", none(context, backend)),
                             ("published", published(context, backend)),
+                            ("published_udp", published_udp(context, backend)),
                             ("refused", refused(context, backend)),
                             ("killed", killed(context, backend)),
                             ("many", many(context, backend)),

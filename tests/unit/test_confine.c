@@ -335,7 +335,7 @@ static bool oracle_files(const struct program *p, long nr, const u64 *a)
 	case SYS_dup3: return file(fd) && opened(p, (int)a[1]) && (int)a[2] == O_CLOEXEC;
 	case SYS_lseek: return (unsigned)a[2] <= 4;
 	case SYS_recvmsg:
-		if (p->config->sockets && opened(p, fd))
+		if (p->config->sockets && (opened(p, fd) || fd == PUBLISHED))
 			return true;
 		return (p->config->volumes || p->config->sockets) && fd == GIFT &&
 			   (unsigned)a[2] == 0x40000040;
@@ -394,6 +394,8 @@ static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
 	case SYS_sendmsg: return made && opened(p, fd);
 	case SYS_accept4: return (int)a[3] == 0x80800 && (fd == PUBLISHED || (made && opened(p, fd)));
 	case SYS_sendto: /* MSG_DONTWAIT, NOSIGNAL, OOB, MORE */
+		if (fd == PUBLISHED)
+			return !a[4] && (int)a[3] == 0x4040;
 		return opened(p, fd) && (made || (!a[4] && !((unsigned)a[3] & ~0xc041u)));
 	case SYS_shutdown:
 	case SYS_getsockname:
@@ -498,7 +500,8 @@ static const struct sample {
 	{SYS_socket, {10, 0x80802, 58}}, {SYS_bind, {20, SOME, 16}}, {SYS_listen, {20, 5}},
 	{SYS_connect, {20, SOME, 16}}, {SYS_accept4, {20, SOME, SOME, 0x80800}},
 	{SYS_accept4, {PUBLISHED, SOME, SOME, 0x80800}}, {SYS_sendto, {20, SOME, 9, 0x4040, 0, 0}},
-	{SYS_sendto, {20, SOME, 9, 0x4040, SOME, 16}}, {SYS_sendmsg, {20, SOME, 0x4040}},
+	{SYS_sendto, {20, SOME, 9, 0x4040, SOME, 16}}, {SYS_sendto, {PUBLISHED, SOME, 9, 0x4040, 0, 0}},
+	{SYS_recvmsg, {PUBLISHED, SOME, 0x40}}, {SYS_sendmsg, {20, SOME, 0x4040}},
 	{SYS_recvmsg, {20, SOME, 0x40}}, {SYS_shutdown, {20, 1}}, {SYS_getsockname, {20, SOME, SOME}},
 	{SYS_getpeername, {20, SOME, SOME}}, {SYS_setsockopt, {20, 1, 2, SOME, 4}},
 	{SYS_setsockopt, {20, 6, 1, SOME, 4}}, {SYS_setsockopt, {20, 0, 1, SOME, 4}},
