@@ -25,12 +25,19 @@ build: deps
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
+# What the tests and the demo serve with. Its libraries are Debian's; it is not installed.
+NGINX := $(BUILD)/nginx/.unpacked
+$(NGINX):
+	@tools/deps.sh libcrypt1 libpcre2-8-0 libssl3 zlib1g
+	@tools/unpack.sh $(BUILD)/nginx nginx
+
 .PHONY: demo
-demo: build
-	examples/demo.sh
+demo: build $(NGINX)
+	@tools/deps.sh wrk
+	NGINX=$(abspath $(BUILD))/nginx/usr/sbin/nginx examples/demo.sh
 
 .PHONY: test test-svm test-stress test-locks test-programs test-fault fuzz soak
-test: build
+test: build $(NGINX)
 	$(PYTHON) tests/run.py --quick
 test-svm: build
 	$(PYTHON) tests/run.py --svm

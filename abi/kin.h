@@ -7,6 +7,7 @@
 #define ABI_KIN_H
 
 #include "abi/layout.h"
+#include "abi/net_view.h"
 #include "abi/start.h"
 #include "common/types.h"
 
@@ -157,7 +158,8 @@ struct volume_request {
  */
 struct kin_published {
 	u32 handle;
-	u16 port, pad;
+	u16 port;
+	u16 udp;     /* datagrams, each with its client's address before it (abi/relay.h) */
 };
 
 /* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
@@ -238,6 +240,7 @@ struct kin_header {
 	u32 sockets;                /* members may make sockets of the host */
 	u32 published_count;
 	struct kin_published published[PUBLISHED_MAX];
+	struct kin_net_view net_view;
 	struct kin_start start;
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };

@@ -11,6 +11,7 @@
 #define START_TMPFS_MAX 16
 #define HOSTNAME_MAX 64
 #define START_LINE_MAX 512
+#define START_TEXT_MAX 4096
 
 /* A tmpfs, as the command line asks for it. */
 struct kin_tmpfs {
@@ -32,6 +33,8 @@ struct kin_start {
 	char home[VOLUME_PATH_MAX];    /* a directory that uid must be able to use; "": none */
 	char passwd[START_LINE_MAX];   /* a line that etc/passwd lacks, "": it has uid's */
 	char group[START_LINE_MAX];    /* the same of etc/group */
+	char hosts[START_TEXT_MAX];    /* lines that etc/hosts begins with */
+	char resolv[START_TEXT_MAX];   /* what etc/resolv.conf is; "": the root directory's */
 	u32 limits_set;                /* bit N: limits[N] replaces the default */
 	struct {
 		u64 soft, hard;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* --net MODE and --publish [ADDR:]HOSTPORT:PORT[/tcp], checked before anything starts. */
+/* --net MODE and --publish [ADDR:]HOSTPORT:PORT[/tcp|/udp], checked before anything starts. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,12 +54,10 @@ static int publish_parse(struct run_publish *p, char *text, struct error *err)
 {
 	char *slash = strchr(text, '/'), *port = NULL, *host_port = NULL;
 
-	if (slash && !strcmp(slash, "/udp"))
-		return error_set(err, 0, "--publish '%.100s': UDP ports cannot be published yet; "
-						 "with --net host a program has them itself", p->given);
-	if (slash && strcmp(slash, "/tcp") != 0)
-		return error_set(err, 0, "--publish '%.100s': '%.40s' is no protocol; choose tcp", p->given,
-						 slash + 1);
+	p->udp = slash && !strcmp(slash, "/udp");
+	if (slash && !p->udp && strcmp(slash, "/tcp") != 0)
+		return error_set(err, 0, "--publish '%.100s': '%.40s' is no protocol; choose tcp or udp",
+						 p->given, slash + 1);
 	if (slash)
 		*slash = 0;
 	port = strrchr(text, ':');
@@ -72,8 +70,8 @@ static int publish_parse(struct run_publish *p, char *text, struct error *err)
 	if (host_port)
 		*host_port++ = 0;
 	if (!port || (host_port && address_parse(p, text) < 0))
-		return error_set(err, 0, "--publish '%.100s': write [ADDR:]HOSTPORT:PORT[/tcp], an address "
-						 "of IPv6 in brackets", p->given);
+		return error_set(err, 0, "--publish '%.100s': write [ADDR:]HOSTPORT:PORT[/tcp|/udp], an "
+						 "address of IPv6 in brackets", p->given);
 	p->host_port = port_parse(host_port ? host_port : text);
 	p->port = port_parse(port);
 	if (!p->host_port || !p->port)

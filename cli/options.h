@@ -39,6 +39,11 @@ int tmpfs_add(struct run_options *o, const char *given, struct error *err) MUST_
 int net_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 int publish_add(struct run_options *o, const char *given, struct error *err) MUST_CHECK;
 
+/* name_option.c: --hostname, --add-host, --dns */
+int hostname_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
+int host_add(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
+int dns_add(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
+
 /*
  * user.c: ids, groups and home of the first program, from --user (NULL: not given) and the root
  * directory's passwd and group. *home is where HOME points unless the environment says otherwise.

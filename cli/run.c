@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* unifork run: options, the program's path and environment, then the supervisor. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -41,6 +40,8 @@ void help_run(void)
 		"  -w, --workdir D   working directory (default: the current one if the root is /, else "
 		"/)\n"
 		"      --hostname N  the name of the family's host (default unifork)\n"
+		"      --add-host NAME:ADDR  a line of /etc/hosts, before the others\n"
+		"      --dns ADDR    /etc/resolv.conf names this server, not the root directory's\n"
 		"      --init        PID 1 is a reaper of the kernel's, PROGRAM is its child\n"
 		"  -v, --volume HOST:PATH[:ro]\n"
 		"                    share the host's directory or file HOST at PATH, read-write unless\n"
@@ -48,7 +49,7 @@ void help_run(void)
 		"      --net MODE    none (default): loopback of its own; host: the host's network;\n"
 		"                    user: a network of its own, connected by pasta; ns:PATH: a network\n"
 		"                    namespace\n"
-		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp]\n"
+		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp|/udp]\n"
 		"                    what connects to the host's HOSTPORT reaches who listens on PORT\n"
 		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
 		"                    an empty directory in memory at PATH\n"
@@ -143,21 +144,6 @@ static int parse_without(struct run_options *o, const char *text, struct error *
 	return 0;
 }
 
-/* A name as hosts(5) and resolvers take it; it becomes a word of /etc/hosts. */
-static int parse_hostname(struct run_options *o, const char *text, struct error *err)
-{
-	size_t n = strlen(text);
-
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '.' && text[i] != '_')
-			n = 0;
-	if (!n || n > HOSTNAME_MAX - 1 || text[0] == '-' || text[0] == '.')
-		return error_set(err, 0, "--hostname '%.100s' is not a name: at most %d letters, digits, "
-						 "-, _ and .", text, HOSTNAME_MAX - 1);
-	o->hostname = text;
-	return 0;
-}
-
 /* ---- all options */
 
 /* What parse fills; user: checked when the root directory is known. */
@@ -169,7 +155,9 @@ struct parsed {
 };
 
 static const struct option long_options[] = {
+	{"add-host", required_argument, NULL, 'a'},
 	{"backend", required_argument, NULL, 'b'},
+	{"dns", required_argument, NULL, 'D'},
 	{"env", required_argument, NULL, 'e'},
 	{"env-file", required_argument, NULL, 'E'},
 	{"help", no_argument, NULL, 'h'},
@@ -206,10 +194,12 @@ static const struct option long_options[] = {
 static int parse_value(struct parsed *p, int option, const char *text, struct error *err)
 {
 	switch (option) {
+	case 'a': return host_add(&p->o, text, err);
+	case 'D': return dns_add(&p->o, text, err);
 	case 'e': return environment_add(&p->env, text, err);
 	case 'E': return environment_file(&p->env, text, err);
 	case 'F': return tmpfs_add(&p->o, text, err);
-	case 'H': return parse_hostname(&p->o, text, err);
+	case 'H': return hostname_parse(&p->o, text, err);
 	case 'L': return ulimit_parse(&p->o, text, err);
 	case 'm': return memory_parse(&p->o, text, err);
 	case 'N': return net_parse(&p->o, text, err);

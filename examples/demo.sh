@@ -3,7 +3,8 @@
 #
 # The demo: the ten most frequent words of the GPL, counted by Debian's unmodified busybox in a
 # pipeline of which every stage is a virtual machine of its own; then what the family looked like;
-# then whether the host's own run gives the same words; then a shell loop of 200 children.
+# then whether the host's own run gives the same words; then a shell loop of 200 children; then
+# nginx with four workers, five virtual machines, under load.
 # UNIFORK names another executable, BACKEND another backend.
 set -eu
 
@@ -90,3 +91,56 @@ start=$(date +%s%N)
 "$unifork" run --backend "$backend" -- "$busybox" sh -c "$loop"
 end=$(date +%s%N)
 echo "    $(((end - start) / 200000)) us each"
+
+# ---- a server: nginx as Debian packages it, its master and each of its workers a virtual machine
+
+nginx=${NGINX:-$here/build/nginx/usr/sbin/nginx}
+[ -x "$nginx" ] || nginx=/usr/sbin/nginx
+for needed in "$nginx" "$(command -v wrk || echo /usr/bin/wrk)"; do
+    [ -x "$needed" ] || { echo "demo: $needed is missing; try: make demo" >&2; exit 111; }
+done
+chmod 755 "$work" # workers are nobody's processes
+mkdir -p "$work/web/www" "$work/web/tmp"
+cp "$here/examples/nginx.conf" "$work/web/nginx.conf"
+cp "$text" "$work/web/www/page.txt"
+head -c 1024 "$text" >"$work/web/www/index.html"
+port=$(python3 -c 'import socket
+print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+
+family() {
+    verb=$1
+    shift
+    "$unifork" "$verb" --state-dir "$work/state" "$@"
+}
+stop_server() {
+    family rm -f web >"$work/rm" 2>&1 || cat "$work/rm" >&2
+    rm -rf "$work"
+}
+trap stop_server EXIT
+trap 'exit 130' INT TERM
+
+echo
+echo "nginx, its master and four workers, on http://127.0.0.1:$port/:"
+family run -d --name web --backend "$backend" --verbose -p "127.0.0.1:$port:8080" -- \
+    "$nginx" -p "$work/web/" -c nginx.conf >"$work/name"
+
+# The host's listener is there before nginx is: what is asked for now is answered once it runs.
+page() {
+    python3 -c 'import sys, urllib.request
+sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=30).read())' \
+        "http://127.0.0.1:$port/page.txt"
+}
+if ! page >"$work/page" || ! cmp -s "$work/page" "$text"; then
+    family logs web >&2
+    echo "demo: nginx did not answer with the page" >&2
+    exit 1
+fi
+family logs web 2>&1 | sed -n 's/^unifork: \(backend .*\)/    \1/p'
+
+wrk -t 1 -c 16 -d 5s --latency "http://127.0.0.1:$port/" >"$work/load" 2>&1 ||
+    { cat "$work/load" >&2; echo "demo: wrk failed" >&2; exit 1; }
+family top web | sed 's/^/    /'
+grep -E '^ *(50%|99%|Requests/sec|Transfer/sec|Socket errors|Non-2xx)' "$work/load" |
+    sed 's/^ */    /'
+family stop web >"$work/stopped"
+echo "    ended with status $(family wait web)"

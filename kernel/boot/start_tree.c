@@ -177,35 +177,46 @@ static void text_put(struct walk *w, const char *text, u32 len)
 	put(w, ino);
 }
 
+/* Of a file that is the root directory's or nobody's. A volume may be there: then it stays. */
 static struct walk *walk_in_etc(const char *path)
 {
 	struct walk *w = walk_new();
 
 	if (w && !walk_path(w, AT_FDCWD, path, WALK_FOLLOW | WALK_CREATE) && w->last == LAST_NAME &&
-		(!w->dir || w->dir->fs == FS_ROOT) && (!w->found || S_ISREG(w->mode)))
+		(!w->dir || w->dir->fs == FS_ROOT) && (!w->inode || w->inode->fs == FS_ROOT) &&
+		(!w->found || S_ISREG(w->mode)))
 		return w;
 	walk_free(w);
 	return NULL;
 }
 
 /*
- * The root directory's file with a line more, in the layer, unless it has that word. otherwise:
- * what it is if there is none. A larger one than any is left alone.
+ * The root directory's file in the layer, with what goes before it, and a line more unless it has
+ * that word. otherwise: what it is if there is none. A larger one than any is left alone.
  */
-static void line_add(const char *path, const char *line, const char *word, const char *otherwise)
+static void lines_add(const char *path, const char *before, const char *line, const char *word,
+					  const char *otherwise)
 {
-	u32 extra = (u32)strlen(line) + 1;
-	char *text = kmalloc(FILE_MAX + extra);
+	u32 first = (u32)strlen(before), extra = (u32)strlen(line) + 1;
+	char *text = kmalloc(first + FILE_MAX + extra), *file = text + first;
 	struct walk *w = text ? walk_in_etc(path) : NULL;
-	u32 len = w ? host_file_read(w, text, FILE_MAX) : FILE_MAX;
+	u32 len = w ? host_file_read(w, file, FILE_MAX) : FILE_MAX;
 
 	if (!len)
-		len = (u32)strlcpy(text, otherwise, FILE_MAX);
-	if (len < FILE_MAX && !(word && hosts_has(text, len, word))) {
-		if (text[len - 1] != '\n')
-			text[len++] = '\n';
-		memcpy(text + len, line, extra - 1);
-		text_put(w, text, len + extra - 1);
+		len = (u32)strlcpy(file, otherwise, FILE_MAX);
+	if (w && len == FILE_MAX && first)
+		family_fatal("%s is too large to be changed", path);
+	if (len < FILE_MAX) {
+		memcpy(text, before, first);
+		if (!word || !hosts_has(text, first + len, word)) {
+			if (file[len - 1] != '\n')
+				file[len++] = '\n';
+			memcpy(file + len, line, extra - 1);
+			len += extra - 1;
+			text_put(w, text, first + len);
+		} else if (first) {
+			text_put(w, text, first + len);
+		}
 	}
 	walk_free(w);
 	kfree(text);
@@ -213,7 +224,8 @@ static void line_add(const char *path, const char *line, const char *word, const
 
 /*
  * Programs look the name of their own host up (sudo, Java): it is one of the loopback, as Debian
- * has it. The rest of /etc/hosts is the root directory's.
+ * has it. The rest of /etc/hosts is the root directory's, after what the command line adds: the
+ * first line with a name says what it means.
  */
 static void name_make(void)
 {
@@ -222,10 +234,30 @@ static void name_make(void)
 	struct walk *w;
 
 	ksnprintf(line, sizeof(line), "127.0.1.1\t%s\n", name);
-	line_add("/etc/hosts", line, name, "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
+	lines_add("/etc/hosts", start()->hosts, line, name, "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
 	w = walk_in_etc("/etc/hostname");
 	if (w)
 		text_put(w, line, (u32)ksnprintf(line, sizeof(line), "%s\n", name));
+	walk_free(w);
+}
+
+/*
+ * In place of what is there: on the host it may be a link to what a service of the host's keeps. A
+ * volume that is there stays.
+ */
+static void resolv_make(void)
+{
+	const char *path = "/etc/resolv.conf";
+	struct walk *w = walk_new();
+
+	if (w && (walk_path(w, AT_FDCWD, path, WALK_CREATE) || w->last != LAST_NAME)) {
+		walk_free(w);
+		w = walk_making(path);
+	}
+	if (!w || (w->found && S_ISDIR(w->mode)))
+		family_fatal("%s cannot be made", path);
+	if ((!w->dir || w->dir->fs == FS_ROOT) && (!w->inode || w->inode->fs == FS_ROOT))
+		text_put(w, start()->resolv, (u32)strlen(start()->resolv));
 	walk_free(w);
 }
 
@@ -236,10 +268,12 @@ void start_tree_make(void)
 	if (start()->home[0] == '/' && start()->home[1])
 		home_make();
 	name_make();
+	if (start()->resolv[0])
+		resolv_make();
 	if (start()->passwd[0])
-		line_add("/etc/passwd", start()->passwd, NULL, "root:x:0:0:root:/root:/bin/sh\n");
+		lines_add("/etc/passwd", "", start()->passwd, NULL, "root:x:0:0:root:/root:/bin/sh\n");
 	if (start()->group[0])
-		line_add("/etc/group", start()->group, NULL, "root:x:0:\n");
+		lines_add("/etc/group", "", start()->group, NULL, "root:x:0:\n");
 	vfs_shared()->root_read_only = start()->read_only;
 	if (vfs_shared()->tty)
 		vfs_shared()->tty->uid = start()->uid;

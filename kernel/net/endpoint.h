@@ -81,6 +81,22 @@ struct endpoint {
 
 enum spare_kind { SPARE_UNIX, SPARE_INET, SPARE_NETLINK, SPARE_KINDS };
 
+/* What /proc/net/snmp counts of the family's own loopback. */
+enum net_count {
+	COUNT_ACTIVE_OPENS,
+	COUNT_PASSIVE_OPENS,
+	COUNT_ATTEMPT_FAILS,
+	COUNT_ESTAB_RESETS,
+	COUNT_OUT_RESETS,
+	COUNT_IN_DATAGRAMS,
+	COUNT_NO_PORTS,
+	COUNT_DATAGRAMS_LOST,
+	COUNT_OUT_DATAGRAMS,
+	NET_COUNTS,
+};
+
+#define RELAY_CLIENTS 256
+
 struct net_shared {
 	KIN_LOCK(lock, SOCKETS);
 	/* lock */
@@ -90,6 +106,12 @@ struct net_shared {
 
 	_Atomic u64 next_ino, next_host; /* next_host: ids of sockets of the host */
 	_Atomic u32 next_name; /* autobind */
+	_Atomic u64 counts[NET_COUNTS]; /* enum net_count */
+	/* lock: clients that published UDP ports have heard of last, by their hash: host_relay.c */
+	struct relay_client {
+		u8 address[16];
+		u16 port, inside;
+	} clients[RELAY_CLIENTS];
 };
 
 static inline struct endpoint *endpoint_of(struct socket *s)
@@ -99,6 +121,10 @@ static inline struct endpoint *endpoint_of(struct socket *s)
 
 /* ---- endpoint.c */
 struct net_shared *net_shared(void);
+static inline void net_count(enum net_count what)
+{
+	atomic_fetch_add_explicit(&net_shared()->counts[what], 1, memory_order_relaxed);
+}
 void net_lock(void);
 void net_unlock(void);
 /* A socket of size bytes, in hand, among all; NULL: no memory. And the way back, for own_ops. */

@@ -8,8 +8,8 @@
  * noted here, and wakes the queues of the socket in kin, where programs wait as for any socket.
  * What was not noted is not there. What was noted may have been used up since: then a poll looks at
  * the host, unless nobody else has the socket and no operation came in between. An operation that
- * found nothing takes the note back; an event after it is a new one. So no event is lost, and what
- * waiting costs depends on what is ready, not on what is watched.
+ * found nothing, or less than it wanted, takes the note back; an event after it is a new one. So no
+ * event is lost, and what waiting costs depends on what is ready, not on what is watched.
  *
  * Letting go. `shared` says that another member may have the same socket: then the last descriptor
  * in this member closes the handle (sockets_closed), else the last one at all does.
@@ -240,6 +240,19 @@ void host_used(struct host_handle *h, u32 events)
 	h->told = false;
 }
 
+/*
+ * A stream that gave less than was asked for has nothing more, as epoll(7) says: what comes from
+ * then on is a new event. But for an end or urgent data, which a read stops before, and which were
+ * noted if they were there when the host was asked last.
+ */
+void host_drained(struct host_handle *h)
+{
+	if (h->watched && !(h->ready & (EPOLLPRI | EPOLLRDHUP | ENDS)))
+		host_not_ready(h, EPOLLIN);
+	else
+		host_used(h, EPOLLIN | EPOLLPRI);
+}
+
 void host_forget(struct host_handle *h)
 {
 	h->ready = h->sure = 0;
@@ -257,17 +270,26 @@ void host_sleep_end(struct host_handle *h)
 		close_unused(h);
 }
 
+bool host_quiet(const struct host_handle *h, u32 events)
+{
+	return h->watched && !h->told && !host_hopeful(h, events);
+}
+
 bool host_hopeful(const struct host_handle *h, u32 events)
 {
 	return h->ready & (events | ENDS);
 }
 
 /* Who listens there, in whatever member: one of them takes it. */
-static void published_tell(u16 port, u32 events)
+static void published_tell(const struct kin_published *p, u32 events)
 {
+	enum port_table table = p->udp ? PORTS_UDP : PORTS_TCP;
+	u16 port = p->port;
+
 	net_lock();
-	for (struct inet_socket *u = port_first(PORTS_TCP, port % PORT_BUCKETS); u; u = u->chain)
-		if (u->local.port == port && atomic_load(&u->e.state) == ENDPOINT_LISTENING)
+	for (struct inet_socket *u = port_first(table, port % PORT_BUCKETS); u; u = u->chain)
+		if (u->local.port == port &&
+			(p->udp || atomic_load(&u->e.state) == ENDPOINT_LISTENING))
 			queue_wake_for(&u->e.in.readable, events | WAKE_NO_OWNER);
 	net_unlock();
 }
@@ -277,7 +299,7 @@ static void tell(struct host_handle *h, u32 events)
 	struct inet_socket *u = h->socket;
 
 	if (!u) {
-		published_tell(KIN->published[h->id - PUBLISHED_ID].port, events);
+		published_tell(&KIN->published[h->id - PUBLISHED_ID], events);
 		return;
 	}
 	if (events & (READING | ENDS))

@@ -254,6 +254,8 @@ s64 host_receive(struct inet_socket *u, struct host_handle *h, struct net_messag
 		host_not_ready(h, EPOLLIN | EPOLLPRI | EPOLLRDHUP);
 	else if (m->flags & MSG_OOB && !(m->flags & MSG_PEEK))
 		host_not_ready(h, EPOLLPRI);
+	else if (stream && r > 0 && (u64)r < want && !(m->flags & (MSG_PEEK | MSG_OOB)))
+		host_drained(h);
 	else
 		host_used(h, EPOLLIN | EPOLLPRI);
 	if (r < 0)

@@ -40,6 +40,10 @@ void host_not_ready(struct host_handle *h, u32 events);
 void host_used(struct host_handle *h, u32 events);
 /* What was known is over: it is about to connect. */
 void host_forget(struct host_handle *h);
+/* A stream has given all it had. */
+void host_drained(struct host_handle *h);
+/* As far as is known, none of events is there: what comes ends a sleep, so a look can be saved. */
+bool host_quiet(const struct host_handle *h, u32 events);
 /* Its socket's queues hear of events from now on: 0 or -errno. */
 s64 host_watch(struct host_handle *h);
 /* A thread sleeps until something comes to it. */
@@ -80,6 +84,20 @@ u32 host_error(struct inet_socket *u);
 s64 host_autobind(struct inet_socket *u); /* to a port that the host chooses */
 s64 host_udp_send(struct inet_socket *u, struct net_message *m, const struct inet_name *to);
 s64 host_udp_connect(struct inet_socket *u, const struct inet_name *to);
+
+/* ---- host_relay.c: published UDP ports, in whatever mode */
+bool host_relays(const struct inet_socket *u); /* is there one for its port? */
+/* A datagram: its length; *from: the client. -EAGAIN. */
+s64 host_relay_receive(struct inet_socket *u, struct net_message *m, struct inet_name *from);
+/*
+ * Does what is sent there go through one? There is no other way (local false), or it is a client,
+ * and no socket of the family.
+ */
+bool host_relay_leads(struct inet_socket *u, const struct inet_name *to, bool local);
+s64 host_relay_send(struct inet_socket *u, struct net_message *m, const struct inet_name *to);
+u32 host_relay_poll(struct inet_socket *u, bool tell);
+/* Until something comes to u, that way or through kin or (h, if not NULL) through the host. */
+s64 host_relay_wait(struct inet_socket *u, struct host_handle *h, u64 deadline_ns);
 
 /* ---- host_option.c */
 /* An option was set: so it is on the host, where it means something there. */

@@ -14,6 +14,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/net/host_socket.h"
 #include "kernel/net/inet_option.h"
+#include "kernel/sched/sched.h"
 #include "kernel/task/thread.h"
 #include "kernel/time/time.h"
 
@@ -128,31 +129,44 @@ s64 host_tcp_send(struct inet_socket *u, struct net_message *m)
 	return r == -EPIPE ? net_broken(m->flags) : r;
 }
 
+/*
+ * Nobody else of this member could run, so that it will sleep, and that ends at once if something
+ * has come since the host was asked last.
+ */
+static bool sleeps_first(const struct host_handle *h, const struct net_message *m, u32 events)
+{
+	return m->deadline_ns && !(m->flags & (MSG_OOB | MSG_ERRQUEUE)) && host_quiet(h, events) &&
+		   !sched_runnable();
+}
+
 s64 host_tcp_receive(struct inet_socket *u, struct net_message *m)
 {
 	bool all = m->flags & MSG_WAITALL && !(m->flags & (MSG_PEEK | MSG_OOB));
 	u32 events = EPOLLIN | EPOLLRDHUP;
 	struct host_handle *h = host_find(u);
-	s64 got = 0, r;
+	s64 got = 0, r, err = 0;
 
 	m->address_len = 0;
 	if (!h)
 		return -EBADF;
 	for (;;) {
-		r = host_receive(u, h, m);
+		r = !err && sleeps_first(h, m, events) ? -EAGAIN : host_receive(u, h, m);
 		if (r > 0)
 			got += r;
 		if (r == 0 || (r > 0 && (!all || !m->data.left)))
 			break;
 		if (r > 0)
 			continue;
-		if (r != -EAGAIN || m->flags & (MSG_OOB | MSG_ERRQUEUE))
+		if (r != -EAGAIN || !m->deadline_ns || m->flags & (MSG_OOB | MSG_ERRQUEUE))
 			break;
-		r = host_wait(u, h, events, m->deadline_ns);
-		if (r)
+		/* what came at the same time as a signal or the deadline counts: a last look decides */
+		if (err)
 			break;
+		err = host_wait(u, h, events, m->deadline_ns);
 	}
-	return got ? got : r;
+	if (got)
+		return got;
+	return r == -EAGAIN && err ? err : r;
 }
 
 u32 host_tcp_poll(struct inet_socket *u, struct poll_table *pt)
@@ -204,7 +218,7 @@ static bool sources(struct inet_socket *u, bool (*fn)(struct host_handle *h, voi
 	if (h && fn(h, arg))
 		return true;
 	for (u32 i = 0; i < MIN(KIN->published_count, (u32)PUBLISHED_MAX); i++) {
-		if (KIN->published[i].port != u->local.port)
+		if (KIN->published[i].udp || KIN->published[i].port != u->local.port)
 			continue;
 		h = host_published(i);
 		if (h && fn(h, arg))

@@ -5,9 +5,11 @@
  */
 #include "kernel/net/inet_proc.h"
 
+#include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/host_view.h"
 
 #define TCP_WIDTH 149
 #define UDP_WIDTH 127
@@ -26,7 +28,7 @@ static void name_text(char *out, size_t size, const struct inet_name *n, bool fo
 }
 
 /* Every line is as long as the longest. */
-static void line_end(struct text *t, const char *line, u32 width)
+void line_end(struct text *t, const char *line, u32 width)
 {
 	static const char blanks[] = "                                                                "
 								 "                                                                "
@@ -132,14 +134,27 @@ s64 show_net_raw(struct text *t, const struct proc_target *p)
 	return 0;
 }
 
-/* Nothing is counted: bytes between members pass no interface. */
+/* The network that the family was given, if it was given one. */
+static bool given(struct text *t, void (*show)(struct text *t, const struct net_view *v))
+{
+	struct net_view *v = net_view_take();
+
+	if (!v)
+		return false;
+	show(t, v);
+	kfree(v);
+	return true;
+}
+
+/* Nothing is counted of the family's own: bytes between members pass no interface. */
 s64 show_net_dev(struct text *t, const struct proc_target *p)
 {
 	text_add(t, "Inter-|   Receive                                                |  Transmit\n"
 				" face |bytes    packets errs drop fifo frame compressed multicast|"
-				"bytes    packets errs drop fifo colls carrier compressed\n"
-				"    lo:       0       0    0    0    0     0          0         0"
-				"        0       0    0    0    0     0       0          0\n");
+				"bytes    packets errs drop fifo colls carrier compressed\n");
+	if (!given(t, view_dev))
+		text_add(t, "    lo:       0       0    0    0    0     0          0         0"
+					"        0       0    0    0    0     0       0          0\n");
 	return 0;
 }
 
@@ -148,6 +163,7 @@ s64 show_net_route(struct text *t, const struct proc_target *p)
 	line_end(t,
 			 "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
 			 127);
+	given(t, view_route);
 	return 0;
 }
 
@@ -159,7 +175,8 @@ s64 show_net_arp(struct text *t, const struct proc_target *p)
 
 s64 show_net_if_inet6(struct text *t, const struct proc_target *p)
 {
-	text_add(t, "00000000000000000000000000000001 01 80 10 80       lo\n");
+	if (!given(t, view_if_inet6))
+		text_add(t, "00000000000000000000000000000001 01 80 10 80       lo\n");
 	return 0;
 }
 
@@ -174,6 +191,56 @@ static u32 count(u32 family, u32 type)
 			 (e->s.family == family && e->s.type == type && ((struct inet_socket *)e)->chain_prev);
 	net_unlock();
 	return n;
+}
+
+/* Connections that both ends may still speak on, or this one. */
+static u32 established(void)
+{
+	u32 n = 0, state;
+
+	net_lock();
+	for (struct endpoint *e = net_shared()->all; e; e = e->next) {
+		if ((e->s.family != AF_INET && e->s.family != AF_INET6) || e->s.type != SOCK_STREAM)
+			continue;
+		state = tcp_state((struct inet_socket *)e);
+		n += state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
+	}
+	net_unlock();
+	return n;
+}
+
+/*
+ * Of the family's own loopback, on which there are connections and datagrams, but neither packets
+ * nor segments: those stay 0.
+ */
+s64 show_net_snmp(struct text *t, const struct proc_target *p)
+{
+	u64 n[NET_COUNTS];
+
+	for (u32 i = 0; i < NET_COUNTS; i++)
+		n[i] = atomic_load(&net_shared()->counts[i]);
+	text_add(t, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams "
+				"InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
+				"ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates\n"
+				"Ip: 2 64 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_add(t, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs "
+				"InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
+				"InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds "
+				"OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps "
+				"OutTimestampReps OutAddrMasks OutAddrMaskReps\n"
+				"Icmp: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_add(t, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails "
+				"EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n"
+				"Tcp: 1 200 120000 -1 %lu %lu %lu %lu %u 0 0 0 0 %lu 0\n",
+			 n[COUNT_ACTIVE_OPENS], n[COUNT_PASSIVE_OPENS], n[COUNT_ATTEMPT_FAILS],
+			 n[COUNT_ESTAB_RESETS], established(), n[COUNT_OUT_RESETS]);
+	text_add(t, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
+				"InCsumErrors IgnoredMulti MemErrors\nUdp: %lu %lu %lu %lu %lu 0 0 0 0\n",
+			 n[COUNT_IN_DATAGRAMS], n[COUNT_NO_PORTS], n[COUNT_DATAGRAMS_LOST],
+			 n[COUNT_OUT_DATAGRAMS], n[COUNT_DATAGRAMS_LOST]);
+	text_add(t, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
+				"InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
+	return 0;
 }
 
 s64 show_net_sockstat(struct text *t, const struct proc_target *p)

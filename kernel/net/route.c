@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * NETLINK_ROUTE: interfaces, addresses and routes of a family, as a network namespace without any
- * but lo has them. Source: rtnetlink(7), and what Linux answers there.
+ * but lo has them; view_route.c has those of one that was given a network. Source: rtnetlink(7),
+ * and what Linux answers there.
  */
 #include <asm/errno.h>
 #include <linux/if_addr.h>
@@ -12,6 +13,7 @@
 #include "kernel/lib/heap_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/host_view.h"
 #include "kernel/net/netlink.h"
 
 #define REPLY_MAX 1024u
@@ -198,27 +200,10 @@ static s64 dump(struct netlink_socket *n, const struct nlmsghdr *h, u32 family)
 	return err;
 }
 
-/* An attribute of a request, with at least n bytes; NULL: it has none. */
-static const void *attribute_of(const struct nlmsghdr *h, u32 body, u32 type, u32 n)
-{
-	u32 at = (u32)(sizeof(*h) + ALIGN_UP(body, 4));
-
-	while (at + sizeof(struct rtattr) <= h->nlmsg_len) {
-		const struct rtattr *a = (const struct rtattr *)((const char *)h + at);
-
-		if (a->rta_len < sizeof(*a) || a->rta_len > h->nlmsg_len - at)
-			return NULL;
-		if (a->rta_type == type && a->rta_len - sizeof(*a) >= n)
-			return a + 1;
-		at += ALIGN_UP(a->rta_len, 4);
-	}
-	return NULL;
-}
-
 static bool asks_for_lo(const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *i = (const struct ifinfomsg *)(h + 1);
-	const char *name = attribute_of(h, sizeof(*i), IFLA_IFNAME, 3);
+	const char *name = message_attribute(h, sizeof(*i), IFLA_IFNAME, 3);
 
 	if (h->nlmsg_len < sizeof(*h) + sizeof(*i))
 		return false;
@@ -233,7 +218,7 @@ static bool asks_for_loopback(const struct nlmsghdr *h)
 
 	if (h->nlmsg_len < sizeof(*h) + sizeof(*m))
 		return false;
-	to = attribute_of(h, sizeof(*m), RTA_DST, m->rtm_family == AF_INET ? 4 : 16);
+	to = message_attribute(h, sizeof(*m), RTA_DST, m->rtm_family == AF_INET ? 4 : 16);
 	if (!to)
 		return false;
 	if (m->rtm_family == AF_INET)
@@ -291,7 +276,13 @@ s64 route_request(struct netlink_socket *n, const struct nlmsghdr *h)
 	}
 	if (h->nlmsg_len < sizeof(*h) + sizeof(*g))
 		return -EINVAL;
-	if ((h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
-		return dump(n, h, g->rtgen_family);
-	return one(n, h, g->rtgen_family);
+	bool all = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	struct net_view *v = net_view_take();
+	s64 err;
+
+	if (!v)
+		return all ? dump(n, h, g->rtgen_family) : one(n, h, g->rtgen_family);
+	err = all ? view_dump(n, h, g->rtgen_family, v) : view_one(n, h, v);
+	kfree(v);
+	return err;
 }

@@ -69,6 +69,12 @@ static void tcp_reset(struct conn *c, u32 end, u32 error)
 		error = EPIPE;
 	if (!(atomic_load(&t->fin[0]) && atomic_load(&t->fin[1])))
 		atomic_store(&c->error[!end], error);
+	if (atomic_load(&c->waiting))
+		net_count(COUNT_ATTEMPT_FAILS);
+	for (u32 i = 0; i < 2 && !atomic_load(&c->waiting); i++)
+		if (!atomic_load(&t->fin[i]))
+			net_count(COUNT_ESTAB_RESETS);
+	net_count(COUNT_OUT_RESETS);
 	atomic_store(&c->shut[end], SHUT_BOTH);
 	atomic_store(&c->shut[!end], SHUT_BOTH);
 	atomic_store(&t->reset, 1);
@@ -146,12 +152,19 @@ static void tcp_accepted(struct conn *c, struct endpoint *fresh)
 	port_enter(u, PORTS_ACCEPTED);
 }
 
+/* There was room for it among those that wait to be accepted. */
+static void tcp_established(struct conn *c)
+{
+	tcp_limits(c);
+	net_count(COUNT_PASSIVE_OPENS);
+}
+
 const struct conn_rules tcp_conn_rules = {
 	.send_refused = tcp_send_refused,
 	.send_lost = tcp_send_lost,
 	.receive_end = tcp_receive_end,
 	.leave = tcp_leave,
-	.established = tcp_limits,
+	.established = tcp_established,
 	.accepted = tcp_accepted,
 	.truncates = true,
 };
@@ -356,7 +369,7 @@ static s64 connect_link(struct inet_socket *u, const struct inet_name *to, struc
 	if (atomic_load(&listener->e.npending) > listener->e.backlog)
 		atomic_store(&c->waiting, 1);
 	else
-		tcp_limits(c);
+		tcp_established(c);
 	conn_link(&u->e, &listener->e, c);
 	*out = listener;
 	return 0;
@@ -378,6 +391,12 @@ static s64 connect_begin(struct inet_socket *u, const struct inet_name *to)
 	if (err)
 		inet_unname(u);
 	net_unlock();
+	if (!err || err == -ECONNREFUSED)
+		net_count(COUNT_ACTIVE_OPENS);
+	if (err == -ECONNREFUSED) {
+		net_count(COUNT_ATTEMPT_FAILS);
+		net_count(COUNT_OUT_RESETS);
+	}
 	if (!err) {
 		if (!atomic_load(&c->waiting))
 			queue_wake(&listener->e.in.readable, 1);

@@ -102,6 +102,20 @@ static void source_choose(struct inet_socket *u, const struct net_message *m, st
 	o->from.port = u->local.port;
 }
 
+/* /proc/net/snmp has IPv4's. */
+static void udp_count(const struct inet_name *n, enum net_count what)
+{
+	if (inet_is4(n))
+		net_count(what);
+}
+
+static void udp_count_sent(const struct inet_name *to, bool taken, bool refused)
+{
+	udp_count(to, COUNT_OUT_DATAGRAMS);
+	if (!taken)
+		udp_count(to, refused ? COUNT_NO_PORTS : COUNT_DATAGRAMS_LOST);
+}
+
 /* It is there, lost, or refused. *to: who is to be woken. */
 static void udp_deliver(struct inet_socket *u, struct net_message *m, struct origin *o,
 						struct msg *msg, struct inet_socket **to, bool *refused)
@@ -125,23 +139,35 @@ static void udp_refused(struct inet_socket *u, const struct inet_name *to)
 	queue_wake_all(&u->e.in.readable);
 }
 
-/* Does the datagram go to the host's network? err: where it would go in the family. */
-static bool udp_leaves(struct inet_socket *u, const struct inet_name *to, s64 err)
+/* Has a socket of the family that name? */
+static bool udp_ours(struct inet_socket *u, const struct inet_name *to)
 {
 	struct inet_name from = u->local;
 	bool ours;
 
-	if (!atomic_load(&u->host) || (err && err != -ENETUNREACH && err != -EACCES))
-		return false;
-	if (err || is_echo(u))
-		return true;
 	if (inet_is_any(&from))
 		memcpy(from.address, (inet_is4(to) ? &inet_loopback4 : &inet_loopback6)->address,
 			   sizeof(from.address));
 	net_lock();
 	ours = port_receiver(port_table_of(u), to, &from) != NULL;
 	net_unlock();
-	return !ours;
+	return ours;
+}
+
+/* Does the datagram go to the host's network? err: where it would go in the family. */
+static bool udp_leaves(struct inet_socket *u, const struct inet_name *to, s64 err)
+{
+	if (!atomic_load(&u->host) || (err && err != -ENETUNREACH && err != -EACCES))
+		return false;
+	return err || is_echo(u) || !udp_ours(u, to);
+}
+
+/* Or to a client of the published port that the sender is bound to? */
+static bool udp_relayed(struct inet_socket *u, const struct inet_name *to, s64 err)
+{
+	if (!KIN->published_count || (err && err != -ENETUNREACH))
+		return false;
+	return host_relay_leads(u, to, !err) && (err || !udp_ours(u, to));
 }
 
 s64 udp_send(struct inet_socket *u, struct net_message *m)
@@ -160,6 +186,8 @@ s64 udp_send(struct inet_socket *u, struct net_message *m)
 		err = udp_target(u, m, &o.to);
 	if (!err)
 		err = inet_route(u, &o.to);
+	if (udp_relayed(u, &o.to, err))
+		return host_relay_send(u, m, &o.to);
 	if (udp_leaves(u, &o.to, err))
 		return host_udp_send(u, m, &o.to);
 	if (!err && atomic_load(&u->e.shut) & SHUT_SEND)
@@ -170,8 +198,10 @@ s64 udp_send(struct inet_socket *u, struct net_message *m)
 	o.ttl = (u8)(m->ttl ? m->ttl : inet_hops(u, inet_is4(&o.to)));
 	o.tos = (u8)(m->tos_given ? m->tos : inet_class(u, inet_is4(&o.to)));
 	err = message_make(u, m, &o, &msg);
-	if (!err)
+	if (!err) {
 		udp_deliver(u, m, &o, msg, &to, &refused);
+		udp_count_sent(&o.to, to != NULL, refused);
+	}
 	if (!to)
 		msg_free(msg);
 	else /* The memory of a socket stays a socket's: at worst this wakes somebody for nothing. */
@@ -260,10 +290,39 @@ static s64 receive_one(struct inet_socket *u, struct net_message *m)
 	if (r < 0)
 		return r;
 	memcpy(&o, m->address, sizeof(o));
+	if (!(m->flags & MSG_PEEK))
+		udp_count(&o.from, COUNT_IN_DATAGRAMS);
 	m->address_len = want_address ? inet_name_show(u, &o.from, m->address) : 0;
 	if (m->control)
 		udp_control(u, m, &o);
 	return r;
+}
+
+/* From a client of a published port. */
+static s64 receive_relayed(struct inet_socket *u, struct net_message *m)
+{
+	struct origin o = {.ttl = TTL_DEFAULT, .time_ns = time_real_ns()};
+	s64 r = host_relay_receive(u, m, &o.from);
+
+	if (r < 0)
+		return r;
+	o.to = u->local;
+	if (inet_is_any(&o.to))
+		o.to = inet_is4(&o.from) ? inet_loopback4 : inet_loopback6;
+	m->address_len = m->want_address ? inet_name_show(u, &o.from, m->address) : 0;
+	if (m->control)
+		udp_control(u, m, &o);
+	return r;
+}
+
+static s64 udp_wait(struct inet_socket *u, struct host_handle *h, u64 deadline_ns)
+{
+	if (host_relays(u))
+		return host_relay_wait(u, h, deadline_ns);
+	if (h)
+		return host_wait(u, h, EPOLLIN, deadline_ns);
+	return net_wait(&u->e.in.readable, atomic_load(&u->e.in.last_writer), deadline_ns,
+					receive_ready, u);
 }
 
 s64 udp_receive(struct inet_socket *u, struct net_message *m)
@@ -284,11 +343,14 @@ s64 udp_receive(struct inet_socket *u, struct net_message *m)
 			if (r != -EAGAIN)
 				return r;
 		}
+		if (host_relays(u)) {
+			r = receive_relayed(u, m);
+			if (r != -EAGAIN)
+				return r;
+		}
 		if (m->deadline_ns && atomic_load(&u->e.shut) & SHUT_RECEIVE)
 			return 0;
-		r = h ? host_wait(u, h, EPOLLIN, m->deadline_ns)
-			  : net_wait(&u->e.in.readable, atomic_load(&u->e.in.last_writer), m->deadline_ns,
-						 receive_ready, u);
+		r = udp_wait(u, h, m->deadline_ns);
 		if (r)
 			return r;
 	}
@@ -347,6 +409,7 @@ u32 udp_poll(struct inet_socket *u, struct poll_table *pt)
 	poll_wait_for(pt, &u->e.in.readable, POLL_READABLE | EPOLLRDHUP);
 	if (h)
 		mask |= host_poll(h, EPOLLIN | EPOLLRDHUP, pt != NULL);
+	mask |= host_relay_poll(u, pt != NULL);
 	if (mask & EPOLLIN)
 		mask |= EPOLLRDNORM;
 	shut = atomic_load(&u->e.shut);

@@ -194,6 +194,7 @@ const struct proc_entry proc_entries[] = {
 	FILE(P_NET, "route", 0444, show_net_route),
 	FILE(P_NET, "arp", 0444, show_net_arp),
 	FILE(P_NET, "if_inet6", 0444, show_net_if_inet6),
+	FILE(P_NET, "snmp", 0444, show_net_snmp),
 	FILE(P_NET, "sockstat", 0444, show_net_sockstat),
 	FILE(P_NET, "sockstat6", 0444, show_net_sockstat6),
 	FILE(P_NET, "raw6", 0444, show_net_raw),

@@ -48,6 +48,7 @@ struct family {
 	struct published {
 		int fd;
 		u16 port;            /* inside */
+		bool udp;            /* a pair with the relay (abi/relay.h), not the port's own socket */
 	} published[PUBLISHED_MAX];
 	int watch_fd;            /* sockets: the number of each monitor's set of them; -1 (net_watch) */
 	int proc_fd;             /* the supervisor's: O_PATH of the host's /proc; or -1 */

@@ -8,7 +8,8 @@
  *
  * Sockets that a member watches (hyp_net.c) are in a set of the host's that is kept between sleeps:
  * what waiting costs does not depend on how many they are. The set is one more descriptor of the
- * sleep; what came to it is told to the guest, each event once.
+ * sleep, or is slept in if it is the only one; what came to it is told to the guest, each event
+ * once.
  */
 #include <errno.h>
 #include <limits.h>
@@ -73,16 +74,21 @@ static s64 poll_store(u64 addr, u32 n, const struct pollfd *fds)
 	return 0;
 }
 
+/* From now on, of a deadline that there is; NULL: there is none. */
+static struct timespec *time_left(u64 deadline_ns, struct timespec *ts)
+{
+	if (deadline_ns == HYP_NO_DEADLINE)
+		return NULL;
+	u64 now = host_clock_ns(CLOCK_MONOTONIC);
+	*ts = timespec_of(deadline_ns > now ? deadline_ns - now : 0);
+	return ts;
+}
+
 static s64 poll_sleep(struct member *m, struct pollfd *fds, u32 n, u64 deadline_ns)
 {
-	struct timespec ts = {0};
-
-	if (deadline_ns != HYP_NO_DEADLINE) {
-		u64 now = host_clock_ns(CLOCK_MONOTONIC);
-		ts = timespec_of(deadline_ns > now ? deadline_ns - now : 0);
-	}
+	struct timespec ts;
 	s64 r = interruptible_syscall(&m->interrupted, SYS_ppoll, (u64)fds, n,
-								  deadline_ns == HYP_NO_DEADLINE ? 0 : (u64)&ts, 0, 0, 0);
+								  (u64)time_left(deadline_ns, &ts), 0, 0, 0);
 	return r == 0 ? -ETIMEDOUT : r;
 }
 
@@ -97,12 +103,9 @@ static s64 look_fds(u64 addr, u32 n, struct pollfd *fds)
 	return r == 0 ? -ETIMEDOUT : r;
 }
 
-/* What came to watched sockets, at most HYP_EVENTS: the others come first the next time. */
-static s64 events_take(struct member *m, u64 addr)
+static s64 events_store(u64 addr, const struct epoll_event *list, s64 n)
 {
-	struct epoll_event list[HYP_EVENTS];
-	struct hyp_events told = {0};
-	s64 n = HOST_CALL(SYS_epoll_pwait, m->family->watch_fd, list, HYP_EVENTS, 0, NULL, 0);
+	struct hyp_events told = {0}; /* what is between the fields, too: the guest sees it */
 
 	for (s64 i = 0; i < n; i++) {
 		told.event[i].data = list[i].data.u64;
@@ -113,12 +116,46 @@ static s64 events_take(struct member *m, u64 addr)
 										told.count * sizeof(told.event[0]));
 }
 
+/* What came to watched sockets, at most HYP_EVENTS: the others come first the next time. */
+static s64 events_take(struct member *m, u64 addr)
+{
+	struct epoll_event list[HYP_EVENTS];
+
+	s64 n = HOST_CALL(SYS_epoll_pwait, m->family->watch_fd, list, HYP_EVENTS, 0, NULL, 0);
+
+	return events_store(addr, list, n);
+}
+
+/*
+ * A sleep that only sockets end: one call waits for them and takes what came, which an interrupt
+ * after it leaves alone. Before Linux 5.11 there is none with a time so fine.
+ */
+static s64 events_sleep(struct member *m, u64 deadline_ns, u64 addr)
+{
+	struct epoll_event list[HYP_EVENTS];
+	struct timespec ts;
+	int fd = m->family->watch_fd;
+	s64 n = interruptible_syscall(&m->interrupted, SYS_epoll_pwait2, (u64)fd, (u64)list, HYP_EVENTS,
+								  (u64)time_left(deadline_ns, &ts), 0, 0);
+
+	if (n == -ENOSYS) {
+		struct pollfd set = {.fd = fd, .events = POLLIN};
+
+		n = poll_sleep(m, &set, 1, deadline_ns);
+		return n > 0 ? events_take(m, addr) : n;
+	}
+	if (n > 0)
+		return events_store(addr, list, n);
+	return n == 0 ? -ETIMEDOUT : n;
+}
+
 /* events: where the guest wants to hear of what it watches, or 0. */
 static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 n, u64 events)
 {
 	struct kin_member *rec = member_record(m);
 	struct pollfd fds[SLEEP_FDS_MAX + 1];
 	u32 all = n + (events != 0);
+	bool only_events = events && !n;
 	s64 r = poll_load(m, addr, n, fds);
 
 	if (r < 0)
@@ -131,7 +168,8 @@ static s64 sleep_fds(struct member *m, u32 seen, u64 deadline_ns, u64 addr, u32 
 		fds[n] = (struct pollfd){.fd = m->family->watch_fd, .events = POLLIN};
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_ASLEEP_POLL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n((u32 *)&rec->doorbell, __ATOMIC_SEQ_CST) == seen)
-		r = poll_sleep(m, fds, all, deadline_ns);
+		r = only_events ? events_sleep(m, deadline_ns, events)
+						: poll_sleep(m, fds, all, deadline_ns);
 	__atomic_store_n((u32 *)&rec->doorbell_state, DOORBELL_RUNNING, __ATOMIC_SEQ_CST);
 	if (r > 0 && events && fds[n].revents) {
 		if (events_take(m, events) < 0)

@@ -339,7 +339,8 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 
 int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
 {
-	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1, .net.minder_fd = -1};
+	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1, .net.minder_fd = -1,
+					  .net.relay_fd = -1};
 	struct link_result result = {0};
 	int r = control_open(&f.control, o, err);
 
@@ -356,6 +357,7 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 		r = supervise(&f, &result, err);
 	}
 	net_user_end(&f.net);
+	net_relay_end(&f.net);
 	cgroup_remove(&f.cgroup);
 	control_close(&f.control);
 	/* From here on the user's signals end this process, which may have to wait for its terminal. */

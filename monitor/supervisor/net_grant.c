@@ -48,11 +48,13 @@ static int publish(const struct run_publish *p, struct error *err)
 {
 	struct sockaddr_storage address;
 	socklen_t len = address_of(p, &address);
-	int on = 1, fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), high;
+	int type = p->udp ? SOCK_DGRAM : SOCK_STREAM, on = 1, high;
+	int fd = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	/* of datagrams it would share the port with others */
+	if (fd < 0 || (!p->udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0) ||
 		(p->six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-		bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {
+		bind(fd, (struct sockaddr *)&address, len) < 0 || (!p->udp && listen(fd, BACKLOG) < 0)) {
 		int code = errno;
 
 		if (fd >= 0)
@@ -65,6 +67,23 @@ static int publish(const struct run_publish *p, struct error *err)
 	high = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
 	close(fd);
 	return high < 0 ? error_set(err, errno, "cannot publish '%.100s'", p->given) : high;
+}
+
+/* The port goes to the relay, and members get an end of a pair with it. */
+static int relay(struct net_grant *g, unsigned i, const struct run_publish *p, struct error *err)
+{
+	int pair[2], high;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return error_set(err, errno, "cannot publish '%.100s'", p->given);
+	high = fcntl(pair[0], F_DUPFD_CLOEXEC, FD_MIN);
+	close(pair[0]);
+	if (high < 0)
+		return error_set(err, errno, "cannot publish '%.100s'", p->given);
+	g->relayed[i].host_fd = g->published[i];
+	g->relayed[i].relay_fd = pair[1];
+	g->published[i] = high;
+	return 0;
 }
 
 /* A file that stands for a network namespace, and which this user may enter. */
@@ -83,7 +102,8 @@ static int namespace_open(struct net_grant *g, const char *path, struct error *e
 
 int net_grant_open(struct net_grant *g, const struct run_options *o, struct error *err)
 {
-	*g = (struct net_grant){.namespace_fd = -1, .own_fd = -1, .minder_fd = -1};
+	*g = (struct net_grant){
+		.namespace_fd = -1, .own_fd = -1, .minder_fd = -1, .relay_fd = -1};
 	if (o->net == RUN_NET_USER && net_user_check(g, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < o->publish_count; i++) {
@@ -91,8 +111,13 @@ int net_grant_open(struct net_grant *g, const struct run_options *o, struct erro
 
 		if (fd < 0)
 			return -1;
-		g->published[g->count++] = fd;
+		g->published[g->count] = fd;
+		if (o->publish[i].udp && relay(g, g->count, &o->publish[i], err) < 0)
+			return -1;
+		g->count++;
 	}
+	if (net_relay_start(g, o, err) < 0)
+		return -1;
 	return o->net == RUN_NET_PATH ? namespace_open(g, o->net_path, err) : 0;
 }
 
@@ -134,9 +159,13 @@ int net_grant_take(const struct net_grant *g, const struct run_options *o, struc
 
 		f->published[i].fd = g->published[i];
 		f->published[i].port = port;
-		f->kin->published[i] = (struct kin_published){(u32)g->published[i], port, 0};
+		f->published[i].udp = o->publish[i].udp;
+		f->kin->published[i] =
+			(struct kin_published){(u32)g->published[i], port, o->publish[i].udp};
 	}
 	f->published_count = f->kin->published_count = g->count;
+	if (g->relay_fd >= 0)
+		close(g->relay_fd); /* it is the front whom the relay follows */
 	if (g->namespace_fd >= 0) { /* the front has its own; here they only lead out */
 		close(g->namespace_fd);
 		close(g->own_fd);

@@ -152,6 +152,8 @@ static void pack_start(struct supervisor *s)
 		strcpy(start->home, o->home);
 	snprintf(start->passwd, sizeof(start->passwd), "%s", o->passwd ? o->passwd : "");
 	snprintf(start->group, sizeof(start->group), "%s", o->group ? o->group : "");
+	memcpy(start->hosts, o->hosts, sizeof(start->hosts));
+	memcpy(start->resolv, o->resolv, sizeof(start->resolv));
 	for (u32 i = 0; i < START_LIMITS; i++) {
 		start->limits_set |= (u32)o->limits[i].set << i;
 		start->limits[i].soft = o->limits[i].soft;
@@ -620,6 +622,7 @@ static void event_loop(struct supervisor *s)
 		doom_check(s);
 		if (!s->paused)
 			limits_check(s);
+		net_look_check(s);
 	}
 }
 

@@ -35,7 +35,7 @@ enum run_net {
 /* A port of the host's that leads to who listens on `port` inside. */
 struct run_publish {
 	const char *given; /* as the user wrote it */
-	bool six;
+	bool six, udp;
 	unsigned char address[16]; /* the first 4, or all; 0: any */
 	unsigned host_port, port;
 };
@@ -74,6 +74,8 @@ struct run_options {
 	unsigned groups[START_GROUPS_MAX], group_count;
 	const char *home;     /* inside; the first program must be able to use it. NULL: or not */
 	const char *hostname;
+	char hosts[START_TEXT_MAX];  /* --add-host: lines of etc/hosts */
+	char resolv[START_TEXT_MAX]; /* --dns: etc/resolv.conf; "": not given */
 	const char *passwd, *group; /* lines that the root directory's files lack; or NULL */
 	bool read_only; /* --read-only: the layer above the root directory takes nothing */
 	struct run_limit limits[START_LIMITS]; /* RLIMIT_* */

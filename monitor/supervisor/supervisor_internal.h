@@ -128,6 +128,8 @@ struct supervisor {
 	u32 files_max; /* descriptors that this process may have */
 	struct shelf_item shelf[SHELF_MAX];
 	u32 shelf_count;
+	char view[NET_VIEW_MAX]; /* net_look.c: while it is taken */
+	u32 view_bytes, view_sequence;
 };
 
 u64 supervisor_now_ns(void);

@@ -44,6 +44,7 @@ ERRORS = {
     "epoll_create1": NO_DESCRIPTOR,
     "epoll_ctl": ("ENOMEM", "ENOSPC"),
     "epoll_pwait": ("EINTR",),
+    "epoll_pwait2": ("EINTR",),
     "eventfd2": NO_DESCRIPTOR,
     "sched_getaffinity": ("EINVAL",),
     "timerfd_create": NO_DESCRIPTOR,

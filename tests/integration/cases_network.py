@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The network: --net and --publish. Peers are on loopback or in network namespaces of the tests."""
 
+import itertools
+import json
 import os
 import pathlib
 import resource
@@ -217,6 +219,111 @@ def echo(context, backend):
     return check
 
 
+LINES = (
+    "link add eth0 type veth peer name nobody", "link set eth0 up", "link set nobody up",
+    f"addr add {OUTER}/24 brd + dev eth0", "addr add 203.0.113.77/24 dev eth0 label eth0:2",
+    "addr add 192.0.2.1 peer 192.0.2.9 dev nobody", "-6 addr add 2001:db8::2/64 dev eth0 nodad",
+    f"route add default via {GATEWAY}", "route add 192.0.2.64/26 via 203.0.113.9 metric 30",
+    "route add unreachable 192.0.2.128/25", "-6 route add default via 2001:db8::1")
+LOOKS = (
+    "cat /proc/net/route", "sort /proc/net/if_inet6", "cat /proc/net/arp", "ip -o link",
+    "ip -o addr", "ip route show table all", "ip -6 route", "ip link show eth0",
+    "ip addr show dev nobody", "ip route get 203.0.113.9", "ip route get 8.8.8.8",
+    "ip route get 192.0.2.65", "ip route get 192.0.2.200", "ip route get 127.0.0.1",
+    f"ip route get {OUTER}", "ip route get 192.0.2.9", "ip -6 route get 2001:db8::9",
+    "ip -6 route get 2001:db8:1::1", "ip link show none0", "getent ahostsv4 192.0.2.1",
+    "getent ahostsv6 2001:db8::7")
+
+
+def views(context, backend):
+    """Interfaces, addresses and routes of a namespace, as programs ask for them in many ways, are
+    those that a program of the host sees in there; also what changes while the family runs."""
+    def check():
+        context.needs(backend)
+        with Namespace() as namespace:
+            enter = ["nsenter", f"--net={namespace.path}"]
+            for line in LINES:
+                done = subprocess.run([*enter, "ip", *line.split()], check=False,
+                                      capture_output=True)
+                if done.returncode:
+                    raise Skipped(f"ip {line}: {done.stderr.decode().strip()}")
+            looks = ["/bin/sh", "-c", "sleep 2; " + "".join(
+                f"echo '== {look}'; {look} 2>&1; " for look in LOOKS)]
+            options = ["--net", f"ns:{namespace.path}"]
+            for program in (looks, [context.build / "tests/integration/net_views"]):
+                result = context.in_family(backend, program, options=options)
+                native = context.run([*enter, *program])
+                require(result.stdout == native.stdout,
+                        diff(native.stdout, result.stdout, "native", backend))
+            script = ("echo ready; while ! ip -o addr show dev eth0 | grep -q 203.0.113.99; do "
+                      "busybox sleep 0.05; done; cat /proc/net/dev; echo seen")
+            with Running(context, backend, ["/bin/sh", "-c", script], options=options) as family:
+                require(family.line() == b"ready\n", "it did not start")
+                subprocess.run([*enter, "ip", "addr", "add", "203.0.113.99/24", "dev", "eth0"],
+                               check=True)
+                seen = [family.line() for _ in range(6)]
+                require(seen[-1] == b"seen\n" and counted(seen), f"{seen}")
+    return check
+
+
+def counted(lines):
+    """Each of /proc/net/dev has 16 numbers, and the pair of interfaces has sent something."""
+    rows = {line.split(b":")[0].strip(): line.split(b":")[1].split() for line in lines[2:-1]}
+    return (set(rows) == {b"lo", b"eth0", b"nobody"} and int(rows[b"eth0"][0]) > 0
+            and all(len(row) == 16 for row in rows.values()))
+
+
+def counts(context, backend):
+    """/proc/net/snmp counts what a network namespace of nobody else's counts."""
+    def check():
+        context.needs(backend)
+        with Namespace() as namespace:
+            program = [context.build / "tests/integration/net_counts"]
+            native = context.run(["nsenter", f"--net={namespace.path}", *program])
+            result = context.in_family(backend, program)
+            require(result.stdout == native.stdout,
+                    diff(native.stdout, result.stdout, "native", backend))
+    return check
+
+
+RESOLVER = """
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.53", 53))
+print("ready", flush=True)
+while True:
+    query, sender = s.recvfrom(512)
+    end = query.index(b"\\0", 12) + 5
+    known = query[12:end - 5] == b"\\4name\\4test" and query[end - 4:end - 2] == b"\\0\\1"
+    head = query[:2] + struct.pack("!HHHHH", 0x8180 if known else 0x8183, 1, known, 0, 0)
+    answer = struct.pack("!HHHIH4B", 0xc00c, 1, 1, 60, 4, 192, 0, 2, 77) if known else b""
+    s.sendto(head + query[12:end] + answer, sender)
+"""
+
+
+def resolver(context, backend):
+    """The C library asks the server that --dns names, in the network that the family was given."""
+    def check():
+        with Namespace() as namespace:
+            server = subprocess.Popen(["nsenter", f"--net={namespace.path}", sys.executable, "-c",
+                                       RESOLVER], stdout=subprocess.PIPE)
+            try:
+                require(server.stdout.readline() == b"ready\n", "no resolver")
+                result = context.in_family(backend, ["getent", "ahostsv4", "name.test"],
+                                           options=["--net", f"ns:{namespace.path}", "--dns",
+                                                    "127.0.0.53"])
+                require(result.stdout.split()[:3] == [b"192.0.2.77", b"STREAM", b"name.test"],
+                        tail(result))
+                result = context.in_family(backend, ["getent", "hosts", "none.test"],
+                                           options=["--net", f"ns:{namespace.path}", "--dns",
+                                                    "127.0.0.53"])
+                require(result.status == 2, tail(result))
+            finally:
+                server.kill()
+                server.wait()
+    return check
+
+
 def none(context, backend):
     """Without --net nothing of the host is reached, and all is as it was."""
     def check():
@@ -247,6 +354,86 @@ def published(context, backend):
     return check
 
 
+DATAGRAMS = """
+import os, select, socket, sys
+stranger = (sys.argv[1], int(sys.argv[2]))
+print("started", flush=True)
+sys.stdin.readline()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 53))
+chosen = select.epoll()
+chosen.register(s, select.EPOLLIN)
+other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if os.fork() == 0:
+    other.bind(("127.0.0.1", 0))
+    other.settimeout(20)
+    while True:                       # one of the family's own: in shared memory
+        other.sendto(b"inside", ("127.0.0.1", 53))
+        if other.recvfrom(100) == (b"answer inside", ("127.0.0.1", 53)):
+            os._exit(0)
+while True:
+    chosen.poll()
+    text, sender = s.recvfrom(65535)
+    try:
+        s.sendto(b"not for you", stranger)
+    except OSError as error:
+        assert error.errno in (101, 111), error
+    s.sendto(b"answer " + text, sender)
+    if text == b"end":
+        break
+print("child", os.wait()[1], flush=True)
+"""
+
+
+def own_address():
+    """Of this host, beside loopback: what a member sends there can only go through the host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.254", 9))   # nothing is sent
+            return s.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+
+
+def published_udp(context, backend, *options):
+    """A datagram to the host's port reaches who is bound inside, and the answer its client, from
+    that port; to others nothing can be sent."""
+    def check():
+        python, port = shutil.which("python3", path="/usr/bin:/bin"), free_port()
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind((own_address(), 0))
+            stranger.setblocking(False)
+            with Running(context, backend, [python, "-c", DATAGRAMS,
+                                            *map(str, stranger.getsockname())],
+                         options=["-p", f"127.0.0.1:{port}:53/udp", *options],
+                         stdin=subprocess.PIPE, bufsize=0) as family:
+                require(family.line() == b"started\n", "it did not start")
+                clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+                for number, client in enumerate(clients):
+                    client.settimeout(SECONDS)
+                    client.sendto(b"early %d" % number, ("127.0.0.1", port))
+                family.process.stdin.write(b"go\n")
+                for turn in (b"early %d", b"later %d", b"x" * 60000 + b"%d", b""):
+                    for number, client in enumerate(clients):
+                        text = turn % number if turn else turn
+                        if not turn.startswith(b"early"):
+                            client.sendto(text, ("127.0.0.1", port))
+                        back, sender = client.recvfrom(65535)
+                        require((back, sender) == (b"answer " + text, ("127.0.0.1", port)),
+                                f"{number}: {back[:40]!r} from {sender}")
+                clients[0].sendto(b"end", ("127.0.0.1", port))
+                require(family.line() == b"child 0\n", "the family's own was not answered")
+                for client in clients:
+                    client.close()
+            try:
+                require(False, f"a stranger got {stranger.recvfrom(100)}")
+            except BlockingIOError:
+                pass
+    return check
+
+
 def refused(context, backend):
     """What cannot be granted is said in one line, before anything starts."""
     def check():
@@ -256,7 +443,7 @@ def refused(context, backend):
                     (["-p", f"127.0.0.1:{port}:80"], b"another port"), (["-p", "80"], b"HOSTPORT"),
                     (["-p", "1:0"], b"1 to 65535"), (["-p", "x:80"], b"1 to 65535"),
                     (["-p", "::1:80:80"], b"HOSTPORT"), (["-p", "80:80/sctp"], b"protocol"),
-                    (["-p", "80:80/udp"], b"UDP"), (["--net", "bridge"], b"choose none"),
+                    (["--net", "bridge"], b"choose none"),
                     (["--net", "ns:"], b"choose none"), (["--net", "ns:/no/such"], b"/no/such"),
                     (["--net", "ns:/etc/passwd"], b"no network namespace"),
                     (["--net", "ns:/proc/self/ns/uts"], b"no network namespace")):
@@ -437,21 +624,22 @@ def user_network(context, backend):
             raise Skipped("/dev/kvm is not for every user here")
         port = free_port()
         command = (f"{context.unifork} run -b {backend} --net user -p 127.0.0.1:{port}:80 -- "
-                   f"{BUSYBOX} sh -c 'busybox ip route 2>/dev/null; echo up; "
+                   f"{BUSYBOX} sh -c 'busybox ip route; echo up; "
                    "busybox nc -l -p 80 -e busybox cat'")
         script = ("mount -t tmpfs none /dev/net 2>/dev/null && "
                   "mknod -m 666 /dev/net/tun c 10 200 && "
                   f"exec setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups "
-                  f"sh -c \"{command}\"")
+                  f"sh -c \"exec {command}\"")
         context.needs(backend)
         process = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, cwd="/")
         try:
             ready, _, _ = select.select([process.stdout], [], [], 30)
-            line = process.stdout.readline() if ready else b""
-            if line != b"up\n":
+            lines = list(itertools.takewhile(lambda line: line != b"up\n", process.stdout)
+                         if ready else ())
+            if not any(line.startswith(b"default via ") for line in lines):
                 process.kill()
-                require(False, f"{line!r} {process.stderr.read()!r}")
+                require(False, f"no default route: {lines} {process.stderr.read()!r}")
             with socket.create_connection(("127.0.0.1", port), SECONDS) as s:
                 s.settimeout(SECONDS)
                 s.sendall(b"through")
@@ -503,6 +691,50 @@ def user_bounded(context, backend):
     return check
 
 
+# How net_echo waits, and calls for each request: as many as Linux's own system calls, which in read
+# waits as well (2).
+PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3}
+FEW, MORE = 20, 220
+
+
+def served(context, backend, how, requests):
+    """Calls of the monitor that a server made for so many requests, one after the other."""
+    port = free_port()
+    path = context.scratch / f"price-{backend}-{how}-{requests}"
+    program = context.build / "tests/integration/net_echo"
+    with Running(context, backend, [program, how],
+                 options=["-p", f"127.0.0.1:{port}:7777", "--stats", path]) as family:
+        with reach(family.process, port) as connection:
+            for number in range(requests):
+                connection.sendall(b"%d" % number)
+                require(connection.recv(100) == b"%d" % number, f"{number} did not come back")
+    return sum(json.loads(path.read_text("ascii"))["hypercalls"].values())
+
+
+def price(context, backend):
+    """A request costs as many calls of the monitor as Linux's own system calls, or one more."""
+    def check():
+        for how, limit in PRICES.items():
+            asked = served(context, backend, how, MORE) - served(context, backend, how, FEW)
+            each = asked / (MORE - FEW)
+            require(each <= limit + 0.05, f"{how}: {each} calls for a request, not {limit}")
+            require(each >= 2, f"{how}: {each} calls for a request cannot be all")
+    return check
+
+
+def reach(process, port):
+    """A connection to who listens there, or will."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", port), SECONDS)
+            connection.settimeout(SECONDS)
+            return connection
+        except ConnectionRefusedError:
+            require(process.poll() is None and time.monotonic() < deadline, "nobody listens")
+            time.sleep(0.02)
+
+
 def cases(context):
     found = []
     known = {guest.name: guest for guest in guests.guests("guest")}
@@ -511,13 +743,18 @@ def cases(context):
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
                             ("echo", echo(context, backend)),
+                            ("counts", counts(context, backend)),
+                            ("views", views(context, backend)),
+                            ("resolver", resolver(context, backend)),
                             ("none", none(context, backend)),
                             ("published", published(context, backend)),
+                            ("published_udp", published_udp(context, backend)),
                             ("refused", refused(context, backend)),
                             ("killed", killed(context, backend)),
                             ("many", many(context, backend)),
                             ("passed", passed(context, backend)),
                             ("user", user_network(context, backend)),
+                            ("price", price(context, backend)),
                             ("user_bounded", user_bounded(context, backend))):
             found.append(Case(f"integration/network_{name}@{backend}", check))
         for guest in OVER_HOST:

@@ -239,7 +239,42 @@ def sizes(context, backend):
         require(result.stdout.decode().strip() == str(kib), f"{text}: {tail(result)}")
 
 
+def added_names(context, backend):
+    """--add-host goes before what /etc/hosts has, --dns makes /etc/resolv.conf anew."""
+    options = ["--add-host", "other.test:192.0.2.7", "--add-host=localhost=192.0.2.8",
+               "--add-host", "six:[2001:db8::1]", "--add-host", "unifork:192.0.2.9",
+               "--dns", "192.0.2.53", "--dns", "2001:db8::53"]
+    script = ("head -n 4 /etc/hosts; getent hosts other.test six; "
+              "grep -c 127.0.1.1.*unifork /etc/hosts; cat /etc/resolv.conf; "
+              "echo more >> /etc/resolv.conf && tail -n 1 /etc/resolv.conf")
+    result = context.in_family(backend, ["/bin/sh", "-c", script], options=options)
+    require([line.split() for line in result.stdout.decode().splitlines()] == [
+        ["192.0.2.7", "other.test"], ["192.0.2.8", "localhost"], ["2001:db8::1", "six"],
+        ["192.0.2.9", "unifork"], ["192.0.2.7", "other.test"], ["2001:db8::1", "six"],
+        ["0"], ["nameserver", "192.0.2.53"],
+        ["nameserver", "2001:db8::53"], ["more"]], tail(result))
+    with Folder() as folder:
+        (folder / "etc").mkdir()
+        (folder / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+        (folder / "bin").mkdir()
+        (folder / "bin/busybox").write_bytes(pathlib.Path(BUSYBOX).read_bytes())
+        (folder / "bin/busybox").chmod(0o755)
+        (folder / "mine").write_text("of the volume\n", encoding="ascii")
+        script = "busybox cat /etc/resolv.conf; busybox readlink /etc/resolv.conf"
+        inside = ["--root", folder, "--dns", "192.0.2.53"]
+        result = context.in_family(backend, [BUSYBOX, "sh", "-c", script], options=inside)
+        require(result.stdout == b"nameserver 192.0.2.53\n", tail(result))
+        for path in ("/etc/resolv.conf", "/etc/hosts"):
+            result = context.in_family(backend, [BUSYBOX, "cat", path],
+                                       options=["-v", f"{folder}/mine:{path}", "--dns",
+                                                "192.0.2.53", "--add-host", "a:192.0.2.1"])
+            require(result.stdout == b"of the volume\n", f"{path}: {tail(result)}")
+
+
 WRONG = {
+    "--add-host a": "NAME:ADDR", "--add-host a:1.2.3": "NAME:ADDR", "--add-host :1.2.3.4":
+    "NAME:ADDR", "--add-host a:host-gateway": "no gateway", "--add-host a:[::1": "NAME:ADDR",
+    "--dns x": "is not an address", "--dns 1.1.1.1 --dns 1.1.1.2 --dns ::1 --dns ::2": "3 servers",
     "-m 64QB": "is not a size", "-m 1.5": "too small", "-m 9999999999T": "is not a size",
     "-m .5G": "is not a size", "--pids x": "not a number",
     "--ulimit foo=1": "NAME is one of", "--ulimit nofile": "NAME=SOFT", "--ulimit nofile=5:1":
@@ -269,8 +304,8 @@ def wrong(context, backend):
 def cases(context):
     if not context.backends():
         return []
-    every = [ordinary_ids, ordinary_root, ordinary_groups, tools, user_names, names, file_volume,
-             many_volumes, read_only_root, limits, environment_file, arguments, sizes]
+    every = [ordinary_ids, ordinary_root, ordinary_groups, tools, user_names, names, added_names,
+             file_volume, many_volumes, read_only_root, limits, environment_file, arguments, sizes]
 
     def bound(check, backend):
         return lambda: check(context, backend)

@@ -83,10 +83,10 @@ static const struct config configs[] = {
 	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 30, 25},
 	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 30, 25},
 	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 35, 30},
-	{"kvm, published ports", false, 0, false, true, false, HANDED, 40, 35},
-	{"kvm, a network", false, 0, false, true, false, MADE, 45, 40},
-	{"process, published ports", true, 0, false, true, false, HANDED, 40, 35},
-	{"process, a network", true, 0, false, true, false, MADE, 45, 40},
+	{"kvm, published ports", false, 0, false, true, false, HANDED, 41, 36},
+	{"kvm, a network", false, 0, false, true, false, MADE, 46, 41},
+	{"process, published ports", true, 0, false, true, false, HANDED, 41, 36},
+	{"process, a network", true, 0, false, true, false, MADE, 46, 41},
 };
 
 struct program {
@@ -339,7 +339,7 @@ static bool oracle_files(const struct program *p, long nr, const u64 *a)
 			   (int)a[2] == O_CLOEXEC;
 	case SYS_lseek: return (unsigned)a[2] <= 4;
 	case SYS_recvmsg:
-		if (p->config->sockets && opened(p, fd))
+		if (p->config->sockets && (opened(p, fd) || fd == PUBLISHED))
 			return true;
 		return (p->config->volumes || p->config->sockets) && fd == GIFT &&
 			   (unsigned)a[2] == 0x40000040;
@@ -398,6 +398,8 @@ static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
 	case SYS_sendmsg: return made && opened(p, fd);
 	case SYS_accept4: return (int)a[3] == 0x80800 && (fd == PUBLISHED || (made && opened(p, fd)));
 	case SYS_sendto: /* MSG_DONTWAIT, NOSIGNAL, OOB, MORE */
+		if (fd == PUBLISHED)
+			return !a[4] && (int)a[3] == 0x4040;
 		return opened(p, fd) && (made || (!a[4] && !((unsigned)a[3] & ~0xc041u)));
 	case SYS_shutdown:
 	case SYS_getsockname:
@@ -412,7 +414,8 @@ static bool oracle_sockets(const struct program *p, long nr, const u64 *a)
 	case SYS_epoll_ctl:
 		return fd == WATCH && ((int)a[1] == 1 || (int)a[1] == 2) &&
 			   (opened(p, other) || other == PUBLISHED);
-	case SYS_epoll_pwait: return fd == WATCH && a[4] == 0;
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2: return fd == WATCH && a[4] == 0;
 	default: return false;
 	}
 }
@@ -505,7 +508,8 @@ static const struct sample {
 	{SYS_socket, {10, 0x80802, 58}}, {SYS_bind, {20, SOME, 16}}, {SYS_listen, {20, 5}},
 	{SYS_connect, {20, SOME, 16}}, {SYS_accept4, {20, SOME, SOME, 0x80800}},
 	{SYS_accept4, {PUBLISHED, SOME, SOME, 0x80800}}, {SYS_sendto, {20, SOME, 9, 0x4040, 0, 0}},
-	{SYS_sendto, {20, SOME, 9, 0x4040, SOME, 16}}, {SYS_sendmsg, {20, SOME, 0x4040}},
+	{SYS_sendto, {20, SOME, 9, 0x4040, SOME, 16}}, {SYS_sendto, {PUBLISHED, SOME, 9, 0x4040, 0, 0}},
+	{SYS_recvmsg, {PUBLISHED, SOME, 0x40}}, {SYS_sendmsg, {20, SOME, 0x4040}},
 	{SYS_recvmsg, {20, SOME, 0x40}}, {SYS_shutdown, {20, 1}}, {SYS_getsockname, {20, SOME, SOME}},
 	{SYS_getpeername, {20, SOME, SOME}}, {SYS_setsockopt, {20, 1, 2, SOME, 4}},
 	{SYS_setsockopt, {20, 6, 1, SOME, 4}}, {SYS_setsockopt, {20, 0, 1, SOME, 4}},
@@ -514,7 +518,7 @@ static const struct sample {
 	{SYS_epoll_ctl, {WATCH, 1, 20, SOME}}, {SYS_epoll_ctl, {WATCH, 2, PUBLISHED, SOME}},
 	{SYS_close, {WATCH}}, {SYS_setsockopt, {20, 1, 13, LINGER(0), 8}},
 	{SYS_setsockopt, {20, 1, 13, LINGER(1), 8}}, {SYS_epoll_pwait, {WATCH, SOME, 64, ~0ull, 0, 8}},
-	{SYS_ioctl, {20, 0x541b, SOME}},
+	{SYS_epoll_pwait2, {WATCH, SOME, 64, SOME, 0, 0}}, {SYS_ioctl, {20, 0x541b, SOME}},
 	/* Never: others that look harmless or would be useful. */
 	{SYS_timer_create, {1, SOME, SOME}}, {SYS_openat, {20, SOME, 0}}, {SYS_socketpair, {1, 1, 0}},
 	{SYS_execve, {SOME, 0, 0}}, {SYS_tkill, {1, 9}}, {SYS_unlinkat, {20, SOME, 0}},

@@ -51,6 +51,7 @@ static const struct {
 	{SYS_epoll_create1, "epoll_create1"},
 	{SYS_epoll_ctl, "epoll_ctl"},
 	{SYS_epoll_pwait, "epoll_pwait"},
+	{SYS_epoll_pwait2, "epoll_pwait2"},
 	{SYS_exit_group, "exit_group"},
 	{SYS_fallocate, "fallocate"},
 	{SYS_fdatasync, "fdatasync"},

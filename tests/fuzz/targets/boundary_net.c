@@ -37,7 +37,8 @@ bool net_call_known(const struct call *c)
 	case SYS_setsockopt:
 	case SYS_epoll_create1:
 	case SYS_epoll_ctl:
-	case SYS_epoll_pwait: return true;
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2: return true;
 	default: return false;
 	}
 }
@@ -190,6 +191,12 @@ static s64 do_watch(const struct call *c)
 		REQUIRE(fd_own(a[2]) || fd_published(a[2]), c);
 		call_own_memory(c, a[3], sizeof(struct epoll_event));
 		return call_make(c);
+	case SYS_epoll_pwait2: /* what would wait comes back at once */
+		REQUIRE(watch(a[0]) && a[2] <= HYP_EVENTS && a[4] == 0, c);
+		call_own_memory(c, a[1], a[2] * sizeof(struct epoll_event));
+		if (a[3])
+			call_own_memory(c, a[3], sizeof(struct timespec));
+		return host_call(SYS_epoll_pwait, a[0], a[1], a[2], 0, 0, 0);
 	default: /* epoll_pwait */
 		REQUIRE(watch(a[0]) && a[2] <= HYP_EVENTS && a[3] == 0 && a[4] == 0, c);
 		call_own_memory(c, a[1], a[2] * sizeof(struct epoll_event));
@@ -201,7 +208,8 @@ s64 net_call(const struct call *c)
 {
 	const u64 *a = c->arg;
 
-	if (c->nr == SYS_epoll_create1 || c->nr == SYS_epoll_ctl || c->nr == SYS_epoll_pwait)
+	if (c->nr == SYS_epoll_create1 || c->nr == SYS_epoll_ctl ||
+		c->nr == SYS_epoll_pwait || c->nr == SYS_epoll_pwait2)
 		return do_watch(c);
 	if (c->nr == SYS_socket)
 		return do_socket(c);
