@@ -187,9 +187,9 @@ int verb_ps(int argc, char **argv, struct error *err)
 {
 	const char *state_dir = NULL, *format = "table";
 	bool all = false, quiet = false;
-	const struct verb_option table[] = {{"all", 'a', NULL, &all},
-										{"quiet", 'q', NULL, &quiet},
-										{"format", 0, &format, NULL},
+	const struct verb_option table[] = {{"all", 'a', .flag = &all},
+										{"quiet", 'q', .flag = &quiet},
+										{"format", 0, .text = &format},
 										OPTION_STATE_DIR(state_dir),
 										{0}};
 	struct rows rows = {0};
