@@ -7,6 +7,7 @@
 #define ABI_KIN_H
 
 #include "abi/layout.h"
+#include "abi/session.h"
 #include "abi/start.h"
 #include "common/types.h"
 
@@ -85,6 +86,8 @@ struct kin_member {
 	s32 pid, ppid;          /* of its process, for -v and --stats */
 	u32 backend;
 	u32 exec_offset;        /* SPAWNING: offset of struct kin_exec from KIN_BASE in pages */
+	u32 session;            /* abi/session.h; inherited by whatever it makes */
+	u32 session_program;    /* index + 1 of the kin_session whose program it begins; 0: none */
 	_Atomic u64 proc;       /* address of its main struct kin_proc; the kernel's own */
 	u64 request;            /* address of struct volume_request; stays with the record */
 	u64 clone_tsc;          /* TSC at the clone hypercall in the parent */
@@ -151,12 +154,9 @@ struct volume_request {
 	char other[4096]; /* the same, or the text of a symbolic link */
 };
 
-/*
- * A socket of the host that listens for the family since before its start, and has this handle in
- * every member: what comes there is for who listens on `port` inside.
- */
+/* A socket of the host that listens since before the start: for who listens on `port` inside. */
 struct kin_published {
-	u32 handle;
+	u32 handle; /* in every member */
 	u16 port, pad;
 };
 
@@ -194,6 +194,7 @@ struct kin_header {
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
 	_Atomic u64 doom_map[MEMBERS_MAX / 64];  /* end that doomed member if it does not end itself */
 	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
+	_Atomic u64 session_spawn_map[MEMBERS_MAX / 64]; /* one of a session: never the spawner's */
 	_Atomic u32 shelf_stale; /* what is kept may not be in use any more */
 	/*
 	 * If spawner_ready, a bit of spawn_map is told to the spawner instead: ++spawn_word, wake.
@@ -210,6 +211,7 @@ struct kin_header {
 	_Atomic u64 inbox_foreground;          /* bit N-1: signal N for the foreground process group */
 	_Atomic u64 inbox_init;                  /* bit N-1: signal N for PID 1 */
 	_Atomic u64 inbox_dead[MEMBERS_MAX / 64]; /* these members died without publishing an exit */
+	_Atomic u64 inbox_sessions[SESSIONS_MAX / 64]; /* these need a record */
 
 	/* The end. status is a wait status. */
 	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
@@ -239,6 +241,7 @@ struct kin_header {
 	u32 published_count;
 	struct kin_published published[PUBLISHED_MAX];
 	struct kin_start start;
+	struct kin_session sessions[SESSIONS_MAX];
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 

@@ -39,6 +39,8 @@ int verb_inspect(int argc, char **argv, struct error *err);
 void help_inspect(void);
 int verb_logs(int argc, char **argv, struct error *err);
 void help_logs(void);
+int verb_exec(int argc, char **argv, struct error *err);
+void help_exec(void);
 int verb_pause(int argc, char **argv, struct error *err);
 void help_pause(void);
 int verb_unpause(int argc, char **argv, struct error *err);

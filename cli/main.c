@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
 	{"top", "top NAME", "print the processes of a family as a tree", verb_top, help_top},
 	{"stats", "stats [--no-stream] NAME...", "show what families cost, each second", verb_stats,
 	 help_stats},
+	{"exec", "exec [-dit] NAME PROGRAM [ARGS...]", "run a further program in a family", verb_exec,
+	 help_exec},
 	{"pause", "pause NAME...", "stop all processes of families", verb_pause, help_pause},
 	{"unpause", "unpause NAME...", "let them go on", verb_unpause, help_unpause},
 	{"stop", "stop [-t SECONDS] NAME...", "ask families to end, then end them", verb_stop,

@@ -271,6 +271,8 @@ static bool link_hear(struct front *f, struct link_result *result, bool *said)
 		return n >= 0;
 	switch (answer.result.end) {
 	case LINK_STOPPED: job_stop(f, answer.result.status); return false;
+	case LINK_EXEC_BEGUN:
+	case LINK_EXEC_ENDED: control_exec(&f->control, &answer.result); return false;
 	case LINK_STARTED: control_started(&f->control, answer.result.status); return false;
 	default:
 		*result = answer.result;
