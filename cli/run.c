@@ -66,6 +66,8 @@ void help_run(void)
 		"  -d, --detach      run it in the background and print its name; 'unifork logs' has its\n"
 		"                    output\n"
 		"      --rm          do not keep it when it has ended\n"
+		"      --restart on-failure[:TIMES]\n"
+		"                    start it again when the program fails, until 'unifork stop'\n"
 		"      --log-size SIZE  of a detached family's log at most (default 8M)\n"
 		"      --state-dir DIR  where families are kept (/run/unifork, for ordinary users\n"
 		"                    $XDG_RUNTIME_DIR/unifork)\n"
@@ -199,6 +201,7 @@ static const struct option long_options[] = {
 	{"name", required_argument, NULL, 'A'},
 	{"state-dir", required_argument, NULL, 'S'},
 	{"log-size", required_argument, NULL, 'Z'},
+	{"restart", required_argument, NULL, 'Y'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -217,6 +220,7 @@ static int parse_value(struct parsed *p, int option, const char *text, struct er
 	case 'P': return pids_parse(&p->o, text, err);
 	case 'T': return stop_timeout_parse(&p->o, text, err);
 	case 'v': return volume_add(&p->o, text, err);
+	case 'Y': return restart_parse(&p->naming, text, err);
 	case 'Z': return log_size_parse(&p->naming, text, err);
 	default: return parse_without(&p->o, text, err);
 	}

@@ -52,6 +52,18 @@ static void client_drop(struct control_client *client)
 	*client = (struct control_client){.fd = -1, .from = -1};
 }
 
+void control_reset(struct control *c)
+{
+	c->link_fd = -1;
+	c->page_asked = false;
+	control_paused(c, false);
+	for (u32 i = 0; c->named && i < CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].fd >= 0 && c->clients[i].from >= 0)
+			client_drop(&c->clients[i]);
+	for (u32 i = 0; c->named && i < CONTROL_EXECS_MAX; i++)
+		exec_drop(&c->execs[i]);
+}
+
 void control_close(struct control *c)
 {
 	if (!c->named)

@@ -43,14 +43,17 @@ struct control {
 	int exec_number; /* the last one that was given */
 	u64 hearings;
 	bool paused;     /* all members are stopped */
+	bool ending;     /* somebody has asked for the end: the family is not started again */
 	bool page_asked; /* the supervisor owes a page, whoever still wants it */
 	/* The front's: */
-	int link_fd;
+	int link_fd;     /* -1: there is no supervisor at this moment, but will be (--restart) */
 	pid_t supervisor;
 	u64 *kill_ns; /* the supervisor itself is killed then; 0: not at all */
 };
 
 int control_open(struct control *c, const struct run_options *o, struct error *err) MUST_CHECK;
+/* The supervisor is gone, and so is what was asked of it. */
+void control_reset(struct control *c);
 void control_close(struct control *c); /* also in the supervisor: it is the front's alone */
 /* Fills fds, of CONTROL_POLLS; how many there are. After poll(2): what they ask. */
 u32 control_polls(const struct control *c, struct pollfd *fds);

@@ -13,6 +13,7 @@
 #include "monitor/supervisor/supervisor_internal.h"
 
 #define ANSWER_VERSION "version", REQUEST_VERSION
+#define LATER "the family does not run, but is about to be started again"
 
 json_t *control_refusal(const char *text)
 {
@@ -25,6 +26,12 @@ static bool tell(const struct control *c, enum link_kind kind, int value)
 
 	return send(c->link_fd, &request, sizeof(request), MSG_DONTWAIT | MSG_NOSIGNAL) ==
 		   sizeof(request);
+}
+
+/* Between two lives of a family that is started again. */
+static bool between(const struct control *c)
+{
+	return c->link_fd < 0;
 }
 
 /* The supervisor turns at once: if its socket is full, it hangs. */
@@ -45,15 +52,22 @@ static json_t *answer_status(struct control *c, struct control_client *client, c
 {
 	const struct run_named *n = c->named;
 
-	return json_pack("{s:i, s:s, s:b, s:s, s:i, s:i, s:b}", ANSWER_VERSION, "state",
-					 c->paused ? "paused" : "running", "detached", n->detached, "backend",
-					 n->backend ? n->backend : "", "front", (int)getpid(), "supervisor",
-					 (int)c->supervisor, "started", n->started);
+	return json_pack("{s:i, s:s, s:b, s:s, s:i, s:i, s:b, s:i}", ANSWER_VERSION, "state",
+					 between(c)  ? "restarting"
+					 : c->paused ? "paused"
+								 : "running",
+					 "detached", n->detached, "backend", n->backend ? n->backend : "", "front",
+					 (int)getpid(), "supervisor", between(c) ? 0 : (int)c->supervisor, "started",
+					 n->started, "restarts", (int)n->restarts);
 }
 
 static json_t *answer_members(struct control *c, struct control_client *client,
 							  const json_t *packet)
 {
+	static const struct link_members none;
+
+	if (between(c))
+		return control_page(&none);
 	client->from = (int)request_number(packet, "from", 0);
 	return NULL;
 }
@@ -62,6 +76,10 @@ static json_t *answer_signal(struct control *c, struct control_client *client, c
 {
 	int sig = (int)request_number(packet, "signal", 0);
 
+	if (sig == SIGKILL || sig == SIGTERM)
+		c->ending = true;
+	if (between(c))
+		return c->ending ? told(true) : control_refusal(LATER);
 	if (sig == SIGKILL)
 		kill_by(c, 0);
 	return told(tell(c, LINK_KILL, sig));
@@ -71,6 +89,9 @@ static json_t *answer_stop(struct control *c, struct control_client *client, con
 {
 	int timeout_s = (int)request_number(packet, "timeout", c->options->stop_timeout_s);
 
+	c->ending = true;
+	if (between(c))
+		return told(true);
 	if (timeout_s >= 0)
 		kill_by(c, (u64)timeout_s);
 	control_paused(c, false); /* the supervisor lets it go on, so that it can end */
@@ -81,6 +102,8 @@ static json_t *pause_answer(struct control *c, bool pause)
 {
 	if (c->paused == pause)
 		return control_refusal(pause ? "the family is paused already" : "the family is not paused");
+	if (between(c))
+		return control_refusal(LATER);
 	if (pause && *c->kill_ns)
 		return control_refusal("the family is ending");
 	if (!tell(c, LINK_PAUSE, pause))
@@ -158,6 +181,8 @@ static json_t *answer_exec(struct control *c, struct control_client *client, con
 	for (u32 i = 0; i < CONTROL_EXECS_MAX && !exec; i++)
 		if (c->execs[i].fd < 0)
 			exec = &c->execs[i];
+	if (between(c))
+		return control_refusal(LATER);
 	if (c->paused)
 		return control_refusal("the family is paused; 'unifork unpause' lets it go on");
 	if (!exec)
