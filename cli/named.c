@@ -4,6 +4,7 @@
  * way into the background. The process that holds its lock is the front: this one, or with -d a
  * child in a session of its own, for whose start this one waits.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -48,10 +49,30 @@ int restart_parse(struct naming *n, const char *text, struct error *err)
 	return 0;
 }
 
+/* Kept as it is shown: what is not printable ASCII as \xNN. The last value of a key holds. */
+int label_add(struct naming *n, const char *text, struct error *err)
+{
+	size_t len = strcspn(text, "=");
+	char *key = strndup(text, len);
+	json_t *shown = key && len ? text_json(key) : NULL;
+	int r = -1;
+
+	if (!n->labels)
+		n->labels = json_object();
+	if (shown)
+		r = json_object_set_new(n->labels, json_string_value(shown),
+								text_json(text[len] ? text + len + 1 : ""));
+	json_decref(shown);
+	free(key);
+	return r == 0 ? 0 : error_set(err, 0, "--label '%.100s' has no key; write KEY=VALUE", text);
+}
+
 int naming_check(const struct naming *n, struct error *err)
 {
 	if (n->name && family_name_check(n->name, err) < 0)
 		return -1;
+	if (n->labels && !n->name && !n->detach)
+		return error_set(err, 0, "--label is for --name or -d: of another family nothing is kept");
 	if (n->restart && !n->name && !n->detach)
 		return error_set(err, 0, "--restart is for --name or -d: nobody could end another family");
 	if (n->restart && n->remove)
@@ -99,21 +120,37 @@ static json_t *volumes_json(const struct run_options *o)
 	return list;
 }
 
+static json_t *ports_json(const struct run_options *o)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < o->publish_count; i++) {
+		const struct run_publish *p = &o->publish[i];
+		char address[INET6_ADDRSTRLEN] = "";
+
+		inet_ntop(p->six ? AF_INET6 : AF_INET, p->address, address, sizeof(address));
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "address", address, "host_port",
+											  (int)p->host_port, "port", (int)p->port));
+	}
+	return list;
+}
+
 static json_t *options_json(const struct run_options *o)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:i, s:i, s:I, s:i, s:b, s:o, s:o}", "backend",
+	return json_pack("{s:s, s:o, s:o, s:s, s:i, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "backend",
 					 o->backend, "root", text_json(o->root), "workdir", text_json(o->workdir),
 					 "hostname", o->hostname, "uid", (int)o->uid, "gid", (int)o->gid,
 					 "memory_bytes", (json_int_t)o->memory_bytes, "pids", (int)o->tasks_max,
-					 "read_only", o->read_only, "volumes", volumes_json(o), "env",
-					 env_names_json(o));
+					 "read_only", o->read_only, "volumes", volumes_json(o), "ports", ports_json(o),
+					 "env", env_names_json(o));
 }
 
 static json_t *start_json(const struct naming *n, const struct run_options *o, const char *name)
 {
-	return json_pack("{s:i, s:s, s:I, s:b, s:b, s:o, s:o, s:i, s:o}", "version",
+	return json_pack("{s:i, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:i, s:o}", "version",
 					 RECORD_VERSION, "name", name, "created", (json_int_t)time(NULL), "detached",
-					 n->detach, "remove", n->remove, "program",
+					 n->detach, "remove", n->remove, "labels",
+					 n->labels ? json_incref(n->labels) : json_object(), "program",
 					 text_json(o->program), "command", texts_json(o->argc, o->argv),
 					 "stop_timeout", o->stop_timeout_s, "options", options_json(o));
 }
