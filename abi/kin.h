@@ -6,8 +6,10 @@
 #ifndef ABI_KIN_H
 #define ABI_KIN_H
 
+#include "abi/kin_clock.h"
 #include "abi/layout.h"
 #include "abi/net_view.h"
+#include "abi/session.h"
 #include "abi/start.h"
 #include "common/types.h"
 
@@ -16,27 +18,6 @@
 #define KIN_ARGS_SIZE (2304u << 10) /* what an exec may have with a stack of 8 MiB, and a path */
 #define VOLUMES_MAX 64
 #define PUBLISHED_MAX 32
-
-/*
- * Time: ns = mono_base_ns + ((tsc - tsc_base) * mult >> shift), the product in 128 bits. A
- * seqlock: odd while written. usable is 0 where the host's clock source is not the TSC: then
- * hypercall clock. A reader that finds the calibration older than CLOCK_MAX_AGE_MS, or odd for more
- * than a moment (its writer may have died), asks hypercall clock, which also repairs it.
- */
-#define CLOCK_MAX_AGE_MS 1000
-struct kin_clock {
-	_Atomic u32 seq;
-	u32 usable;
-	u32 shift;
-	_Atomic u32 owner; /* who writes, see monitor/core/clock.c; 0: nobody */
-	u64 mult;
-	u64 tsc_base;
-	u64 mono_base_ns;
-	s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	s64 boottime_offset_ns;
-	u64 tsc_khz;
-	u64 host_tsc, host_ns; /* the host's clock at the last refresh: the writers' own */
-};
 
 /*
  * Life of a member record. The monitor that clones sets nothing itself: the kernel takes a FREE
@@ -86,6 +67,8 @@ struct kin_member {
 	s32 pid, ppid;          /* of its process, for -v and --stats */
 	u32 backend;
 	u32 exec_offset;        /* SPAWNING: offset of struct kin_exec from KIN_BASE in pages */
+	u32 session;            /* abi/session.h; inherited by whatever it makes */
+	u32 session_program;    /* index + 1 of the kin_session whose program it begins; 0: none */
 	_Atomic u64 proc;       /* address of its main struct kin_proc; the kernel's own */
 	u64 request;            /* address of struct volume_request; stays with the record */
 	u64 clone_tsc;          /* TSC at the clone hypercall in the parent */
@@ -152,12 +135,9 @@ struct volume_request {
 	char other[4096]; /* the same, or the text of a symbolic link */
 };
 
-/*
- * A socket of the host that listens for the family since before its start, and has this handle in
- * every member: what comes there is for who listens on `port` inside.
- */
+/* A socket of the host that listens since before the start: for who listens on `port` inside. */
 struct kin_published {
-	u32 handle;
+	u32 handle; /* in every member */
 	u16 port;
 	u16 udp;     /* datagrams, each with its client's address before it (abi/relay.h) */
 };
@@ -196,6 +176,7 @@ struct kin_header {
 	_Atomic u64 spawn_map[MEMBERS_MAX / 64]; /* start a fresh monitor for that SPAWNING record */
 	_Atomic u64 doom_map[MEMBERS_MAX / 64];  /* end that doomed member if it does not end itself */
 	_Atomic u64 request_map[MEMBERS_MAX / 64]; /* that member has filled its volume_request */
+	_Atomic u64 session_spawn_map[MEMBERS_MAX / 64]; /* one of a session: never the spawner's */
 	_Atomic u32 shelf_stale; /* what is kept may not be in use any more */
 	/*
 	 * If spawner_ready, a bit of spawn_map is told to the spawner instead: ++spawn_word, wake.
@@ -212,6 +193,7 @@ struct kin_header {
 	_Atomic u64 inbox_foreground;          /* bit N-1: signal N for the foreground process group */
 	_Atomic u64 inbox_init;                  /* bit N-1: signal N for PID 1 */
 	_Atomic u64 inbox_dead[MEMBERS_MAX / 64]; /* these members died without publishing an exit */
+	_Atomic u64 inbox_sessions[SESSIONS_MAX / 64]; /* these need a record */
 
 	/* The end. status is a wait status. */
 	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
@@ -242,6 +224,7 @@ struct kin_header {
 	struct kin_published published[PUBLISHED_MAX];
 	struct kin_net_view net_view;
 	struct kin_start start;
+	struct kin_session sessions[SESSIONS_MAX];
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 

@@ -4,6 +4,7 @@
  * way into the background. The process that holds its lock is the front: this one, or with -d a
  * child in a session of its own, for whose start this one waits.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/named.h"
 #include "cli/options.h"
+#include "cli/verb_options.h"
 #include "monitor/families/family_record.h"
 #include "monitor/families/journal.h"
 
@@ -28,10 +30,53 @@ int log_size_parse(struct naming *n, const char *text, struct error *err)
 	return error_set(err, 0, "--log-size '%.100s' is not a size of 64K at least; write 8M", text);
 }
 
+/* no, on-failure, on-failure:N */
+int restart_parse(struct naming *n, const char *text, struct error *err)
+{
+	static const char what[] = "on-failure";
+	const char *times = text + sizeof(what) - 1;
+	struct error unused;
+	long most = 0;
+
+	n->restart = !strncmp(text, what, sizeof(what) - 1);
+	if (!strcmp(text, "no"))
+		return 0;
+	if (!n->restart || (*times && (*times != ':' || number_parse("", times + 1, 1, 1000000, &most,
+																  &unused) < 0)))
+		return error_set(err, 0, "--restart '%.60s': choose no, on-failure or on-failure:TIMES",
+						 text);
+	n->restarts_max = (unsigned)most;
+	return 0;
+}
+
+/* Kept as it is shown: what is not printable ASCII as \xNN. The last value of a key holds. */
+int label_add(struct naming *n, const char *text, struct error *err)
+{
+	size_t len = strcspn(text, "=");
+	char *key = strndup(text, len);
+	json_t *shown = key && len ? text_json(key) : NULL;
+	int r = -1;
+
+	if (!n->labels)
+		n->labels = json_object();
+	if (shown)
+		r = json_object_set_new(n->labels, json_string_value(shown),
+								text_json(text[len] ? text + len + 1 : ""));
+	json_decref(shown);
+	free(key);
+	return r == 0 ? 0 : error_set(err, 0, "--label '%.100s' has no key; write KEY=VALUE", text);
+}
+
 int naming_check(const struct naming *n, struct error *err)
 {
 	if (n->name && family_name_check(n->name, err) < 0)
 		return -1;
+	if (n->labels && !n->name && !n->detach)
+		return error_set(err, 0, "--label is for --name or -d: of another family nothing is kept");
+	if (n->restart && !n->name && !n->detach)
+		return error_set(err, 0, "--restart is for --name or -d: nobody could end another family");
+	if (n->restart && n->remove)
+		return error_set(err, 0, "--restart and --rm exclude each other");
 	if (n->log_bytes && !n->detach)
 		return error_set(err, 0, "--log-size is for -d: only a detached family has a log");
 	return 0;
@@ -75,18 +120,39 @@ static json_t *volumes_json(const struct run_options *o)
 	return list;
 }
 
+static json_t *ports_json(const struct run_options *o)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < o->publish_count; i++) {
+		const struct run_publish *p = &o->publish[i];
+		char address[INET6_ADDRSTRLEN] = "";
+
+		inet_ntop(p->six ? AF_INET6 : AF_INET, p->address, address, sizeof(address));
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "address", address, "host_port",
+											  (int)p->host_port, "port", (int)p->port));
+	}
+	return list;
+}
+
+static json_t *options_json(const struct run_options *o)
+{
+	return json_pack("{s:s, s:o, s:o, s:s, s:i, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "backend",
+					 o->backend, "root", text_json(o->root), "workdir", text_json(o->workdir),
+					 "hostname", o->hostname, "uid", (int)o->uid, "gid", (int)o->gid,
+					 "memory_bytes", (json_int_t)o->memory_bytes, "pids", (int)o->tasks_max,
+					 "read_only", o->read_only, "volumes", volumes_json(o), "ports", ports_json(o),
+					 "env", env_names_json(o));
+}
+
 static json_t *start_json(const struct naming *n, const struct run_options *o, const char *name)
 {
-	return json_pack("{s:i, s:s, s:I, s:b, s:b, s:o, s:o, s:i, s:{s:s, s:o, s:o, s:s, s:i, s:i, "
-					 "s:I, s:i, s:b, s:o, s:o}}",
-					 "version", RECORD_VERSION, "name", name, "created", (json_int_t)time(NULL),
-					 "detached", n->detach, "remove", n->remove, "program", text_json(o->program),
-					 "command", texts_json(o->argc, o->argv), "stop_timeout", o->stop_timeout_s,
-					 "options", "backend", o->backend, "root", text_json(o->root), "workdir",
-					 text_json(o->workdir), "hostname", o->hostname, "uid", (int)o->uid, "gid",
-					 (int)o->gid, "memory_bytes", (json_int_t)o->memory_bytes, "pids",
-					 (int)o->tasks_max, "read_only", o->read_only, "volumes", volumes_json(o),
-					 "env", env_names_json(o));
+	return json_pack("{s:i, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:i, s:o}", "version",
+					 RECORD_VERSION, "name", name, "created", (json_int_t)time(NULL), "detached",
+					 n->detach, "remove", n->remove, "labels",
+					 n->labels ? json_incref(n->labels) : json_object(), "program",
+					 text_json(o->program), "command", texts_json(o->argc, o->argv),
+					 "stop_timeout", o->stop_timeout_s, "options", options_json(o));
 }
 
 /* ---- the front */
@@ -197,7 +263,8 @@ int named_run(const struct naming *n, struct run_options *o, struct error *err)
 {
 	static struct run_named named;
 
-	named = (struct run_named){.detached = n->detach, .started_fd = -1};
+	named = (struct run_named){.detached = n->detach, .started_fd = -1, .restart = n->restart,
+							   .restarts_max = n->restarts_max};
 	if (families_open(n->state_dir, true, &named.families_fd, err) < 0 ||
 		family_create(named.families_fd, n->name, o->argv[0], &named.dir, err) < 0)
 		return -EXIT_SYSTEM;

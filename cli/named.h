@@ -10,12 +10,16 @@
 
 struct naming {
 	const char *name, *state_dir;
-	bool detach, remove;
+	bool detach, remove, restart;
+	unsigned restarts_max;
 	unsigned long long log_bytes;
+	struct json_t *labels; /* an object; NULL: none */
 };
 
 /* log_size_parse: of --log-size */
 int log_size_parse(struct naming *n, const char *text, struct error *err) MUST_CHECK;
+int restart_parse(struct naming *n, const char *text, struct error *err) MUST_CHECK;
+int label_add(struct naming *n, const char *text, struct error *err) MUST_CHECK; /* --label */
 /* Before anything is made: does it fit together? */
 int naming_check(const struct naming *n, struct error *err) MUST_CHECK;
 /* Runs the family to its end, or with -d to its start. Returns as a verb. */

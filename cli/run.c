@@ -67,6 +67,9 @@ void help_run(void)
 		"  -d, --detach      run it in the background and print its name; 'unifork logs' has its\n"
 		"                    output\n"
 		"      --rm          do not keep it when it has ended\n"
+		"      --restart on-failure[:TIMES]\n"
+		"                    start it again when the program fails, until 'unifork stop'\n"
+		"  -l, --label KEY=VALUE  kept with it, for 'ps --filter'\n"
 		"      --log-size SIZE  of a detached family's log at most (default 8M)\n"
 		"      --state-dir DIR  where families are kept (/run/unifork, for ordinary users\n"
 		"                    $XDG_RUNTIME_DIR/unifork)\n"
@@ -187,6 +190,8 @@ static const struct option long_options[] = {
 	{"name", required_argument, NULL, 'A'},
 	{"state-dir", required_argument, NULL, 'S'},
 	{"log-size", required_argument, NULL, 'Z'},
+	{"restart", required_argument, NULL, 'Y'},
+	{"label", required_argument, NULL, 'l'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -200,6 +205,7 @@ static int parse_value(struct parsed *p, int option, const char *text, struct er
 	case 'E': return environment_file(&p->env, text, err);
 	case 'F': return tmpfs_add(&p->o, text, err);
 	case 'H': return hostname_parse(&p->o, text, err);
+	case 'l': return label_add(&p->naming, text, err);
 	case 'L': return ulimit_parse(&p->o, text, err);
 	case 'm': return memory_parse(&p->o, text, err);
 	case 'N': return net_parse(&p->o, text, err);
@@ -207,6 +213,7 @@ static int parse_value(struct parsed *p, int option, const char *text, struct er
 	case 'P': return pids_parse(&p->o, text, err);
 	case 'T': return stop_timeout_parse(&p->o, text, err);
 	case 'v': return volume_add(&p->o, text, err);
+	case 'Y': return restart_parse(&p->naming, text, err);
 	case 'Z': return log_size_parse(&p->naming, text, err);
 	default: return parse_without(&p->o, text, err);
 	}
@@ -279,7 +286,7 @@ static int parse(int argc, char **argv, struct parsed *p, struct error *err)
 	opterr = 0;
 	for (;;) {
 		at = optind ? optind : 1;
-		c = getopt_long(argc, argv, "+:b:de:hip:r:s:tm:u:v:w:", long_options, NULL);
+		c = getopt_long(argc, argv, "+:b:de:hil:p:r:s:tm:u:v:w:", long_options, NULL);
 		if (c == -1)
 			break;
 		switch (c) {

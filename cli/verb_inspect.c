@@ -81,7 +81,7 @@ int verb_inspect(int argc, char **argv, struct error *err)
 {
 	const char *state_dir = NULL, *format = "json";
 	const struct verb_option table[] = {
-		{"format", 0, &format, NULL}, OPTION_STATE_DIR(state_dir), {0}};
+		{"format", 0, .text = &format}, OPTION_STATE_DIR(state_dir), {0}};
 	json_t *list = json_array();
 	int first, status;
 

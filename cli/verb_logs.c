@@ -303,10 +303,10 @@ void help_logs(void)
 int verb_logs(int argc, char **argv, struct error *err)
 {
 	struct logs l = {.lines = -1};
-	const struct verb_option table[] = {{"follow", 'f', NULL, &l.follow},
-										{"tail", 'n', &l.tail, NULL},
-										{"since", 0, &l.since, NULL},
-										{"timestamps", 't', NULL, &l.timestamps},
+	const struct verb_option table[] = {{"follow", 'f', .flag = &l.follow},
+										{"tail", 'n', .text = &l.tail},
+										{"since", 0, .text = &l.since},
+										{"timestamps", 't', .flag = &l.timestamps},
 										OPTION_STATE_DIR(l.state_dir),
 										{0}};
 	int first;

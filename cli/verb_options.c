@@ -15,6 +15,11 @@
 #define OPTIONS_MAX 16
 #define LETTERS_FROM 256 /* values of options without a letter */
 
+static bool takes_value(const struct verb_option *o)
+{
+	return o->text || o->add;
+}
+
 static void tables_fill(const struct verb_option *table, bool stops, struct option *options,
 						char *letters)
 {
@@ -25,11 +30,12 @@ static void tables_fill(const struct verb_option *table, bool stops, struct opti
 	options[0] = (struct option){"help", no_argument, NULL, 'h'};
 	for (int i = 0; i < OPTIONS_MAX - 2 && table[i].name; i++) {
 		options[i + 1] = (struct option){table[i].name,
-										 table[i].text ? required_argument : no_argument, NULL,
+										 takes_value(&table[i]) ? required_argument : no_argument,
+										 NULL,
 										 table[i].letter ? table[i].letter : LETTERS_FROM + i};
 		if (table[i].letter)
 			*letters++ = table[i].letter;
-		if (table[i].letter && table[i].text)
+		if (table[i].letter && takes_value(&table[i]))
 			*letters++ = ':';
 	}
 	*letters = 0;
@@ -74,9 +80,11 @@ int verb_options(int argc, char **argv, const struct verb_option *table, bool st
 		for (int i = 0; table[i].name; i++) {
 			if (c != (table[i].letter ? table[i].letter : LETTERS_FROM + i))
 				continue;
+			if (table[i].add && table[i].add(table[i].env, optarg, err) < 0)
+				return -1;
 			if (table[i].text)
 				*table[i].text = optarg;
-			else
+			else if (table[i].flag)
 				*table[i].flag = true;
 		}
 	}

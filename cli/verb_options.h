@@ -12,15 +12,20 @@
 /* Statuses beside EXIT_USAGE and EXIT_SYSTEM: one of the families is not there or not so. */
 #define EXIT_NOT_SO 1
 
+struct environment;
+
 struct verb_option {
 	const char *name;
 	char letter; /* 0: it has none */
 	const char **text; /* takes a value; or */
-	bool *flag;        /* takes none */
+	bool *flag;        /* takes none; or */
+	/* it takes a value as often as it is given: environment.c */
+	int (*add)(struct environment *env, const char *text, struct error *err);
+	struct environment *env;
 };
 
 /* Every one of these verbs has it. */
-#define OPTION_STATE_DIR(variable) {"state-dir", 0, &(variable), NULL}
+#define OPTION_STATE_DIR(variable) {"state-dir", 0, .text = &(variable)}
 #define HELP_STATE_DIR                                                                             \
 	"      --state-dir DIR  where families are kept (/run/unifork, or $XDG_RUNTIME_DIR/unifork)\n" \
 	"  -h, --help           this text\n"

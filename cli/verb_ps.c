@@ -23,6 +23,11 @@ struct rows {
 	struct row *list;
 	size_t count;
 };
+/* Which families. */
+struct choice {
+	bool all;
+	json_t *label, *value; /* as labels are kept; NULL: any */
+};
 
 /* The newest first. */
 static int row_compare(const void *a, const void *b)
@@ -34,13 +39,42 @@ static int row_compare(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int row_add(struct rows *rows, const struct family_dir *dir, bool all, struct error *err)
+/* --filter label=KEY[=VALUE] */
+static int filter_parse(const char *text, struct choice *c, struct error *err)
+{
+	static const char what[] = "label=";
+	size_t len = strncmp(text, what, sizeof(what) - 1) ? 0 : strcspn(text + sizeof(what) - 1, "=");
+	char *key = len ? strndup(text + sizeof(what) - 1, len) : NULL;
+
+	if (!key)
+		return error_set(err, 0, "--filter '%.100s': write label=KEY or label=KEY=VALUE", text);
+	text += sizeof(what) - 1 + len;
+	c->label = text_json(key);
+	c->value = *text ? text_json(text + 1) : NULL;
+	free(key);
+	return 0;
+}
+
+static bool chosen(const struct choice *c, const struct family_record *r)
+{
+	const json_t *labels = json_object_get(r->start, "labels"), *value;
+
+	if (!c->all && (r->state == FAMILY_EXITED || r->state == FAMILY_DEAD))
+		return false;
+	if (!c->label)
+		return true;
+	value = json_object_get(labels, json_string_value(c->label));
+	return value && (!c->value || json_equal(value, c->value));
+}
+
+static int row_add(struct rows *rows, const struct family_dir *dir, const struct choice *c,
+				   struct error *err)
 {
 	struct family_record record;
 	struct row *list;
 
 	family_record_read(dir, &record);
-	if (!all && (record.state == FAMILY_EXITED || record.state == FAMILY_DEAD)) {
+	if (!chosen(c, &record)) {
 		family_record_free(&record);
 		return 0;
 	}
@@ -53,7 +87,8 @@ static int row_add(struct rows *rows, const struct family_dir *dir, bool all, st
 	return 0;
 }
 
-static int rows_collect(int families_fd, bool all, struct rows *rows, struct error *err)
+static int rows_collect(int families_fd, const struct choice *c, struct rows *rows,
+						struct error *err)
 {
 	int fd = families_fd < 0 ? -1 : openat(families_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -70,7 +105,7 @@ static int rows_collect(int families_fd, bool all, struct rows *rows, struct err
 
 		if (family_open(families_fd, entry->d_name, &dir, &unused) < 0)
 			continue; /* somebody else's, or going at this moment */
-		r = row_add(rows, &dir, all, err);
+		r = row_add(rows, &dir, c, err);
 		family_close(&dir);
 	}
 	closedir(entries);
@@ -142,6 +177,7 @@ static json_t *row_json(const struct row *row)
 	json_t *o = json_pack("{s:s, s:s, s:b}", "name", row->name, "state",
 						  family_state_names[r->state], "detached", r->detached);
 	json_t *command = json_object_get(r->start, "command");
+	json_t *labels = json_object_get(r->start, "labels");
 	char when[40];
 
 	if (r->created) {
@@ -154,6 +190,7 @@ static json_t *row_json(const struct row *row)
 	}
 	if (r->state == FAMILY_EXITED || r->state == FAMILY_DEAD)
 		json_object_set_new(o, "exit_status", json_integer(r->exit_status));
+	json_object_set_new(o, "labels", labels ? json_incref(labels) : json_object());
 	json_object_set_new(o, "command", command ? json_incref(command) : json_array());
 	return o;
 }
@@ -179,17 +216,20 @@ void help_ps(void)
 		   "processes on the host were killed. It asks nobody: nobody can keep it waiting.\n\n"
 		   "  -a, --all            those that have ended, too\n"
 		   "  -q, --quiet          names only\n"
+		   "      --filter label=KEY[=VALUE]  those with that label only\n"
 		   "      --format FORMAT  table (default) or json\n"
 		   HELP_STATE_DIR);
 }
 
 int verb_ps(int argc, char **argv, struct error *err)
 {
-	const char *state_dir = NULL, *format = "table";
-	bool all = false, quiet = false;
-	const struct verb_option table[] = {{"all", 'a', NULL, &all},
-										{"quiet", 'q', NULL, &quiet},
-										{"format", 0, &format, NULL},
+	const char *state_dir = NULL, *format = "table", *filter = NULL;
+	struct choice choice = {0};
+	bool quiet = false;
+	const struct verb_option table[] = {{"all", 'a', .flag = &choice.all},
+										{"quiet", 'q', .flag = &quiet},
+										{"filter", 0, .text = &filter},
+										{"format", 0, .text = &format},
 										OPTION_STATE_DIR(state_dir),
 										{0}};
 	struct rows rows = {0};
@@ -205,8 +245,10 @@ int verb_ps(int argc, char **argv, struct error *err)
 		error_set(err, 0, "--format '%.60s': choose table or json", format);
 		return -EXIT_USAGE;
 	}
+	if (filter && filter_parse(filter, &choice, err) < 0)
+		return -EXIT_USAGE;
 	if (families_open(state_dir, false, &families_fd, err) < 0 ||
-		rows_collect(families_fd, all, &rows, err) < 0)
+		rows_collect(families_fd, &choice, &rows, err) < 0)
 		return -EXIT_SYSTEM;
 	for (size_t i = 0; quiet && i < rows.count; i++)
 		puts(rows.list[i].name);

@@ -188,8 +188,8 @@ int verb_stats(int argc, char **argv, struct error *err)
 {
 	const char *state_dir = NULL, *format = "table";
 	bool once = false;
-	const struct verb_option table[] = {{"no-stream", 0, NULL, &once},
-										{"format", 0, &format, NULL},
+	const struct verb_option table[] = {{"no-stream", 0, .flag = &once},
+										{"format", 0, .text = &format},
 										OPTION_STATE_DIR(state_dir),
 										{0}};
 	struct { struct sample *list; size_t count; } all = {

@@ -108,8 +108,8 @@ void help_stop(void)
 int verb_stop(int argc, char **argv, struct error *err)
 {
 	struct stopping with = {0};
-	const struct verb_option table[] = {{"time", 't', &with.timeout, NULL},
-										{"timeout", 0, &with.timeout, NULL},
+	const struct verb_option table[] = {{"time", 't', .text = &with.timeout},
+										{"timeout", 0, .text = &with.timeout},
 										OPTION_STATE_DIR(with.state_dir),
 										{0}};
 	int first;
@@ -158,7 +158,7 @@ int verb_kill(int argc, char **argv, struct error *err)
 {
 	const char *name = "KILL", *state_dir = NULL;
 	const struct verb_option table[] = {
-		{"signal", 's', &name, NULL}, OPTION_STATE_DIR(state_dir), {0}};
+		{"signal", 's', .text = &name}, OPTION_STATE_DIR(state_dir), {0}};
 	int first, sig;
 
 	if (verb_options(argc, argv, table, false, &first, err) < 0 ||
@@ -323,7 +323,7 @@ int verb_rm(int argc, char **argv, struct error *err)
 	const char *state_dir = NULL;
 	bool force = false;
 	const struct verb_option table[] = {
-		{"force", 'f', NULL, &force}, OPTION_STATE_DIR(state_dir), {0}};
+		{"force", 'f', .flag = &force}, OPTION_STATE_DIR(state_dir), {0}};
 	int first, kept, families_fd;
 
 	if (verb_options(argc, argv, table, false, &first, err) < 0)

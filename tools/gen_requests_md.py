@@ -18,7 +18,8 @@ BEGIN = "<!-- tools/gen_requests_md.py writes from here -->"
 END = "<!-- to here -->"
 
 REQUEST = re.compile(r'^REQUEST\((\w+), "([^"]*)",\s*"([^"]*)"(.*?)\)$', re.MULTILINE | re.DOTALL)
-ARGUMENT = re.compile(r'(OPTIONAL_)?NUMBER\((\w+), ([^,]+), ([^,]+), "([^"]*)"\)')
+ARGUMENT = re.compile(r'(OPTIONAL_)?(NUMBER|TEXTS?)\((\w+), ([^,]+), ([^,]+), "([^"]*)"\)')
+UNITS = {"NUMBER": "", "TEXT": " bytes", "TEXTS": " texts"}
 
 
 def table():
@@ -29,8 +30,9 @@ def table():
     lines = ["| Request | Arguments | Answer | What it is |", "|---|---|---|---|"]
     for name, answer, what, rest in found:
         arguments = "<br>".join(
-            f"`{argument}`: {meaning} ({least} to {most}{', may be missing' if optional else ''})"
-            for optional, argument, least, most, meaning in ARGUMENT.findall(rest))
+            f"`{argument}`: {meaning} ({least} to {most}{UNITS[kind]}"
+            f"{', may be missing' if optional else ''})"
+            for optional, kind, argument, least, most, meaning in ARGUMENT.findall(rest))
         members = ", ".join(f"`{member}`" for member in answer.split(", ") if member)
         lines.append(f"| `{name}` | {arguments} | {members} | {what} |")
     return "\n".join(lines)

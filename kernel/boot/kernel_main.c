@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The start of a member's kernel: the family's first, which makes everything in kin and PID 1, or a
- * fresh one that takes over a process at its exec. Clones do not come here: they continue in
- * fork.c.
+ * The start of a member's kernel: the family's first, which makes everything in kin and PID 1, one
+ * that makes the process of a session (unifork exec), or one that takes over a process at its exec.
+ * Clones do not come here: they continue in fork.c.
  */
 #include <stdatomic.h>
 
@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/arch/arch_hooks.h"
+#include "kernel/boot/session_terminal.h"
 #include "kernel/boot/tree.h"
 #include "kernel/dev/dev.h"
 #include "kernel/exec/exec.h"
@@ -46,9 +47,19 @@ static struct thread boot_thread;
 static struct proc boot_proc;
 static struct kin_proc boot_kp;
 
-/* ---- PID 1 */
+/* ---- PID 1, and the first process of a session */
 
 #define EXIT_USAGE 100 /* as the command line itself says it */
+#define EXIT_CANNOT_EXEC 126
+#define EXIT_NOT_FOUND 127
+
+/* Whose program this member begins; NULL: that of `unifork run`, or it begins none. */
+static struct kin_session *session_begun(void)
+{
+	u32 i = member_self()->session_program - 1;
+
+	return KIN->ready && i < SESSIONS_MAX ? &KIN->sessions[i] : NULL;
+}
 
 static const char *environment_get(const struct exec_args *a, const char *name)
 {
@@ -104,12 +115,15 @@ static void open_standard_io(void)
 	}
 }
 
-/* What the first process has from the command line, and all others from it. */
-static void inherited_begin(struct proc_inherited *in)
+/* What a first process has from the command line, and all others from it. s: NULL for PID 1. */
+static void inherited_begin(struct proc_inherited *in, const struct kin_session *s)
 {
-	in->uid = in->euid = in->suid = in->fsuid = KIN->start.uid;
-	in->gid = in->egid = in->sgid = in->fsgid = KIN->start.gid;
-	in->ngroups = MIN(KIN->start.group_count, GROUPS_MAX);
+	bool own = s && s->own_user;
+
+	memset(in, 0, sizeof(*in)); /* the slot may have been another's */
+	in->uid = in->euid = in->suid = in->fsuid = own ? s->uid : KIN->start.uid;
+	in->gid = in->egid = in->sgid = in->fsgid = own ? s->gid : KIN->start.gid;
+	in->ngroups = own ? 0 : MIN(KIN->start.group_count, GROUPS_MAX);
 	memcpy(in->groups, KIN->start.groups, in->ngroups * sizeof(in->groups[0]));
 	in->dumpable = 1;
 	in->umask = 022;
@@ -125,13 +139,25 @@ static void inherited_begin(struct proc_inherited *in)
 	}
 }
 
-static _Noreturn void first_program(void)
+/* On the program's standard error, which may be a terminal of the family's. */
+static void complain(struct pty *terminal, const char *what, const char *path, s64 err)
 {
-	struct kin_exec *e = (struct kin_exec *)KIN->args;
+	char line[EXEC_COMPLAINT_MAX];
+
+	if (terminal)
+		pty_said(terminal, line, exec_complaint(line, sizeof(line), what, path, err));
+	else
+		exec_complain(what, path, err);
+}
+
+static _Noreturn void first_program(struct kin_session *s)
+{
+	struct kin_exec *e = (struct kin_exec *)(s ? s->args : KIN->args);
 	struct proc *p = current->proc;
+	struct pty *terminal = NULL;
 	struct exec_args a;
 	const char *cwd;
-	s64 err;
+	s64 err = 0;
 
 	exec_args_of(e, &a, &cwd);
 	p->actions = signal_actions_clone(NULL);
@@ -142,38 +168,50 @@ static _Noreturn void first_program(void)
 	signal_actions_ignore(p->actions, e->ignored);
 	if (e->ignored & SIGBIT(SIGCHLD))
 		atomic_fetch_or(&p->kp->flags, KP_NOCLDWAIT);
-	open_standard_io();
 	proc_set_comm(current, "unifork");
+	if (s && s->terminal)
+		terminal = session_terminal(&err);
+	else
+		open_standard_io();
+	if (err) /* there is nobody who could be told more */
+		proc_exit(EXIT_CANNOT_EXEC << 8);
 	if (e->workdir && (err = fs_directory_check(cwd))) {
-		exec_complain("working directory ", cwd, err);
-		proc_exit(EXIT_USAGE << 8);
+		complain(terminal, "working directory ", cwd, err);
+		proc_exit((s ? EXIT_CANNOT_EXEC : EXIT_USAGE) << 8);
 	}
 	if (e->init)
 		init_fork();
 	err = run_in_path(&a);
-	exec_complain("", a.path, err);
-	proc_exit(err == -ENOENT ? 127 << 8 : 126 << 8);
+	complain(terminal, "", a.path, err);
+	proc_exit((err == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC) << 8);
+}
+
+/* A process without a parent in the family, leader of a session of its own. */
+static void process_enter(struct kin_proc *kp, const struct kin_session *s)
+{
+	struct kin_member *self = member_self();
+
+	kp->nthreads = 1;
+	kp->start_ns = time_mono_ns();
+	kp->exit_signal = SIGCHLD;
+	inherited_begin(&kp->inherited, s);
+	tree_lock();
+	kp->pgid = kp->sid = kp->pid;
+	kin_proc_enter(kp, NULL);
+	tree_unlock();
+	self->pid = kp->pid;
+	self->backend = BOOT_INFO->backend;
+	atomic_store(&self->proc, (u64)kp);
 }
 
 static void make_first_process(void)
 {
 	struct kin_proc *kp = kin_proc_alloc();
-	struct kin_member *self = member_self();
 
 	kassert(kp && kp->pid == 1);
-	kp->nthreads = 1;
-	kp->start_ns = time_mono_ns();
-	kp->exit_signal = SIGCHLD;
-	inherited_begin(&kp->inherited);
-	tree_lock();
-	kp->pgid = kp->sid = kp->pid;
-	kin_proc_enter(kp, NULL);
-	tree_unlock();
+	process_enter(kp, NULL);
 	console_get()->session = kp->pid;
 	console_get()->foreground_pgid = kp->pid;
-	self->pid = kp->pid;
-	self->backend = BOOT_INFO->backend;
-	atomic_store(&self->proc, (u64)kp);
 }
 
 /* ---- every member */
@@ -183,15 +221,30 @@ static void main_begin(void *first)
 {
 	sched_first_thread();
 	if (first)
-		first_program();
+		first_program(session_begun());
 	spawn_run();
 }
 
-/* The process did not get as far as this record before the member that asked for it died. */
-static _Noreturn void nothing_to_do(void)
+/* There is no process in this member. */
+static _Noreturn void nothing_to_do(int status)
 {
 	atomic_store(&member_self()->state, MEMBER_EXITING);
-	host_exit(0);
+	host_exit(status);
+}
+
+/* Until it is entered, and named in the record, a death leaves an embryo that the burial frees. */
+static void make_session_process(const struct kin_session *s)
+{
+	struct kin_proc *kp = kin_proc_alloc();
+
+	if (!kp) {
+		const struct kin_exec *e = (const struct kin_exec *)s->args;
+
+		exec_complain("", e->strings, -EAGAIN);
+		nothing_to_do(EXIT_CANNOT_EXEC);
+	}
+	atomic_fetch_or(&kp->flags, KP_OUTSIDE);
+	process_enter(kp, s);
 }
 
 static _Noreturn void run_main_thread(bool first)
@@ -200,8 +253,9 @@ static _Noreturn void run_main_thread(bool first)
 	struct proc *p;
 	struct thread *t;
 
+	/* It may not have got as far as this record before the member that asked for it died. */
 	if (!first && !spawn_owns(BOOT_INFO->member, kp))
-		nothing_to_do();
+		nothing_to_do(0);
 	p = proc_create(kp);
 	t = p ? thread_create(p) : NULL;
 	if (!t)
@@ -217,6 +271,7 @@ static _Noreturn void run_main_thread(bool first)
 _Noreturn void kernel_main(void)
 {
 	bool first = !KIN->ready;
+	struct kin_session *session = session_begun();
 
 	boot_proc.kp = &boot_kp;
 	boot_thread.proc = &boot_proc;
@@ -234,7 +289,9 @@ _Noreturn void kernel_main(void)
 	if (first) {
 		make_first_process();
 		atomic_store(&KIN->ready, 1);
+	} else if (session) {
+		make_session_process(session);
 	}
 	member_live();
-	run_main_thread(first);
+	run_main_thread(first || session);
 }

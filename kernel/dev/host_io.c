@@ -6,6 +6,9 @@
  * comes; the rest of the wait is the kernel's own sleep, too. What need not wait is not
  * interrupted: the monitor sees to that. Application memory is passed to the monitor where it lies
  * (mm_host_span).
+ *
+ * The handles are those of the member's session (abi/kin.h). A file that was passed on to a member
+ * of another session is of no use there: each operation is refused with EIO.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -32,6 +35,11 @@
 static int handle_of(struct file *f)
 {
 	return (int)f->priv[HOST_IO_HANDLE];
+}
+
+static bool elsewhere(const struct file *f)
+{
+	return f->priv[HOST_IO_SESSION] != member_self()->session;
 }
 
 static bool is_regular(struct file *f)
@@ -104,6 +112,8 @@ static s64 host_io_read_op(struct file *f, void *buf, size_t len, s64 *pos)
 	enum hyp_io wait = may_wait(f);
 	bool again = false;
 
+	if (elsewhere(f))
+		return -EIO;
 	if (!len)
 		return 0;
 	if (is_regular(f))
@@ -162,6 +172,8 @@ static s64 host_io_write_op(struct file *f, const void *buf, size_t len, s64 *po
 {
 	size_t done = 0;
 
+	if (elsewhere(f))
+		return -EIO;
 	if (f->priv[HOST_IO_TTY]) {
 		s64 err = tty_may_write(handle_of(f));
 		if (err)
@@ -188,6 +200,8 @@ static s64 host_io_writev(struct file *f, const struct iovec *iov, u32 n, s64 *p
 {
 	s64 total = 0, got = 0;
 
+	if (elsewhere(f))
+		return -EIO;
 	for (u32 i = 0; i < n; i++)
 		total += (s64)iov[i].iov_len;
 	char *buf = total > 0 && total <= GATHER ? kmalloc((size_t)total) : NULL;
@@ -224,11 +238,18 @@ static s64 host_io_writev(struct file *f, const struct iovec *iov, u32 n, s64 *p
 
 static s64 host_io_seek_op(struct file *f, s64 offset, int whence)
 {
-	return host_io_seek(handle_of(f), offset, whence);
+	return elsewhere(f) ? -EIO : host_io_seek(handle_of(f), offset, whence);
+}
+
+static s64 host_io_ioctl_op(struct file *f, u32 cmd, u64 arg)
+{
+	return elsewhere(f) ? -EIO : tty_ioctl(f, cmd, arg);
 }
 
 static u32 host_io_poll(struct file *f, struct poll_table *pt)
 {
+	if (elsewhere(f))
+		return POLLERR | POLLHUP;
 	if (is_regular(f))
 		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 	u32 got = ready(f, POLLIN | POLLOUT | POLLPRI);
@@ -248,7 +269,7 @@ static u32 host_io_poll(struct file *f, struct poll_table *pt)
 static s64 host_io_stat(struct file *f, struct kstat *st)
 {
 	struct hyp_stat h;
-	s64 err = host_fs_fstat(handle_of(f), &h);
+	s64 err = elsewhere(f) ? -EIO : host_fs_fstat(handle_of(f), &h);
 
 	if (!err)
 		hyp_to_kstat(&h, st);
@@ -261,7 +282,7 @@ const struct file_ops host_io_file_ops = {
 	.write = host_io_write_op,
 	.writev = host_io_writev,
 	.poll = host_io_poll,
-	.ioctl = tty_ioctl,
+	.ioctl = host_io_ioctl_op,
 	.seek = host_io_seek_op,
 	.stat = host_io_stat,
 	.release = file_drop_inode,
@@ -279,6 +300,7 @@ static struct file *host_io_new(int handle, u32 flags)
 		return NULL;
 	f->priv[HOST_IO_HANDLE] = (u64)handle;
 	f->priv[HOST_IO_MODE] = st.mode;
+	f->priv[HOST_IO_SESSION] = member_self()->session;
 	f->priv[HOST_IO_TTY] = S_ISCHR(st.mode) && tty_is(handle);
 	struct inode *node = vfs_shared()->tty;
 	if (node && f->priv[HOST_IO_TTY] && node->rdev == st.rdev) {
@@ -346,6 +368,8 @@ s64 file_reopen(struct file *f, u32 flags, struct file **out)
 	if (flags & O_PATH)
 		return -EOPNOTSUPP;
 	if (f->type == FILE_HOST_IO) {
+		if (elsewhere(f))
+			return -EIO;
 		*out =
 			host_io_new((int)f->priv[HOST_IO_HANDLE], flags & (O_ACCMODE | O_NONBLOCK | O_APPEND));
 		return *out ? 0 : -ENFILE;

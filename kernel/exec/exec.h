@@ -106,6 +106,9 @@ bool script_detect(const char *head);
 int script_parse(char *head, const char **interpreter, const char **argument);
 
 /* On the family's standard error, as a shell would say it; of a long path both ends. */
+#define EXEC_COMPLAINT_MAX 512
 void exec_complain(const char *what, const char *path, s64 err);
+/* The same as text, in line: its length. */
+size_t exec_complaint(char *line, size_t size, const char *what, const char *path, s64 err);
 
 #endif

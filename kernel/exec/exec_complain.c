@@ -9,17 +9,23 @@
 
 #define PATH_SHOWN 240
 
-void exec_complain(const char *what, const char *path, s64 err)
+size_t exec_complaint(char *line, size_t size, const char *what, const char *path, s64 err)
 {
 	size_t len = strlen(path), half = (PATH_SHOWN - 3) / 2;
-	char line[512], text[PATH_SHOWN + 1];
+	char text[PATH_SHOWN + 1];
 
 	strlcpy(text, path, sizeof(text));
 	if (len > PATH_SHOWN) {
 		strlcpy(text + half, "...", sizeof(text) - half);
 		strlcpy(text + half + 3, path + len - half, sizeof(text) - half - 3);
 	}
-	int n = ksnprintf(line, sizeof(line), "unifork: %s%s: %s\n", what, text, error_text(err));
+	len = (size_t)ksnprintf(line, size, "unifork: %s%s: %s\n", what, text, error_text(err));
+	return MIN(len, size - 1);
+}
 
-	host_io_write(2, line, MIN((size_t)n, sizeof(line) - 1), HYP_IO_WAIT);
+void exec_complain(const char *what, const char *path, s64 err)
+{
+	char line[EXEC_COMPLAINT_MAX];
+
+	host_io_write(2, line, exec_complaint(line, sizeof(line), what, path, err), HYP_IO_WAIT);
 }

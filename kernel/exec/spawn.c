@@ -61,12 +61,16 @@ void spawn_drop(struct kin_proc *p)
 }
 
 /*
- * The bit is set: now somebody must see it. If the spawner dies after this look at it, the
- * supervisor sees the bit when it reaps it.
+ * Asks for a monitor for that record, and somebody must see that. If the spawner dies after this
+ * look at it, the supervisor sees the bit when it reaps it.
  */
-static void spawn_tell(void)
+static void spawn_tell(u32 index)
 {
-	if (!atomic_load(&KIN->spawner_ready)) {
+	bool session = KIN->members[index].session;
+	_Atomic u64 *map = session ? KIN->session_spawn_map : KIN->spawn_map;
+
+	atomic_fetch_or(&map[index / 64], 1ull << (index % 64));
+	if (session || !atomic_load(&KIN->spawner_ready)) {
 		host_notify();
 		return;
 	}
@@ -109,8 +113,7 @@ s64 vfork_exec(struct exec_args *a)
 	atomic_store(&rec->proc, (u64)kp);
 	proc_place(kp, (u32)index); /* it has moved */
 	tree_unlock();
-	atomic_fetch_or(&KIN->spawn_map[index / 64], 1ull << (index % 64));
-	spawn_tell();
+	spawn_tell((u32)index);
 	exec_args_free(a);
 	LIST_REMOVE(t, sibling);
 	process_leaves(p);
@@ -124,6 +127,16 @@ bool spawn_owns(u32 index, const struct kin_proc *kp)
 	return kp && kp->member == index && kp->generation == KIN->members[index].generation;
 }
 
+/* Is it for the program of a session? Then the supervisor knows of it. */
+static bool session_owns(u32 index)
+{
+	const struct kin_member *rec = &KIN->members[index];
+	u32 i = rec->session_program - 1;
+
+	return i < SESSIONS_MAX &&
+		   atomic_load(&KIN->sessions[i].record) == ((u64)rec->session << 32 | (index + 1));
+}
+
 /*
  * A member died: requests that it had made and not told the supervisor of. Telling twice does no
  * harm. If the process had not moved yet it died with the member, and the record is free: nobody
@@ -131,22 +144,18 @@ bool spawn_owns(u32 index, const struct kin_proc *kp)
  */
 void spawn_bury(u32 member)
 {
-	bool told = false;
-
 	for (u32 i = 0; member_used(i); i++) {
 		struct kin_member *rec = &KIN->members[i];
 
-		if (rec->state != MEMBER_SPAWNING || rec->parent != member || rec->host_pid)
+		if (rec->state != MEMBER_SPAWNING || rec->parent != member || rec->host_pid ||
+			session_owns(i))
 			continue;
 		if (!spawn_owns(i, (struct kin_proc *)rec->proc)) {
 			member_free(i);
 			continue;
 		}
-		atomic_fetch_or(&KIN->spawn_map[i / 64], 1ull << (i % 64));
-		told = true;
+		spawn_tell(i);
 	}
-	if (told)
-		spawn_tell();
 }
 
 /* ---- in the fresh member */

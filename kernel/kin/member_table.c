@@ -35,6 +35,8 @@ int member_alloc(u32 state)
 		m->pid = m->ppid = 0;
 		m->backend = ((struct boot_info *)BOOT_INFO_ADDR)->backend;
 		m->exec_offset = 0;
+		m->session = KIN->members[self].session;
+		m->session_program = 0;
 		m->clone_tsc = m->resumed_tsc = m->first_tsc = m->exit_tsc = 0;
 		m->syscalls_direct = m->syscalls_trapped = m->sites = 0;
 		m->hypercalls = m->faults = m->interrupts = 0;

@@ -163,7 +163,8 @@ static void notify_death(struct kin_proc *p)
 
 static void reap_unwanted(struct kin_proc *p)
 {
-	if (p->parent && (p->parent->flags & KP_NOCLDWAIT) && p->exit_signal == SIGCHLD)
+	if (p->flags & KP_OUTSIDE ||
+		(p->parent && (p->parent->flags & KP_NOCLDWAIT) && p->exit_signal == SIGCHLD))
 		proc_reap(p);
 }
 
@@ -181,7 +182,7 @@ void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 		notify_death(p);
 	/* From here on nothing is left to bury. */
 	p->member = NO_MEMBER;
-	if (!p->traced)
+	if (!p->traced || (!hidden && p->flags & KP_OUTSIDE))
 		reap_unwanted(p);
 }
 

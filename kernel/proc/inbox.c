@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the supervisor wants done inside the family: signals for the foreground group and for PID 1,
- * burials. Any member does it, the one that is kicked or the first that looks.
+ * burials, records for sessions. Any member does it, the one that is kicked or the first that
+ * looks.
  *
  * Who may run at the same time: all members. The bits of signals are taken by atomic exchange.
  * Deaths go from the inbox into bury_todo under bury_lock and stay there until the burial is
@@ -12,6 +13,9 @@
 
 #include <asm/signal.h>
 
+#include "kernel/arch/arch.h"
+#include "kernel/host/host.h"
+#include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
@@ -111,6 +115,45 @@ static void bury_all(void)
 	kin_unlock(&t->bury_lock);
 }
 
+/*
+ * A record for a session (abi/kin.h). A death before the swap leaves a record that the burial
+ * finds, and the supervisor asks again.
+ */
+static void session_place(u32 i)
+{
+	struct kin_session *s = &KIN->sessions[i];
+	u64 asked = atomic_load(&s->record), said;
+	int index;
+
+	if (!asked || (u32)asked)
+		return;
+	index = member_alloc(MEMBER_SPAWNING);
+	if (index >= 0) {
+		KIN->members[index].session = (u32)(asked >> 32);
+		KIN->members[index].session_program = i + 1;
+		KIN->members[index].clone_tsc = arch_cycles();
+	}
+	said = asked | (index < 0 ? SESSION_REFUSED + (u32)-index : (u32)index + 1);
+	if (!atomic_compare_exchange_strong(&s->record, &asked, said)) {
+		if (index >= 0)
+			member_free((u32)index);
+		return;
+	}
+	host_notify();
+}
+
+static void sessions_place(void)
+{
+	for (u32 i = 0; i < SESSIONS_MAX / 64; i++) {
+		u64 bits = atomic_load(&KIN->inbox_sessions[i]);
+
+		if (bits)
+			bits = atomic_exchange(&KIN->inbox_sessions[i], 0);
+		for (; bits; bits &= bits - 1)
+			session_place(i * 64 + (u32)__builtin_ctzll(bits));
+	}
+}
+
 void inbox_run(void)
 {
 	atomic_store(&member_self()->kicked, 0);
@@ -122,4 +165,5 @@ void inbox_run(void)
 	send_each(&KIN->inbox_init, signal_init);
 	if (dead_in_inbox())
 		bury_all();
+	sessions_place();
 }

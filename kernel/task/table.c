@@ -68,7 +68,7 @@ static bool table_recover(void *arg)
 		if (p->state == PROC_EMBRYO || p == init)
 			continue;
 		if (!is_parent(p->parent))
-			p->parent = init;
+			p->parent = p->flags & KP_OUTSIDE ? NULL : init;
 		if (p->parent)
 			TAILQ_INSERT_TAIL(&p->parent->children, p, sibling);
 	}

@@ -62,7 +62,7 @@ struct kin_proc {
 		};
 		_Atomic u64 place;
 	};
-	struct kin_proc *parent;  /* T; NULL for PID 1 */
+	struct kin_proc *parent;  /* T; NULL for PID 1 and KP_OUTSIDE */
 	TAILQ_HEAD(, kin_proc) children; /* T: oldest first */
 	TAILQ_ENTRY(kin_proc) sibling;   /* T */
 	LIST_ENTRY(kin_proc) hash;       /* T: by pid; the list of free slots while FREE */
@@ -105,6 +105,7 @@ enum {
 	KP_EXECED = 4,
 	KP_VFORK = 8,      /* lives in the VM of another process */
 	KP_SUBREAPER = 16,
+	KP_OUTSIDE = 64,   /* its parent is outside the family, as PID 1's: nobody waits for it here */
 	KP_EXITING = 32,   /* wait_status is the exit status; what it holds is being released */
 };
 enum { WAIT_STOPPED = 1, WAIT_CONTINUED = 2 };

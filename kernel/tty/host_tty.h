@@ -10,7 +10,12 @@
 #include "kernel/vfs/inode.h"
 
 /* priv of a FILE_HOST_IO file. */
-enum { HOST_IO_HANDLE, HOST_IO_MODE, HOST_IO_TTY };
+enum {
+	HOST_IO_HANDLE,
+	HOST_IO_MODE,
+	HOST_IO_TTY,
+	HOST_IO_SESSION, /* kin_member.session: in members of another one the handle is another file */
+};
 
 bool tty_is(int handle);
 /* Job control, first: 0, or -EIO, or -ERESTARTSYS after SIGTTIN or SIGTTOU was sent. */

@@ -331,6 +331,25 @@ s64 pty_master_open(struct inode *node, u32 flags, struct file **out)
 	return 0;
 }
 
+/* By the node /dev/pts/ptmx, which nobody can take away before there is a process. */
+s64 pty_pair_open(u32 flags, struct file **out)
+{
+	struct inode *dir = shared()->directory, *node = NULL;
+	s64 err = -ENOENT;
+
+	dir_lock(dir);
+	struct dirent_node *e = dirent_find(dir, "ptmx", 4);
+	if (e && e->inode)
+		inode_get(node = e->inode);
+	kin_unlock(&dir->lock);
+	if (node)
+		err = pty_master_open(node, flags, out);
+	inode_put(node);
+	if (!err)
+		pty_of(*out)->slave_locked = 0;
+	return err;
+}
+
 /* by_name: node is the terminal's own in /dev/pts; else it is that of /dev/tty. */
 static s64 slave_open(struct pty *p, struct inode *node, bool by_name, u32 flags, struct file **out)
 {

@@ -80,6 +80,8 @@ s64 pty_slave_open(struct inode *node, u32 flags, struct file **out);
 s64 pty_peer_open(struct pty *p, u32 flags, struct file **out);
 s64 pty_terminal_open(struct console *c, struct inode *node, u32 flags, struct file **out);
 void pty_file_release(struct file *f);
+/* A master whose slave can be opened; the terminal is pty_of it. */
+s64 pty_pair_open(u32 flags, struct file **out);
 void pty_lock(struct pty *p);
 u64 pty_rdev(u32 index);
 
@@ -117,7 +119,16 @@ size_t output_take(struct pty *p, char *buf, size_t n);
 void echo_raw(struct pty *p, char c);    /* as the slave would write it */
 void echo_visible(struct pty *p, char c); /* control characters as ^X under ECHOCTL */
 
+/*
+ * ---- pty_file.c: the master's part for who is no application: nobody waits. Typed: bytes that
+ * were taken. Shown: bytes stored. Said: as the slave would write it, as far as there is room.
+ */
+size_t pty_typed(struct pty *p, const char *bytes, size_t n);
+size_t pty_shown(struct pty *p, char *bytes, size_t n);
+void pty_said(struct pty *p, const char *bytes, size_t n);
+
 /* ---- pty_ioctl.c */
+void pty_window(struct pty *p, const struct winsize *w); /* tells the foreground group */
 s64 pty_ioctl(struct file *f, u32 cmd, u64 arg);
 
 static inline struct pty *pty_of(const struct file *f)

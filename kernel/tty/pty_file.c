@@ -235,6 +235,40 @@ static u64 readable_end(struct pty *p)
 	return p->settings.c_lflag & ICANON ? p->in_line : p->in_head;
 }
 
+size_t pty_typed(struct pty *p, const char *bytes, size_t n)
+{
+	u32 signals = 0;
+
+	pty_lock(p);
+	u64 readable = readable_end(p), echoed = p->out_head;
+	size_t put = ldisc_type(p, bytes, n, &signals);
+	readable = readable_end(p) - readable;
+	echoed = p->out_head - echoed;
+	kin_unlock(&p->lock);
+	send_signals(p, signals);
+	queue_wake_for(&p->slave_events, readable ? EPOLLIN : WAKE_NO_OWNER);
+	queue_wake_for(&p->master_events, echoed ? EPOLLIN : WAKE_NO_OWNER);
+	return put;
+}
+
+size_t pty_shown(struct pty *p, char *bytes, size_t n)
+{
+	pty_lock(p);
+	n = output_take(p, bytes, n);
+	kin_unlock(&p->lock);
+	if (n)
+		queue_wake_for(&p->slave_events, EPOLLOUT);
+	return n;
+}
+
+void pty_said(struct pty *p, const char *bytes, size_t n)
+{
+	pty_lock(p);
+	output_write(p, bytes, n);
+	kin_unlock(&p->lock);
+	queue_wake_for(&p->master_events, EPOLLIN);
+}
+
 static s64 master_write(struct file *f, const char *buf, size_t len)
 {
 	struct pty *p = pty_of(f);
@@ -248,17 +282,7 @@ static s64 master_write(struct file *f, const char *buf, size_t len)
 		if (copy_in(bytes, buf + done, n))
 			err = -EFAULT;
 		while (!err && put < n) {
-			u32 signals = 0;
-
-			pty_lock(p);
-			u64 readable = readable_end(p), echoed = p->out_head;
-			put += ldisc_type(p, bytes + put, n - put, &signals);
-			readable = readable_end(p) - readable;
-			echoed = p->out_head - echoed;
-			kin_unlock(&p->lock);
-			send_signals(p, signals);
-			queue_wake_for(&p->slave_events, readable ? EPOLLIN : WAKE_NO_OWNER);
-			queue_wake_for(&p->master_events, echoed ? EPOLLIN : WAKE_NO_OWNER);
+			put += pty_typed(p, bytes + put, n - put);
 			if (put < n)
 				err = wait_for(f, &p->master_events, master_writable, HYP_NO_DEADLINE);
 		}

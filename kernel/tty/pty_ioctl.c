@@ -168,22 +168,28 @@ static s64 flow(struct file *f, u64 what)
 	return 0;
 }
 
-static s64 set_window(struct pty *p, u64 arg)
+void pty_window(struct pty *p, const struct winsize *w)
 {
-	struct winsize w;
 	s32 foreground = p->job.foreground_pgid;
 
-	if (copy_in(&w, (const void *)arg, sizeof(w)))
-		return -EFAULT;
 	pty_lock(p);
-	bool changed = memcmp(&w, &p->window, sizeof(w));
-	p->window = w;
+	bool changed = memcmp(w, &p->window, sizeof(*w));
+	p->window = *w;
 	kin_unlock(&p->lock);
 	if (changed && foreground) {
 		tree_lock();
 		group_signal(foreground, SIGWINCH, NULL);
 		tree_unlock();
 	}
+}
+
+static s64 set_window(struct pty *p, u64 arg)
+{
+	struct winsize w;
+
+	if (copy_in(&w, (const void *)arg, sizeof(w)))
+		return -EFAULT;
+	pty_window(p, &w);
 	return 0;
 }
 

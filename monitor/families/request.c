@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "abi/kin.h"
 #include "monitor/families/family_record.h"
 
-#define ARGUMENTS_PER_REQUEST 4
+#define ARGUMENTS_PER_REQUEST 8
 
 struct argument {
 	const char *name;
 	bool optional;
-	long long least, most;
+	enum { ARGUMENT_NUMBER, ARGUMENT_TEXT, ARGUMENT_TEXTS } kind;
+	long long least, most; /* of a number, of a text's bytes, of how many texts */
 };
 
 const char *const request_names[REQUEST_COUNT] = {
@@ -26,8 +28,11 @@ const char *const request_names[REQUEST_COUNT] = {
 };
 
 static const struct argument arguments[REQUEST_COUNT][ARGUMENTS_PER_REQUEST] = {
-#define NUMBER(name, least, most, text) {#name, false, least, most}
-#define OPTIONAL_NUMBER(name, least, most, text) {#name, true, least, most}
+#define NUMBER(name, least, most, text) {#name, false, ARGUMENT_NUMBER, least, most}
+#define OPTIONAL_NUMBER(name, least, most, text) {#name, true, ARGUMENT_NUMBER, least, most}
+#define OPTIONAL_TEXT(name, least, most, text) {#name, true, ARGUMENT_TEXT, least, most}
+#define TEXTS(name, least, most, text) {#name, false, ARGUMENT_TEXTS, least, most}
+#define OPTIONAL_TEXTS(name, least, most, text) {#name, true, ARGUMENT_TEXTS, least, most}
 #define REQUEST(name, answer, text, ...) [REQUEST_##name] = {__VA_ARGS__},
 #include "monitor/families/requests.def"
 #undef REQUEST
@@ -41,8 +46,35 @@ static const struct argument *argument_find(enum request which, const char *name
 	return NULL;
 }
 
+static int size_check(const struct argument *a, const char *what, size_t size, struct error *err)
+{
+	if ((long long)size >= a->least && (long long)size <= a->most)
+		return 0;
+	return error_set(err, 0, "argument '%s' has not %lld to %lld %s", a->name, a->least, a->most,
+					 what);
+}
+
+static int texts_check(const struct argument *a, const json_t *value, struct error *err)
+{
+	size_t i;
+	json_t *text;
+
+	if (!json_is_array(value))
+		return error_set(err, 0, "argument '%s' is not a list of texts", a->name);
+	json_array_foreach((json_t *)value, i, text)
+		if (!json_is_string(text))
+			return error_set(err, 0, "argument '%s' is not a list of texts", a->name);
+	return size_check(a, "texts", json_array_size(value), err);
+}
+
 static int argument_check(const struct argument *a, const json_t *value, struct error *err)
 {
+	if (a->kind == ARGUMENT_TEXTS)
+		return texts_check(a, value, err);
+	if (a->kind == ARGUMENT_TEXT && json_is_string(value))
+		return size_check(a, "bytes", json_string_length(value), err);
+	if (a->kind == ARGUMENT_TEXT)
+		return error_set(err, 0, "argument '%s' is not a text", a->name);
 	if (!json_is_integer(value))
 		return error_set(err, 0, "argument '%s' is not a whole number", a->name);
 	if (json_integer_value(value) < a->least || json_integer_value(value) > a->most)
@@ -98,23 +130,59 @@ long long request_number(const json_t *packet, const char *name, long long missi
 	return value ? json_integer_value(value) : missing;
 }
 
-int packet_send(int fd, const json_t *packet)
+union rights {
+	char room[CMSG_SPACE(REQUEST_FDS * sizeof(int))];
+	struct cmsghdr align;
+};
+
+int packet_send(int fd, const json_t *packet, const int *fds)
 {
 	char *text = json_dumps(packet, JSON_COMPACT);
-	size_t len = text ? strlen(text) : 0;
+	struct iovec iov = {text, text ? strlen(text) : 0};
+	union rights rights = {{0}};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n = -1;
 
+	if (fds) {
+		msg.msg_control = rights.room;
+		msg.msg_controllen = sizeof(rights.room);
+		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){
+			CMSG_LEN(REQUEST_FDS * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, REQUEST_FDS * sizeof(int));
+	}
 	errno = !text ? ENOMEM : EMSGSIZE;
-	if (text && len <= REQUEST_MAX)
-		n = send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (text && iov.iov_len <= REQUEST_MAX)
+		n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	free(text);
 	return n < 0 ? -1 : 0;
 }
 
-json_t *packet_receive(int fd)
+/* Without fds the host closes what comes. */
+static ssize_t text_receive(int fd, char *text, size_t size, int *fds)
+{
+	struct iovec iov = {text, size};
+	union rights rights;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *h;
+	ssize_t n;
+
+	if (fds) {
+		msg.msg_control = rights.room;
+		msg.msg_controllen = CMSG_LEN(REQUEST_FDS * sizeof(int)); /* no room for one more */
+		for (int i = 0; i < REQUEST_FDS; i++)
+			fds[i] = -1;
+	}
+	n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	h = n > 0 && fds ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
+	return n;
+}
+
+json_t *packet_receive(int fd, int *fds)
 {
 	static char text[REQUEST_MAX]; /* each process has one thread */
-	ssize_t n = recv(fd, text, sizeof(text), MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t n = text_receive(fd, text, sizeof(text), fds);
 	json_t *packet;
 
 	if (n < 0)

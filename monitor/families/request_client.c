@@ -79,54 +79,33 @@ int control_connect(const struct family_dir *dir, struct error *err)
 	return -1;
 }
 
-static json_t *answer_receive(int fd, struct error *err)
+static int answer_await(int fd, struct error *err)
 {
 	struct pollfd readable = {fd, POLLIN, 0};
-	json_t *answer;
 	int r;
 
 	do
 		r = poll(&readable, 1, ANSWER_PATIENCE_MS);
 	while (r < 0 && errno == EINTR);
-	if (r == 0) {
-		error_set(err, 0, "the family does not answer; its front is stopped or hangs");
-		err->code = ETIMEDOUT;
-		return NULL;
-	}
-	answer = packet_receive(fd);
+	if (r != 0)
+		return 0;
+	error_set(err, 0, "the family does not answer; its front is stopped or hangs");
+	err->code = ETIMEDOUT;
+	return -1;
+}
+
+json_t *control_receive(int fd, struct error *err)
+{
+	json_t *answer = packet_receive(fd, NULL);
+	const char *refused = json_string_value(json_object_get(answer, "error"));
+	char shown[300];
+
 	if (!answer && errno == EBADMSG) {
 		error_set(err, errno, "the family's answer cannot be read");
 	} else if (!answer) {
 		error_set(err, 0, "the family ended before it answered");
 		err->code = ECONNRESET;
 	}
-	return answer;
-}
-
-static json_t *packet_exchange(int fd, const json_t *packet, struct error *err)
-{
-	if (packet_send(fd, packet) == 0)
-		return answer_receive(fd, err);
-	int e = errno;
-
-	error_set(err, e, "cannot ask the family");
-	err->code = e == EPIPE ? ECONNRESET : e;
-	return NULL;
-}
-
-json_t *control_ask(int fd, enum request which, json_t *arguments, struct error *err)
-{
-	json_t *packet = arguments ? arguments : json_object(), *answer = NULL;
-	const char *refused;
-	char shown[300];
-
-	if (!packet || json_object_set_new(packet, "version", json_integer(REQUEST_VERSION)) < 0 ||
-		json_object_set_new(packet, "request", json_string(request_names[which])) < 0)
-		error_set(err, ENOMEM, "cannot ask the family");
-	else if (request_check(packet, &which, err) == 0)
-		answer = packet_exchange(fd, packet, err);
-	json_decref(packet);
-	refused = json_string_value(json_object_get(answer, "error"));
 	if (!refused)
 		return answer;
 	text_escape(shown, sizeof(shown), refused, strlen(refused));
@@ -134,6 +113,30 @@ json_t *control_ask(int fd, enum request which, json_t *arguments, struct error 
 	err->code = EREMOTE;
 	json_decref(answer);
 	return NULL;
+}
+
+int control_send(int fd, enum request which, json_t *arguments, const int *fds, struct error *err)
+{
+	json_t *packet = arguments ? arguments : json_object();
+	int r = -1, e;
+
+	if (!packet || json_object_set_new(packet, "version", json_integer(REQUEST_VERSION)) < 0 ||
+		json_object_set_new(packet, "request", json_string(request_names[which])) < 0)
+		error_set(err, ENOMEM, "cannot ask the family");
+	else if (request_check(packet, &which, err) == 0 && (r = packet_send(fd, packet, fds)) < 0) {
+		e = errno;
+		error_set(err, e, "cannot ask the family");
+		err->code = e == EPIPE ? ECONNRESET : e;
+	}
+	json_decref(packet);
+	return r;
+}
+
+json_t *control_ask(int fd, enum request which, json_t *arguments, struct error *err)
+{
+	if (control_send(fd, which, arguments, NULL, err) < 0 || answer_await(fd, err) < 0)
+		return NULL;
+	return control_receive(fd, err);
 }
 
 /*

@@ -25,6 +25,8 @@ int control_open(struct control *c, const struct run_options *o, struct error *e
 		return 0;
 	for (u32 i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		c->clients[i] = (struct control_client){.fd = -1, .from = -1};
+	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
+		c->execs[i].fd = -1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control",
 			 c->named->dir.fd);
 	c->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -37,10 +39,29 @@ int control_open(struct control *c, const struct run_options *o, struct error *e
 	return 0;
 }
 
+static void exec_drop(struct control_exec *exec)
+{
+	if (exec->fd >= 0)
+		close(exec->fd);
+	exec->fd = -1;
+}
+
 static void client_drop(struct control_client *client)
 {
 	close(client->fd);
 	*client = (struct control_client){.fd = -1, .from = -1};
+}
+
+void control_reset(struct control *c)
+{
+	c->link_fd = -1;
+	c->page_asked = false;
+	control_paused(c, false);
+	for (u32 i = 0; c->named && i < CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].fd >= 0 && c->clients[i].from >= 0)
+			client_drop(&c->clients[i]);
+	for (u32 i = 0; c->named && i < CONTROL_EXECS_MAX; i++)
+		exec_drop(&c->execs[i]);
 }
 
 void control_close(struct control *c)
@@ -50,6 +71,8 @@ void control_close(struct control *c)
 	for (u32 i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (c->clients[i].fd >= 0)
 			client_drop(&c->clients[i]);
+	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
+		exec_drop(&c->execs[i]);
 	if (c->listen_fd >= 0)
 		close(c->listen_fd);
 	if (c->spare_fd >= 0)
@@ -66,6 +89,8 @@ u32 control_polls(const struct control *c, struct pollfd *fds)
 	fds[n++] = (struct pollfd){c->listen_fd, POLLIN, 0};
 	for (u32 i = 0; i < CONTROL_CLIENTS_MAX; i++) /* who waits is looked at for its end alone */
 		fds[n++] = (struct pollfd){c->clients[i].fd, c->clients[i].from < 0 ? POLLIN : 0, 0};
+	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
+		fds[n++] = (struct pollfd){c->execs[i].fd, 0, 0};
 	return n;
 }
 
@@ -130,17 +155,25 @@ static void client_come(struct control *c)
 /* One packet at most is under way to it: if there is no room for it, it does not read. */
 static void client_answer(struct control_client *client, json_t *answer)
 {
-	if (!answer || packet_send(client->fd, answer) < 0)
+	if (!answer || packet_send(client->fd, answer, NULL) < 0)
 		client_drop(client);
 	json_decref(answer);
+}
+
+static void fds_close(const int *fds)
+{
+	for (int i = 0; i < REQUEST_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 /* One request at a time: the next one is read when the answer is out. */
 static void client_hear(struct control *c, struct control_client *client)
 {
-	json_t *packet = packet_receive(client->fd), *answer;
+	json_t *packet = packet_receive(client->fd, client->fds), *answer;
 
 	if (!packet) {
+		fds_close(client->fds);
 		if (errno == EBADMSG)
 			client_answer(client, control_refusal("this is no JSON object of at most 64 KiB"));
 		else if (errno != EAGAIN && errno != EINTR)
@@ -150,7 +183,8 @@ static void client_hear(struct control *c, struct control_client *client)
 	client->heard = ++c->hearings;
 	answer = control_answer(c, client, packet);
 	json_decref(packet);
-	if (client->from < 0)
+	fds_close(client->fds);
+	if (client->fd >= 0 && client->from < 0)
 		client_answer(client, answer);
 }
 
@@ -172,7 +206,10 @@ static void pages_ask(struct control *c)
 
 void control_serve(struct control *c, const struct pollfd *fds, u32 count)
 {
-	for (u32 i = 1; i < count; i++) {
+	for (u32 i = CONTROL_CLIENTS_MAX + 1; i < count; i++)
+		if (fds[i].fd >= 0 && fds[i].revents)
+			exec_drop(&c->execs[i - CONTROL_CLIENTS_MAX - 1]);
+	for (u32 i = 1; i < count && i <= CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &c->clients[i - 1];
 
 		if (fds[i].fd < 0 || !fds[i].revents)
@@ -232,4 +269,21 @@ void control_members(struct control *c, const struct link_members *page)
 		client_answer(client, control_page(page));
 	}
 	pages_ask(c);
+}
+
+void control_exec(struct control *c, const struct link_result *said)
+{
+	struct control_exec *exec = NULL;
+	struct control_client client = {.from = -1};
+
+	for (u32 i = 0; c->named && i < CONTROL_EXECS_MAX; i++)
+		if (c->execs[i].fd >= 0 && c->execs[i].number == said->exec)
+			exec = &c->execs[i];
+	if (!exec || (said->end == LINK_EXEC_BEGUN && !exec->detach))
+		return;
+	client.fd = exec->fd; /* as any other, for this one answer */
+	exec->fd = -1;
+	client_answer(&client, control_exec_end(said));
+	if (client.fd >= 0)
+		client_drop(&client);
 }

@@ -16,13 +16,22 @@
 #include "monitor/supervisor/supervisor.h"
 
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_POLLS (CONTROL_CLIENTS_MAX + 1)
+#define CONTROL_EXECS_MAX SESSIONS_MAX
+#define CONTROL_POLLS (CONTROL_CLIENTS_MAX + CONTROL_EXECS_MAX + 1)
 
 struct control_client {
 	int fd;        /* -1: free */
 	int from;      /* it waits for the page of members from that record on; -1: it does not */
 	bool asked;    /* the supervisor was asked for that */
 	u64 heard;     /* when it was heard last, as a number of the control's */
+	int fds[REQUEST_FDS]; /* what came with the request that is being answered, or -1 */
+};
+
+/* A client that waits for the end of its program. It has left the others' places to them. */
+struct control_exec {
+	int fd;        /* -1: free, or it waits no more */
+	int number;    /* by which the supervisor knows it */
+	bool detach;   /* it waits for the beginning alone */
 };
 
 struct control {
@@ -30,16 +39,21 @@ struct control {
 	const struct run_options *options;
 	int listen_fd, spare_fd; /* the spare one is given up to turn a client away */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
+	struct control_exec execs[CONTROL_EXECS_MAX];
+	int exec_number; /* the last one that was given */
 	u64 hearings;
 	bool paused;     /* all members are stopped */
+	bool ending;     /* somebody has asked for the end: the family is not started again */
 	bool page_asked; /* the supervisor owes a page, whoever still wants it */
 	/* The front's: */
-	int link_fd;
+	int link_fd;     /* -1: there is no supervisor at this moment, but will be (--restart) */
 	pid_t supervisor;
 	u64 *kill_ns; /* the supervisor itself is killed then; 0: not at all */
 };
 
 int control_open(struct control *c, const struct run_options *o, struct error *err) MUST_CHECK;
+/* The supervisor is gone, and so is what was asked of it. */
+void control_reset(struct control *c);
 void control_close(struct control *c); /* also in the supervisor: it is the front's alone */
 /* Fills fds, of CONTROL_POLLS; how many there are. After poll(2): what they ask. */
 u32 control_polls(const struct control *c, struct pollfd *fds);
@@ -49,6 +63,7 @@ void control_paused(struct control *c, bool paused);
 /* From the supervisor. */
 void control_started(struct control *c, int backend);
 void control_members(struct control *c, const struct link_members *page);
+void control_exec(struct control *c, const struct link_result *said);
 
 /*
  * control_requests.c: the answer, or NULL if it comes later (the client's `from` is set) or never,
@@ -56,6 +71,7 @@ void control_members(struct control *c, const struct link_members *page);
  */
 json_t *control_answer(struct control *c, struct control_client *client, const json_t *packet);
 json_t *control_page(const struct link_members *page);
+json_t *control_exec_end(const struct link_result *said);
 bool control_page_ask(struct control *c, int from); /* false: the supervisor does not listen */
 json_t *control_refusal(const char *text);
 

@@ -24,6 +24,14 @@
 /* What the user and the terminal send to `unifork run`. */
 static const int passed_on[] = {SIGTERM,  SIGINT,  SIGQUIT, SIGHUP, SIGTSTP,
 								SIGWINCH, SIGCONT, SIGUSR1, SIGUSR2};
+/* Whose dispositions the front changes for itself. */
+static const int taken[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,  SIGTSTP, SIGWINCH,
+							SIGCONT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTTIN, SIGTTOU};
+
+/* --restart: how long it waits before the next life, and after which life it begins anew. */
+#define RESTART_FIRST_NS 100000000ull
+#define RESTART_MOST_NS (60 * NS_PER_S)
+#define RESTART_WELL_NS (10 * NS_PER_S)
 
 struct front {
 	const struct run_options *options;
@@ -34,6 +42,7 @@ struct front {
 	pid_t supervisor;
 	int link_fd, signal_fd;
 	sigset_t mask_before;
+	struct sigaction before[ARRAY_SIZE(taken)];
 	bool stop_sent, continued; /* SIGTSTP was passed on; then SIGCONT, before PID 1 had stopped */
 	u64 kill_ns; /* SIGTERM came: the supervisor itself is killed then; 0: none */
 	struct control control;
@@ -48,6 +57,8 @@ static int signals_block(struct front *f, struct error *err)
 		sigaddset(&set, passed_on[i]);
 	if (sigprocmask(SIG_BLOCK, &set, &f->mask_before) < 0)
 		return error_set(err, errno, "cannot block signals");
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		sigaction(taken[i], NULL, &f->before[i]);
 	f->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return f->signal_fd < 0 ? error_set(err, errno, "cannot make a signalfd") : 0;
 }
@@ -120,6 +131,9 @@ static int supervisor_start(struct front *f, struct error *err)
 		close(f->signal_fd);
 		control_close(&f->control);
 		directories_close(f->options->named);
+		/* They are changed if this is not the first life. */
+		for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+			sigaction(taken[i], &f->before[i], NULL);
 		sigprocmask(SIG_SETMASK, &f->mask_before, NULL);
 		supervisor_main(f->options, f->namespaces, &f->refused, &f->cgroup, &f->net, front_pid,
 						fds[1]);
@@ -145,6 +159,8 @@ static void signal_pass_on(struct front *f, int sig)
 {
 	struct link_request s = {LINK_SIGNAL, sig};
 
+	if (f->control.link_fd < 0) /* there is no supervisor */
+		return;
 	send(f->link_fd, &s, sizeof(s), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -159,8 +175,10 @@ static void signals_pass_on(struct front *f)
 		signal_pass_on(f, sig);
 		f->continued = sig == SIGTSTP ? false : f->continued || (f->stop_sent && sig == SIGCONT);
 		f->stop_sent |= sig == SIGTSTP;
-		if (sig == SIGTERM)
+		if (sig == SIGTERM) {
+			f->control.ending = true;
 			control_paused(&f->control, false);
+		}
 		if (sig == SIGTERM && !f->kill_ns && timeout_s >= 0)
 			f->kill_ns = supervisor_now_ns() + (u64)timeout_s * NS_PER_S + SUPERVISOR_PATIENCE_NS;
 	}
@@ -271,6 +289,8 @@ static bool link_hear(struct front *f, struct link_result *result, bool *said)
 		return n >= 0;
 	switch (answer.result.end) {
 	case LINK_STOPPED: job_stop(f, answer.result.status); return false;
+	case LINK_EXEC_BEGUN:
+	case LINK_EXEC_ENDED: control_exec(&f->control, &answer.result); return false;
 	case LINK_STARTED: control_started(&f->control, answer.result.status); return false;
 	default:
 		*result = answer.result;
@@ -337,6 +357,71 @@ static int supervise(struct front *f, struct link_result *result, struct error *
 					 f->kill_ns ? " because it did not answer" : " from outside");
 }
 
+static int life(struct front *f, struct link_result *result, struct error *err)
+{
+	int r = supervise(f, result, err);
+
+	if (r == 0 && result->end == LINK_NO_NAMESPACES && f->namespaces != NAMESPACES_NONE) {
+		f->refused = result->error;
+		r = supervise(f, result, err);
+	}
+	return r;
+}
+
+/* ---- --restart */
+
+/* A family that could not go on is not one whose program failed. */
+static bool restart_due(const struct front *f, const struct link_result *result)
+{
+	const struct run_named *n = f->options->named;
+
+	return n && n->restart && !result->failed && result->status && !f->control.ending &&
+		   (!n->restarts_max || n->restarts < n->restarts_max);
+}
+
+/* Clients are served meanwhile, and may ask for the end: false. */
+static bool restart_wait(struct front *f, u64 wait_ns)
+{
+	u64 until = supervisor_now_ns() + wait_ns, now;
+
+	while (!f->control.ending && (now = supervisor_now_ns()) < until) {
+		struct pollfd fds[1 + CONTROL_POLLS] = {{f->signal_fd, POLLIN, 0}};
+		u32 asking = control_polls(&f->control, fds + 1);
+
+		if (poll(fds, 1 + asking, (int)((until - now) / 1000000 + 1)) <= 0)
+			continue;
+		if (fds[0].revents)
+			signals_pass_on(f);
+		control_serve(&f->control, fds + 1, asking);
+	}
+	return !f->control.ending;
+}
+
+/* One life after the other. */
+static int lives(struct front *f, struct link_result *result, struct error *err)
+{
+	u64 wait_ns = RESTART_FIRST_NS, born_ns;
+	int r;
+
+	for (;;) {
+		born_ns = supervisor_now_ns();
+		memset(result, 0, sizeof(*result));
+		r = life(f, result, err);
+		control_reset(&f->control);
+		if (r < 0 || !restart_due(f, result))
+			return r;
+		if (supervisor_now_ns() - born_ns >= RESTART_WELL_NS)
+			wait_ns = RESTART_FIRST_NS;
+		if (!restart_wait(f, wait_ns))
+			return 0;
+		wait_ns = MIN(2 * wait_ns, RESTART_MOST_NS);
+		net_user_end(&f->net);
+		f->stop_sent = f->continued = false;
+		f->kill_ns = 0;
+		f->options->named->restarts++;
+	}
+}
+
 int supervisor_run(const struct run_options *o, int *wait_status, struct error *err)
 {
 	struct front f = {.options = o, .link_fd = -1, .signal_fd = -1, .net.minder_fd = -1,
@@ -350,11 +435,7 @@ int supervisor_run(const struct run_options *o, int *wait_status, struct error *
 		r = net_grant_open(&f.net, o, err);
 	if (r == 0) {
 		limits_cgroup_make(&f.cgroup, o);
-		r = supervise(&f, &result, err);
-	}
-	if (r == 0 && result.end == LINK_NO_NAMESPACES && f.namespaces != NAMESPACES_NONE) {
-		f.refused = result.error;
-		r = supervise(&f, &result, err);
+		r = lives(&f, &result, err);
 	}
 	net_user_end(&f.net);
 	net_relay_end(&f.net);

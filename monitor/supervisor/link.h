@@ -19,10 +19,23 @@ enum link_kind {
 	LINK_STOP,    /* SIGTERM for PID 1; the family is ended after `value` seconds, -1: never */
 	LINK_PAUSE,   /* value 1: stop all members, 0: let them go on */
 	LINK_MEMBERS, /* a page of members from record `value` on; answered by one link_members */
+	LINK_EXEC,    /* a program for the running family: struct link_exec, with three descriptors */
 };
 struct link_request {
 	enum link_kind kind;
 	int value;
+};
+
+/*
+ * By request of a client, whose number `value` is the front's choice; answered by LINK_EXEC_BEGUN
+ * and LINK_EXEC_ENDED, or the latter alone. It is sent as long as it is.
+ */
+#define LINK_EXEC_MAX (96u << 10)
+struct link_exec {
+	struct link_request head;
+	u32 uid, gid, own_user, terminal;
+	u32 argc, envc, bytes; /* of strings, each with its NUL */
+	char strings[LINK_EXEC_MAX]; /* working directory or "", argv..., more environment... */
 };
 
 /* Supervisor to front; the last one comes when nothing of the family is left. */
@@ -31,10 +44,13 @@ enum link_end {
 	LINK_NO_NAMESPACES,  /* nothing has run: error says what the host refuses */
 	LINK_STOPPED,        /* not the end: PID 1 is, by signal `status`; so should the front be */
 	LINK_STARTED,        /* not the end: of a family with a name; status: enum backend_kind */
+	LINK_EXEC_BEGUN,     /* not the end: a monitor was started for the program of `exec` */
+	LINK_EXEC_ENDED,     /* not the end: it has ended with `status`; failed: it never began */
 };
 struct link_result {
 	enum link_end end;
 	int status;
+	int exec;            /* the number that the front gave */
 	bool failed;
 	struct error error;
 };

@@ -88,6 +88,12 @@ void inbox_post_signal(struct supervisor *s, int sig, bool foreground)
 	inbox_ring(s);
 }
 
+void inbox_post_session(struct supervisor *s, u32 index)
+{
+	kin_map_set(s->family.kin->inbox_sessions, index);
+	inbox_ring(s);
+}
+
 /* If the steward does not answer (it may be dying itself) the others are asked as well. */
 void inbox_check(struct supervisor *s)
 {
@@ -126,8 +132,11 @@ static void monitor_dispositions(void)
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 }
 
-static void child_begin(const struct supervisor *s)
+static void child_begin(const struct supervisor *s, const int *streams)
 {
+	for (int fd = 0; streams && fd <= STDERR_FILENO; fd++)
+		if (dup2(streams[fd], fd) < 0)
+			_exit(MEMBER_EXIT_DIED);
 	turns_usual();
 	monitor_dispositions();
 	limits_enter(s);
@@ -135,7 +144,7 @@ static void child_begin(const struct supervisor *s)
 	close(s->link_fd);
 }
 
-int member_start(struct supervisor *s, u32 index, struct error *err)
+int member_start(struct supervisor *s, u32 index, const int *streams, struct error *err)
 {
 	struct kin_member *m = &s->family.kin->members[index];
 	pid_t pid = fork();
@@ -143,12 +152,12 @@ int member_start(struct supervisor *s, u32 index, struct error *err)
 	if (pid < 0)
 		return error_set(err, errno, "cannot start a monitor; raise the limit of processes");
 	if (pid == 0) {
-		child_begin(s);
+		child_begin(s, streams);
 		kin_exchange(&m->host_pid, 0, getpid());
 		monitor_start(&s->family, index);
 	}
 	kin_exchange(&m->host_pid, 0, pid);
-	return 0;
+	return pid;
 }
 
 /*
@@ -165,7 +174,7 @@ static void spawner_start(struct supervisor *s)
 	s->spawners++;
 	pid = fork();
 	if (pid == 0) {
-		child_begin(s);
+		child_begin(s, NULL);
 		monitor_start_spawner(&s->family);
 	}
 	if (pid > 0)
@@ -189,20 +198,28 @@ static void spawner_gone(struct supervisor *s)
 		kin_map_set(kin->spawn_map, index);
 }
 
+void member_unborn(struct supervisor *s, u32 index)
+{
+	s->family.kin->members[index].state = MEMBER_DEAD;
+	kin_map_set(s->family.kin->inbox_dead, index);
+	inbox_ring(s);
+}
+
 static void spawn_requested(struct supervisor *s, u32 index)
 {
 	struct kin_member *m = &s->family.kin->members[index];
-	struct error err;
+	struct error err = {0};
+	const int *streams;
 
 	/* A request that a burier repeats may have been served: then a process is entered. */
 	if (KIN_READ(m->state) != MEMBER_SPAWNING || KIN_READ(m->host_pid) != 0 || s->ended)
 		return;
 	s->spawns++;
-	if (member_start(s, index, &err) < 0) {
+	if (!session_streams(s, index, &streams))
+		error_set(&err, 0, "a member names a session that there is not");
+	if (err.text[0] || member_start(s, index, streams, &err) < 0) {
 		message("%s", err.text);
-		m->state = MEMBER_DEAD;
-		kin_map_set(s->family.kin->inbox_dead, index);
-		inbox_ring(s);
+		member_unborn(s, index);
 	}
 }
 
@@ -232,6 +249,8 @@ static bool mailbox_slow(struct supervisor *s, u32 w, bool spawner, u64 until_ns
 		kin->spawn_word++;
 		futex_wake_all(&kin->spawn_word);
 	}
+	if (!*spawn)
+		*spawn = kin_bits_take(&kin->session_spawn_map[w]);
 	if (!*spawn && !spawner)
 		*spawn = kin_bits_take(&kin->spawn_map[w]);
 	if (!*request)
@@ -396,6 +415,7 @@ void members_reap(struct supervisor *s)
 			break;
 		}
 		limits_reaped(s, pid, status, &ru);
+		sessions_reaped(s, pid, status);
 		if (pid == s->spawner_pid)
 			spawner_gone(s);
 		else if (!member_claim(s, pid, status, &ru) &&

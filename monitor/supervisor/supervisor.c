@@ -521,18 +521,41 @@ static void members_tell(struct supervisor *s, int from)
 	send(s->link_fd, &page, sizeof(page), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* From the front: a request, which is as long as its kind says. Bytes; fds: -1 or ours. */
+static ssize_t link_receive(struct supervisor *s, struct link_exec *to, int *fds)
+{
+	union {
+		char room[CMSG_SPACE(3 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {to, sizeof(*to)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+						 .msg_controllen = CMSG_LEN(3 * sizeof(int))};
+	ssize_t n = recvmsg(s->link_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	fds[0] = fds[1] = fds[2] = -1;
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
+	return n;
+}
+
 static void take_link(struct supervisor *s)
 {
-	struct link_request from_front;
+	static struct link_exec from_front;
+	int fds[3], value;
+	ssize_t n;
 
-	while (recv(s->link_fd, &from_front, sizeof(from_front), MSG_DONTWAIT) == sizeof(from_front)) {
-		switch (from_front.kind) {
+	while ((n = link_receive(s, &from_front, fds)) >= (ssize_t)sizeof(from_front.head)) {
+		value = from_front.head.value;
+		switch (from_front.head.kind) {
 		case LINK_GO: break;
-		case LINK_SIGNAL: take_signal(s, from_front.value); break;
-		case LINK_KILL: kill_take(s, from_front.value); break;
-		case LINK_STOP: stop_take(s, from_front.value); break;
-		case LINK_PAUSE: pause_take(s, from_front.value); break;
-		case LINK_MEMBERS: members_tell(s, from_front.value); break;
+		case LINK_SIGNAL: take_signal(s, value); break;
+		case LINK_KILL: kill_take(s, value); break;
+		case LINK_STOP: stop_take(s, value); break;
+		case LINK_PAUSE: pause_take(s, value); break;
+		case LINK_MEMBERS: members_tell(s, value); break;
+		case LINK_EXEC: session_make(s, &from_front, (size_t)n, fds); break;
 		}
 	}
 }
@@ -545,6 +568,7 @@ static struct timespec *next_timeout(const struct supervisor *s, struct timespec
 	deadline = earlier(deadline, s->doom_deadline_ns);
 	if (!s->paused) {
 		deadline = earlier(deadline, s->inbox_deadline_ns);
+		deadline = earlier(deadline, s->sessions.look_ns);
 		deadline = earlier(deadline, s->limits.deadline_ns);
 	}
 	if (s->unclaimed_count)
@@ -613,8 +637,10 @@ static void event_loop(struct supervisor *s)
 			break;
 		members_reap(s);
 		/* After reaping: a member may have died between setting its bit and telling us. */
-		if (!s->paused)
+		if (!s->paused) {
 			members_mailbox(s);
+			sessions_check(s);
+		}
 		look_at_kin(s);
 		members_retry_unclaimed(s);
 		if (!s->paused)
@@ -645,7 +671,7 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 	first->state = MEMBER_SPAWNING;
 	first->generation = 1;
 	first->clone_tsc = s->start_tsc;
-	if (member_start(s, 0, err) < 0)
+	if (member_start(s, 0, NULL, err) < 0)
 		return -1;
 	if (s->options->named)
 		started_tell(s);

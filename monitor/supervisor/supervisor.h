@@ -52,8 +52,11 @@ struct run_named {
 	struct family_dir dir; /* its lock is held */
 	bool detached;
 	int started_fd;        /* gets one byte when the family has started; -1: nobody waits */
+	bool restart;          /* --restart on-failure: again, unless somebody has asked for the end */
+	unsigned restarts_max; /* 0: without a limit */
 	/* Said by the front: */
 	bool started;
+	unsigned restarts;
 	const char *backend;
 };
 

@@ -14,6 +14,7 @@
 #include "monitor/supervisor/link.h"
 #include "monitor/supervisor/namespaces.h"
 #include "monitor/supervisor/supervisor.h"
+#include "monitor/supervisor/supervisor_session.h"
 
 #define ROWS_MAX 10000
 #define NS_PER_S 1000000000ull
@@ -130,6 +131,7 @@ struct supervisor {
 	u32 shelf_count;
 	char view[NET_VIEW_MAX]; /* net_look.c: while it is taken */
 	u32 view_bytes, view_sequence;
+	struct sessions sessions;
 };
 
 u64 supervisor_now_ns(void);
@@ -154,7 +156,9 @@ void turns_short(void);
 void turns_usual(void);
 
 /* members.c */
-int member_start(struct supervisor *s, u32 index, struct error *err) MUST_CHECK;
+int member_start(struct supervisor *s, u32 index, const int *streams,
+				 struct error *err) MUST_CHECK; /* streams: NULL for this process' own */
+void member_unborn(struct supervisor *s, u32 index); /* no monitor can be had for that record */
 void members_mailbox(struct supervisor *s);
 void members_reap(struct supervisor *s);
 void members_retry_unclaimed(struct supervisor *s);
@@ -162,6 +166,7 @@ void members_end_all(struct supervisor *s);
 void inbox_post_signal(struct supervisor *s, int sig, bool foreground);
 void inbox_check(struct supervisor *s);
 void inbox_again(struct supervisor *s); /* nobody could answer meanwhile */
+void inbox_post_session(struct supervisor *s, u32 index);
 
 /* members_list.c: from record `from` on */
 void members_list(struct supervisor *s, u32 from, struct link_members *page);

@@ -555,6 +555,28 @@ static void test_lists_are_rebuilt(void **state)
 		child_of(init);
 }
 
+/* unifork exec: nobody in the family is its parent, and nobody waits for it. */
+static void test_outside_is_freed_at_its_end(void **state)
+{
+	struct kin_proc *init = self_proc.kp, *p = child_of(init), *child = child_of(p);
+	s32 pid = p->pid;
+
+	tree_lock();
+	TAILQ_REMOVE(&init->children, p, sibling);
+	p->parent = NULL;
+	p->ppid = 0;
+	p->flags |= KP_OUTSIDE;
+	tree_unlock();
+	spoil_and_recover();
+	assert_null(p->parent);
+	assert_int_equal(p->ppid, 0);
+	nsent = 0;
+	die(p, 3);
+	assert_int_equal(nsent, 0);
+	assert_null(find(pid));
+	assert_ptr_equal(child->parent, init);
+}
+
 /* ---- /proc */
 
 static void test_info_is_shared_and_replaced(void **state)
@@ -604,6 +626,7 @@ int main(void)
 		TEST(test_orphaned_stopped_group_is_told),
 		TEST(test_session_leader_hangs_up),
 		TEST(test_lists_are_rebuilt),
+		TEST(test_outside_is_freed_at_its_end),
 		TEST(test_info_is_shared_and_replaced),
 	};
 

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "hostile.h"
+#include "monitor/supervisor/link.h"
 #include "monitor/supervisor/supervisor_internal.h"
 #include "net_world.h"
 
@@ -541,7 +542,9 @@ static void poke(struct input *in)
 	case 12: KIN->spawner_ready = (u32)v; break;
 	case 13: KIN->spawner_serves = v; break;
 	case 14: KIN->memory_wanted = (u32)v; break;
-	case 15: memcpy((char *)KIN + input_u64(in) % (sizeof(struct kin_header) - 8), &v, sizeof(v));
+	case 15: /* of the sessions, which are large, the first one's head */
+		memcpy((char *)KIN + input_u64(in) % (offsetof(struct kin_header, sessions) + 24), &v,
+			   sizeof(v));
 	}
 }
 
@@ -572,6 +575,38 @@ static void member_make(struct input *in)
 		m->doomed = m->generation;
 		KIN->doom_map[0] |= 1ull << index;
 	}
+}
+
+/* A client's request; then perhaps a record for it, as a kernel of the family would give it. */
+static void session_ask(struct input *in)
+{
+	static struct link_exec x = {.argc = 1, .bytes = 6, .strings = "\0true"};
+	u8 index = input_u8(in) % 8, how = input_u8(in);
+	u32 count = s.sessions.count;
+	int fds[3];
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = fd_new(dup(how & 1 << i ? kin_fd : null_fd)); /* a file is refused */
+	session_make(&s, &x, offsetof(struct link_exec, strings) + x.bytes, fds);
+	if (s.sessions.count == count || how & 8)
+		return;
+	for (u32 i = 0; i < SESSIONS_MAX; i++) {
+		if (s.sessions.all[i].state != SESSION_ASKED)
+			continue;
+		KIN->members[index] = (struct kin_member){.state = MEMBER_SPAWNING, .generation = 1,
+												  .session = s.sessions.all[i].number};
+		KIN->sessions[i].record = (u64)s.sessions.all[i].number << 32 | (index + 1);
+		return;
+	}
+}
+
+static u32 session_fds(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < SESSIONS_MAX; i++)
+		n += s.sessions.all[i].state != SESSION_FREE ? 3 : 0;
+	return n;
 }
 
 static void kin_reset(void)
@@ -632,6 +667,9 @@ static void supervisor_reset(struct run_options *o, u8 grants)
 	free(s.doomed_ns);
 	for (u32 i = 0; i < s.shelf_count; i++)
 		close(s.shelf[i].fd);
+	for (u32 i = 0; i < SESSIONS_MAX; i++)
+		for (u32 fd = 0; fd < 3 && s.sessions.all[i].state != SESSION_FREE; fd++)
+			close(s.sessions.all[i].fds[fd]);
 	memset(&s, 0, sizeof(s));
 	s.files_max = 1u << 20;
 	s.options = o;
@@ -670,7 +708,7 @@ static void step(struct input *in)
 	u8 op = input_u8(in), n;
 
 	switch (op % 16) {
-	case 0:
+	case 0: sessions_check(&s); break;
 	case 1: members_mailbox(&s); break;
 	case 2: members_reap(&s); break;
 	case 3: members_retry_unclaimed(&s); break;
@@ -699,6 +737,11 @@ static void step(struct input *in)
 		member_make(in);
 		hostile_on();
 		break;
+	case 14:
+		hostile_off();
+		session_ask(in);
+		hostile_on();
+		break;
 	default:
 		hostile_off();
 		poke(in);
@@ -721,8 +764,9 @@ static void end(u8 how)
 	for (u32 i = 0; i < child_count; i++)
 		if (children[i].state != GONE)
 			finding("the family has ended, and process %d lives", (int)children[i].pid);
-	if (fds_open != s.shelf_count)
-		finding("%u descriptors are open, %u files are kept", fds_open, s.shelf_count);
+	if (fds_open != s.shelf_count + session_fds())
+		finding("%u descriptors are open, %u files are kept, %u streams", fds_open, s.shelf_count,
+				session_fds());
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -752,6 +796,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	kin_reset();
 	options = (struct run_options){.stats = "/dev/null",
+								   .workdir = "/",
 								   .memory_bytes = flags & 2 ? MEMORY_LIMIT : 0,
 								   .tasks_max = flags & 4 ? 8 : 0};
 	supervisor_reset(&options, flags >> 4 & (NET_SOCKETS | NET_PUBLISH));
