@@ -693,7 +693,7 @@ def user_bounded(context, backend):
 
 # How net_echo waits, and calls for each request: as many as Linux's own system calls, which in read
 # waits as well (2).
-PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3}
+PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3, "threads": 3}
 FEW, MORE = 20, 220
 
 
