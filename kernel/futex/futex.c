@@ -153,7 +153,9 @@ s64 futex_wait_once(u64 addr, u32 value, u32 bits, bool shared, u64 deadline_ns)
 		return err;
 	f.w = waiter_get();
 	futex_enqueue(f.w, &f.key, bits);
+	current->woken_here = !f.key.queue;
 	err = wait_until(NULL, wait_over, &f, deadline_ns, SLEEP_INTERRUPTIBLE);
+	current->woken_here = false;
 	if (!err)
 		err = f.err;
 	if (!futex_dequeue(f.w, &f.key))

@@ -74,6 +74,12 @@ static void add_udp(struct text *t, struct inet_socket *u, u32 number, bool four
 	line_end(t, line, UDP_WIDTH);
 }
 
+/* Has it a name that is shown? A connection of the host's has its own there, and its peer here. */
+static bool shown(struct inet_socket *u)
+{
+	return u->chain_prev || inet_flag(u, INET_OUTSIDE);
+}
+
 /* Those of a family and type that have a port. */
 static s64 show_sockets(struct text *t, u32 family, u32 type)
 {
@@ -83,7 +89,7 @@ static s64 show_sockets(struct text *t, u32 family, u32 type)
 	for (struct endpoint *e = net_shared()->all; e; e = e->next) {
 		struct inet_socket *u = (struct inet_socket *)e;
 
-		if (e->s.family != family || e->s.type != type || !u->chain_prev)
+		if (e->s.family != family || e->s.type != type || !shown(u))
 			continue;
 		if (type == SOCK_STREAM && tcp_state(u) == TCP_CLOSE)
 			continue;
@@ -188,7 +194,7 @@ static u32 count(u32 family, u32 type)
 	net_lock();
 	for (struct endpoint *e = net_shared()->all; e; e = e->next)
 		n += !family ||
-			 (e->s.family == family && e->s.type == type && ((struct inet_socket *)e)->chain_prev);
+			 (e->s.family == family && e->s.type == type && shown((struct inet_socket *)e));
 	net_unlock();
 	return n;
 }

@@ -557,13 +557,17 @@ bool sched_wanted(void)
 	return !TAILQ_EMPTY(&sched.runnable) && sched.slice_end_ns && now_ns() >= sched.slice_end_ns;
 }
 
-/* Is there a sleeper whom a ring of the doorbell may wake while another thread computes? */
+/*
+ * Is there a sleeper whom a ring of the doorbell may wake while another thread computes? Whoever
+ * waits for a word of private memory is woken by a thread of this member, or by what interrupts it
+ * (signals, tracers).
+ */
 static bool wakers_possible(void)
 {
 	struct thread *t;
 
 	TAILQ_FOREACH(t, &sched.blocked, run)
-		if (!t->vfork_child)
+		if (!t->vfork_child && !t->woken_here)
 			return true;
 	return false;
 }

@@ -40,6 +40,7 @@ struct thread {
 	struct trapframe *start;     /* first switch-in goes to the application with these; heap */
 	u64 set_child_tid;           /* and stores its tid here first */
 	struct proc *vfork_child;    /* it is suspended until this one execs or exits */
+	bool woken_here;             /* it waits for private memory: no other member wakes it (futex) */
 	u32 trace_request;           /* kernel/signal/trace_stop.c: the PTRACE_* that it goes on by */
 	u32 trace_exec;              /* the call by which its program has just begun; 0: it has not */
 	u32 exit_status;             /* wait status of a thread that ends alone, for its tracer */

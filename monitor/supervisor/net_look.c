@@ -21,7 +21,7 @@
 #define ANSWER_MAX 32768    /* the host makes no larger one */
 #define PATIENCE_S 2        /* the host answers while it is asked */
 
-/* What fits of a dump is kept; true: it has ended, or cannot go on. */
+/* What fits of a dump is kept; true: it has ended, or there is no room for more. */
 static bool answer_add(struct supervisor *s, const char *answer, size_t n)
 {
 	const struct nlmsghdr *h = (const struct nlmsghdr *)answer;
@@ -31,8 +31,10 @@ static bool answer_add(struct supervisor *s, const char *answer, size_t n)
 		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
 			return true;
 		room = NLMSG_ALIGN(h->nlmsg_len);
-		if (h->nlmsg_type < RTM_BASE || room > NET_VIEW_MAX - s->view_bytes)
+		if (h->nlmsg_type < RTM_BASE)
 			continue;
+		if (room > NET_VIEW_MAX - s->view_bytes)
+			return s->view_full = true;
 		memcpy(s->view + s->view_bytes, h, h->nlmsg_len);
 		s->view_bytes += room;
 	}
@@ -68,7 +70,10 @@ static void publish(struct supervisor *s)
 	KIN_WRITE(view->sequence, s->view_sequence);
 }
 
-/* A fresh socket each time: nothing of a dump that was given up is left in it. */
+/*
+ * A fresh socket each time: nothing of a dump that was given up is left in it. Links and addresses
+ * come first: a host with a million routes reads only as many as there is room for.
+ */
 static void view_take(struct supervisor *s)
 {
 	static const u16 types[] = {RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE};
@@ -76,8 +81,9 @@ static void view_take(struct supervisor *s)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	s->view_bytes = 0;
+	s->view_full = false;
 	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
-		for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		for (u32 i = 0; i < ARRAY_SIZE(types) && !s->view_full; i++)
 			dump(s, fd, types[i]);
 	if (fd >= 0)
 		close(fd);

@@ -131,6 +131,7 @@ struct supervisor {
 	u32 shelf_count;
 	char view[NET_VIEW_MAX]; /* net_look.c: while it is taken */
 	u32 view_bytes, view_sequence;
+	bool view_full;
 	struct sessions sessions;
 };
 

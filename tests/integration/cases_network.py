@@ -273,6 +273,36 @@ def counted(lines):
             and all(len(row) == 16 for row in rows.values()))
 
 
+SHOWN = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.connect(("127.0.0.1", int(sys.argv[2])))
+own = {str(os.fstat(s.fileno()).st_ino): name for s, name in
+       ((listener, "listener"), (client, "client"), (datagrams, "datagrams"))}
+for path in ("/proc/net/tcp", "/proc/net/udp"):
+    for words in map(str.split, open(path)):
+        if len(words) > 9 and words[9] in own:
+            print(own[words[9]], *words[2:5], words[7])
+"""
+
+
+def shown(context, backend):
+    """/proc/net/tcp has what a family is connected to outside, by the socket's inode."""
+    def check():
+        python = shutil.which("python3", path="/usr/bin:/bin")
+        if not python:
+            raise Skipped("no python3 of Debian's")
+        with Peer() as peer:
+            command = [python, "-c", SHOWN, *peer.ports]
+            native = sorted(context.run(command).stdout.splitlines())
+            result = context.in_family(backend, command, options=["--net", "host"])
+            require(sorted(result.stdout.splitlines()) == native and len(native) == 3,
+                    f"{native}\n{tail(result)}")
+    return check
+
+
 def counts(context, backend):
     """/proc/net/snmp counts what a network namespace of nobody else's counts."""
     def check():
@@ -693,7 +723,7 @@ def user_bounded(context, backend):
 
 # How net_echo waits, and calls for each request: as many as Linux's own system calls, which in read
 # waits as well (2).
-PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3}
+PRICES = {"read": 3, "epoll": 3, "level": 3, "poll": 3, "threads": 3}
 FEW, MORE = 20, 220
 
 
@@ -743,6 +773,7 @@ def cases(context):
                             ("outside_user", outside(context, backend, ORDINARY)),
                             ("only_there", only_there(context, backend)),
                             ("echo", echo(context, backend)),
+                            ("shown", shown(context, backend)),
                             ("counts", counts(context, backend)),
                             ("views", views(context, backend)),
                             ("resolver", resolver(context, backend)),

@@ -2,11 +2,13 @@
 /*
  * For the tests of the network's price: gives back what it is sent on port 7777, until its client
  * leaves. Arguments: `read` waits in read, `epoll` in epoll_wait with edges or without (`level`),
- * `poll` in poll; `datagrams` does it over UDP until an empty one comes.
+ * `poll` in poll; `threads` as `level`, while another thread waits for a condition; `datagrams`
+ * does it over UDP until an empty one comes.
  * @test timeout=20 members=1
  */
 #include "guest_inet.h"
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #define PORT 7777
@@ -53,6 +55,27 @@ static void by_epoll(int c, uint32_t how)
 	} while (answer(c));
 }
 
+static void *wait_for_ever(void *unused)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
+	for (;;)
+		pthread_cond_wait(&never, &lock);
+	return unused;
+}
+
+/* As redis has threads for work that seldom comes. */
+static void beside_a_thread(int c)
+{
+	pthread_t other;
+
+	if (pthread_create(&other, NULL, wait_for_ever, NULL))
+		die("pthread_create");
+	by_epoll(c, 0);
+}
+
 static void by_poll(int c)
 {
 	struct pollfd p = {.fd = c, .events = POLLIN};
@@ -90,11 +113,13 @@ int main(int argc, char **argv)
 		by_epoll(served(SOCK_STREAM), EPOLLET);
 	else if (!strcmp(how, "level"))
 		by_epoll(served(SOCK_STREAM), 0);
+	else if (!strcmp(how, "threads"))
+		beside_a_thread(served(SOCK_STREAM));
 	else if (!strcmp(how, "poll"))
 		by_poll(served(SOCK_STREAM));
 	else if (!strcmp(how, "datagrams"))
 		by_datagrams(served(SOCK_DGRAM));
 	else
-		die("an argument: read, epoll, level, poll or datagrams");
+		die("an argument: read, epoll, level, poll, threads or datagrams");
 	return 0;
 }
