@@ -278,6 +278,7 @@ def exec_killed_at_random(context, backend):
     chance = random.Random(7)
     with family(context, backend) as state:
         front = state.inspect("f")["front"]
+        wait_for(lambda: state.inspect("f")["members"], "the first program has begun")
         first = [member["host_pid"] for member in state.inspect("f")["members"]]
         over = threading.Event()
         failures = []
