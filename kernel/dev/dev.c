@@ -106,8 +106,15 @@ bool dev_waitable(const struct file *f)
 	return f->priv[0] == DEV_RANDOM;
 }
 
+/* The sources of randomness know ioctls, and these are not among them. */
+static s64 dev_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	return f->priv[0] == DEV_RANDOM || f->priv[0] == DEV_URANDOM ? -EINVAL : -ENOTTY;
+}
+
 const struct file_ops dev_file_ops = {
 	.name = "device",
+	.ioctl = dev_ioctl,
 	.read = dev_read,
 	.write = dev_write,
 	.poll = dev_poll,

@@ -259,14 +259,14 @@ static s64 operation_check(const struct iocb *cb, const struct file *f)
 	switch (cb->aio_lio_opcode) {
 	case IOCB_CMD_PREAD:
 	case IOCB_CMD_PREADV:
-		if (f->type == FILE_PATH || mode == O_WRONLY)
+		if (mode == O_WRONLY)
 			return -EBADF;
 		if (!file_ops[f->type]->read && !file_ops[f->type]->readv)
 			return -EINVAL;
 		break;
 	case IOCB_CMD_PWRITE:
 	case IOCB_CMD_PWRITEV:
-		if (f->type == FILE_PATH || mode == O_RDONLY)
+		if (mode == O_RDONLY)
 			return -EBADF;
 		if (!file_ops[f->type]->write && !file_ops[f->type]->writev)
 			return -EINVAL;

@@ -255,7 +255,7 @@ static s64 do_wait(u64 epfd, u64 events, u64 max, u64 deadline_ns)
 {
 	struct file *f = fd_get(epfd);
 	struct epoll *e = f ? epoll_of(f) : NULL;
-	s64 r = f && f->type != FILE_PATH ? -EINVAL : -EBADF;
+	s64 r = f ? -EINVAL : -EBADF;
 
 	if ((s32)max > 0 && (s32)max <= (s32)(0x7fffffff / sizeof(struct epoll_event)) && e)
 		r = wait_for_events(e, events, (u32)max, deadline_ns);
@@ -357,8 +357,16 @@ static void epoll_describe(struct file *f, struct text *t)
 	epoll_unlock(e);
 }
 
+/* It knows none, and says so in its own way. */
+static s64 epoll_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
 const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
+	.seek = seek_nowhere,
+	.ioctl = epoll_ioctl,
 	.poll = epoll_poll,
 	.stat = anon_stat,
 	.describe = epoll_describe,
@@ -539,8 +547,6 @@ static s64 ctl_check(struct file *ef, u32 op, struct file *f, u32 events)
 {
 	bool modifies = op == EPOLL_CTL_MOD, adds = op == EPOLL_CTL_ADD;
 
-	if (ef->type == FILE_PATH || f->type == FILE_PATH)
-		return -EBADF;
 	if (!may_be_waited_for(f))
 		return -EPERM;
 	if (!epoll_of(ef) || ef == f)

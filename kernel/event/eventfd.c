@@ -132,11 +132,10 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 	struct eventfd *e = eventfd_of(f);
 	u64 count;
 
-	poll_wait_for(pt, &e->readable, EPOLLIN | EPOLLRDNORM);
-	poll_wait_for(pt, &e->writable, EPOLLOUT | EPOLLWRNORM);
+	poll_wait_for(pt, &e->readable, EPOLLIN);
+	poll_wait_for(pt, &e->writable, EPOLLOUT);
 	count = atomic_load(&e->count);
-	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
-	       (count < EVENTFD_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
+	return (count ? EPOLLIN : 0) | (count < EVENTFD_MAX ? EPOLLOUT : 0);
 }
 
 static void eventfd_release(struct file *f)
@@ -163,6 +162,7 @@ const struct file_ops eventfd_file_ops = {
 	.name = "eventfd",
 	.read = eventfd_read,
 	.write = eventfd_write,
+	.seek = seek_nowhere,
 	.poll = eventfd_poll,
 	.stat = anon_stat,
 	.describe = eventfd_describe,

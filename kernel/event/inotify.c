@@ -197,6 +197,7 @@ static void inotify_describe(struct file *f, struct text *text)
 const struct file_ops inotify_file_ops = {
 	.name = "inotify",
 	.read = inotify_read,
+	.seek = seek_nowhere,
 	.poll = inotify_poll,
 	.edges = inotify_edges,
 	.ioctl = inotify_ioctl,
@@ -280,9 +281,11 @@ s64 sys_inotify_add_watch(u64 fd, u64 path, u64 flags)
 
 	if (!(mask & IN_ALL_EVENTS) || mask & ~(u32)(IN_ALL_EVENTS | ADD_FLAGS))
 		return -EINVAL;
-	if ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE))
-		return -EINVAL;
 	err = inotify_file(fd, &f);
+	if (!err && (mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) {
+		file_put(f);
+		return -EINVAL;
+	}
 	if (err)
 		return err;
 	err = walk_user(&w, AT_FDCWD, path, mask & IN_DONT_FOLLOW ? 0 : WALK_FOLLOW);

@@ -18,6 +18,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/kin/claim.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
@@ -117,7 +118,7 @@ static s64 signalfd_read(struct file *f, void *buf, size_t len, s64 *pos)
 		}
 		if (done)
 			break;
-		if (atomic_load(&f->flags) & O_NONBLOCK)
+		if (file_call_flags(f) & O_NONBLOCK)
 			return -EAGAIN;
 		s64 err = wait_for_signal(f);
 		if (err)
@@ -129,7 +130,7 @@ static s64 signalfd_read(struct file *f, void *buf, size_t len, s64 *pos)
 static u32 signalfd_poll(struct file *f, struct poll_table *pt)
 {
 	poll_wait(pt, queue_of(current->proc->kp));
-	return readable(f) ? EPOLLIN | EPOLLRDNORM : 0;
+	return readable(f) ? EPOLLIN : 0;
 }
 
 static void signalfd_describe(struct file *f, struct text *t)
@@ -140,6 +141,7 @@ static void signalfd_describe(struct file *f, struct text *t)
 const struct file_ops signalfd_file_ops = {
 	.name = "signalfd",
 	.read = signalfd_read,
+	.seek = seek_nowhere,
 	.poll = signalfd_poll,
 	.stat = anon_stat,
 	.describe = signalfd_describe,

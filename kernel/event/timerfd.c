@@ -18,6 +18,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/event/event_file.h"
 #include "kernel/fd/poll.h"
+#include "kernel/fd/transfer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/text.h"
 #include "kernel/syscall/syscall.h"
@@ -126,7 +127,7 @@ static s64 timerfd_read(struct file *f, void *buf, size_t len, s64 *pos)
 	if (len < sizeof(n))
 		return -EINVAL;
 	while (!(n = take(t))) {
-		if (atomic_load(&f->flags) & O_NONBLOCK)
+		if (file_call_flags(f) & O_NONBLOCK)
 			return -EAGAIN;
 		s64 err = timerfd_wait(t);
 		if (err)
@@ -146,7 +147,7 @@ static u32 timerfd_poll(struct file *f, struct poll_table *pt)
 	bool expired = expirations(s, time_mono_ns());
 	if (s.expiry_ns)
 		poll_until(expired ? POLL_SOME_TIME : s.expiry_ns);
-	return expired ? EPOLLIN | EPOLLRDNORM : 0;
+	return expired ? EPOLLIN : 0;
 }
 
 /* Each expiry is an edge. */
@@ -192,6 +193,7 @@ static void timerfd_describe(struct file *f, struct text *text)
 const struct file_ops timerfd_file_ops = {
 	.name = "timerfd",
 	.read = timerfd_read,
+	.seek = seek_nowhere,
 	.poll = timerfd_poll,
 	.edges = timerfd_edges,
 	.stat = anon_stat,

@@ -151,6 +151,18 @@ s64 exec_run(struct exec_args *a)
 	return vfork_exec(a);
 }
 
+/* The arguments were no good (err). What is wrong with the file comes first on Linux. */
+static s64 path_fault(const char *path, s64 err)
+{
+	struct file *f;
+	s64 fault = exec_program_open(path, &f);
+
+	if (fault)
+		return fault;
+	file_put(f);
+	return err;
+}
+
 /* path from kmalloc; consumed. */
 static s64 exec_user(char *path, u64 argv, u64 envp)
 {
@@ -162,6 +174,7 @@ static s64 exec_user(char *path, u64 argv, u64 envp)
 		err = arg_block_from_user(&b, argv, envp);
 	if (err) {
 		arg_block_free(&b);
+		err = path_fault(path, err);
 		kfree(path);
 		return err;
 	}
@@ -225,8 +238,6 @@ static s64 execveat_check(int dirfd, const char *path, u32 flags)
 	struct kstat st;
 	s64 err;
 
-	if (!*path && !(flags & AT_EMPTY_PATH))
-		return -ENOENT;
 	err = vfs_stat(dirfd, path, flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW), &st);
 	if (err)
 		return err;
@@ -240,12 +251,15 @@ s64 sys_execveat(u64 dirfd, u64 path_addr, u64 argv, u64 envp, u64 flags)
 	char *path;
 	s64 err;
 
-	if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	err = path_in(path_addr, &path);
 	if (err)
 		return err;
-	err = execveat_check((int)dirfd, path, (u32)flags);
+	if (!*path && !(flags & AT_EMPTY_PATH))
+		err = -ENOENT;
+	else if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		err = -EINVAL;
+	else
+		err = execveat_check((int)dirfd, path, (u32)flags);
 	if (!err && *path != '/' && (int)dirfd != AT_FDCWD)
 		err = path_of_fd((int)dirfd, path);
 	if (err) {

@@ -74,6 +74,7 @@ struct exec_image {
  * exec_open.c: everything that can fail. Resolves #! by changing args; a->path is the original
  * path.
  */
+s64 exec_program_open(const char *path, struct file **out); /* may it be executed? */
 s64 exec_image_open(struct exec_image *image, const char *path, struct arg_block *args);
 void exec_image_close(struct exec_image *image);
 /* exec_random.c: bytes by which things lie lower (stack, mmap, sp) or higher (program, brk). */

@@ -27,7 +27,7 @@ struct start {
  * A regular file that may be executed. The type is looked at before opening: opening a FIFO would
  * block. Nothing but the family itself can change it in between, and then the read fails.
  */
-static s64 open_program(const char *path, struct file **out)
+s64 exec_program_open(const char *path, struct file **out)
 {
 	struct kstat st;
 	s64 err = vfs_stat(AT_FDCWD, path, 0, &st);
@@ -125,7 +125,7 @@ static s64 interp_open(struct exec_image *image)
 	if (err >= 0 && (u64)err != l->interp_len)
 		err = -EIO;
 	else if (err >= 0)
-		err = path[l->interp_len - 1] ? -ENOEXEC : open_program(path, &image->interp.file);
+		err = path[l->interp_len - 1] ? -ENOEXEC : exec_program_open(path, &image->interp.file);
 	kfree(path);
 	if (err)
 		return err;
@@ -163,7 +163,7 @@ static s64 script_enter(struct exec_image *image, char *head, const char *script
 	file_put(image->program.file);
 	image->program.file = NULL;
 	strlcpy(image->path, interpreter, VFS_PATH_MAX);
-	return open_program(image->path, &image->program.file);
+	return exec_program_open(image->path, &image->program.file);
 }
 
 static s64 program_open(struct exec_image *image, const char *path, struct arg_block *args)
@@ -173,7 +173,7 @@ static s64 program_open(struct exec_image *image, const char *path, struct arg_b
 
 	if (strlcpy(image->path, path, VFS_PATH_MAX) >= VFS_PATH_MAX)
 		return -ENAMETOOLONG;
-	err = open_program(image->path, &image->program.file);
+	err = exec_program_open(image->path, &image->program.file);
 	for (u32 depth = 0; !err; depth++) {
 		char script[EXEC_HEAD_SIZE];
 

@@ -19,6 +19,8 @@ void notify_file(struct file *f, u32 mask);
 
 /* kernel/vfs/open.c: may F_SETFL give f these flags? 0 or -EPERM. */
 s64 file_setfl_check(struct file *f, u32 flags);
+s64 write_hint_fcntl(struct file *f, u32 cmd, u64 arg); /* F_GET_RW_HINT, F_SET_RW_HINT */
+s64 file_clone_check(struct file *to, u64 from); /* FICLONE of a descriptor */
 
 /* kernel/tmpfs/memfd.c: F_ADD_SEALS, F_GET_SEALS: -EINVAL unless a memfd (or in /dev/shm). */
 s64 seals_fcntl(struct file *f, u32 cmd, u64 arg);

@@ -71,7 +71,7 @@ static s64 dup_lowest(struct file *f, u64 lowest, u32 flags)
 
 s64 sys_dup(u64 fd)
 {
-	struct file *f = fd_get(fd);
+	struct file *f = fd_get_any(fd);
 	s64 r;
 
 	if (!f)
@@ -84,7 +84,7 @@ s64 sys_dup(u64 fd)
 
 static s64 dup_to(u64 from, u64 to, u32 flags)
 {
-	struct file *f = fd_get(from);
+	struct file *f = fd_get_any(from);
 	s64 r;
 
 	if (!f)
@@ -155,6 +155,9 @@ static s64 fcntl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint_fcntl(f, cmd, arg);
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
 		return seals_fcntl(f, cmd, arg);
@@ -172,7 +175,7 @@ s64 sys_fcntl(u64 fd, u64 cmd, u64 arg)
 		return fd_flags_get(fd);
 	if (cmd == F_SETFD)
 		return fd_flags_set(fd, arg & FD_CLOEXEC);
-	f = fd_get(fd);
+	f = fd_get_any(fd);
 	if (!f)
 		return -EBADF;
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
@@ -213,6 +216,10 @@ static s64 ioctl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 		return ioctl_flag(f, fd, cmd, arg);
 	if (cmd == FIGETBSZ)
 		return ioctl_block_size(arg);
+	if (cmd == FIOQSIZE && f->type != FILE_INODE && f->type != FILE_DIR)
+		return -ENOTTY;
+	if (cmd == FICLONE)
+		return file_clone_check(f, arg);
 	r = owner_ioctl(f, cmd, arg);
 	if (r == -ENOTTY && file_ops[f->type]->ioctl)
 		r = file_ops[f->type]->ioctl(f, cmd, arg);
@@ -226,9 +233,7 @@ s64 sys_ioctl(u64 fd, u64 cmd, u64 arg)
 
 	if (!f)
 		return -EBADF;
-	if (f->type == FILE_PATH)
-		r = -EBADF;
-	else if ((u32)cmd == FIOCLEX || (u32)cmd == FIONCLEX)
+	if ((u32)cmd == FIOCLEX || (u32)cmd == FIONCLEX)
 		r = fd_flags_set(fd, (u32)cmd == FIOCLEX ? FD_CLOEXEC : 0);
 	else
 		r = ioctl_file(f, (s32)fd, (u32)cmd, arg);

@@ -202,7 +202,7 @@ struct file *fdtable_get(struct fdtable *t, int fd)
 	return fdtable_get_flags(t, fd, &flags);
 }
 
-struct file *fd_get(int fd)
+struct file *fd_get_any(int fd)
 {
 	struct fdtable *t = own_table();
 	struct file *f;
@@ -213,6 +213,16 @@ struct file *fd_get(int fd)
 	if (f && !file_borrow(f))
 		return fdtable_get(t, fd);
 	return f;
+}
+
+struct file *fd_get(int fd)
+{
+	struct file *f = fd_get_any(fd);
+
+	if (!f || f->type != FILE_PATH)
+		return f;
+	file_put(f);
+	return NULL;
 }
 
 int fdtable_next(struct fdtable *t, int fd)

@@ -102,6 +102,7 @@ int file_set_path(struct file *f, const char *path); /* once; 0 or -ENOSPC */
 #define ANON_INODE_DEV 13
 s64 anon_stat(struct file *f, struct kstat *st);
 s64 seek_endless(struct file *f, s64 offset, int whence); /* there is no end to seek from */
+s64 seek_nowhere(struct file *f, s64 offset, int whence); /* the position stays where it is */
 
 /*
  * Descriptor tables. One that is shared (CLONE_FILES) has several processes as owners: each

@@ -276,12 +276,8 @@ static void items_open(struct poll_item *items, const struct pollfd *fds, u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
 		struct file *f = fds[i].fd >= 0 ? fd_get(fds[i].fd) : NULL;
-		bool bad = fds[i].fd >= 0 && (!f || f->type == FILE_PATH);
+		bool bad = fds[i].fd >= 0 && !f;
 
-		if (bad && f) {
-			file_put(f);
-			f = NULL;
-		}
 		items[i] = (struct poll_item){
 			.file = f,
 			.want = (u16)fds[i].events,

@@ -29,7 +29,7 @@ static bool range_ok(u64 addr, u64 len)
 
 static s64 transfer_one(struct transfer *t, u64 buf, u64 len)
 {
-	if (!range_ok(buf, MIN(len, RW_MAX)))
+	if (!range_ok(buf, len))
 		return -EFAULT;
 	t->iov = t->inline_iov;
 	t->n = 1;
@@ -111,17 +111,39 @@ static s64 transfer_run(struct file *f, struct transfer *t, s64 *pos, bool write
 	if (!write && ops->readv)
 		return ops->readv(f, t->iov, t->n, pos);
 	if (write ? !ops->write : !ops->read)
-		return f->type == FILE_DIR ? -EISDIR : -EINVAL;
+		return -EISDIR;
 	return transfer_pieces(f, t, pos, write);
 }
 
 static s64 mode_check(struct file *f, bool write)
 {
+	const struct file_ops *ops = file_ops[f->type];
 	u32 mode = f->flags & O_ACCMODE;
 
-	if (f->type == FILE_PATH || mode == (write ? O_RDONLY : O_WRONLY))
+	if (mode == (write ? O_RDONLY : O_WRONLY))
 		return -EBADF;
-	return 0;
+	if (f->type == FILE_DIR)
+		return 0; /* which read finds out */
+	if (write)
+		return ops->write || ops->writev ? 0 : -EINVAL;
+	return ops->read || ops->readv ? 0 : -EINVAL;
+}
+
+/*
+ * What Linux finds fault with before it looks at the buffers: is the file of a kind that has
+ * positions (a process descriptor has, though nothing else), may it be read, has it data?
+ */
+static s64 call_check(struct file *f, const s64 *pos, bool write)
+{
+	if (pos && !file_ops[f->type]->seekable && f->type != FILE_PIDFD)
+		return -ESPIPE;
+	return mode_check(f, write);
+}
+
+/* No file reaches beyond the largest position. */
+static bool beyond(const struct transfer *t, s64 pos)
+{
+	return (u64)pos + t->total > (u64)INT64_MAX;
 }
 
 /* At the file's own position. Its mode has been checked. */
@@ -134,7 +156,7 @@ static s64 transfer_file(struct file *f, struct transfer *t, bool write)
 	/* One store moves the position: an owner that dies leaves it whole. */
 	kin_lock_recover(&f->lock, kin_recover_whole, NULL);
 	s64 pos = f->pos;
-	r = transfer_run(f, t, &pos, write);
+	r = beyond(t, pos) ? -EINVAL : transfer_run(f, t, &pos, write);
 	f->pos = pos;
 	kin_unlock(&f->lock);
 	return r;
@@ -143,10 +165,8 @@ static s64 transfer_file(struct file *f, struct transfer *t, bool write)
 /* At a position of the caller's. The file's mode has been checked. */
 static s64 transfer_at(struct file *f, struct transfer *t, s64 pos, bool write)
 {
-	if (pos < 0)
+	if (beyond(t, pos))
 		return -EINVAL;
-	if (!file_ops[f->type]->seekable)
-		return -ESPIPE;
 	return transfer_run(f, t, &pos, write);
 }
 
@@ -163,23 +183,25 @@ static void io_count(s64 n, bool write)
 static bool can_nowait(const struct file *f, bool write)
 {
 	switch (f->type) {
-	case FILE_PIPE:
+	case FILE_PIPE: return !f->inode; /* which a FIFO has */
 	case FILE_SOCKET:
 	case FILE_INODE:
 	case FILE_DEV: return true;
-	case FILE_EVENTFD: return !write;
+	case FILE_EVENTFD:
+	case FILE_TIMERFD:
+	case FILE_SIGNALFD: return !write;
 	default: return false;
 	}
 }
 
 /* RWF_*. As on Linux they matter only once a transfer is to take place. */
-static s64 rwf_check(struct file *f, const struct transfer *t, const s64 *pos, u32 rwf, bool write)
+static s64 rwf_check(struct file *f, u32 rwf, bool write)
 {
-	s64 r = mode_check(f, write);
+	u32 known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
 
-	if (r || !rwf || !t->total || (pos && !file_ops[f->type]->seekable))
-		return r;
-	if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+	if (f->type == FILE_EVENTFD && write)
+		known = RWF_HIPRI; /* an old-fashioned write is all that it has */
+	if (rwf & ~known)
 		return -EOPNOTSUPP;
 	return rwf & RWF_NOWAIT && !can_nowait(f, write) ? -EOPNOTSUPP : 0;
 }
@@ -191,23 +213,18 @@ static u32 rwf_to_flags(u32 rwf)
 }
 
 /* pos NULL: the file's own. */
-static s64 do_transfer(u64 fd, struct transfer *t, const s64 *pos, u32 rwf, bool write)
+static s64 do_transfer(struct file *f, struct transfer *t, const s64 *pos, u32 rwf, bool write)
 {
-	struct file *f = fd_get(fd);
-	s64 r;
+	s64 r = rwf_check(f, rwf, write);
 
-	if (!f)
-		return -EBADF;
-	r = rwf_check(f, t, pos, rwf, write);
-	if (!r) {
-		current->io_flags = rwf_to_flags(rwf);
-		r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
-		current->io_flags = 0;
-		io_count(r, write);
-	}
+	if (r)
+		return r;
+	current->io_flags = rwf_to_flags(rwf);
+	r = pos ? transfer_at(f, t, *pos, write) : transfer_file(f, t, write);
+	current->io_flags = 0;
+	io_count(r, write);
 	if (r > 0 && f->inode)
 		notify_file(f, write ? IN_MODIFY : IN_ACCESS);
-	file_put(f);
 	return r;
 }
 
@@ -219,7 +236,7 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 
 	if (!f)
 		return -EBADF;
-	r = mode_check(f, write);
+	r = call_check(f, pos, write);
 	if (!r)
 		r = transfer_one(&t, buf, len);
 	if (!r) {
@@ -234,16 +251,20 @@ static s64 do_buffer(u64 fd, u64 buf, u64 len, const s64 *pos, bool write)
 
 static s64 do_vector(u64 fd, u64 iov, u64 n, const s64 *pos, u32 rwf, bool write)
 {
+	struct file *f = fd_get(fd);
 	struct transfer t;
 	s64 r;
 
-	if (fd_flags_get(fd) < 0)
+	if (!f)
 		return -EBADF;
-	r = transfer_vector(&t, iov, n);
-	if (r)
-		return r;
-	r = do_transfer(fd, &t, pos, rwf, write);
-	transfer_end(&t);
+	r = call_check(f, pos, write);
+	if (!r)
+		r = transfer_vector(&t, iov, n);
+	if (!r) {
+		r = t.total ? do_transfer(f, &t, pos, rwf, write) : 0;
+		transfer_end(&t);
+	}
+	file_put(f);
 	return r;
 }
 
@@ -324,9 +345,7 @@ s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 
 	if (!f)
 		return -EBADF;
-	if (f->type == FILE_PATH) {
-		r = -EBADF;
-	} else if ((u32)whence > SEEK_WHENCE_MAX) {
+	if ((u32)whence > SEEK_WHENCE_MAX) {
 		r = -EINVAL;
 	} else if (!file_ops[f->type]->seek) {
 		r = -ESPIPE;

@@ -10,7 +10,7 @@
  * comes together with it is not reported.
  *
  * A lock whose owner was killed with its whole member stays locked, like a robust one in shared
- * memory (futex.c).
+ * memory (futex.c); who comes for it after that gets ESRCH.
  */
 #include <asm/errno.h>
 #include <linux/futex.h>
@@ -84,23 +84,46 @@ static s64 lock_wait(u64 addr, struct futex_key *key, u64 deadline_ns)
 	return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
-s64 futex_lock_pi(u64 addr, bool shared, u64 deadline_ns)
+/* A word that names no thread is nobody's lock: who waited for that one would wait for ever. */
+static s64 owner_check(u64 addr)
 {
-	struct futex_key key;
-	s64 err = futex_key_get(addr, shared, &key);
+	u32 word, owner;
+
+	if (user_load32((u32 *)addr, &word))
+		return -EFAULT;
+	owner = word & FUTEX_TID_MASK;
+	tree_lock();
+	bool lives = !owner || owner == (u32)current->tid || proc_of_thread((s32)owner);
+	tree_unlock();
+	return lives ? 0 : -ESRCH;
+}
+
+/* The lock, without waiting for it: as lock_take, or -ESRCH. */
+static s64 lock_try(u64 addr, bool shared, struct futex_key *key)
+{
+	s64 err = futex_key_get(addr, shared, key);
 
 	if (!err)
 		err = lock_take(addr, (u32)current->tid, false);
+	if (err != -EBUSY)
+		return err;
+	err = owner_check(addr);
+	return err ? err : -EBUSY;
+}
+
+s64 futex_lock_pi(u64 addr, bool shared, u64 deadline_ns)
+{
+	struct futex_key key;
+	s64 err = lock_try(addr, shared, &key);
+
 	return err == -EBUSY ? lock_wait(addr, &key, deadline_ns) : err;
 }
 
 s64 futex_trylock_pi(u64 addr, bool shared)
 {
 	struct futex_key key;
-	s64 err = futex_key_get(addr, shared, &key);
+	s64 err = lock_try(addr, shared, &key);
 
-	if (!err)
-		err = lock_take(addr, (u32)current->tid, false);
 	return err == -EBUSY ? -EAGAIN : err;
 }
 

@@ -395,6 +395,14 @@ static s64 mq_deadline(u64 user, struct file *f, u64 *deadline)
 	return 0;
 }
 
+/* Before anything else is looked at. */
+static s64 mq_timeout_check(u64 user)
+{
+	u64 at;
+
+	return user ? time_timespec_in(user, &at) : 0;
+}
+
 /* One of those who sleep here is woken per event; who leaves without using it passes it on. */
 struct mq_wait {
 	struct mqueue *q;
@@ -547,8 +555,10 @@ s64 sys_mq_timedsend(u64 fd, u64 user, u64 len, u64 priority, u64 timeout)
 {
 	struct file *f;
 	u64 deadline;
-	s64 err;
+	s64 err = mq_timeout_check(timeout);
 
+	if (err)
+		return err;
 	if ((u32)priority >= PRIORITIES)
 		return -EINVAL;
 	err = mq_get((int)fd, O_WRONLY, &f);
@@ -588,8 +598,10 @@ s64 sys_mq_timedreceive(u64 fd, u64 user, u64 len, u64 priority, u64 timeout)
 {
 	struct file *f;
 	u64 deadline;
-	s64 r = mq_get((int)fd, O_RDONLY, &f);
+	s64 r = mq_timeout_check(timeout);
 
+	if (!r)
+		r = mq_get((int)fd, O_RDONLY, &f);
 	if (r)
 		return r;
 	r = mq_deadline(timeout, f, &deadline);

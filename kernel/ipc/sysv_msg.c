@@ -223,6 +223,7 @@ struct receive {
 	u64 size;
 	u32 flags;
 	bool known;
+	void **copy; /* a hold: where a copy goes, with MSG_COPY */
 	void **got; /* a hold */
 	s64 err; /* of the last try */
 };
@@ -262,6 +263,41 @@ static void message_take(struct sysv_queue *q, struct sysv_message **link,
 	*out = hold;
 }
 
+/* MSG_COPY: room for one of size bytes, made before the table is locked. NULL: no memory. */
+static void **copy_prepare(u64 size)
+{
+	void *m = own_new(OWN_MEMORY,
+		sizeof(struct sysv_message) + MIN(size, tunable_get(TUNE_MSG_MAX)));
+	void **hold = m ? hold_new(OWN_MEMORY) : NULL;
+
+	if (m)
+		own_give(hold, m);
+	return hold;
+}
+
+/* MSG_COPY: the one at that place of the queue, which stays. */
+static struct sysv_message **message_at(struct sysv_queue *q, s64 place)
+{
+	struct sysv_message **link = &q->head;
+
+	for (; *link && place > 0; place--)
+		link = &(*link)->next;
+	return *link && place == 0 ? link : NULL;
+}
+
+static s64 message_copy(const struct sysv_message *from, struct receive *r)
+{
+	struct sysv_message *to = *r->copy;
+
+	if (from->len > MIN(r->size, tunable_get(TUNE_MSG_MAX)))
+		return -EINVAL; /* nothing is cut off */
+	to->type = from->type;
+	to->len = from->len;
+	memcpy(to->data, from->data, from->len);
+	r->got = r->copy;
+	return 0;
+}
+
 /* 0: got; -ENOMSG: none. */
 static s64 receive_try(struct receive *r)
 {
@@ -273,11 +309,13 @@ static s64 receive_try(struct receive *r)
 	q = (struct sysv_queue *)ipc_find(r->table, r->id);
 	err = !q ? (r->known ? -EIDRM : -EINVAL) : ipc_access(&q->object, 0444);
 	if (!err) {
-		link = message_find(q, r->type, r->flags);
+		link = r->copy ? message_at(q, r->type) : message_find(q, r->type, r->flags);
 		if (!link)
 			err = -ENOMSG;
 		else if ((*link)->len > r->size && !(r->flags & MSG_NOERROR))
 			err = -E2BIG;
+		else if (r->copy)
+			err = message_copy(*link, r);
 		else
 			message_take(q, link, &r->got);
 	}
@@ -316,9 +354,16 @@ s64 sys_msgrcv(u64 id, u64 user, u64 size, u64 type, u64 flags)
 
 	if (!r.table || (s32)id < 0 || (s64)size < 0)
 		return -EINVAL;
-	if (flags & MSG_COPY)
-		return -ENOSYS; /* for checkpoints; Linux without that option says the same */
+	if (flags & MSG_COPY) {
+		if (flags & MSG_EXCEPT || !(flags & IPC_NOWAIT))
+			return -EINVAL;
+		r.copy = copy_prepare(size);
+		if (!r.copy)
+			return -ENOMEM;
+	}
 	err = receive_wait(&r);
+	if (r.copy && err)
+		own_free(own_take(OWN_MEMORY, r.copy, NULL));
 	if (err)
 		return err;
 	queue_wake_all(ipc_queue(r.table, r.id));

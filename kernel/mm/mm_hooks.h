@@ -17,8 +17,11 @@ struct kin_object;
  * fd_get: of the current process; NULL: EBADF. The reference is for this system call: drop it with
  * file_put before the call ends (in a process with one thread it is only borrowed from the table);
  * to hand it to something else file_hold it. file_hold: one more, OWN_FILE in a hold of kin/own.h.
+ * What O_PATH opened counts as closed, except for fd_get_any: that is for the calls which only
+ * name a place or a descriptor.
  */
 struct file *fd_get(int fd);
+struct file *fd_get_any(int fd);
 void file_hold(struct file *f);
 void file_put(struct file *f);
 u32 file_open_flags(const struct file *f);      /* O_*; O_PATH: not open for anything */

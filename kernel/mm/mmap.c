@@ -16,6 +16,7 @@
 
 #include "kernel/kin/kin_core.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/modes.h"
 #include "kernel/syscall/syscall.h"
 
 #define LOW_TOP 0x80000000ull /* MAP_32BIT */
@@ -190,8 +191,6 @@ static s64 check_file(struct file *f, u32 prot, u32 flags)
 		return -EOPNOTSUPP;
 	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
-	if (open_flags & O_PATH)
-		return -EBADF;
 	if (type != MAP_PRIVATE && prot & PROT_WRITE && mode != O_RDWR)
 		return -EACCES;
 	if (mode == O_WRONLY)
@@ -199,6 +198,14 @@ static s64 check_file(struct file *f, u32 prot, u32 flags)
 	if (!file_mappable(f) && !file_is_zero(f))
 		return -ENODEV;
 	return flags & MAP_GROWSDOWN ? -EINVAL : 0;
+}
+
+/* Is it of a kind whose positions are bounded? */
+static bool file_has_size(struct file *f)
+{
+	struct kstat st = {0};
+
+	return !file_describe(f, &st) && (S_ISREG(st.mode) || S_ISSOCK(st.mode));
 }
 
 static s64 check_anon(u32 flags)
@@ -281,7 +288,7 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	if (len > -PAGE_SIZE)
 		return -ENOMEM;
 	len = ALIGN_UP(len, PAGE_SIZE);
-	if (offset + len < offset)
+	if (offset + len < offset || (f && offset + len > (u64)INT64_MAX && file_has_size(f)))
 		return -EOVERFLOW;
 	if (mm->vma_count > MAP_COUNT_MAX)
 		return -ENOMEM;

@@ -88,12 +88,8 @@ static s64 files_take(struct net_message *m, const s32 *fds, u32 n)
 	if (!passed_grow(m, n))
 		return -ENOMEM;
 	for (u32 i = 0; i < n; i++) {
-		struct file *f = fd_get(fds[i]);
+		struct file *f = fd_get_any(fds[i]);
 
-		if (f && f->type == FILE_PATH) {
-			file_put(f);
-			f = NULL;
-		}
 		if (!f)
 			return -EBADF;
 		m->passed->n++;

@@ -47,6 +47,14 @@ void socket_init(struct socket *s, u32 family, u32 type, u32 protocol)
 	s->send_timeout_ns = s->receive_timeout_ns = HYP_NO_DEADLINE;
 }
 
+static bool fd_is_open(u64 fd)
+{
+	struct file *f = fd_get((int)fd);
+
+	file_put(f);
+	return f;
+}
+
 s64 socket_run(u64 fd, socket_call call, const u64 *arg)
 {
 	struct file *f = fd_get((int)fd);
@@ -54,10 +62,7 @@ s64 socket_run(u64 fd, socket_call call, const u64 *arg)
 
 	if (!f)
 		return -EBADF;
-	if (f->type == FILE_SOCKET)
-		r = call(f, file_socket(f), arg);
-	else
-		r = f->type == FILE_PATH ? -EBADF : -ENOTSOCK;
+	r = f->type == FILE_SOCKET ? call(f, file_socket(f), arg) : -ENOTSOCK;
 	file_put(f);
 	return r;
 }
@@ -309,9 +314,19 @@ static s64 connect_call(struct file *f, struct socket *s, const u64 *arg)
 	return err;
 }
 
+/* Linux reads the address before it looks at what kind of file that is. */
+static s64 address_check(u64 fd, u64 address, u64 len)
+{
+	u8 name[NET_ADDRESS_MAX];
+
+	return fd_is_open(fd) ? address_in(name, address, len) : -EBADF;
+}
+
 s64 sys_connect(u64 fd, u64 address, u64 len)
 {
-	return SOCKET_RUN(fd, connect_call, address, len);
+	s64 err = address_check(fd, address, len);
+
+	return err ? err : SOCKET_RUN(fd, connect_call, address, len);
 }
 
 static s64 accepted_name(struct socket *s, u64 address, u64 len)
@@ -349,7 +364,7 @@ static s64 accept_call(struct file *f, struct socket *s, const u64 *arg)
 s64 sys_accept4(u64 fd, u64 address, u64 len, u64 flags)
 {
 	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL;
+		return fd_is_open(fd) ? -EINVAL : -EBADF;
 	return SOCKET_RUN(fd, accept_call, address, len, flags);
 }
 

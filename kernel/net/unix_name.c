@@ -106,8 +106,10 @@ static s64 path_create(const struct unix_address *a, struct inode **out)
 	if (!w)
 		return -ENOMEM;
 	strlcpy(path, path_of(a), sizeof(path));
-	err = walk_path(w, AT_FDCWD, path, WALK_CREATE);
-	if (!err && (w->found || w->last != LAST_NAME))
+	err = walk_path(w, AT_FDCWD, path, WALK_PARENT);
+	if (!err)
+		err = w->last == LAST_NAME ? walk_name(w) : -EEXIST;
+	if (!err && w->found)
 		err = -EEXIST;
 	if (!err && w->slash)
 		err = -ENOENT;

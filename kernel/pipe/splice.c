@@ -159,8 +159,6 @@ static s64 move(struct end *from, struct end *to, u64 scratch, size_t len, u32 f
 static s64 end_open(struct end *e, struct file *f, u64 pos_addr)
 {
 	*e = (struct end){f, 0, pos_addr};
-	if (pos_addr && !file_ops[f->type]->seekable)
-		return is_stream(f) ? -EINVAL : -ESPIPE;
 	if (pos_addr && copy_in(&e->pos, (const void *)pos_addr, sizeof(e->pos)))
 		return -EFAULT;
 	if (!pos_addr)
@@ -187,10 +185,17 @@ static bool can_splice(struct file *f)
 		   (f->type == FILE_INODE && S_ISREG(f->inode->mode));
 }
 
-static s64 check(struct file *in, struct file *out)
+/* In Linux' order: positions of pipes, modes, what cannot be joined. */
+static s64 check(struct file *in, u64 in_pos, struct file *out, u64 out_pos)
 {
+	if ((is_pipe(in) && in_pos) || (is_pipe(out) && out_pos))
+		return -ESPIPE;
 	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
+	if ((in_pos && !file_ops[in->type]->seekable) || (out_pos && !file_ops[out->type]->seekable))
+		return -EINVAL;
+	if (file_is_null(in))
+		return -EINVAL;
 	if (!(is_pipe(in) || is_pipe(out)) || !can_splice(in) || !can_splice(out))
 		return -EINVAL;
 	if (out->flags & O_APPEND || (is_pipe(in) && is_pipe(out) && in->pipe == out->pipe))
@@ -201,13 +206,13 @@ static s64 check(struct file *in, struct file *out)
 static s64 splice(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t len, u32 flags)
 {
 	struct end from, to;
-	s64 err = check(in, out), scratch;
+	s64 err = check(in, in_pos, out, out_pos), scratch;
 
 	if (!err)
 		err = end_open(&from, in, in_pos);
 	if (!err)
 		err = end_open(&to, out, out_pos);
-	if (err || len == 0)
+	if (err)
 		return err;
 	scratch = mm_map(current->proc->mm, 0, PIECE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
@@ -225,12 +230,14 @@ static s64 splice(struct file *in, u64 in_pos, struct file *out, u64 out_pos, si
 
 s64 sys_splice(u64 infd, u64 in_pos, u64 outfd, u64 out_pos, u64 len, u64 flags)
 {
+	if (!len)
+		return 0;
+	if (flags & ~(u64)SPLICE_FLAGS)
+		return -EINVAL;
 	struct file *in = fd_get((int)infd), *out = fd_get((int)outfd);
 	s64 n = -EBADF;
 
-	if (flags & ~(u64)SPLICE_FLAGS)
-		n = -EINVAL;
-	else if (in && out)
+	if (in && out)
 		n = splice(in, in_pos, out, out_pos, len, (u32)flags);
 	file_put(out);
 	file_put(in);
@@ -293,8 +300,6 @@ static s64 vmsplice(struct file *f, u64 iov, u64 count, bool nonblock)
 	bool writes = (f->flags & O_ACCMODE) != O_RDONLY;
 	struct transfer t;
 
-	if (f->type == FILE_PATH)
-		return -EBADF;
 	s64 n = transfer_vector(&t, iov, count);
 	if (n)
 		return n;

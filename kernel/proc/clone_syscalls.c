@@ -7,6 +7,7 @@
 #include <asm/signal.h>
 #include <linux/sched.h>
 
+#include "kernel/fd/file.h"
 #include "kernel/lib/lib.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/syscall/syscall.h"
@@ -14,6 +15,11 @@
 #define CLONE_NAMESPACES                                                                           \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
 	 CLONE_NEWNET | CLONE_NEWTIME)
+
+#define PID_LEVELS_MAX 32 /* MAX_PID_NS_LEVEL of Linux */
+#define UNSHARE_FLAGS                                                                              \
+	(CLONE_NAMESPACES | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES |         \
+	 CLONE_SYSVSEM)
 
 static s64 clone_run(const struct clone_request *r)
 {
@@ -26,6 +32,8 @@ static s64 clone_run(const struct clone_request *r)
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if (r->exit_signal > NSIG)
+		return -EINVAL;
+	if (flags & CLONE_FS && flags & (CLONE_NEWNS | CLONE_NEWUSER))
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
 		return -EPERM;
@@ -98,6 +106,8 @@ s64 sys_clone3(u64 addr, u64 size)
 		return -EINVAL;
 	if (a.flags & CLONE_PIDFD && a.flags & CLONE_PARENT_SETTID && a.pidfd == a.parent_tid)
 		return -EINVAL;
+	if (!a.set_tid != !a.set_tid_size || a.set_tid_size > PID_LEVELS_MAX)
+		return -EINVAL;
 	if (a.set_tid_size)
 		return -EPERM;
 	r = (struct clone_request){
@@ -110,4 +120,32 @@ s64 sys_clone3(u64 addr, u64 size)
 		.exit_signal = (u32)a.exit_signal,
 	};
 	return clone_run(&r);
+}
+
+/*
+ * What a process shares with others. Its threads share all that the kernel keeps by process, which
+ * cannot be taken apart: EINVAL, as Linux answers to CLONE_THREAD then. Directory, mask and undo
+ * values of semaphores are no other process's.
+ */
+s64 sys_unshare(u64 flags)
+{
+	u64 asked = (u32)flags;
+
+	if (asked & ~(u64)UNSHARE_FLAGS)
+		return -EINVAL;
+	if (asked & ~(u64)CLONE_NAMESPACES && current->proc->kp->nthreads > 1)
+		return -EINVAL;
+	if (asked & CLONE_NAMESPACES)
+		return -EPERM;
+	return asked & CLONE_FILES ? fdtable_unshare(&current->proc->kp->fds) : 0;
+}
+
+/* There is one namespace of each kind, and /proc/PID/ns can be read, not opened. */
+s64 sys_setns(u64 fd, u64 flags)
+{
+	struct file *f = fd_get((int)fd);
+	s64 err = f ? -EINVAL : -EBADF;
+
+	file_put(f);
+	return err;
 }

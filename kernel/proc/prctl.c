@@ -97,8 +97,12 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_TSC: return get_number(a, PR_TSC_ENABLE);
 	case PR_GET_TID_ADDRESS: return copy_out((void *)a, &current->clear_child_tid, sizeof(u64));
 	case PR_SET_MM: return mm_prctl(a, b, c, d);
-	case PR_SET_THP_DISABLE: return 0;
-	case PR_GET_THP_DISABLE: return 0;
+	case PR_SET_THP_DISABLE: return b || c || d ? -EINVAL : 0;
+	case PR_GET_THP_DISABLE: return a || b || c || d ? -EINVAL : 0;
+	case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
+	case PR_SET_TIMING: return a == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_GET_SPECULATION_CTRL:
+	case PR_SET_SPECULATION_CTRL: return -ENODEV; /* the host's to choose */
 	default: return -EINVAL;
 	}
 }

@@ -37,6 +37,20 @@ static s64 side_next(struct side *s)
 	return s->len != 0;
 }
 
+/* Are all its pieces there? Linux reads them before it looks for the process. */
+static s64 side_check(struct side s)
+{
+	struct iovec iov;
+
+	for (; s.left; s.left--, s.iovs += sizeof(iov)) {
+		if (copy_in(&iov, (void *)s.iovs, sizeof(iov)))
+			return -EFAULT;
+		if ((s64)iov.iov_len < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static void side_pass(struct side *s, u64 n)
 {
 	s->base += n;
@@ -105,7 +119,11 @@ static s64 process_vm(s32 tid, struct side here, struct side there, u64 flags, b
 		return -EINVAL;
 	if (!here.left || !there.left)
 		return 0;
-	s64 pid = permitted(tid);
+	s64 pid = side_check(here);
+	if (!pid)
+		pid = side_check(there);
+	if (!pid)
+		pid = permitted(tid);
 	return pid < 0 ? pid : transfer((s32)pid, &here, &there, write);
 }
 

@@ -76,12 +76,12 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 unew, u64 uold)
 	u32 which = (u32)resource;
 	s64 err;
 
-	if (which >= RLIM_NLIMITS)
-		return -EINVAL;
 	if (unew && copy_in(&new, (void *)unew, sizeof(new)))
 		return -EFAULT;
 	tree_lock();
 	err = limit_target((s32)pid, &p);
+	if (!err && which >= RLIM_NLIMITS)
+		err = -EINVAL;
 	if (!err) {
 		old.rlim_cur = p->inherited.rlimit_cur[which];
 		old.rlim_max = p->inherited.rlimit_max[which];

@@ -254,6 +254,8 @@ s64 sys_waitid(u64 type, u64 uid, u64 uinfo, u64 options, u64 uusage)
 			w.id = current->proc->kp->pgid;
 		break;
 	case P_PIDFD:
+		if (w.id < 0)
+			return -EINVAL;
 		w.type = P_PID;
 		w.id = pidfd_pid(w.id, &flags);
 		if (w.id < 0)

@@ -124,7 +124,7 @@ s64 sys_setpgid(u64 pid, u64 pgid)
 {
 	s64 r;
 
-	if ((s32)pgid < 0)
+	if ((s32)pgid < 0 || (!(s32)pgid && (s32)pid < 0))
 		return -EINVAL;
 	tree_lock();
 	r = setpgid_locked((s32)pid, (s32)pgid);

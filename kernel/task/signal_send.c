@@ -281,13 +281,19 @@ static s64 kill_any(s32 pid, int sig, const struct ksiginfo *info)
 	return rc;
 }
 
+/* Linux looks for the process before it looks at the signal's number. */
+static s64 kill_checked(s32 pid, u32 sig, const struct ksiginfo *info)
+{
+	if (sig <= NSIG)
+		return kill_any(pid, (int)sig, info);
+	return kill_any(pid, 0, info) == -ESRCH ? -ESRCH : -EINVAL;
+}
+
 s64 sys_kill(u64 pid, u64 sig)
 {
 	struct ksiginfo info = signal_info_user((int)sig, SI_USER);
 
-	if ((u32)sig > NSIG)
-		return -EINVAL;
-	return kill_any((s32)pid, (int)sig, &info);
+	return kill_checked((s32)pid, (u32)sig, &info);
 }
 
 static s64 queue_info(u64 pid, u64 sig, u64 uinfo, struct ksiginfo *info)
@@ -300,7 +306,7 @@ static s64 queue_info(u64 pid, u64 sig, u64 uinfo, struct ksiginfo *info)
 		return -EPERM;
 	if (info->code == SI_TIMER)
 		info->timer.sequence = 0; /* no timer of ours */
-	return (u32)sig > NSIG ? -EINVAL : 0;
+	return 0;
 }
 
 s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
@@ -310,7 +316,7 @@ s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 
 	if (rc)
 		return rc;
-	return (s32)pid <= 0 ? -ESRCH : kill_any((s32)pid, (int)sig, &info);
+	return (s32)pid <= 0 ? -ESRCH : kill_checked((s32)pid, (u32)sig, &info);
 }
 
 /*
@@ -342,8 +348,10 @@ static s64 kill_thread(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
 	struct kin_proc *me = current->proc->kp;
 	struct thread *t;
 
-	if (tid <= 0 || tgid < -1 || tgid == 0 || (u32)sig > NSIG)
+	if (tid <= 0 || tgid < -1 || tgid == 0)
 		return -EINVAL;
+	if ((u32)sig > NSIG)
+		return kill_thread(tgid, tid, 0, info) == -ESRCH ? -ESRCH : -EINVAL;
 	if (tgid == me->pid || tgid == -1) {
 		LIST_FOREACH(t, &current->proc->threads, sibling) {
 			if (t->tid == tid && t->state != THREAD_DEAD)

@@ -92,6 +92,7 @@ s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 remainder)
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_PROCESS_CPUTIME_ID: /* Linux can */
+	case CLOCK_THREAD_CPUTIME_ID:
 		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;

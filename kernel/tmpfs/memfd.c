@@ -61,8 +61,6 @@ static s64 seals_add(struct file *f, u32 seals)
 	struct inode *ino = f->inode;
 	s64 err = 0;
 
-	if ((f->flags & O_ACCMODE) == O_RDONLY)
-		return -EPERM;
 	if (seals & ~(u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 					   F_SEAL_FUTURE_WRITE | F_SEAL_EXEC))
 		return -EINVAL;
@@ -84,6 +82,8 @@ s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)
 {
 	struct inode *ino = f->type == FILE_INODE ? f->inode : NULL;
 
+	if (cmd == F_ADD_SEALS && (f->flags & O_ACCMODE) == O_RDONLY)
+		return -EPERM;
 	if (!ino || (ino->fs != FS_MEMFD && ino->fs != FS_SHM))
 		return -EINVAL;
 	if (cmd == F_ADD_SEALS)

@@ -22,7 +22,20 @@ static s64 may_alter(struct inode *ino, bool append_only)
 {
 	if (inode_immutable(ino) || (append_only && inode_append_only(ino)))
 		return -EPERM;
-	return inode_ops(ino)->setattr ? access_mount(ino) : -EPERM;
+	return access_mount(ino);
+}
+
+/*
+ * What /proc shows has attributes of its own: a change by who may make it is forgotten at once, as
+ * it is on Linux with the inode. Only modes cannot be asked for.
+ */
+static s64 setattr(struct inode *ino, const struct inode_change *c)
+{
+	const struct inode_ops *ops = inode_ops(ino);
+
+	if (!ops->setattr)
+		return c->what == CHANGE_MODE ? -EPERM : 0;
+	return ops->setattr(ino, c);
 }
 
 static s64 change_mode(struct inode *ino, const struct inode_change *given)
@@ -41,7 +54,7 @@ static s64 change_mode(struct inode *ino, const struct inode_change *given)
 		return -EPERM;
 	if (!S_ISDIR(ino->mode) && !cred_in_group(ino->gid) && !cred_capable(CAP_FSETID))
 		c.mode &= ~(u32)S_ISGID;
-	return inode_ops(ino)->setattr(ino, &c);
+	return setattr(ino, &c);
 }
 
 static s64 change_owner(struct inode *ino, const struct inode_change *c)
@@ -55,7 +68,7 @@ static s64 change_owner(struct inode *ino, const struct inode_change *c)
 			(c->gid != ~0u && (cred_uid() != ino->uid || !cred_in_group(c->gid))))
 			return -EPERM;
 	}
-	return inode_ops(ino)->setattr(ino, c);
+	return setattr(ino, c);
 }
 
 static s64 change_times(struct inode *ino, const struct inode_change *c)
@@ -73,7 +86,7 @@ static s64 change_times(struct inode *ino, const struct inode_change *c)
 		if (err)
 			return err;
 	}
-	return inode_ops(ino)->setattr(ino, c);
+	return setattr(ino, c);
 }
 
 static s64 change_size(struct inode *ino, u64 size)
@@ -87,7 +100,7 @@ static s64 change_size(struct inode *ino, u64 size)
 		err = -EPERM;
 	if (!err)
 		err = access_mount(ino);
-	if (err)
+	if (err || !inode_ops(ino)->setattr) /* nothing of /proc gets shorter */
 		return err;
 	if (size > current->proc->kp->inherited.rlimit_cur[RLIMIT_FSIZE])
 		return -EFBIG;
@@ -103,6 +116,8 @@ static s64 change_size(struct inode *ino, u64 size)
 
 static s64 apply(struct inode *ino, const struct inode_change *c)
 {
+	if (c->refused)
+		return c->refused;
 	switch (c->what) {
 	case CHANGE_MODE: return change_mode(ino, c);
 	case CHANGE_OWNER: return change_owner(ino, c);
@@ -119,6 +134,12 @@ static u32 change_event(const struct inode_change *c)
 	if (c->what == CHANGE_TIMES && c->times[0] == TIME_OMIT)
 		return c->times[1] == TIME_OMIT ? 0 : IN_MODIFY;
 	return c->what == CHANGE_TIMES && c->times[1] == TIME_OMIT ? IN_ACCESS : IN_ATTRIB;
+}
+
+static u32 at_walk(u64 flags)
+{
+	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+		   (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
 static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct inode_change *c)
@@ -139,24 +160,42 @@ static s64 apply_path(u64 dirfd, u64 path, u32 walk, const struct inode_change *
 	return err;
 }
 
+/*
+ * Of what no file system has: all event descriptors share one inode, whose attributes are nobody's
+ * to change. Those of a pipe or a socket have no effect here.
+ */
+static s64 change_anonymous(const struct file *f)
+{
+	return file_ops[f->type]->stat == anon_stat ? -EOPNOTSUPP : 0;
+}
+
 static s64 apply_fd(u64 fd, const struct inode_change *c)
 {
 	struct file *f = fd_get((int)fd);
 
 	if (!f)
 		return -EBADF;
-	s64 err = f->type == FILE_PATH ? -EBADF : f->inode ? apply(f->inode, c) : 0;
+	s64 err = c->refused;
+	if (!err)
+		err = f->inode ? apply(f->inode, c) : change_anonymous(f);
 	if (!err)
 		notify_file(f, change_event(c));
 	file_put(f);
 	return err;
 }
 
-s64 sys_fchmodat(u64 dirfd, u64 path, u64 mode)
+s64 sys_fchmodat2(u64 dirfd, u64 path, u64 mode, u64 flags)
 {
 	struct inode_change c = {.what = CHANGE_MODE, .mode = (u32)mode};
 
-	return apply_path(dirfd, path, WALK_FOLLOW, &c);
+	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return apply_path(dirfd, path, at_walk(flags), &c);
+}
+
+s64 sys_fchmodat(u64 dirfd, u64 path, u64 mode)
+{
+	return sys_fchmodat2(dirfd, path, mode, 0);
 }
 
 s64 sys_chmod(u64 path, u64 mode)
@@ -177,10 +216,7 @@ s64 sys_fchownat(u64 dirfd, u64 path, u64 uid, u64 gid, u64 flags)
 
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return apply_path(dirfd, path,
-					  (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-						  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-					  &c);
+	return apply_path(dirfd, path, at_walk(flags), &c);
 }
 
 s64 sys_chown(u64 path, u64 uid, u64 gid)
@@ -218,20 +254,18 @@ s64 sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 	struct inode_change c = {.what = CHANGE_TIMES, .times = {TIME_NOW, TIME_NOW}};
 	s64 t[4];
 
+	if (times && copy_in(t, (const void *)times, sizeof(t)))
+		return -EFAULT;
+	/* Nothing to do: not even the path is looked at. */
+	if (times && t[1] == UTIME_OMIT && t[3] == UTIME_OMIT)
+		return 0;
+	if (times && (time_of(t[0], t[1], &c.times[0]) || time_of(t[2], t[3], &c.times[1])))
+		c.refused = -EINVAL;
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (times) {
-		if (copy_in(t, (const void *)times, sizeof(t)))
-			return -EFAULT;
-		if (time_of(t[0], t[1], &c.times[0]) || time_of(t[2], t[3], &c.times[1]))
-			return -EINVAL;
-	}
 	if (!path)
-		return (int)dirfd == AT_FDCWD ? -EFAULT : apply_fd(dirfd, &c);
-	return apply_path(dirfd, path,
-					  (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-						  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-					  &c);
+		return (int)dirfd == AT_FDCWD ? -EFAULT : flags ? -EINVAL : apply_fd(dirfd, &c);
+	return apply_path(dirfd, path, at_walk(flags), &c);
 }
 
 s64 sys_futimesat(u64 dirfd, u64 path, u64 times)
@@ -248,12 +282,14 @@ s64 sys_futimesat(u64 dirfd, u64 path, u64 times)
 			c.times[i] = t[2 * i] * (s64)NSEC_PER_SEC + t[2 * i + 1] * 1000;
 		}
 	}
-	return path ? apply_path(dirfd, path, WALK_FOLLOW, &c) : apply_fd(dirfd, &c);
+	if (!path && (int)dirfd != AT_FDCWD)
+		return apply_fd(dirfd, &c);
+	return apply_path(dirfd, path, WALK_FOLLOW, &c);
 }
 
 s64 sys_utimes(u64 path, u64 times)
 {
-	return path ? sys_futimesat((u64)AT_FDCWD, path, times) : -EFAULT;
+	return sys_futimesat((u64)AT_FDCWD, path, times);
 }
 
 s64 sys_utime(u64 path, u64 times)
@@ -279,15 +315,15 @@ s64 sys_truncate(u64 path, u64 size)
 
 s64 sys_ftruncate(u64 fd, u64 size)
 {
+	if ((s64)size < 0)
+		return -EINVAL;
 	struct file *f = fd_get((int)fd);
 	s64 err = -EINVAL;
 
 	if (!f)
 		return -EBADF;
-	if ((s64)size >= 0 && file_ops[f->type]->truncate)
+	if (file_ops[f->type]->truncate)
 		err = file_ops[f->type]->truncate(f, size);
-	else if (f->type == FILE_PATH)
-		err = -EBADF;
 	if (!err)
 		notify_file(f, IN_MODIFY);
 	file_put(f);
@@ -300,17 +336,15 @@ static s64 fallocate(struct file *f, u32 mode, u64 pos, u64 len)
 
 	if ((s64)pos < 0 || (s64)len <= 0)
 		return -EINVAL;
-	if (f->type == FILE_PATH || (f->flags & O_ACCMODE) == O_RDONLY)
+	mode &= ~(u32)FALLOC_FL_KEEP_SIZE;
+	if (mode && !(mode == FALLOC_FL_PUNCH_HOLE && keep) && mode != FALLOC_FL_ZERO_RANGE)
+		return -EOPNOTSUPP;
+	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (f->type != FILE_INODE)
 		return f->type == FILE_PIPE ? -ESPIPE : -ENODEV;
 	if (pos + len > (u64)INT64_MAX)
 		return -EFBIG;
-	mode &= ~(u32)FALLOC_FL_KEEP_SIZE;
-	if (mode & ~(u32)(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
-		mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
-		(mode & FALLOC_FL_PUNCH_HOLE && !keep))
-		return -EOPNOTSUPP;
 	if (inode_immutable(f->inode) || (mode && inode_append_only(f->inode)))
 		return -EPERM;
 	u32 seals = f->inode->seals;

@@ -123,7 +123,7 @@ s64 sys_chdir(u64 path)
 s64 sys_fchdir(u64 fd)
 {
 	static char text[VFS_PATH_MAX + 1];
-	struct file *f = fd_get((int)fd);
+	struct file *f = fd_get_any((int)fd);
 	s64 err = -ENOTDIR;
 
 	if (!f)

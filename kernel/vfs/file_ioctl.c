@@ -10,6 +10,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 
+#include "kernel/fd/fd_hooks.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/task/thread.h"
@@ -147,18 +148,19 @@ static s64 fiemap(struct inode *ino, u64 arg)
 
 /* ---- sharing blocks: in which order Linux finds fault with what it cannot do either */
 
-static s64 clone_check(struct file *to, u64 fd)
+s64 file_clone_check(struct file *to, u64 fd)
 {
 	struct file *from = fd_get((int)fd);
+	struct kstat in = {0}, out = {0};
 	s64 err = -EOPNOTSUPP;
 
 	if (!from)
 		return -EBADF;
-	if (!from->inode || inode_shown_device(from->inode) != inode_shown_device(to->inode))
+	if (file_describe(from, &in) || file_describe(to, &out) || in.dev != out.dev)
 		err = -EXDEV;
-	else if (S_ISDIR(from->inode->mode) || S_ISDIR(to->inode->mode))
+	else if (S_ISDIR(in.mode) || S_ISDIR(out.mode))
 		err = -EISDIR;
-	else if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
+	else if (!S_ISREG(in.mode) || !S_ISREG(out.mode))
 		err = -EINVAL;
 	else if ((from->flags & O_ACCMODE) == O_WRONLY || (to->flags & O_ACCMODE) == O_RDONLY ||
 			 to->flags & O_APPEND)
@@ -167,11 +169,51 @@ static s64 clone_check(struct file *to, u64 fd)
 	return err;
 }
 
+/* How long what is written will live. All this is memory: the hint is kept for who asks. */
+s64 write_hint_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	u64 hint = f->inode ? f->inode->hint : RWH_WRITE_LIFE_NOT_SET;
+
+	if (cmd == F_GET_RW_HINT)
+		return copy_out((void *)arg, &hint, sizeof(hint)) ? -EFAULT : 0;
+	if (copy_in(&hint, (const void *)arg, sizeof(hint)))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	if (f->inode && access_owner(f->inode))
+		return -EPERM;
+	if (f->inode)
+		f->inode->hint = (u32)hint;
+	return 0;
+}
+
+/* The block of a disk that holds one of the file: there is no disk to number them. */
+static s64 block_number(const struct inode *ino, u64 arg)
+{
+	s32 block;
+
+	if (!S_ISREG(ino->mode))
+		return -ENOTTY;
+	if (!cred_capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	return copy_in(&block, (void *)arg, sizeof(block)) ? -EFAULT : -EINVAL;
+}
+
+static u64 inode_blocks(struct inode *ino)
+{
+	struct kstat st = {0};
+
+	inode_refresh(ino);
+	inode_stat(ino, &st);
+	return st.blocks;
+}
+
 s64 inode_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct inode *ino = f->inode;
 	struct file_clone_range range;
 	bool kept = inode_ops(ino)->xattrs;
+	s64 used;
 	s32 left;
 
 	switch (cmd) {
@@ -180,10 +222,13 @@ s64 inode_ioctl(struct file *f, u32 cmd, u64 arg)
 	case FS_IOC_FSGETXATTR:
 	case FS_IOC_FSSETXATTR: return kept ? xattributes_ioctl(ino, cmd, arg) : -ENOTTY;
 	case FS_IOC_FIEMAP: return fiemap(ino, arg);
-	case FICLONE: return clone_check(f, arg);
 	case FICLONERANGE:
 		return copy_in(&range, (void *)arg, sizeof(range)) ? -EFAULT
-														   : clone_check(f, (u64)range.src_fd);
+														   : file_clone_check(f, (u64)range.src_fd);
+	case FIBMAP: return block_number(ino, arg);
+	case FIOQSIZE:
+		used = (s64)inode_blocks(ino) * 512;
+		return copy_out((void *)arg, &used, sizeof(used)) ? -EFAULT : 0;
 	case FIONREAD:
 		if (!S_ISREG(ino->mode))
 			return -ENOTTY;

@@ -564,13 +564,10 @@ static s64 flock_file(struct file *f, u64 op)
 		.pid = current->proc->kp->pid,
 	};
 
-	if (f->type == FILE_PATH)
-		return -EBADF;
 	switch (op & ~(u64)LOCK_NB) {
 	case LOCK_SH: want.type = F_RDLCK; break;
 	case LOCK_EX: want.type = F_WRLCK; break;
-	case LOCK_UN: want.type = F_UNLCK; break;
-	default: return -EINVAL;
+	default: want.type = F_UNLCK; break;
 	}
 	s64 err = file_of(f, &want);
 	if (!err)
@@ -588,8 +585,11 @@ static s64 flock_file(struct file *f, u64 op)
 
 s64 sys_flock(u64 fd, u64 op)
 {
-	struct file *f = fd_get((int)fd);
+	u32 what = (u32)op & ~(u32)LOCK_NB;
 
+	if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
+		return -EINVAL;
+	struct file *f = fd_get((int)fd);
 	if (!f)
 		return -EBADF;
 	s64 err = flock_file(f, op);

@@ -14,6 +14,7 @@
 #include "kernel/vfs/inode_ops.h"
 
 #define DEV_ZERO 0x105ull
+#define DEV_NULL 0x103ull
 
 static struct inode *regular(struct file *f)
 {
@@ -151,6 +152,11 @@ bool file_is_zero(struct file *f)
 	struct kstat st;
 
 	return f->type == FILE_DEV && !file_describe(f, &st) && S_ISCHR(st.mode) && st.rdev == DEV_ZERO;
+}
+
+bool file_is_null(const struct file *f)
+{
+	return f->type == FILE_DEV && f->inode && f->inode->rdev == DEV_NULL;
 }
 
 bool file_mappable(struct file *f)

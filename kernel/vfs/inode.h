@@ -77,7 +77,7 @@ struct inode {
 	_Atomic u32 flags;                 /* enum inode_flags */
 	_Atomic u32 mode, uid, gid, nlink; /* single stores */
 	u32 fs, seals;                     /* fs: no lock: constant, see inode_ops(); seals: lock */
-	_Atomic u32 attributes;            /* FS_*_FL of chattr(1): file_ioctl.c; single stores */
+	_Atomic u32 attributes, hint;      /* FS_*_FL, RWH_*: file_ioctl.c; single stores */
 	u64 dev, ino, rdev;                /* no lock: constant */
 	_Atomic u64 size; /* stored after the data it covers; lock to change */
 	_Atomic s64 atime_ns, mtime_ns, ctime_ns;

@@ -37,6 +37,7 @@ struct inode_change {
 	u32 uid, gid; /* ~0u: stays */
 	s64 times[2]; /* access, modification in ns, or TIME_NOW, TIME_OMIT */
 	u64 size;
+	s64 refused;  /* what is wrong with it: told once the file was found */
 };
 #define TIME_NOW (INT64_MIN)
 #define TIME_OMIT (INT64_MIN + 1)

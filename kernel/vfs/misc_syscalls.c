@@ -15,11 +15,8 @@ static s64 check_fd(u64 fd, s64 result)
 {
 	struct file *f = fd_get((int)fd);
 
-	if (!f)
-		return -EBADF;
-	bool path = f->type == FILE_PATH;
 	file_put(f);
-	return path ? -EBADF : result;
+	return f ? result : -EBADF;
 }
 
 static s64 sync_file_system_of(u64 fd)
@@ -27,7 +24,7 @@ static s64 sync_file_system_of(u64 fd)
 	struct file *f = fd_get((int)fd);
 	s64 err = 0;
 
-	if (f && f->inode && f->type != FILE_PATH)
+	if (f && f->inode)
 		err = inode_sync(f->inode, HYP_SYNC_FS);
 	file_put(f);
 	return err;
@@ -51,8 +48,9 @@ static s64 sync_file(u64 fd, enum hyp_sync what)
 
 	if (!f)
 		return -EBADF;
-	bool ok = f->type == FILE_INODE || f->type == FILE_DIR || f->type == FILE_HOST_IO;
-	s64 err = f->type == FILE_PATH ? -EBADF : ok ? 0 : -EINVAL;
+	bool ok = f->type == FILE_INODE || f->type == FILE_HOST_IO ||
+			  (f->type == FILE_DIR && inode_ops(f->inode)->setattr); /* not of /proc */
+	s64 err = ok ? 0 : -EINVAL;
 	if (!err && f->inode)
 		err = inode_sync(f->inode, what);
 	file_put(f);
@@ -71,7 +69,19 @@ s64 sys_fdatasync(u64 fd)
 
 s64 sys_sync_file_range(u64 fd, u64 pos, u64 len, u64 flags)
 {
-	return flags & ~7ull ? -EINVAL : check_fd(fd, 0);
+	struct file *f = fd_get((int)fd);
+	struct kstat st = {0};
+	u64 end = pos + len;
+	s64 err = 0;
+
+	if (!f)
+		return -EBADF;
+	if (flags & ~7ull || (s64)pos < 0 || (s64)end < 0 || end < pos)
+		err = -EINVAL;
+	else if (file_describe(f, &st) || !(S_ISREG(st.mode) || S_ISDIR(st.mode)))
+		err = -ESPIPE;
+	file_put(f);
+	return err;
 }
 
 static s64 seekable(u64 fd)
@@ -80,7 +90,7 @@ static s64 seekable(u64 fd)
 
 	if (!f)
 		return -EBADF;
-	s64 err = f->type == FILE_PATH ? -EBADF : f->type == FILE_PIPE ? -ESPIPE : 0;
+	s64 err = f->type == FILE_PIPE ? -ESPIPE : 0;
 	file_put(f);
 	return err;
 }
@@ -98,22 +108,36 @@ s64 sys_readahead(u64 fd, u64 pos, u64 count)
 
 	if (!f)
 		return -EBADF;
-	s64 err = (f->flags & O_ACCMODE) == O_WRONLY || f->type == FILE_PATH ? -EBADF
-			  : f->type == FILE_INODE                                    ? 0
-																		 : -EINVAL;
+	s64 err = -EINVAL;
+	if ((f->flags & O_ACCMODE) == O_WRONLY)
+		err = -EBADF;
+	else if (f->type == FILE_INODE || f->type == FILE_PROC)
+		err = 0;
 	file_put(f);
 	return err;
 }
 
-/* The family's tree is what it was started with. */
+/* The family's tree is what it was started with, for places that exist. */
+static s64 mount_refuse(u64 target)
+{
+	struct walk *w;
+	s64 err = walk_user(&w, AT_FDCWD, target, WALK_FOLLOW);
+
+	if (!err)
+		walk_free(w);
+	return err ? err : -EPERM;
+}
+
 s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 data, u64 unused)
 {
-	return -EPERM;
+	return mount_refuse(target);
 }
+
+#define UMOUNT_FLAGS 15u /* MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW */
 
 s64 sys_umount2(u64 target, u64 flags, u64 a, u64 b, u64 c, u64 d)
 {
-	return -EPERM;
+	return (u32)flags & ~UMOUNT_FLAGS ? -EINVAL : mount_refuse(target);
 }
 
 s64 sys_pivot_root(u64 new, u64 old, u64 a, u64 b, u64 c, u64 d)

@@ -168,6 +168,10 @@ s64 inode_open(struct inode *ino, const char *path, u32 flags, struct file **out
 
 s64 file_setfl_check(struct file *f, u32 flags)
 {
+	/* Around what cache would the others go? */
+	if (flags & O_DIRECT && f->type != FILE_PIPE && f->type != FILE_INODE &&
+		f->type != FILE_HOST_IO)
+		return -EINVAL;
 	if (!f->inode)
 		return 0;
 	if (inode_append_only(f->inode) && (f->flags ^ flags) & O_APPEND)
@@ -319,12 +323,11 @@ static u32 clean_flags(u32 flags)
 	return flags;
 }
 
-/* rules: WALK_NO_LINKS and the like. */
+/* The flags are clean and checked. rules: WALK_NO_LINKS and the like. */
 static s64 open_by_rules(int dirfd, const char *path, u32 flags, u32 mode, u32 rules,
 						 struct file **out)
 {
-	flags = clean_flags(flags);
-	s64 err = check_flags(flags);
+	s64 err = 0;
 
 	for (u32 tries = 0; err >= 0 && tries < 8; tries++) {
 		struct walk *w = walk_new();
@@ -342,7 +345,10 @@ static s64 open_by_rules(int dirfd, const char *path, u32 flags, u32 mode, u32 r
 
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)
 {
-	return open_by_rules(dirfd, path, flags, mode, 0, out);
+	flags = clean_flags(flags);
+	s64 err = check_flags(flags);
+
+	return err ? err : open_by_rules(dirfd, path, flags, mode, 0, out);
 }
 
 /*
@@ -352,13 +358,15 @@ s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 static s64 open_user(int dirfd, u64 path, u64 flags, u64 mode, u32 rules)
 {
 	struct file *f = NULL;
-	char *text = kpages_alloc(1);
+	u32 cleaned = clean_flags((u32)flags & ~(u32)OPEN_EXEC);
+	s64 n = check_flags(cleaned);
+	char *text = n ? NULL : kpages_alloc(1);
 
 	if (!text)
-		return -ENOMEM;
-	s64 n = string_in(text, (const void *)path, VFS_PATH_MAX);
+		return n ? n : -ENOMEM;
+	n = string_in(text, (const void *)path, VFS_PATH_MAX);
 	if (n >= 0)
-		n = open_by_rules(dirfd, text, (u32)flags & ~(u32)OPEN_EXEC, (u32)mode, rules, &f);
+		n = open_by_rules(dirfd, text, cleaned, (u32)mode, rules, &f);
 	kpages_free(text, 1);
 	if (n < 0)
 		return n;

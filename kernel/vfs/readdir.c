@@ -73,8 +73,6 @@ static s64 getdents(struct file *f, u64 buf, size_t len, bool old)
 {
 	struct filler fl = {.buf = entries, .size = MIN(len, sizeof(entries)), .old = old};
 
-	if (f->type == FILE_PATH)
-		return -EBADF;
 	if (f->type != FILE_DIR)
 		return -ENOTDIR;
 	kin_lock_recover(&f->lock, kin_recover_whole, NULL);

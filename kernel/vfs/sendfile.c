@@ -106,21 +106,23 @@ static void account_copied(struct file *in, struct file *out, s64 n)
 	notify_file(out, IN_MODIFY);
 }
 
-static s64 send(struct file *out, struct file *in, u64 offset, size_t count)
+/* offset: where pos came from and goes to, or 0: in's own position counts. */
+static s64 send(struct file *out, struct file *in, u64 offset, s64 pos, size_t count)
 {
-	s64 pos, start;
+	s64 start;
 	bool seekable = file_ops[out->type]->seekable;
 
-	if (!regular(in) && in->type != FILE_PROC && in->type != FILE_DEV)
-		return -EINVAL;
-	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY ||
-		out->type == FILE_PATH)
+	if ((in->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
-	if (!file_ops[out->type]->write || (out->flags & O_APPEND))
-		return -EINVAL;
-	if (offset && copy_in(&pos, (const void *)offset, sizeof(pos)))
-		return -EFAULT;
+	if (offset && !file_ops[in->type]->seekable && in->type != FILE_PIDFD)
+		return in->type == FILE_DIR ? -EINVAL : -ESPIPE;
 	if (offset && pos < 0)
+		return -EINVAL;
+	if ((out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (!regular(in) && in->type != FILE_PROC && (in->type != FILE_DEV || file_is_null(in)))
+		return -EINVAL;
+	if (!file_ops[out->type]->write || (out->flags & O_APPEND))
 		return -EINVAL;
 	/* Only positions of files are locked: a pipe may sleep, and must not with a lock held. */
 	struct file *a = offset ? NULL : in, *b = seekable ? out : NULL;
@@ -144,11 +146,13 @@ static s64 send(struct file *out, struct file *in, u64 offset, size_t count)
 
 s64 sys_sendfile(u64 outfd, u64 infd, u64 offset, u64 count)
 {
-	struct file *out = fd_get((int)outfd), *in = fd_get((int)infd);
-	s64 n = -EBADF;
+	s64 pos = 0, n = -EBADF;
 
+	if (offset && copy_in(&pos, (const void *)offset, sizeof(pos)))
+		return -EFAULT;
+	struct file *out = fd_get((int)outfd), *in = fd_get((int)infd);
 	if (out && in)
-		n = send(out, in, offset, MIN(count, COUNT_MAX));
+		n = send(out, in, offset, pos, MIN(count, COUNT_MAX));
 	account_copied(in, out, n);
 	file_put(in);
 	file_put(out);
@@ -161,11 +165,13 @@ static s64 copy_range(struct file *in, u64 inpos, struct file *out, u64 outpos, 
 
 	if (in->type == FILE_DIR || out->type == FILE_DIR)
 		return -EISDIR;
-	if (!regular(in) || !regular(out))
+	if (!(regular(in) || in->type == FILE_PROC) || !(regular(out) || out->type == FILE_PROC))
 		return -EINVAL;
 	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY ||
 		(out->flags & O_APPEND))
 		return -EBADF;
+	if (!regular(in) || !regular(out))
+		return -EXDEV;
 	if ((inpos && copy_in(&from, (const void *)inpos, sizeof(from))) ||
 		(outpos && copy_in(&to, (const void *)outpos, sizeof(to))))
 		return -EFAULT;
@@ -187,10 +193,8 @@ s64 sys_copy_file_range(u64 infd, u64 inpos, u64 outfd, u64 outpos, u64 len, u64
 	struct file *in = fd_get((int)infd), *out = fd_get((int)outfd);
 	s64 n = -EBADF;
 
-	if (flags)
-		n = -EINVAL;
-	else if (in && out)
-		n = copy_range(in, inpos, out, outpos, MIN(len, COUNT_MAX));
+	if (in && out)
+		n = flags ? -EINVAL : copy_range(in, inpos, out, outpos, MIN(len, COUNT_MAX));
 	account_copied(in, out, n);
 	file_put(out);
 	file_put(in);

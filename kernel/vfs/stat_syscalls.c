@@ -69,13 +69,15 @@ static s64 stat_user(int dirfd, u64 path, u64 at_flags, struct kstat *st)
 	/* glibc's fstat: no path to walk. A null pointer counts as empty since Linux 6.11. */
 	if ((at_flags & AT_EMPTY_PATH) && dirfd >= 0 &&
 		(!path || (!copy_in(&first, (const void *)path, 1) && !first))) {
-		struct file *f = fd_get(dirfd);
+		struct file *f = fd_get_any(dirfd);
 		if (!f)
 			return -EBADF;
 		s64 err = file_stat(f, st);
 		file_put(f);
 		return err;
 	}
+	if (!path && at_flags & AT_EMPTY_PATH)
+		return vfs_stat(dirfd, "", (u32)at_flags, st);
 	s64 err = walk_user(&w, dirfd, path, lookup_flags(at_flags));
 	if (err)
 		return err;
@@ -144,7 +146,7 @@ s64 sys_lstat(u64 path, u64 buf)
 
 s64 sys_fstat(u64 fd, u64 buf)
 {
-	struct file *f = fd_get((int)fd);
+	struct file *f = fd_get_any((int)fd);
 	struct kstat st;
 
 	if (!f)
@@ -304,7 +306,7 @@ s64 sys_statfs(u64 path, u64 buf)
 
 s64 sys_fstatfs(u64 fd, u64 buf)
 {
-	struct file *f = fd_get((int)fd);
+	struct file *f = fd_get_any((int)fd);
 
 	if (!f)
 		return -EBADF;

@@ -52,6 +52,8 @@ void directories_inherit(struct kin_proc *child, const struct kin_proc *parent);
 void directories_drop(struct kin_proc *kp);
 s64 fs_directory_check(const char *path); /* 0, or -errno: it is none */
 
+bool file_is_null(const struct file *f); /* /dev/null, of which nothing can be spliced */
+
 /* path: kernel memory. Follows links; dirfd AT_FDCWD or a descriptor. *out has one reference. */
 #define OPEN_EXEC 0x20 /* of flags: to be executed, whether or not the caller may read it */
 s64 vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);

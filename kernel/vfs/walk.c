@@ -434,7 +434,7 @@ static s64 start_at(struct walk *w, int dirfd)
 		w->dir_borrowed = true;
 		return 0;
 	}
-	struct file *f = fd_get(dirfd);
+	struct file *f = fd_get_any(dirfd);
 	if (!f)
 		return -EBADF;
 	dir = f->inode;
@@ -454,7 +454,7 @@ static s64 empty_path(struct walk *w, int dirfd)
 		w->last = LAST_DOT;
 		return err ? err : found_dir(w);
 	}
-	struct file *f = fd_get(dirfd);
+	struct file *f = fd_get_any(dirfd);
 	if (!f)
 		return -EBADF;
 	file_hold(f); /* jumped takes it over */

@@ -272,6 +272,16 @@ static s64 request_check(const struct request *r, char *name)
 	return r->what == SET && r->size > XATTR_SIZE_MAX ? -E2BIG : 0;
 }
 
+/* What is in no directory keeps none, and only regular files could have those of users. */
+static s64 run_anonymous(const struct request *r, const char *name)
+{
+	if (r->what == LIST)
+		return 0;
+	if (!has_prefix(name, XATTR_USER_PREFIX))
+		return -EOPNOTSUPP;
+	return changes(r) ? -EPERM : -ENODATA;
+}
+
 static s64 on_path(u64 path, u32 follow, const struct request *r)
 {
 	char name[XATTR_NAME_MAX + 1];
@@ -285,7 +295,7 @@ static s64 on_path(u64 path, u32 follow, const struct request *r)
 	if (walk_inode(w))
 		n = run(w->inode, r, name);
 	else
-		n = w->jump ? -EOPNOTSUPP : -ENOSPC;
+		n = w->jump ? run_anonymous(r, name) : -ENOSPC;
 	if (!n && changes(r))
 		notify_path(w->inode, walk_text(w), IN_ATTRIB);
 	walk_free(w);
@@ -295,16 +305,14 @@ static s64 on_path(u64 path, u32 follow, const struct request *r)
 static s64 on_fd(u64 fd, const struct request *r)
 {
 	char name[XATTR_NAME_MAX + 1];
-	struct file *f = fd_get((int)fd);
-	s64 n;
+	s64 n = request_check(r, name);
 
+	if (n)
+		return n;
+	struct file *f = fd_get((int)fd);
 	if (!f)
 		return -EBADF;
-	n = f->type == FILE_PATH ? -EBADF : request_check(r, name);
-	if (!n && f->inode)
-		n = run(f->inode, r, name);
-	else if (!n)
-		n = r->what == LIST ? 0 : -EOPNOTSUPP;
+	n = f->inode ? run(f->inode, r, name) : run_anonymous(r, name);
 	if (!n && changes(r))
 		notify_file(f, IN_ATTRIB);
 	file_put(f);

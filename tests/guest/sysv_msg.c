@@ -42,6 +42,9 @@ int main(void)
 	put(id, 1, "one");
 	put(id, 2, "two");
 	put(id, 3, "three again");
+	get("copy of the second", id, 1, MSG_COPY | IPC_NOWAIT);
+	get("copy of the last", id, 3, MSG_COPY | IPC_NOWAIT);
+	get("copy of the fifth", id, 4, MSG_COPY | IPC_NOWAIT);
 	get("type 3", id, 3, 0);
 	get("at most 2", id, -2, 0);
 	get("first", id, 0, 0);

@@ -487,6 +487,21 @@ u64 tunable_get(enum tunable t)
 	return 1 << 20;
 }
 
+struct kin_proc *proc_of_thread(s32 tid)
+{
+	return NULL;
+}
+
+s64 write_hint_fcntl(struct file *f, u32 cmd, u64 arg)
+{
+	return -EINVAL;
+}
+
+s64 file_clone_check(struct file *to, u64 from)
+{
+	return -EOPNOTSUPP;
+}
+
 s64 seals_fcntl(struct file *f, u32 cmd, u64 arg)
 {
 	return -EINVAL;
