@@ -35,6 +35,8 @@ struct paging_ops {
 	int (*discard)(u64 va, u64 len);
 	/* MADV_HUGEPAGE and the like (hypercall advise). */
 	void (*advise)(u64 va, u64 len, int advice);
+	/* Which pages of private memory, mapped, were touched: the lowest bit of a byte for each. */
+	void (*resident)(u64 va, u64 len, u8 *pages);
 	/*
 	 * Where the monitor finds the private memory at va, which is mapped: *host, and how many of len
 	 * bytes lie together there.

@@ -109,6 +109,11 @@ s64 host_advise(u64 addr, u64 len, int advice)
 	return CALL3(HYP_advise, addr, len, advice);
 }
 
+s64 host_resident(u64 addr, u64 len, u8 *pages)
+{
+	return CALL4(HYP_resident, addr, len, pages, len / PAGE_SIZE);
+}
+
 s64 host_kin_discard(u64 kin_offset, u64 len)
 {
 	return CALL2(HYP_kin_discard, kin_offset, len);

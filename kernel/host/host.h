@@ -29,6 +29,7 @@ s64 host_protect(u64 addr, u64 len, int prot);
 s64 host_unmap(u64 addr, u64 len);
 s64 host_discard(u64 addr, u64 len);
 s64 host_advise(u64 addr, u64 len, int advice);
+s64 host_resident(u64 addr, u64 len, u8 *pages); /* a byte for each; the lowest bit */
 s64 host_kin_discard(u64 kin_offset, u64 len);
 s64 host_fs_open(u32 tree, const char *path, int flags, struct hyp_stat *st);
 void host_fs_close(int handle);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an application says about its memory: madvise(2), msync(2), mincore(2), mlock(2) and family,
+ * What an application says about its memory: madvise(2), msync(2), mlock(2) and family,
  * membarrier(2). The host decides what is resident; locking makes pages present and is otherwise a
  * promise.
  */
@@ -90,23 +90,12 @@ static s64 advise_remove(struct mm *mm, struct vma *v, u64 start, u64 end, int a
 	return 0;
 }
 
-static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
-{
-	u64 s, e;
-
-	if (v->object || v->file || v->flags & VMA_SPECIAL)
-		return 0;
-	for (u64 at = start; ranges_next(&mm->present, at, end, &s, &e); at = e)
-		paging->advise(s, e - s, advice);
-	return 0;
-}
-
 static s64 advise_populate(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
 {
 	if (v->flags & VMA_SPECIAL || (advice == MADV_POPULATE_WRITE && !(v->prot & PROT_WRITE)) ||
 	    !vma_accessible(v))
 		return -EINVAL;
-	if (pages_populate(mm, v, start, end))
+	if (pages_populate(mm, v, start, end) || pages_touch(v, start, end))
 		return -ENOMEM;
 	return v->file && vma_backed_end(v) < end ? -EFAULT : 0;
 }
@@ -126,6 +115,19 @@ static s64 flag_change(struct mm *mm, struct vma *v, u64 start, u64 end, u32 set
 	v->flags = flags;
 	vma_merge(mm, v);
 	return 0;
+}
+
+/* What is present is told the host at once, the rest when it becomes so. */
+static s64 advise_huge(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
+{
+	bool huge = advice == MADV_HUGEPAGE;
+	u64 s, e;
+
+	if (v->object || v->file || v->flags & VMA_SPECIAL)
+		return 0;
+	for (u64 at = start; ranges_next(&mm->present, at, end, &s, &e); at = e)
+		paging->advise(s, e - s, advice);
+	return flag_change(mm, v, start, end, huge ? 0 : VMA_NOHUGE, huge ? VMA_NOHUGE : 0);
 }
 
 static s64 advise_fork(struct mm *mm, struct vma *v, u64 start, u64 end, int advice)
@@ -228,27 +230,6 @@ s64 sys_msync(u64 addr, u64 len, u64 flags)
 	return err;
 }
 
-s64 sys_mincore(u64 addr, u64 len, u64 vec)
-{
-	struct mm *mm = current->proc->mm;
-	u64 pages = ALIGN_UP(len, PAGE_SIZE) / PAGE_SIZE;
-
-	if (addr & (PAGE_SIZE - 1))
-		return -EINVAL;
-	if (len > USER_ADDRESS_END || addr > USER_ADDRESS_END - len)
-		return -ENOMEM;
-	if (no_holes(addr, addr + pages * PAGE_SIZE))
-		return -ENOMEM;
-	for (u64 i = 0; i < pages; i++) {
-		u64 at = addr + i * PAGE_SIZE, s, e;
-		u8 present = ranges_next(&mm->present, at, at + PAGE_SIZE, &s, &e);
-
-		if (copy_out((u8 *)vec + i, &present, 1))
-			return -EFAULT;
-	}
-	return 0;
-}
-
 static s64 lock_part(struct mm *mm, struct vma *v, u64 start, u64 end, int unlock)
 {
 	s64 err;
@@ -259,32 +240,41 @@ static s64 lock_part(struct mm *mm, struct vma *v, u64 start, u64 end, int unloc
 	if (err || unlock)
 		return err;
 	v = mm_find(mm, start);
-	return pages_populate(mm, v, start, end);
+	err = pages_populate(mm, v, start, end);
+	return err ? err : pages_touch(v, start, end);
 }
 
-static s64 lock_range(u64 addr, u64 len, bool unlock)
+/* MLOCK_ONFAULT: what is used from now on. */
+static s64 lock_on_fault(struct mm *mm, struct vma *v, u64 start, u64 end, int unused)
+{
+	return v->flags & VMA_SPECIAL ? 0 : flag_change(mm, v, start, end, VMA_LOCKED, 0);
+}
+
+static s64 lock_range(u64 addr, u64 len, advise_fn fn, bool unlock)
 {
 	u64 start = ALIGN_DOWN(addr, PAGE_SIZE);
 	u64 end = start + ALIGN_UP(len + (addr - start), PAGE_SIZE);
 
 	if (end < start)
 		return -EINVAL;
-	return for_each_part(current->proc->mm, start, end, lock_part, unlock);
+	return for_each_part(current->proc->mm, start, end, fn, unlock);
 }
 
 s64 sys_mlock(u64 addr, u64 len)
 {
-	return lock_range(addr, len, false);
+	return lock_range(addr, len, lock_part, false);
 }
 
 s64 sys_mlock2(u64 addr, u64 len, u64 flags)
 {
-	return flags & ~(u64)MLOCK_ONFAULT ? -EINVAL : lock_range(addr, len, false);
+	if (flags & ~(u64)MLOCK_ONFAULT)
+		return -EINVAL;
+	return lock_range(addr, len, flags ? lock_on_fault : lock_part, false);
 }
 
 s64 sys_munlock(u64 addr, u64 len)
 {
-	return lock_range(addr, len, true);
+	return lock_range(addr, len, lock_part, true);
 }
 
 s64 sys_mlockall(u64 flags)

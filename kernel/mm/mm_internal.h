@@ -72,6 +72,8 @@ bool vma_accessible(const struct vma *v);
 u64 vma_backed_end(const struct vma *v);
 /* Accessible parts of [start, end) become present, as far as backed. 0, -ENOMEM, -EIO */
 int pages_populate(struct mm *mm, struct vma *v, u64 start, u64 end);
+/* resident.c. What is present gets its memory, as if the application had used it: 0, -ENOMEM */
+int pages_touch(struct vma *v, u64 start, u64 end);
 /* The same if policy wants it at once. */
 int pages_populate_eager(struct mm *mm, struct vma *v, u64 start, u64 end);
 int pages_populate_around(struct mm *mm, struct vma *v, u64 addr); /* a chunk with addr in it */

@@ -126,6 +126,8 @@ s64 mm_place(struct mm *mm, const struct vma *model, bool populate)
 	}
 	v = vma_insert(mm, model);
 	err = populate ? pages_populate(mm, v, start, end) : pages_populate_eager(mm, v, start, end);
+	if (populate && !err)
+		pages_touch(v, start, end);
 	if (err && !populate) {
 		mm_unmap_range(mm, start, end);
 		return err;

@@ -204,6 +204,8 @@ void group_check_orphaned(s32 pgid, s32 sid, struct kin_proc *without);
 struct console {
 	_Atomic s32 foreground_pgid, session;
 	_Atomic u32 exclusive; /* TIOCEXCL; of a pseudo-terminal's master: the second bit */
+	/* TIOCSLCKTRMIOS of the host's terminal: a struct termios; what is torn is a mask, too. */
+	_Atomic u64 locked[5];
 };
 struct console *console_get(void);
 /* The terminal is gone: its session loses it and the leader is told. Takes tree_lock. */

@@ -15,6 +15,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/time/time.h"
 #include "kernel/tty/job.h"
+#include "kernel/tty/pty.h"
 
 #define TOSTOP_AGE_NS 50000000ull
 #define DRAIN_LOOK_NS 1000000ull
@@ -107,6 +108,58 @@ static const struct {
 	{TCXONC, sizeof(int), true, true},
 };
 
+/* ---- TIOCSLCKTRMIOS: kept by the family, whose root may, but is nobody to the host */
+
+static struct termios2 locked_load(void)
+{
+	struct termios2 t = {0};
+	u64 words[ARRAY_SIZE(console_get()->locked)];
+
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = atomic_load(&console_get()->locked[i]);
+	memcpy(&t, words, sizeof(struct termios));
+	return t;
+}
+
+static s64 locked_ioctl(int handle, u32 cmd, u64 arg)
+{
+	u64 words[ARRAY_SIZE(console_get()->locked)] = {0};
+
+	_Static_assert(sizeof(words) >= sizeof(struct termios), "a console keeps all that is locked");
+	if (!tty_is(handle))
+		return -ENOTTY;
+	if (cmd == TIOCGLCKTRMIOS) {
+		struct termios2 t = locked_load();
+		return copy_out((void *)arg, &t, sizeof(struct termios)) ? -EFAULT : 0;
+	}
+	if (!cred_capable(CAP_SYS_ADMIN) && !cred_capable(CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (copy_in(words, (const void *)arg, sizeof(struct termios)))
+		return -EFAULT;
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		atomic_store(&console_get()->locked[i], words[i]);
+	return 0;
+}
+
+/* Settings on their way to the host: what is locked is asked of it, and sent as it is. */
+static void settings_keep(int handle, void *settings, size_t size)
+{
+	struct termios2 lock = locked_load(), none = {0}, old, t = {0};
+
+	if (!memcmp(&lock, &none, sizeof(lock)) ||
+		host_io_ioctl(handle, TCGETS2, &old, sizeof(old)))
+		return;
+	memcpy(&t, settings, size);
+	termios_keep(&t, &old, &lock);
+	memcpy(settings, &t, size);
+}
+
+static bool sets_termios(u32 cmd)
+{
+	return (cmd >= TCSETS && cmd <= TCSETSF) || cmd == TCSETS2 || cmd == TCSETSW2 ||
+		   cmd == TCSETSF2;
+}
+
 s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	int handle = (int)f->priv[HOST_IO_HANDLE];
@@ -118,6 +171,8 @@ s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 		if (err != -ENOSYS)
 			return err;
 	}
+	if (cmd == TIOCGLCKTRMIOS || cmd == TIOCSLCKTRMIOS)
+		return locked_ioctl(handle, cmd, arg);
 	for (u32 i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (requests[i].cmd != cmd)
 			continue;
@@ -132,6 +187,8 @@ s64 tty_ioctl(struct file *f, u32 cmd, u64 arg)
 			memcpy(buf, &value, sizeof(value));
 		else if (requests[i].in && copy_in(buf, (const void *)arg, requests[i].size))
 			return -EFAULT;
+		if (sets_termios(cmd))
+			settings_keep(handle, buf, requests[i].size);
 		s64 n = host_io_ioctl(handle, cmd, buf, requests[i].size);
 		/* Output is left: the other threads run for a while. */
 		while (n == -EINTR) {

@@ -85,6 +85,8 @@ u64 pty_rdev(u32 index);
 
 /* ---- termios.c */
 void termios_init(struct termios2 *t);
+/* What is locked in t stays as it was. */
+void termios_keep(struct termios2 *t, const struct termios2 *old, const struct termios2 *locked);
 /* What a pseudo-terminal cannot be set to stays; speeds follow c_cflag. */
 void termios_settle(struct termios2 *t);
 

@@ -53,26 +53,6 @@ static bool flow_keys(const struct termios2 *t)
 	return (t->c_iflag & IXON) && t->c_cc[VSTOP] == 023 && t->c_cc[VSTART] == 021;
 }
 
-static u32 kept(u32 fresh, u32 old, u32 locked)
-{
-	return (fresh & ~locked) | (old & locked);
-}
-
-/* What is locked stays as it was. */
-static void settings_keep(struct termios2 *t, const struct termios2 *old,
-						  const struct termios2 *locked)
-{
-	t->c_iflag = kept(t->c_iflag, old->c_iflag, locked->c_iflag);
-	t->c_oflag = kept(t->c_oflag, old->c_oflag, locked->c_oflag);
-	t->c_cflag = kept(t->c_cflag, old->c_cflag, locked->c_cflag);
-	t->c_lflag = kept(t->c_lflag, old->c_lflag, locked->c_lflag);
-	if (locked->c_line)
-		t->c_line = old->c_line;
-	for (u32 i = 0; i < NCCS; i++)
-		if (locked->c_cc[i])
-			t->c_cc[i] = old->c_cc[i];
-}
-
 static s64 locked_get(struct pty *p, u64 arg)
 {
 	pty_lock(p);
@@ -112,7 +92,7 @@ static s64 settings_set(struct pty *p, u64 arg, size_t size, bool flush)
 	bool before = flow_keys(&p->settings);
 	if (flush)
 		ldisc_flush_input(p);
-	settings_keep(&t, &p->settings, &p->locked);
+	termios_keep(&t, &p->settings, &p->locked);
 	ldisc_set(p, &t);
 	if (before != flow_keys(&t))
 		packet_event(p, before ? TIOCPKT_NOSTOP : TIOCPKT_DOSTOP,

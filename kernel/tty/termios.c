@@ -46,3 +46,21 @@ void termios_settle(struct termios2 *t)
 	t->c_ospeed = speed_of(t->c_cflag & CBAUD, t->c_ospeed);
 	t->c_ispeed = in == B0 ? t->c_ospeed : speed_of(in, t->c_ispeed);
 }
+
+static u32 kept(u32 fresh, u32 old, u32 locked)
+{
+	return (fresh & ~locked) | (old & locked);
+}
+
+void termios_keep(struct termios2 *t, const struct termios2 *old, const struct termios2 *locked)
+{
+	t->c_iflag = kept(t->c_iflag, old->c_iflag, locked->c_iflag);
+	t->c_oflag = kept(t->c_oflag, old->c_oflag, locked->c_oflag);
+	t->c_cflag = kept(t->c_cflag, old->c_cflag, locked->c_cflag);
+	t->c_lflag = kept(t->c_lflag, old->c_lflag, locked->c_lflag);
+	if (locked->c_line)
+		t->c_line = old->c_line;
+	for (u32 i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			t->c_cc[i] = old->c_cc[i];
+}

@@ -80,6 +80,13 @@ s64 hyp_advise(struct member *m, struct hypercall_call *call)
 	return HOST_CALL(SYS_madvise, call->arg[0], call->arg[1], advice);
 }
 
+s64 hyp_resident(struct member *m, struct hypercall_call *call)
+{
+	if (call->arg[3] < call->arg[1] / PAGE_SIZE)
+		return -EINVAL;
+	return HOST_CALL(SYS_mincore, call->arg[0], call->arg[1], call->arg[2]);
+}
+
 s64 hyp_kin_discard(struct member *m, struct hypercall_call *call)
 {
 	return HOST_CALL(SYS_fallocate, m->family->kin_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

@@ -59,7 +59,8 @@ TARGETS = {
     "elf": Target(
         sources=("common/elf.c",
                  *kernel("exec", "exec_open", "exec_load", "exec_script", "exec_args"),
-                 *kernel("mm", "vma", "mmap", "populate", "ranges", "holdings"),
+                 *kernel("mm", "vma", "mmap", "populate", "ranges", "resident",
+                         "holdings"),
                  *core("private_memory", "error")),
         glue=("fuzz_elf", "elf_image", "finding"),
         source_flags=("-include", f"{GLUE}/elf_memory.h")),

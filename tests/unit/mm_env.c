@@ -403,6 +403,20 @@ int copy_in(void *dst, const void *user_src, size_t n)
 	return 0;
 }
 
+int user_load32(const u32 *addr, u32 *value)
+{
+	*value = *addr;
+	return 0;
+}
+
+int user_cmpxchg32(u32 *addr, u32 expected, u32 desired, u32 *found)
+{
+	*found = *addr;
+	if (*found == expected)
+		*addr = desired;
+	return 0;
+}
+
 s64 string_in(char *dst, const void *user_src, size_t size)
 {
 	size_t len = strnlen(user_src, size);

@@ -74,19 +74,19 @@ struct config {
 
 /* tools/gen_security_md.py reads these lines. */
 static const struct config configs[] = {
-	{"kvm", false, 0, false, true, false, NO_SOCKETS, 29, 24},
-	{"kvm, no namespaces", false, 0, false, true, true, NO_SOCKETS, 30, 24},
-	{"kvm, volume read-only", false, 1, false, true, false, NO_SOCKETS, 30, 25},
-	{"kvm, volume writable", false, 2, true, true, false, NO_SOCKETS, 35, 30},
-	{"process", true, 0, false, true, false, NO_SOCKETS, 30, 25},
-	{"process, no namespaces", true, 0, false, true, true, NO_SOCKETS, 31, 25},
-	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 31, 26},
-	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 31, 26},
-	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 36, 31},
-	{"kvm, published ports", false, 0, false, true, false, HANDED, 40, 35},
-	{"kvm, a network", false, 0, false, true, false, MADE, 45, 40},
-	{"process, published ports", true, 0, false, true, false, HANDED, 41, 36},
-	{"process, a network", true, 0, false, true, false, MADE, 46, 41},
+	{"kvm", false, 0, false, true, false, NO_SOCKETS, 30, 25},
+	{"kvm, no namespaces", false, 0, false, true, true, NO_SOCKETS, 31, 25},
+	{"kvm, volume read-only", false, 1, false, true, false, NO_SOCKETS, 31, 26},
+	{"kvm, volume writable", false, 2, true, true, false, NO_SOCKETS, 36, 31},
+	{"process", true, 0, false, true, false, NO_SOCKETS, 31, 26},
+	{"process, no namespaces", true, 0, false, true, true, NO_SOCKETS, 32, 26},
+	{"process, no FSGSBASE", true, 0, false, false, false, NO_SOCKETS, 32, 27},
+	{"process, volume read-only", true, 1, false, true, false, NO_SOCKETS, 32, 27},
+	{"process, volume writable", true, 2, true, true, false, NO_SOCKETS, 37, 32},
+	{"kvm, published ports", false, 0, false, true, false, HANDED, 41, 36},
+	{"kvm, a network", false, 0, false, true, false, MADE, 46, 41},
+	{"process, published ports", true, 0, false, true, false, HANDED, 42, 37},
+	{"process, a network", true, 0, false, true, false, MADE, 47, 42},
 };
 
 struct program {
@@ -311,6 +311,7 @@ static bool oracle_memory(const struct program *p, long nr, const u64 *a)
 	case SYS_madvise:
 		return range(p, a[0], a[1]) && (advice == MADV_DONTNEED || advice == MADV_HUGEPAGE ||
 									 advice == MADV_NOHUGEPAGE || advice == 25 /* COLLAPSE */);
+	case SYS_mincore: return range(p, a[0], a[1]);
 	case SYS_fallocate:
 		return ((int)a[0] == KIN_NR && (int)a[1] == 3) ||
 			   (p->config->writes && opened(p, (int)a[0]) && !((int)a[1] & ~0x13));
@@ -464,6 +465,7 @@ static const struct sample {
 	{SYS_getpid, {0}}, {SYS_getppid, {0}}, {SYS_exit_group, {111}},
 	{SYS_madvise, {SOME, 0x10000, MADV_DONTNEED}},
 	{SYS_madvise, {PRIVATE_END - 4096, 4096, MADV_HUGEPAGE}},
+	{SYS_mincore, {SOME, 0x10000, SOME}},
 	{SYS_mmap, {SOME, 0x10000, PROT_READ, ANON, ~0ull, 0}},
 	{SYS_mmap, {PRIVATE_BASE, PRIVATE_END - PRIVATE_BASE, PROT_WRITE, ANON, 0, 0}},
 	{SYS_mmap, {PRIVATE_END - 8192, 8192, PROT_EXEC, FILE_PRIVATE, 20, 4096}},

@@ -107,6 +107,12 @@ s64 host_discard(u64 addr, u64 len)
 	return 0;
 }
 
+s64 host_resident(u64 addr, u64 len, u8 *pages)
+{
+	memset(pages, 1, len / PAGE_SIZE);
+	return 0;
+}
+
 s64 host_advise(u64 addr, u64 len, int advice)
 {
 	return 0;

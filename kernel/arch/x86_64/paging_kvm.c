@@ -468,6 +468,15 @@ static void advise(u64 va, u64 len, int advice)
 		host_advise(pa, run, advice);
 }
 
+static void resident(u64 va, u64 len, u8 *pages)
+{
+	u64 at = va, pa, run;
+
+	memset(pages, 0, len / PAGE_SIZE);
+	for (; frames_next_run(&at, va + len, &pa, &run); at += run)
+		host_resident(pa, run, pages + (at - va) / PAGE_SIZE);
+}
+
 static u64 host_span(u64 va, u64 len, u64 *host)
 {
 	u64 at = va, run;
@@ -489,6 +498,7 @@ const struct paging_ops paging_kvm_ops = {
 	.settle = settle,
 	.discard = discard,
 	.advise = advise,
+	.resident = resident,
 	.host_span = host_span,
 	.kin_populate = kin_populate,
 	.heap_populate = slots_ensure,

@@ -8,6 +8,7 @@
 #include "kernel/arch/x86_64/arch_internal.h"
 #include "kernel/arch/paging.h"
 #include "kernel/host/host.h"
+#include "kernel/lib/lib_hooks.h"
 
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
 
@@ -52,6 +53,12 @@ static void advise(u64 va, u64 len, int advice)
 	host_advise(va, len, advice);
 }
 
+static void resident(u64 va, u64 len, u8 *pages)
+{
+	if (host_resident(va, len, pages) < 0)
+		memset(pages, 0, len / PAGE_SIZE);
+}
+
 static u64 host_span(u64 va, u64 len, u64 *host)
 {
 	*host = va;
@@ -72,6 +79,7 @@ const struct paging_ops paging_process_ops = {
 	.settle = settle,
 	.discard = discard,
 	.advise = advise,
+	.resident = resident,
 	.host_span = host_span,
 	.kin_populate = kin_populate,
 	.heap_populate = kin_populate,

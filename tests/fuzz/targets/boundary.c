@@ -65,6 +65,7 @@ static const struct {
 	{SYS_ioctl, "ioctl"},
 	{SYS_lseek, "lseek"},
 	{SYS_madvise, "madvise"},
+	{SYS_mincore, "mincore"},
 	{SYS_mmap, "mmap"},
 	{SYS_mprotect, "mprotect"},
 	{SYS_openat2, "openat2"},
@@ -451,6 +452,8 @@ static s64 do_memory(const struct call *c)
 	REQUIRE(app_pages(a[0], a[1]), c);
 	if (c->nr == SYS_madvise)
 		return 0;
+	if (c->nr == SYS_mincore)
+		return memory(c, a[2], a[1] / PAGE_SIZE) ? 0 : -EFAULT;
 	REQUIRE(!(a[2] & ~7ull), c);
 	if (c->nr == SYS_mprotect)
 		return 0;
@@ -531,7 +534,8 @@ static s64 dispatch(const struct call *c)
 	case SYS_ppoll: return do_wait(c);
 	case SYS_mmap:
 	case SYS_mprotect:
-	case SYS_madvise: return do_memory(c);
+	case SYS_madvise:
+	case SYS_mincore: return do_memory(c);
 	default: return do_other(c);
 	}
 }
