@@ -15,6 +15,7 @@
 /* A tmpfs, as the command line asks for it. */
 struct kin_tmpfs {
 	u32 mode, uid, gid;
+	u64 size; /* bytes that its files may have; 0: no bound but memory */
 	char path[VOLUME_PATH_MAX];
 };
 

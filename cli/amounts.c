@@ -55,13 +55,6 @@ int size_parse(const char *text, unsigned long long *bytes)
 	return 0;
 }
 
-int size_check(const char *text)
-{
-	unsigned long long bytes;
-
-	return size_parse(text, &bytes);
-}
-
 int memory_parse(struct run_options *o, const char *text, struct error *err)
 {
 	if (size_parse(text, &o->memory_bytes) < 0)

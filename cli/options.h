@@ -22,7 +22,6 @@ const char *environment_get(const struct environment *env, const char *name);
 int memory_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 int pids_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 int size_parse(const char *text, unsigned long long *bytes); /* -1: it is no size */
-int size_check(const char *text); /* -1: it is no size */
 int ulimit_parse(struct run_options *o, const char *text, struct error *err) MUST_CHECK;
 /*
  * Limits of whoever starts unifork that its own processes cannot live with: raised as far as they

@@ -50,7 +50,7 @@ void help_run(void)
 		"                    namespace\n"
 		"  -p, --publish [ADDR:]HOSTPORT:PORT[/tcp]\n"
 		"                    what connects to the host's HOSTPORT reaches who listens on PORT\n"
-		"      --tmpfs PATH[:mode=M,uid=U,gid=G]\n"
+		"      --tmpfs PATH[:size=S,mode=M,uid=U]\n"
 		"                    an empty directory in memory at PATH\n"
 		"      --read-only   the layer over the root directory takes no changes\n"
 		"  -m, --memory SIZE the family's memory (512M, 1.5G, 64MB; default: no limit): above it\n"

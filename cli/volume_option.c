@@ -179,10 +179,7 @@ static int number(const char *text, int base, unsigned long most, unsigned *valu
 	return n == ULONG_MAX || errno || *end || n > most ? -1 : 0;
 }
 
-/*
- * What mount(8) knows for tmpfs. Every one is rw, nosuid and nodev; its size is bounded by --memory
- * alone, so a size= is checked and no more.
- */
+/* What mount(8) knows for tmpfs. Every one is rw, nosuid and nodev; size=0 bounds nothing. */
 static int tmpfs_option(const char *option, struct run_tmpfs *t)
 {
 	static const char *const same[] = {"rw",      "nosuid",  "nodev",      "exec",
@@ -195,7 +192,7 @@ static int tmpfs_option(const char *option, struct run_tmpfs *t)
 	if (!strncmp(option, "gid=", 4))
 		return number(option + 4, 10, 0xfffffffe, &t->gid);
 	if (!strncmp(option, "size=", 5))
-		return size_check(option + 5);
+		return size_parse(option + 5, &t->size);
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 		if (!strcmp(option, same[i]))
 			return 0;

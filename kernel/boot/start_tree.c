@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/modes.h"
 #include "kernel/vfs/inode_ops.h"
+#include "kernel/vfs/mounts.h"
 #include "kernel/vfs/walk.h"
 
 #define FILE_MAX 65536
@@ -87,7 +88,7 @@ static struct walk *walk_making(const char *path)
 
 /* ---- --tmpfs */
 
-static void tmpfs_mount(const struct kin_tmpfs *t)
+static void tmpfs_mount(const struct kin_tmpfs *t, u32 number)
 {
 	struct walk *w = walk_making(t->path);
 
@@ -95,6 +96,9 @@ static void tmpfs_mount(const struct kin_tmpfs *t)
 		family_fatal("a tmpfs cannot be at %s: no directory can be there", t->path);
 	struct inode *ino = fresh_dir(FS_TMP, t->mode, t->uid, t->gid);
 	ino->flags |= INODE_MOUNT;
+	ino->volume = number;
+	ino->dev = tmpfs_device(number);
+	vfs_shared()->tmpfs[number - 1].pages_max = ALIGN_UP(t->size, PAGE_SIZE) / PAGE_SIZE;
 	put(w, ino);
 	walk_free(w);
 }
@@ -232,7 +236,7 @@ static void name_make(void)
 void start_tree_make(void)
 {
 	for (u32 i = 0; i < MIN(start()->tmpfs_count, START_TMPFS_MAX); i++)
-		tmpfs_mount(&start()->tmpfs[i]);
+		tmpfs_mount(&start()->tmpfs[i], i + 1);
 	if (start()->home[0] == '/' && start()->home[1])
 		home_make();
 	name_make();

@@ -7,6 +7,7 @@
  * lock: tree, run_pages, present. Order: before the allocator's locks. Death: all pointers to pages
  * are slots of own.h; present is recounted on recovery.
  */
+#include "kernel/kin/quota.h"
 #include "kernel/kin/root.h"
 
 #include "kernel/host/host.h"
@@ -24,6 +25,7 @@ struct kin_object {
 	KIN_LOCK(lock, OBJECT);
 	char *run;            /* no lock: constant, and so is run_pages */
 	u64 run_pages;        /* no lock: constant */
+	struct kin_quota *quota; /* or NULL; no lock: constant before the first page */
 	u64 present;          /* lock: pages outside the run */
 	u64 tree;             /* lock: address of the top node | height; 0: empty */
 	void *direct[DIRECT]; /* lock */
@@ -68,6 +70,26 @@ struct kin_object *object_create(u64 npages)
 		publish(&o->run_pages, npages);
 	}
 	return o;
+}
+
+void object_bound(struct kin_object *o, struct kin_quota *quota)
+{
+	o->quota = quota;
+}
+
+/* One page more, before it is allocated. */
+static bool quota_take(struct kin_quota *q)
+{
+	if (!q || atomic_fetch_add(&q->pages, 1) < q->pages_max)
+		return true;
+	atomic_fetch_sub(&q->pages, 1);
+	return false;
+}
+
+static void quota_give(struct kin_quota *q, u64 pages)
+{
+	if (q)
+		atomic_fetch_sub(&q->pages, pages);
 }
 
 static void walk_flush(struct object_walk *w)
@@ -124,8 +146,12 @@ static void object_walk(struct kin_object *o, struct object_walk *w)
 	walk_flush(w);
 	if (o->tree && w->end > DIRECT && walk_node(w, tree_node(o->tree), tree_height(o->tree), 0))
 		own_free(own_take_as(OWN_MEMORY, &o->tree));
-	if (!w->clear)
-		o->present -= MIN(o->present, w->done);
+	if (!w->clear) {
+		u64 gone = MIN(o->present, w->done);
+
+		o->present -= gone;
+		quota_give(o->quota, gone);
+	}
 }
 
 static void object_release(void *what)
@@ -214,9 +240,13 @@ static void *object_fill(struct kin_object *o, u64 index, void **slot)
 	void **before = index > o->run_pages ? object_slot(o, index - 1, false, &left) : NULL;
 	char *page = before && *before ? (char *)*before + PAGE_SIZE : NULL;
 
+	if (!quota_take(o->quota))
+		return NULL;
 	if (!page || !own_page_at(page))
 		page = own_pages(1, PAGES_DATA);
-	if (page) {
+	if (!page) {
+		quota_give(o->quota, 1);
+	} else {
 		own_give(slot, (void *)page);
 		o->present++;
 	}

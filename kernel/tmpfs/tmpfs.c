@@ -52,6 +52,13 @@ s64 tmpfs_setattr(struct inode *ino, const struct inode_change *c)
 	return 0;
 }
 
+struct kin_quota *tmpfs_quota(enum inode_fs fs, u32 mount)
+{
+	struct kin_quota *q = fs == FS_TMP && mount ? &vfs_shared()->tmpfs[mount - 1] : NULL;
+
+	return q && q->pages_max ? q : NULL;
+}
+
 s64 tmpfs_statfs(u32 volume, struct statfs *s)
 {
 	u64 used = kin_pages_used(), total = memory_total() / PAGE_SIZE;
@@ -60,6 +67,18 @@ s64 tmpfs_statfs(u32 volume, struct statfs *s)
 	s->f_bfree = s->f_bavail = (s64)(total - MIN(used, total));
 	s->f_files = s->f_ffree = 1 << 20;
 	return 0;
+}
+
+static s64 tmp_statfs(u32 mount, struct statfs *s)
+{
+	struct kin_quota *q = tmpfs_quota(FS_TMP, mount);
+	s64 err = tmpfs_statfs(mount, s);
+
+	if (!err && q) {
+		s->f_blocks = (s64)q->pages_max;
+		s->f_bfree = s->f_bavail = (s64)(q->pages_max - MIN((u64)q->pages, q->pages_max));
+	}
+	return err;
 }
 
 /* Only where the root has no /tmp. */
@@ -74,7 +93,7 @@ const struct inode_ops tmp_fs = {
 	.xattrs = true,
 	.place = {FS_ROOT, MOUNT_NOSUID | MOUNT_NODEV, "tmpfs", "/tmp", ""},
 	.place_at = tmp_place,
-	.statfs = tmpfs_statfs,
+	.statfs = tmp_statfs,
 	TMPFS_OPERATIONS,
 };
 

@@ -38,6 +38,8 @@ u64 seals_allow_write(const struct inode *ino, u64 pos, u64 len);
 
 /* ---- tmpfs.c */
 void tmpfs_release(struct inode *ino);
+/* Of one that --tmpfs has bounded, or NULL. */
+struct kin_quota *tmpfs_quota(enum inode_fs fs, u32 mount);
 s64 tmpfs_setattr(struct inode *ino, const struct inode_change *c);
 s64 tmpfs_statfs(u32 volume, struct statfs *s);
 

@@ -89,8 +89,11 @@ static struct kin_object *inode_object(struct inode *ino)
 {
 	struct kin_object *o = ino->object ? NULL : object_create(0);
 
-	if (o)
+	if (o) {
 		own_give(&ino->object, o);
+		if (tmpfs_quota(ino->fs, ino->volume))
+			object_bound(o, tmpfs_quota(ino->fs, ino->volume));
+	}
 	return ino->object;
 }
 

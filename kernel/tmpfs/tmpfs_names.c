@@ -84,6 +84,7 @@ s64 tmpfs_create(struct walk *w, u32 mode, u64 rdev, const char *target, struct 
 	if (!ino)
 		return -ENOSPC;
 	ino->dev = w->dir->dev;
+	ino->volume = w->dir->volume;
 	ino->rdev = rdev;
 	ino->nlink = S_ISDIR(mode) ? 2 : 1;
 	if (w->dir->mode & S_ISGID) {
@@ -116,6 +117,7 @@ s64 tmpfs_create_nameless(struct inode *dir, u32 mode, bool exclusive, struct in
 	if (!ino)
 		return -ENOSPC;
 	ino->dev = dir->dev;
+	ino->volume = dir->volume;
 	*out = ino;
 	return 0;
 }

@@ -16,6 +16,12 @@ u64 inode_device(enum inode_fs fs)
 	return vfs_shared()->devices[fs];
 }
 
+/* After those of the volumes. */
+u64 tmpfs_device(u32 number)
+{
+	return inode_device(FS_VOLUME) + VOLUMES_MAX + number;
+}
+
 struct inode *inode_alloc(enum inode_fs fs, u32 mode)
 {
 	struct inode *ino = own_new(OWN_MEMORY, sizeof(*ino));

@@ -25,6 +25,7 @@
 #include "kernel/lib/modes.h"
 #include "kernel/vfs/access.h"
 #include "kernel/kin/kin_text.h"
+#include "kernel/kin/quota.h"
 #include "kernel/vfs/vfs.h"
 
 /* The file system that an inode is of: its place in file_systems[]. In the order of mounts. */
@@ -99,7 +100,7 @@ struct inode {
 	struct inode *parent;
 	/* Slot. In parent, of no directory: lock. Of one that was removed: rename_lock. shown_path.c */
 	struct kin_text *name;
-	u32 volume;         /* no lock: constant; which of those that were mounted with -v, from 1 */
+	u32 volume;         /* no lock: constant; which of those mounted with -v or --tmpfs, from 1 */
 	_Atomic u64 serial; /* of this life, 0 once freed */
 	/* no lock: its path on the host, constant; INODE_LOWER and INODE_MERGED */
 	struct kin_text *lower;
@@ -119,8 +120,7 @@ struct inode {
 		} proc;
 	};
 	struct file_lock *locks; /* no lock: that of the table of file_lock.c */
-	_Atomic u32 lock_count;
-	_Atomic u32 watches; /* notify.c; each holds a reference */
+	_Atomic u32 lock_count, watches; /* watches: notify.c; each holds a reference */
 	struct xattr *xattrs; /* xattr.c; lock */
 	/* Regular file: descriptions open for writing, and those executed; ETXTBSY keeps them apart. */
 	struct kin_ref writers, executors;
@@ -148,10 +148,8 @@ struct vfs_shared {
 	KIN_LOCK(shelf_lock, SHELF); /* who looks through the shelf; hypercalls under it, no lock */
 	_Atomic u32 shelf_stale;    /* it holds files that nobody uses any more */
 	struct inode *volumes[VOLUMES_MAX]; /* no lock: constant */
-	/*
-	 * Bit set: a host path or (dev, ino) with this hash may be pinned. Never cleared, read
-	 * without a lock.
-	 */
+	struct kin_quota tmpfs[START_TMPFS_MAX]; /* those of --tmpfs; pages_max 0: not bounded */
+	/* no lock. Bit set: a host path or (dev, ino) of this hash may be pinned. Never cleared. */
 	_Atomic u64 filter[FILTER_BITS / 64];
 	KIN_LOCKS(locks, ICACHE_LOCKS, INODES);
 	struct inode *buckets[ICACHE_BUCKETS]; /* locks; not slots: what nobody uses goes */

@@ -15,6 +15,8 @@
 
 static u32 id_of(u32 fs, u32 volume)
 {
+	if (fs == FS_TMP && volume)
+		return FIRST_TMPFS_ID + volume - 1;
 	return volume ? FIRST_VOLUME_ID + volume - 1 : FIRST_ID + fs;
 }
 
@@ -51,12 +53,21 @@ struct shown {
 	u32 id, parent;
 	u64 dev;
 	const char *type;
+	u64 size; /* bytes that it is bounded by, or 0 */
 	struct mount_place at;
 };
 
+/* Of the file system, not of the mount. */
+static void add_options(struct text *t, const struct shown *s)
+{
+	text_add(t, "%s", s->at.options);
+	if (s->size)
+		text_add(t, ",size=%luk", s->size >> 10);
+}
+
 static void foreach_mount(struct text *t, void (*add)(struct text *t, const struct shown *s))
 {
-	struct shown s;
+	struct shown s = {0};
 
 	for (u32 fs = 0; fs < FS_KINDS; fs++) {
 		for (u32 volume = 0; volume <= vfs_shared()->volume_count; volume++) {
@@ -72,9 +83,10 @@ static void foreach_mount(struct text *t, void (*add)(struct text *t, const stru
 	for (u32 i = 0; i < MIN(KIN->start.tmpfs_count, START_TMPFS_MAX); i++) {
 		s.at = file_systems[FS_TMP]->place;
 		s.at.path = KIN->start.tmpfs[i].path;
-		s.id = FIRST_TMPFS_ID + i;
+		s.id = id_of(FS_TMP, i + 1);
 		s.parent = id_of(FS_ROOT, 0);
-		s.dev = inode_device(FS_TMP);
+		s.dev = tmpfs_device(i + 1);
+		s.size = vfs_shared()->tmpfs[i].pages_max * PAGE_SIZE;
 		s.type = file_systems[FS_TMP]->name;
 		add(t, &s);
 	}
@@ -97,7 +109,8 @@ static void add_mounts_line(struct text *t, const struct shown *s)
 	add_path(t, s->at.path);
 	text_add(t, " %s ", s->type);
 	add_flags(t, s->at.flags);
-	text_add(t, "%s 0 0\n", s->at.options);
+	add_options(t, s);
+	text_add(t, " 0 0\n");
 }
 
 static void add_mountinfo_line(struct text *t, const struct shown *s)
@@ -107,8 +120,10 @@ static void add_mountinfo_line(struct text *t, const struct shown *s)
 	add_path(t, s->at.path);
 	text_add(t, " ");
 	add_flags(t, s->at.flags);
-	text_add(t, " - %s %s %s%s\n", s->type, s->at.source,
-			 s->at.flags & MOUNT_RDONLY ? "ro" : "rw", s->at.options);
+	text_add(t, " - %s %s %s", s->type, s->at.source,
+			 s->at.flags & MOUNT_RDONLY ? "ro" : "rw");
+	add_options(t, s);
+	text_add(t, "\n");
 }
 
 static void add_mountstats_line(struct text *t, const struct shown *s)

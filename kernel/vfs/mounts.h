@@ -8,6 +8,7 @@
 struct text;
 struct proc_target;
 
+u64 tmpfs_device(u32 number);                    /* of one of --tmpfs, from 1; inode.c */
 u64 inode_shown_device(const struct inode *ino); /* st_dev; inode.c */
 /* As Linux prints it in hexadecimal: the major number above 20 bits of the minor one. */
 static inline u32 device_number(u64 st_dev)

@@ -161,7 +161,7 @@ static void pack_start(struct supervisor *s)
 		const struct run_tmpfs *t = &o->tmpfs[i];
 		struct kin_tmpfs *k = &start->tmpfs[i];
 
-		*k = (struct kin_tmpfs){t->mode, t->uid, t->gid, ""};
+		*k = (struct kin_tmpfs){t->mode, t->uid, t->gid, t->size, ""};
 		snprintf(k->path, sizeof(k->path), "%s", t->path);
 	}
 	start->tmpfs_count = o->tmpfs_count;

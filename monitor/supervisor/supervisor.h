@@ -22,6 +22,7 @@ struct run_volume {
 struct run_tmpfs {
 	const char *path; /* inside the family: absolute, normalised */
 	unsigned mode, uid, gid;
+	unsigned long long size; /* bytes; 0: none was given */
 };
 
 /* --net: whether members may make sockets of the host, and in which network namespace. */

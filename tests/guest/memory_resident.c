@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which pages mincore calls resident: those that were touched, and not those that only are mapped;
- * after MADV_DONTNEED, fork, mlock, MAP_POPULATE and changes of protection; of files what they have.
+ * Which pages mincore calls resident: those that were touched, not those that only are mapped;
+ * after MADV_DONTNEED, fork, mlock, MAP_POPULATE and changes of protection; of files what they
+ * have.
  * @test timeout=30 members=3 svm
  */
 #include "guest.h"

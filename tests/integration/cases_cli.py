@@ -397,6 +397,8 @@ def terminal(context, backend):
         text = read_until(outer, b"ready")
         require(b"isatty: 1 1 1" in text, f"no terminal inside: {text!r}")
         require(b"size: 101 x 33" in text, f"wrong size: {text!r}")
+        require(b"locked: 0\r" in text and b"lock ECHO: 0\r" in text
+                and b"changed: echo 0 echok 1" in text, f"locked settings: {text!r}")
         os.write(outer, b"\x03")
         text = read_until(outer, b"parent: SIGINT")
         require(b"child: killed by SIGINT" in text, f"the child: {text!r}")

@@ -201,6 +201,44 @@ def read_only_root(context, backend):
     require(result.stdout == b"refused\na\n750:3:4\nb\n1\n1\n", tail(result))
 
 
+TMPFS_SIZE = """
+t=$1; cd $t
+df -k . | awk 'NR==2{print $2, $4}'
+echo $(stat -f -c '%b %S' .)
+head -c 300000 /dev/zero > a; head -c 900000 /dev/zero > b; echo "b: $?"; stat -c %s b
+echo x > c; echo "c: $?"
+df -k . | awk 'NR==2{print $4}'
+truncate -s 8192 b && df -k . | awk 'NR==2{print $4}'
+fallocate -l 1m d; echo "d: $?"; rm -f d
+busybox sleep 0 < b; rm a b c
+df -k . | awk 'NR==2{print $4}'
+truncate -s 100m sparse && stat -c '%s %b' sparse
+exec 3> open; rm open; head -c 500000 /dev/zero >&3; df -k . | awk 'NR==2{print $4}'
+exec 3>&-; df -k . | awk 'NR==2{print $4}'
+grep -o " $t tmpfs .*size=[0-9]*k" /proc/mounts | sed "s| $t||;s|rw.*size|size|"
+echo x > y; mv y $2/z; ln $2/z zz 2>&1 | grep -c -i cross
+[ "$(stat -c %d $t)" = "$(stat -c %d $2)" ] || echo two devices
+"""
+
+
+def tmpfs_size(context, backend):
+    """--tmpfs DIR:size=: no more than that, as the host's own tmpfs has it; statfs tells."""
+    script = TMPFS_SIZE.replace("awk", "busybox awk")
+    result = context.in_family(backend, ["/bin/sh", "-c", script, "sh", "/t", "/u"],
+                               options=["--tmpfs", "/t:size=1000k", "--tmpfs", "/u:size=64k"])
+    with Folder() as folder:
+        (folder / "t").mkdir()
+        (folder / "u").mkdir()
+        mounting = (f"mount -t tmpfs -o size=1000k none {folder}/t && "
+                    f"mount -t tmpfs -o size=64k none {folder}/u || exit 77; "
+                    f"exec sh -c \"$0\" sh {folder}/t {folder}/u")
+        wanted = context.run(["unshare", "-m", "sh", "-c", mounting, script])
+    if wanted.status == 77:
+        raise Skipped("the host does not let us mount")
+    require(result.stdout.replace(b"sh: ", b"") == wanted.stdout.replace(b"sh: ", b""),
+            f"{tail(result)} instead of {tail(wanted)}")
+
+
 def limits(context, backend):
     script = "ulimit -n; ulimit -Hn; ulimit -f; ulimit -c; ulimit -s"
     result = context.in_family(backend, ["/bin/bash-static", "-c", script], options=[
@@ -270,7 +308,7 @@ def cases(context):
     if not context.backends():
         return []
     every = [ordinary_ids, ordinary_root, ordinary_groups, tools, user_names, names, file_volume,
-             many_volumes, read_only_root, limits, environment_file, arguments, sizes]
+             many_volumes, read_only_root, tmpfs_size, limits, environment_file, arguments, sizes]
 
     def bound(check, backend):
         return lambda: check(context, backend)
