@@ -374,6 +374,8 @@ static void known_rewrite(u64 rip, u64 nr)
 		return;
 	if (!shape_of(&w, rip, nr, true, &shape) || !site_rewrite(s, &w, &shape))
 		redirect_range_gone(rip - 2, 1); /* as if never seen */
+	else if (thread_frame(current)->rip == rip)
+		return_to_tail(s); /* the site's first execution is the call that asks for this: a fork */
 }
 
 /* Is there nothing to do for it any more? */
