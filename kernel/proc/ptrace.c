@@ -263,6 +263,11 @@ static s64 look_request(struct trace *tr, u64 request, u64 addr, u64 data)
 	case PTRACE_GETEVENTMSG:
 		return copy_out((void *)data, &tr->message, sizeof(tr->message)) ? -EFAULT : 0;
 	case PTRACE_GET_SYSCALL_INFO: return trace_call_info(tr, addr, data);
+	case PTRACE_SECCOMP_GET_FILTER:
+	case PTRACE_SECCOMP_GET_METADATA: /* who traces has no filter, and nobody else has */
+		return cred_capable(CAP_SYS_ADMIN) ? -EINVAL : -EACCES;
+	case PTRACE_GET_THREAD_AREA:
+	case PTRACE_SET_THREAD_AREA: return (s32)addr < 0 ? -EIO : -EINVAL;
 	default: return -EIO;
 	}
 }

@@ -15,9 +15,10 @@
 #include "kernel/sched/remote.h"
 
 /* struct user of <sys/user.h>, as far as it can be peeked at. */
-#define USER_SIZE 912
+#define USER_SIZE 928
 #define USER_DEBUGREG 848
 #define DEBUG_ADDRESSES 4
+#define DEBUG_STATUS 6
 #define DEBUG_CONTROL 7
 #define DEBUG_ENABLE 0xff
 
@@ -39,18 +40,28 @@ static s64 set_debug(struct trace *tr, u64 n, u64 value)
 {
 	if (n < DEBUG_ADDRESSES) {
 		if (value >= ARCH_REGS_ADDRESS_END)
-			return -EIO;
+			return -EINVAL;
 		tr->debug[n] = value;
 		return 0;
 	}
+	if (n != DEBUG_STATUS && n != DEBUG_CONTROL)
+		return -EIO;
 	return n == DEBUG_CONTROL && value & DEBUG_ENABLE ? -ENOSPC : 0;
 }
+
+/* Words of struct user_regs_struct that are selectors. */
+enum { WORD_CS = 17, WORD_SS = 20, WORD_DS = 23, WORD_GS = 26 };
 
 static bool acceptable(u32 word, u64 value)
 {
 	bool base = word == ARCH_REGS_THREAD || word == ARCH_REGS_THREAD + 1;
+	bool code_or_stack = word == WORD_CS || word == WORD_SS;
 
-	return !base || value < ARCH_REGS_ADDRESS_END;
+	if (base)
+		return value < ARCH_REGS_ADDRESS_END;
+	if (!code_or_stack && (word < WORD_DS || word > WORD_GS))
+		return true;
+	return (u16)value ? (value & 3) == 3 : !code_or_stack;
 }
 
 s64 trace_set_user(struct trace *tr, u64 offset, u64 value)
@@ -126,6 +137,8 @@ s64 trace_regset(struct trace *tr, u64 type, u64 uiov, bool set)
 
 	if (copy_in(&iov, (void *)uiov, sizeof(iov)))
 		return -EFAULT;
+	if (type == NT_386_IOPERM)
+		return -ENXIO; /* nobody has ports */
 	if (type != NT_PRSTATUS && type != NT_PRFPREG && type != NT_X86_XSTATE)
 		return -EINVAL;
 	if (iov.iov_len % sizeof(u64))
