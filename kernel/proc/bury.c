@@ -19,6 +19,7 @@
 #include "kernel/proc/proc_hooks.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/remote.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/task/table.h"
 #include "kernel/vfs/vfs.h"
 
@@ -45,6 +46,7 @@ static void release_holdings(struct kin_proc *p)
 	sem_undo_exit(p);
 	fdtable_drop(&p->fds);
 	directories_drop(p);
+	seccomp_drop(p);
 	proc_exe_set(p, NULL);
 	mappings_bury(p);
 	signals_release(p);

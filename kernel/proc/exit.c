@@ -24,6 +24,7 @@
 #include "kernel/net/host_share.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/remote.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/signal/trace_stop.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/table.h"
@@ -87,6 +88,7 @@ static void end_descriptors(struct proc *p)
 static void end_directory(struct proc *p)
 {
 	directories_drop(p->kp);
+	seccomp_drop(p->kp);
 }
 
 static void end_memory(struct proc *p)

@@ -27,6 +27,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/sched/sched_hooks.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/task/task_hooks.h"
 #include "kernel/time/time.h"
 #include "kernel/time/timers.h"
@@ -304,12 +305,14 @@ static int sites_prepare(struct fork *f)
 static int directory_prepare(struct fork *f)
 {
 	directories_inherit(f->kp, current->proc->kp);
+	seccomp_inherit(f->kp, current->proc->kp);
 	return 0;
 }
 
 static void directory_abort(struct fork *f)
 {
 	directories_drop(f->kp);
+	seccomp_drop(f->kp);
 }
 
 static int directory_share(struct fork *f)

@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/syscall/syscall.h"
 
 static s64 set_name(u64 addr)
@@ -89,7 +90,8 @@ s64 sys_prctl(u64 option, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_TIMERSLACK: return (s64)MIN(current->timer_slack_ns, 0x7ffffffffffffffful);
 	case PR_GET_SECUREBITS: return in->securebits;
 	case PR_SET_SECUREBITS: return caps_securebits(a);
-	case PR_GET_SECCOMP: return 0;
+	case PR_GET_SECCOMP: return in->seccomp_mode;
+	case PR_SET_SECCOMP: return seccomp_mode_set(a, b);
 	case PR_CAPBSET_READ:
 		return a <= CAP_LAST_CAP ? (s64)(in->caps_bounding >> a & 1) : -EINVAL;
 	case PR_CAPBSET_DROP: return caps_bounding_drop(a);

@@ -14,11 +14,13 @@
 #include <linux/elf.h>
 #include <linux/ptrace.h>
 
+#include "kernel/kin/own.h"
 #include "kernel/lib/lib.h"
 #include "kernel/mm/mm.h"
 #include "kernel/proc/proc_internal.h"
 #include "kernel/proc/ptrace_internal.h"
 #include "kernel/sched/remote.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/cred.h"
 
@@ -236,6 +238,23 @@ static s64 thread_pointer(struct trace *tr, u64 addr, u64 code)
 	}
 }
 
+/* Only for who may do all, and is not filtered itself. */
+static s64 filter_show(const struct trace *tr, u64 n, u64 out)
+{
+	if (!cred_capable(CAP_SYS_ADMIN) || current->proc->kp->inherited.seccomp_mode)
+		return -EACCES;
+	tree_lock();
+	const struct kin_proc *p = proc_find(tr->pid);
+	struct kin_object *held = p ? p->seccomp : NULL;
+	if (held)
+		ref_get(OWN_OBJECT, held, hold_new(OWN_OBJECT));
+	tree_unlock();
+	s64 r = held ? seccomp_filter_show(held, n, out) : -EINVAL;
+	if (held)
+		ref_put(OWN_OBJECT, hold_of(OWN_OBJECT, held));
+	return r;
+}
+
 static s64 look_request(struct trace *tr, u64 request, u64 addr, u64 data)
 {
 	u64 all = ~0ul;
@@ -263,9 +282,8 @@ static s64 look_request(struct trace *tr, u64 request, u64 addr, u64 data)
 	case PTRACE_GETEVENTMSG:
 		return copy_out((void *)data, &tr->message, sizeof(tr->message)) ? -EFAULT : 0;
 	case PTRACE_GET_SYSCALL_INFO: return trace_call_info(tr, addr, data);
-	case PTRACE_SECCOMP_GET_FILTER:
-	case PTRACE_SECCOMP_GET_METADATA: /* who traces has no filter, and nobody else has */
-		return cred_capable(CAP_SYS_ADMIN) ? -EINVAL : -EACCES;
+	case PTRACE_SECCOMP_GET_FILTER: return filter_show(tr, addr, data);
+	case PTRACE_SECCOMP_GET_METADATA: return -EINVAL;
 	case PTRACE_GET_THREAD_AREA:
 	case PTRACE_SET_THREAD_AREA: return (s32)addr < 0 ? -EIO : -EINVAL;
 	default: return -EIO;

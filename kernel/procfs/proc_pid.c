@@ -278,8 +278,8 @@ static void add_privileges(struct text *t, const struct proc_inherited *in)
 {
 	text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n",
 			 in->caps_inheritable, in->caps_permitted, in->caps_effective, in->caps_bounding);
-	text_add(t, "CapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n",
-			 in->caps_ambient, in->no_new_privs);
+	text_add(t, "CapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
+			 in->caps_ambient, in->no_new_privs, in->seccomp_mode, in->seccomp_filters);
 }
 
 /* A name may hold what would look like a line of its own. */

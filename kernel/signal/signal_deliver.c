@@ -49,12 +49,17 @@ static bool core_wanted(int sig)
 		   p->kp->inherited.rlimit_cur[RLIMIT_CORE] >= CORE_BYTES_MIN;
 }
 
+void signal_die(int sig)
+{
+	proc_exit((u32)sig | (core_wanted(sig) ? WAIT_CORE : 0));
+}
+
 static void default_action(int sig)
 {
 	if (SIGBIT(sig) & SIGSET_DEFAULT_IGNORE)
 		return;
 	if (!(SIGBIT(sig) & SIGSET_STOP))
-		proc_exit((u32)sig | (core_wanted(sig) ? WAIT_CORE : 0));
+		signal_die(sig);
 	if (sig == SIGSTOP || !group_is_orphaned())
 		proc_stop(sig);
 }
@@ -119,7 +124,7 @@ void signal_deliver(struct trapframe *frame)
  * Thread-directed and forced: a fault that is blocked or ignored cannot be put off, so its action
  * becomes the default, which kills. What an earlier one that is still pending says is replaced.
  */
-static void force(int sig, const struct ksiginfo *info)
+void signal_force(int sig, const struct ksiginfo *info)
 {
 	struct thread *t = current;
 	u64 handler = t->proc->actions->action[sig - 1].handler;
@@ -140,7 +145,7 @@ void signal_fault(int sig, int code, u64 addr)
 {
 	struct ksiginfo info = { .signo = sig, .code = code, .fault = { .addr = addr } };
 
-	force(sig, &info);
+	signal_force(sig, &info);
 }
 
 void signal_force_segv(int while_delivering)
@@ -151,5 +156,5 @@ void signal_force_segv(int while_delivering)
 	/* The handler of SIGSEGV itself has no room for its frame: no second try. */
 	if (while_delivering == SIGSEGV)
 		signal_action_set(current->proc, SIGSEGV, &none);
-	force(SIGSEGV, &info);
+	signal_force(SIGSEGV, &info);
 }

@@ -26,6 +26,9 @@ u32 signal_altstack_flags(const struct thread *t, u64 sp);
 void signal_force_segv(int while_delivering);
 
 /* ---- signal_deliver.c */
+/* The current thread's, whatever it thinks of it: blocked or ignored, it kills. */
+void signal_force(int sig, const struct ksiginfo *info);
+_Noreturn void signal_die(int sig); /* the process, as by that signal's default action */
 /*
  * Exit work: deliver what is pending, restart or fail the interrupted call. May not return (death).
  */

@@ -8,6 +8,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/kin/syscall_counts.h"
+#include "kernel/signal/seccomp.h"
 #include "kernel/signal/trace_stop.h"
 #include "kernel/syscall/syscall.h"
 
@@ -74,6 +75,8 @@ static void dispatch(struct trapframe *frame, bool direct)
 		return;
 	}
 	nr = (u32)nr;
+	if (__builtin_expect(current->proc->kp->inherited.seccomp_mode != 0, 0) && !seccomp_call(frame))
+		return;
 	count(nr, direct);
 	if (!table[nr]) {
 		syscall_unsupported[nr]++;

@@ -36,6 +36,7 @@ struct proc_inherited {
 	u32 loginuid, sessionid;  /* of who logged in; ~0: nobody */
 	u64 rlimit_cur[RLIMITS], rlimit_max[RLIMITS];
 	u32 dumpable, no_new_privs, personality;
+	u32 seccomp_mode, seccomp_filters; /* SECCOMP_MODE_*, how many: kernel/signal/seccomp.c */
 	s32 nice;
 	_Atomic s32 oom_adjust;   /* /proc/PID/oom_score_adj: without effect, but kept */
 	u32 sched_class;          /* SCHED_*: without effect, but kept, as the next two */
@@ -76,6 +77,7 @@ struct kin_proc {
 	struct file *exe;         /* slot; T: the program, as it was opened; NULL: none is left */
 	/* no lock: the owner's, then who buries it */
 	struct inode *cwd, *root; /* slots; root: of chroot, or NULL */
+	struct kin_object *seccomp; /* slot; filters, or NULL */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns; /* T */
 	u64 start_ns;             /* T: CLOCK_MONOTONIC */
 	/* no lock: written by the owner, single words */

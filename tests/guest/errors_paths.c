@@ -111,16 +111,21 @@ static bool path_is(const char *path, const char *name)
 	{                                            \
 		return (call);                           \
 	}
+#define OP_KEEPS OP
 #include "errors_paths.def"
 #undef OP
+#undef OP_KEEPS
 
 static const struct {
 	const char *name;
 	long (*call)(const char *path);
+	bool keeps;
 } operations[] = {
-#define OP(name, call) {#name, op_##name},
+#define OP(name, call) {#name, op_##name, false},
+#define OP_KEEPS(name, call) {#name, op_##name, true},
 #include "errors_paths.def"
 #undef OP
+#undef OP_KEEPS
 };
 
 static void operation_run(size_t op)
@@ -147,7 +152,7 @@ static void operation_run(size_t op)
 			snprintf(text, sizeof(text), "%s", rc > 0 ? "more" : "0");
 		length += snprintf(line + length, sizeof(line) - (size_t)length, " %s=%s",
 			kinds[kind].name, text);
-		if (rc != -1)
+		if (rc != -1 && !operations[op].keeps)
 			here_empty();
 	}
 	say("%s", line);

@@ -97,6 +97,10 @@ void stats_flush(void) {}
 void futex_thread_exit(struct thread *t, bool shared) {}
 void fdtable_drop(struct fdtable **slot) { *slot = NULL; }
 void directories_drop(struct kin_proc *kp) { kp->cwd = kp->root = NULL; }
+
+void seccomp_drop(struct kin_proc *kp)
+{
+}
 void proc_exe_set(struct kin_proc *p, struct file *f) {}
 /* nobody is traced */
 void trace_tracer_gone(struct kin_proc *p) {}
