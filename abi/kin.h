@@ -6,6 +6,7 @@
 #ifndef ABI_KIN_H
 #define ABI_KIN_H
 
+#include "abi/events.h"
 #include "abi/kin_clock.h"
 #include "abi/layout.h"
 #include "abi/net_view.h"
@@ -142,12 +143,11 @@ struct kin_published {
 	u16 udp;     /* datagrams, each with its client's address before it (abi/relay.h) */
 };
 
-/* The program to run: strings follow, argc + envc of them, NUL-terminated, after path and cwd. */
+/* The program to run; strings, NUL-terminated. */
 struct kin_exec {
 	u32 argc, envc, bytes;
 	u32 init;    /* --init: PID 1 is the kernel's own reaper */
-	u32 workdir; /* --workdir: the directory must be there; else / serves as well */
-	u32 pad;
+	u32 workdir, pad; /* --workdir: the directory must be there; else / serves as well */
 	u64 ignored; /* signals, bit N-1 for signal N, that `unifork run` inherited as ignored */
 	char strings[]; /* path, cwd, argv..., envp... */
 };
@@ -166,8 +166,7 @@ struct kin_stats {
 };
 
 struct kin_header {
-	u64 magic;
-	u64 size;
+	u64 magic, size;
 	_Atomic u32 ready;         /* the first kernel has initialised the rest of kin */
 	u32 verbose;
 
@@ -199,13 +198,13 @@ struct kin_header {
 	_Atomic u32 ended;         /* PID 1 has exited: the supervisor ends everything */
 	_Atomic u32 ended_status;
 	_Atomic u32 stopped;       /* the signal that stopped PID 1: cleared when the front was told */
-	_Atomic u32 fatal;         /* the family cannot go on; text says why */
+	_Atomic u32 fatal;         /* the family cannot go on, because: */
 	char fatal_text[256];
 
 	struct kin_clock clock;
 	struct kin_stats stats;
 	struct kin_member members[MEMBERS_MAX];
-	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program */
+	char args[KIN_ARGS_SIZE];  /* struct kin_exec of the first program; then those of sessions */
 	u32 volume_count;
 	u32 job;                    /* unifork is a job of a shell, which can continue it */
 	u64 host_memory;            /* memory and swap of the host in bytes; 0: not known */
@@ -225,6 +224,7 @@ struct kin_header {
 	struct kin_net_view net_view;
 	struct kin_start start;
 	struct kin_session sessions[SESSIONS_MAX];
+	struct kin_events events;
 	u64 kernel_area;           /* the kernel's own begins behind this struct, page-aligned */
 };
 

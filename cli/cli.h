@@ -43,6 +43,8 @@ int verb_exec(int argc, char **argv, struct error *err);
 void help_exec(void);
 int verb_attach(int argc, char **argv, struct error *err);
 void help_attach(void);
+int verb_events(int argc, char **argv, struct error *err);
+void help_events(void);
 int verb_port(int argc, char **argv, struct error *err);
 void help_port(void);
 int verb_pause(int argc, char **argv, struct error *err);

@@ -50,6 +50,7 @@ _unifork()
 	*:--state-dir | run:-r | run:--root) compopt -o dirnames 2>/dev/null; return ;;
 	run:-b | run:--backend) _unifork_words "auto kvm process"; return ;;
 	run:--net) _unifork_words "none host user ns:"; return ;;
+	events:--format) _unifork_words "text json"; return ;;
 	ps:--format | stats:--format) _unifork_words "table json"; return ;;
 	kill:-s | kill:--signal) COMPREPLY=($(compgen -A signal -- "$cur")); return ;;
 	esac
@@ -59,7 +60,7 @@ _unifork()
 		return
 	fi
 	case $verb in
-	exec | attach | top | stats | pause | unpause | stop | kill) _unifork_families ;;
+	exec | attach | events | top | stats | pause | unpause | stop | kill) _unifork_families ;;
 	inspect | logs | wait | rm | port) _unifork_families -a ;;
 	*) compopt -o default 2>/dev/null ;;
 	esac

@@ -53,6 +53,12 @@ static struct kin_proc boot_kp;
 #define EXIT_CANNOT_EXEC 126
 #define EXIT_NOT_FOUND 127
 
+/* s: NULL for PID 1. */
+static struct kin_exec *exec_request(const struct kin_session *s)
+{
+	return (struct kin_exec *)(KIN->args + (s ? s->args : 0));
+}
+
 /* Whose program this member begins; NULL: that of `unifork run`, or it begins none. */
 static struct kin_session *session_begun(void)
 {
@@ -152,7 +158,7 @@ static void complain(struct pty *terminal, const char *what, const char *path, s
 
 static _Noreturn void first_program(struct kin_session *s)
 {
-	struct kin_exec *e = (struct kin_exec *)(s ? s->args : KIN->args);
+	struct kin_exec *e = exec_request(s);
 	struct proc *p = current->proc;
 	struct pty *terminal = NULL;
 	struct exec_args a;
@@ -192,6 +198,7 @@ static void process_enter(struct kin_proc *kp, const struct kin_session *s)
 	struct kin_member *self = member_self();
 
 	kp->nthreads = 1;
+	strlcpy(kp->comm, "unifork", sizeof(kp->comm));
 	kp->start_ns = time_mono_ns();
 	kp->exit_signal = SIGCHLD;
 	inherited_begin(&kp->inherited, s);
@@ -238,9 +245,7 @@ static void make_session_process(const struct kin_session *s)
 	struct kin_proc *kp = kin_proc_alloc();
 
 	if (!kp) {
-		const struct kin_exec *e = (const struct kin_exec *)s->args;
-
-		exec_complain("", e->strings, -EAGAIN);
+		exec_complain("", exec_request(s)->strings, -EAGAIN);
 		nothing_to_do(EXIT_CANNOT_EXEC);
 	}
 	atomic_fetch_or(&kp->flags, KP_OUTSIDE);

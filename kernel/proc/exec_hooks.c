@@ -59,6 +59,11 @@ void proc_exec_commit(const char *comm)
 	atomic_fetch_add(&KIN->stats.execs, 1);
 	if (KIN->verbose)
 		klog("pid %d (child of %d) runs %s", kp->pid, kp->ppid, comm);
+	if (atomic_load_explicit(&KIN->events.wanted, memory_order_relaxed)) {
+		tree_lock();
+		event_note(EVENT_EXEC, kp, 0);
+		tree_unlock();
+	}
 	trace_exec();
 	spawn_drop(kp);
 }

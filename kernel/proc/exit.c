@@ -172,6 +172,8 @@ static void reap_unwanted(struct kin_proc *p)
 
 void proc_become_zombie(struct kin_proc *p, u32 wait_status)
 {
+	if (p->state != PROC_ZOMBIE)
+		event_note(EVENT_EXIT, p, wait_status);
 	p->wait_status = wait_status;
 	p->wait_flags = 0;
 	proc_table->nstopped -= p->state == PROC_STOPPED;

@@ -437,6 +437,23 @@ void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent)
 	p->state = PROC_RUNNING;
 	if (parent)
 		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
+	event_note(EVENT_FORK, p, 0);
+}
+
+/* A death before the last store leaves nothing: the next one writes there. */
+void event_write(enum kin_event_kind kind, const struct kin_proc *p, u32 status)
+{
+	struct kin_events *events = &KIN->events;
+	u64 head = atomic_load(&events->head);
+	struct kin_event *e = &events->ring[head % EVENTS_MAX];
+
+	e->tsc = arch_cycles();
+	e->kind = kind;
+	e->status = status;
+	e->pid = p->pid;
+	e->ppid = p->ppid;
+	memcpy(e->name, p->comm, sizeof(e->name));
+	atomic_store(&events->head, head + 1);
 }
 
 void kin_proc_free(struct kin_proc *p)

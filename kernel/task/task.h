@@ -159,6 +159,13 @@ struct kin_proc *kin_proc_alloc(void);  /* EMBRYO with a pid; NULL: EAGAIN */
 void proc_place(struct kin_proc *p, u32 member);
 void kin_proc_free(struct kin_proc *p); /* T; unlinks it from hash and parent */
 void kin_proc_enter(struct kin_proc *p, struct kin_proc *parent); /* T; EMBRYO -> RUNNING */
+/* T. For who watches the family (abi/events.h), if anybody does. */
+void event_write(enum kin_event_kind kind, const struct kin_proc *p, u32 status);
+static inline void event_note(enum kin_event_kind kind, const struct kin_proc *p, u32 status)
+{
+	if (atomic_load_explicit(&KIN->events.wanted, memory_order_relaxed))
+		event_write(kind, p, status);
+}
 int proc_foreach_slot(int (*fn)(struct kin_proc *p, void *arg), void *arg); /* T; EMBRYOs, too */
 /*
  * Those that getpriority(2) and ioprio_get(2) mean by who, a process, group or real user; 0: the

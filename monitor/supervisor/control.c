@@ -27,6 +27,8 @@ int control_open(struct control *c, const struct run_options *o, struct error *e
 		c->clients[i] = (struct control_client){.fd = -1, .from = -1};
 	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
 		c->execs[i].fd = -1;
+	for (u32 i = 0; i < CONTROL_WATCHERS_MAX; i++)
+		c->watchers[i].fd = -1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control",
 			 c->named->dir.fd);
 	c->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -52,18 +54,6 @@ static void client_drop(struct control_client *client)
 	*client = (struct control_client){.fd = -1, .from = -1};
 }
 
-void control_reset(struct control *c)
-{
-	c->link_fd = -1;
-	c->page_asked = false;
-	control_paused(c, false);
-	for (u32 i = 0; c->named && i < CONTROL_CLIENTS_MAX; i++)
-		if (c->clients[i].fd >= 0 && c->clients[i].from >= 0)
-			client_drop(&c->clients[i]);
-	for (u32 i = 0; c->named && i < CONTROL_EXECS_MAX; i++)
-		exec_drop(&c->execs[i]);
-}
-
 void control_close(struct control *c)
 {
 	if (!c->named)
@@ -73,6 +63,9 @@ void control_close(struct control *c)
 			client_drop(&c->clients[i]);
 	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
 		exec_drop(&c->execs[i]);
+	for (u32 i = 0; i < CONTROL_WATCHERS_MAX; i++)
+		if (c->watchers[i].fd >= 0)
+			close(c->watchers[i].fd);
 	if (c->listen_fd >= 0)
 		close(c->listen_fd);
 	if (c->spare_fd >= 0)
@@ -91,6 +84,8 @@ u32 control_polls(const struct control *c, struct pollfd *fds)
 		fds[n++] = (struct pollfd){c->clients[i].fd, c->clients[i].from < 0 ? POLLIN : 0, 0};
 	for (u32 i = 0; i < CONTROL_EXECS_MAX; i++)
 		fds[n++] = (struct pollfd){c->execs[i].fd, 0, 0};
+	for (u32 i = 0; i < CONTROL_WATCHERS_MAX; i++)
+		fds[n++] = (struct pollfd){c->watchers[i].fd, 0, 0};
 	return n;
 }
 
@@ -206,9 +201,15 @@ static void pages_ask(struct control *c)
 
 void control_serve(struct control *c, const struct pollfd *fds, u32 count)
 {
-	for (u32 i = CONTROL_CLIENTS_MAX + 1; i < count; i++)
-		if (fds[i].fd >= 0 && fds[i].revents)
-			exec_drop(&c->execs[i - CONTROL_CLIENTS_MAX - 1]);
+	const struct pollfd *execs = fds + 1 + CONTROL_CLIENTS_MAX;
+	const struct pollfd *watchers = execs + CONTROL_EXECS_MAX;
+
+	for (u32 i = 0; count && i < CONTROL_EXECS_MAX; i++)
+		if (execs[i].fd >= 0 && execs[i].revents)
+			exec_drop(&c->execs[i]);
+	for (u32 i = 0; count && i < CONTROL_WATCHERS_MAX; i++)
+		if (watchers[i].fd >= 0 && watchers[i].revents)
+			watcher_drop(c, &c->watchers[i]);
 	for (u32 i = 1; i < count && i <= CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &c->clients[i - 1];
 
@@ -248,6 +249,10 @@ void control_started(struct control *c, int backend)
 		return;
 	c->named->backend = backend == BACKEND_KVM ? "kvm" : "process";
 	c->named->started = true;
+	control_event(c, "start", -1);
+	for (u32 i = 0; i < CONTROL_WATCHERS_MAX; i++)
+		if (c->watchers[i].fd >= 0)
+			control_tell(c, LINK_EVENTS, 1);
 	/* One byte; whoever reads it may have gone. */
 	if (c->named->started_fd >= 0 && write(c->named->started_fd, "", 1) < 0)
 		c->named->started_fd = -1;
@@ -269,6 +274,26 @@ void control_members(struct control *c, const struct link_members *page)
 		client_answer(client, control_page(page));
 	}
 	pages_ask(c);
+}
+
+void control_reset(struct control *c)
+{
+	static const struct link_members none;
+
+	c->link_fd = -1;
+	c->page_asked = false;
+	control_paused(c, false);
+	for (u32 i = 0; c->named && i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *client = &c->clients[i];
+
+		if (client->fd < 0 || client->from < 0)
+			continue;
+		client->from = -1;
+		client->asked = false;
+		client_answer(client, control_page(&none)); /* nobody is there at this moment */
+	}
+	for (u32 i = 0; c->named && i < CONTROL_EXECS_MAX; i++)
+		exec_drop(&c->execs[i]);
 }
 
 void control_exec(struct control *c, const struct link_result *said)

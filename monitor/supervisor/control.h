@@ -17,7 +17,8 @@
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_EXECS_MAX SESSIONS_MAX
-#define CONTROL_POLLS (CONTROL_CLIENTS_MAX + CONTROL_EXECS_MAX + 1)
+#define CONTROL_WATCHERS_MAX 16
+#define CONTROL_POLLS (CONTROL_CLIENTS_MAX + CONTROL_EXECS_MAX + CONTROL_WATCHERS_MAX + 1)
 
 struct control_client {
 	int fd;        /* -1: free */
@@ -34,6 +35,12 @@ struct control_exec {
 	bool detach;   /* it waits for the beginning alone */
 };
 
+/* A client that is told of events until it goes. Who is slow misses some, and is told how many. */
+struct control_watcher {
+	int fd; /* -1: free */
+	u64 lost;
+};
+
 struct control {
 	struct run_named *named; /* NULL: the family has no name, and all of this does nothing */
 	const struct run_options *options;
@@ -41,6 +48,7 @@ struct control {
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 	struct control_exec execs[CONTROL_EXECS_MAX];
 	int exec_number; /* the last one that was given */
+	struct control_watcher watchers[CONTROL_WATCHERS_MAX];
 	u64 hearings;
 	bool paused;     /* all members are stopped */
 	bool ending;     /* somebody has asked for the end: the family is not started again */
@@ -64,6 +72,12 @@ void control_paused(struct control *c, bool paused);
 void control_started(struct control *c, int backend);
 void control_members(struct control *c, const struct link_members *page);
 void control_exec(struct control *c, const struct link_result *said);
+void control_events(struct control *c, const struct link_events *said);
+/* control_events.c, as they come; and the front's own. status: -1 if it has none. */
+void control_event(struct control *c, const char *event, int status);
+void control_watch(struct control *c, struct control_client *client); /* who has asked for them */
+void watcher_drop(struct control *c, struct control_watcher *watcher);
+void control_tell(const struct control *c, enum link_kind kind, int value);
 
 /*
  * control_requests.c: the answer, or NULL if it comes later (the client's `from` is set) or never,

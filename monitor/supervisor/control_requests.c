@@ -34,6 +34,13 @@ static bool between(const struct control *c)
 	return c->link_fd < 0;
 }
 
+/* What needs no answer; if its socket is full it hangs. */
+void control_tell(const struct control *c, enum link_kind kind, int value)
+{
+	if (!between(c) && !tell(c, kind, value))
+		message("the supervisor does not listen");
+}
+
 /* The supervisor turns at once: if its socket is full, it hangs. */
 static json_t *told(bool it_was)
 {
@@ -109,6 +116,7 @@ static json_t *pause_answer(struct control *c, bool pause)
 	if (!tell(c, LINK_PAUSE, pause))
 		return told(false);
 	control_paused(c, pause);
+	control_event(c, pause ? "pause" : "unpause", -1);
 	return told(true);
 }
 
@@ -121,6 +129,12 @@ static json_t *answer_unpause(struct control *c, struct control_client *client,
 							  const json_t *packet)
 {
 	return pause_answer(c, false);
+}
+
+static json_t *answer_events(struct control *c, struct control_client *client, const json_t *packet)
+{
+	control_watch(c, client);
+	return client->fd >= 0 ? control_refusal("too many clients watch the family") : NULL;
 }
 
 /* ---- exec */

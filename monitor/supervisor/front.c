@@ -273,6 +273,7 @@ static void job_stop(struct front *f, int sig)
 union link_answer {
 	struct link_result result;
 	struct link_members members;
+	struct link_events events;
 };
 
 /* What the supervisor says; true: there is nothing more to come. */
@@ -283,6 +284,10 @@ static bool link_hear(struct front *f, struct link_result *result, bool *said)
 
 	if (n == sizeof(answer.members)) {
 		control_members(&f->control, &answer.members);
+		return false;
+	}
+	if (n == sizeof(answer.events)) {
+		control_events(&f->control, &answer.events);
 		return false;
 	}
 	if (n != sizeof(answer.result))
@@ -407,6 +412,10 @@ static int lives(struct front *f, struct link_result *result, struct error *err)
 		born_ns = supervisor_now_ns();
 		memset(result, 0, sizeof(*result));
 		r = life(f, result, err);
+		if (r == 0 && !result->failed)
+			control_event(&f->control, "end",
+						  WIFSIGNALED(result->status) ? 128 + WTERMSIG(result->status)
+													  : WEXITSTATUS(result->status));
 		control_reset(&f->control);
 		if (r < 0 || !restart_due(f, result))
 			return r;

@@ -243,6 +243,7 @@ static bool member_name(struct supervisor *s, pid_t pid, char *text, size_t size
 		memcpy(comm, kin->members[i].comm, sizeof(comm) - 1);
 		text_clean(comm, strlen(comm));
 		snprintf(text, size, "member %u (%s)", i, comm);
+		events_oom(s, i);
 		return true;
 	}
 	snprintf(text, size, "a process that is no member");

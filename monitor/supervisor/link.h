@@ -19,6 +19,7 @@ enum link_kind {
 	LINK_STOP,    /* SIGTERM for PID 1; the family is ended after `value` seconds, -1: never */
 	LINK_PAUSE,   /* value 1: stop all members, 0: let them go on */
 	LINK_MEMBERS, /* a page of members from record `value` on; answered by one link_members */
+	LINK_EVENTS,  /* value 1: tell by link_events what happens from now on; 0: no more */
 	LINK_EXEC,    /* a program for the running family: struct link_exec, with three descriptors */
 };
 struct link_request {
@@ -70,6 +71,23 @@ struct link_members {
 	u32 count, next; /* next: the record to go on with; 0: that is all */
 	struct link_member members[LINK_MEMBERS_MAX];
 };
-_Static_assert(sizeof(struct link_members) != sizeof(struct link_result), "told apart by size");
+
+/* What the family says of its processes (abi/events.h), copied once and bounded. */
+#define LINK_EVENTS_MAX 64
+struct link_event {
+	u64 time_ns;      /* CLOCK_REALTIME, by the family's word */
+	u32 kind, status; /* any value */
+	s32 pid, ppid;
+	char name[16];    /* any bytes, ended by a NUL */
+};
+struct link_events {
+	u32 count;
+	u64 lost;         /* that were not seen before these */
+	struct link_event events[LINK_EVENTS_MAX];
+};
+_Static_assert(sizeof(struct link_members) != sizeof(struct link_result) &&
+				   sizeof(struct link_events) != sizeof(struct link_result) &&
+				   sizeof(struct link_events) != sizeof(struct link_members),
+			   "told apart by size");
 
 #endif

@@ -18,7 +18,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,22 +84,19 @@ static bool may_be_stream(int fd)
 		   (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)));
 }
 
-/* Strings for kin, one after the other. */
+/* Strings one after the other; to NULL: counted only. */
 struct packing {
 	char *to;
-	u32 used, room;
-	bool full;
+	size_t used;
 };
 
 static void pack(struct packing *p, const char *text)
 {
 	size_t n = strlen(text) + 1;
 
-	p->full |= n > p->room - p->used;
-	if (p->full)
-		return;
-	memcpy(p->to + p->used, text, n);
-	p->used += (u32)n;
+	if (p->to)
+		memcpy(p->to + p->used, text, n);
+	p->used += n;
 }
 
 static const char *next(const char *text)
@@ -119,39 +115,75 @@ static bool is_set(const char *setting, const char *settings, u32 count)
 	return false;
 }
 
-/* The program's environment is that of the first one, with what the client sets. */
-static int args_pack(struct supervisor *s, const struct link_exec *x, struct kin_session *k,
-					 struct error *err)
+/* The program's environment is that of the first one, with what the client sets: how many. */
+static u32 strings_pack(struct supervisor *s, const struct link_exec *x, struct packing *p)
 {
 	const struct run_options *o = s->options;
-	struct kin_exec *e = (struct kin_exec *)k->args;
-	struct packing p = {e->strings, 0, SESSION_ARGS_SIZE - sizeof(*e), false};
 	const char *argv = next(x->strings), *env = argv;
 	u32 envc = x->envc;
 
 	for (u32 i = 0; i < x->argc; i++)
 		env = next(env);
-	pack(&p, argv);
-	pack(&p, x->strings[0] ? x->strings : o->workdir);
+	pack(p, argv);
+	pack(p, x->strings[0] ? x->strings : o->workdir);
 	for (u32 i = 0; i < x->argc; i++, argv = next(argv))
-		pack(&p, argv);
+		pack(p, argv);
 	for (int i = 0; i < o->envc; i++) {
 		if (is_set(o->envp[i], env, x->envc))
 			continue;
-		pack(&p, o->envp[i]);
+		pack(p, o->envp[i]);
 		envc++;
 	}
 	for (u32 i = 0; i < x->envc; i++, env = next(env))
-		pack(&p, env);
-	if (p.full)
-		return error_set(err, 0, "arguments and environment exceed %u KiB",
-						 SESSION_ARGS_SIZE >> 10);
-	e->argc = x->argc;
-	e->envc = envc;
-	e->bytes = p.used;
-	e->init = 0;
-	e->workdir = x->strings[0] || o->workdir_given;
-	e->ignored = 0;
+		pack(p, env);
+	return envc;
+}
+
+/*
+ * The first place behind the first program's that no session has; a program that begins reads it in
+ * place. false: there is none.
+ */
+static bool args_find(const struct supervisor *s, struct session *e, size_t size)
+{
+	size_t at = s->sessions.args;
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		for (u32 i = 0; i < SESSIONS_MAX; i++) {
+			const struct session *other = &s->sessions.all[i];
+
+			if (other->state == SESSION_FREE || at >= other->args + other->args_size ||
+				at + size <= other->args)
+				continue;
+			at = other->args + other->args_size;
+			moved = true;
+		}
+	}
+	if (at > KIN_ARGS_SIZE || size > KIN_ARGS_SIZE - at)
+		return false;
+	e->args = (u32)at;
+	e->args_size = (u32)size;
+	return true;
+}
+
+static int args_pack(struct supervisor *s, const struct link_exec *x, struct session *e,
+					 struct error *err)
+{
+	struct packing p = {NULL, 0};
+	struct kin_exec *k;
+
+	strings_pack(s, x, &p);
+	if (!args_find(s, e, ALIGN_UP(sizeof(*k) + p.used, 16)))
+		return error_set(err, 0, "there is no room for the program's arguments and environment");
+	k = (struct kin_exec *)&s->family.kin->args[e->args];
+	p = (struct packing){k->strings, 0};
+	k->envc = strings_pack(s, x, &p);
+	k->argc = x->argc;
+	k->bytes = (u32)p.used;
+	k->init = 0;
+	k->workdir = x->strings[0] || s->options->workdir_given;
+	k->ignored = 0;
 	return 0;
 }
 
@@ -193,10 +225,11 @@ static int session_begin(struct supervisor *s, const struct link_exec *x, size_t
 	if (!e)
 		return error_set(err, 0, "%d programs were brought into the family already, and they or "
 						 "what they started run", SESSIONS_MAX);
+	if (args_pack(s, x, e, err) < 0)
+		return -1;
 	index = (u32)(e - s->sessions.all);
 	k = &s->family.kin->sessions[index];
-	if (args_pack(s, x, k, err) < 0)
-		return -1;
+	k->args = e->args;
 	k->uid = x->uid;
 	k->gid = x->gid;
 	k->own_user = x->own_user;
@@ -206,6 +239,8 @@ static int session_begin(struct supervisor *s, const struct link_exec *x, size_t
 		.number = s->sessions.serial++ % (UINT32_MAX / SESSIONS_MAX) * SESSIONS_MAX + index + 1,
 		.exec = x->head.value,
 		.fds = {fds[0], fds[1], fds[2]},
+		.args = e->args,
+		.args_size = e->args_size,
 		.deadline_ns = supervisor_now_ns() + GIVE_UP_NS,
 		.again_ns = supervisor_now_ns() + ASK_AGAIN_NS,
 	};
@@ -226,15 +261,9 @@ void session_make(struct supervisor *s, const struct link_exec *x, size_t size, 
 	fds_close(fds);
 }
 
-/* What was written for it is given back to the host, but for the pages at its ends. */
 static void session_free(struct supervisor *s, struct session *e)
 {
-	struct kin_session *k = session_kin(s, e);
-	u64 from = ALIGN_UP((u64)k->args, PAGE_SIZE), to = ALIGN_DOWN((u64)(k + 1), PAGE_SIZE);
-
-	atomic_store(&k->record, 0);
-	fallocate(s->family.kin_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			  (off_t)(from - KIN_BASE), (off_t)(to - from));
+	atomic_store(&session_kin(s, e)->record, 0);
 	fds_close(e->fds);
 	*e = (struct session){.state = SESSION_FREE};
 	s->sessions.count--;

@@ -125,6 +125,7 @@ static int pack_program(struct supervisor *s, struct error *err)
 	e->bytes = at;
 	e->init = o->init;
 	e->workdir = o->workdir_given;
+	s->sessions.args = (u32)ALIGN_UP(sizeof(*e) + at, 16);
 	/* As an exec would: nohup and the like work as on Linux. */
 	for (int sig = 1; sig <= 64; sig++) {
 		struct sigaction now;
@@ -555,6 +556,7 @@ static void take_link(struct supervisor *s)
 		case LINK_STOP: stop_take(s, value); break;
 		case LINK_PAUSE: pause_take(s, value); break;
 		case LINK_MEMBERS: members_tell(s, value); break;
+		case LINK_EVENTS: events_want(s, value); break;
 		case LINK_EXEC: session_make(s, &from_front, (size_t)n, fds); break;
 		}
 	}
@@ -566,6 +568,7 @@ static struct timespec *next_timeout(const struct supervisor *s, struct timespec
 	u64 now = supervisor_now_ns(), left, deadline = s->term_deadline_ns;
 
 	deadline = earlier(deadline, s->doom_deadline_ns);
+	deadline = earlier(deadline, s->events_look_ns);
 	if (!s->paused) {
 		deadline = earlier(deadline, s->inbox_deadline_ns);
 		deadline = earlier(deadline, s->sessions.look_ns);
@@ -646,6 +649,7 @@ static void event_loop(struct supervisor *s)
 		if (!s->paused)
 			inbox_check(s);
 		doom_check(s);
+		events_check(s);
 		if (!s->paused)
 			limits_check(s);
 		net_look_check(s);
@@ -677,6 +681,7 @@ static int family_run(struct supervisor *s, const struct error *refused, struct 
 		started_tell(s);
 	event_loop(s);
 	members_end_all(s);
+	events_last(s);
 	if (s->family.verbose)
 		report_unsupported(s);
 	if (s->failure.text[0]) {

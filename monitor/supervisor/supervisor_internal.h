@@ -133,6 +133,8 @@ struct supervisor {
 	u32 view_bytes, view_sequence;
 	bool view_full;
 	struct sessions sessions;
+	u64 events_look_ns; /* the next look at what happened; 0: nobody wants to know */
+	u64 events_seen, events_lost;
 };
 
 u64 supervisor_now_ns(void);
@@ -171,6 +173,12 @@ void inbox_post_session(struct supervisor *s, u32 index);
 
 /* members_list.c: from record `from` on */
 void members_list(struct supervisor *s, u32 from, struct link_members *page);
+
+/* family_events.c */
+void events_want(struct supervisor *s, bool wanted);
+void events_check(struct supervisor *s);
+void events_oom(struct supervisor *s, u32 index);
+void events_last(struct supervisor *s);
 
 /* shelf.c */
 int shelf_open(struct family *f, struct error *err) MUST_CHECK; /* if family_takes_gifts */

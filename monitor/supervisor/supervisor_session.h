@@ -24,6 +24,7 @@ struct session {
 	int exec;        /* the front's number */
 	int fds[3];      /* standard input, output and error; -1 */
 	pid_t pid;       /* its program's monitor */
+	u32 args, args_size; /* its part of kin_header.args */
 	int status;      /* as the front shows it */
 	bool tell;       /* the front has to hear of the end; its socket was full */
 	u64 again_ns;    /* ASKED: the family is asked again */
@@ -34,6 +35,7 @@ struct sessions {
 	struct session all[SESSIONS_MAX]; /* by index in kin */
 	u32 count;   /* that are not FREE */
 	u32 serial;  /* how often one was made */
+	u32 args;    /* of kin_header.args: what is behind the first program's */
 	u64 look_ns; /* the next look; 0: none */
 };
 

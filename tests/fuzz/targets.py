@@ -67,8 +67,8 @@ TARGETS = {
         source_flags=("-include", f"{GLUE}/elf_memory.h")),
     "mailbox": Target(
         sources=tuple(f"monitor/supervisor/{name}.c"
-                      for name in ("child", "doom", "limits", "members", "report", "session",
-                                   "shelf"))
+                      for name in ("child", "doom", "family_events", "limits", "members",
+                                   "report", "session", "shelf"))
         + core("error"),
         glue=("fuzz_mailbox", "net_world", "hostile", "finding"),
         source_flags=("-include", f"{GLUE}/mailbox_host.h"), link=("-ljansson", "-lpthread")),

@@ -18,10 +18,11 @@ import threading
 import time
 
 from harness import runs
-from harness.cases import Case, require
+from harness.cases import Case, Skipped, require
 from integration.cases_families import BUSYBOX, SLEEP, state_of, wait_for
 
 SH = [BUSYBOX, "sh", "-c"]
+PYTHON = "/usr/bin/python3"
 
 
 class Client:
@@ -46,9 +47,12 @@ class Client:
 
 
 @contextlib.contextmanager
-def family(context, backend, *program, options=()):
+def family(context, backend, *program, options=(), begun=True):
+    """begun: its first member is there, and so is listed."""
     with state_of(context, backend) as state:
         state.start("f", *(program or SLEEP), options=options)
+        if begun:
+            wait_for(lambda: state.inspect("f")["members"], "it runs")
         state.pipes = streams(state)
         yield state
 
@@ -120,10 +124,31 @@ def exec_inherits(context, backend):
         require((status, out, err) == (0, b"one\ntwo\n1\n2\n3\n4\n5\n6\n", b"three\n"),
                 f"{status} {out!r} {err!r}")
         spawn = "import subprocess\nfor i in range(9): subprocess.run(['echo', str(i)])"
-        if os.path.exists("/usr/bin/python3"):
-            status, out, err = Client(state, "f", "/usr/bin/python3", "-c", spawn).result()
+        if os.path.exists(PYTHON):
+            status, out, err = Client(state, "f", PYTHON, "-c", spawn).result()
             require((status, out, err) == (0, b"".join(b"%d\n" % i for i in range(9)), b""),
                     f"{status} {out!r} {err!r}")
+
+
+def exec_passed(context, backend):
+    """A standard stream that is passed to a process of another session answers EIO there."""
+    if not os.path.exists(PYTHON):
+        raise Skipped(f"needs {PYTHON}")
+    taker = """import os, socket
+s = socket.socket(socket.AF_UNIX); s.bind('/tmp/s'); s.listen(); print('up', flush=True)
+fd = socket.recv_fds(s.accept()[0], 9, 1)[1][0]
+for what in (lambda: os.write(fd, b'stolen'), lambda: os.read(fd, 9), lambda: os.fstat(fd)):
+    try: print(what())
+    except OSError as e: print(e.errno)"""
+    giver = """import socket
+s = socket.socket(socket.AF_UNIX); s.connect('/tmp/s'); socket.send_fds(s, [b'x'], [1])
+print('own', flush=True); s.recv(1)"""
+    with family(context, backend) as state:
+        client = Client(state, "f", PYTHON, "-c", taker)
+        require(client.process.stdout.readline() == b"up\n", "it does not listen")
+        require(Client(state, "f", PYTHON, "-c", giver).result()[:2] == (0, b"own\n"), "the giver")
+        status, out, err = client.result()
+        require((status, out) == (0, b"5\n5\n5\n"), f"{status} {out!r} {err!r}")
 
 
 def exec_options(context, backend):
@@ -257,7 +282,7 @@ def exec_flood(context, backend):
 def exec_any_first(context, backend):
     """Whatever the first program does: it computes, sleeps, is stopped, or has just begun."""
     for program in ([*SH, "while :; do :; done"], SLEEP, [*SH, "kill -STOP $$"]):
-        with family(context, backend, *program) as state:
+        with family(context, backend, *program, begun=False) as state:
             for _ in range(3):
                 require(Client(state, "f", "echo", "x").result() == (0, b"x\n", b""), f"{program}")
 
@@ -309,6 +334,8 @@ def exec_killed_at_random(context, backend):
         for thread in threads:
             thread.join()
         require(not failures, f"{failures}")
+        require(state.states() == {"f": "running"}, f"it has ended: {state('logs', 'f')}"
+                f" {state.stderr}")
         require(state.inspect("f")["front"] == front, "another front")
         require(Client(state, "f", "echo", "x").result() == (0, b"x\n", b""), "it does not go on")
         wait_for(lambda: left(state) == 0 and streams(state) == state.pipes, "nothing is left")
@@ -417,10 +444,10 @@ def exec_terminal_gone(context, backend):
 
 
 def cases(context):
-    every = [exec_status, exec_streams, exec_inherits, exec_options, exec_refused, exec_rude,
-             exec_at_once, exec_client_gone, exec_slow_client, exec_any_first, exec_family_ends,
-             exec_flood, exec_killed_at_random, exec_terminal, exec_terminal_output,
-             exec_terminal_gone]
+    every = [exec_status, exec_streams, exec_inherits, exec_passed, exec_options, exec_refused,
+             exec_rude, exec_at_once, exec_client_gone, exec_slow_client, exec_any_first,
+             exec_family_ends, exec_flood, exec_killed_at_random, exec_terminal,
+             exec_terminal_output, exec_terminal_gone]
 
     def bound(check, backend):
         return lambda: check(context, backend)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Small helpers around families with names: labels, published ports, restarts, completion in
-bash."""
+"""Small helpers around families with names: labels, published ports, attach, events,
+restarts, completion in bash."""
 
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 
@@ -103,6 +104,70 @@ def attach(context, backend):
         require("is not running" in state.stderr, state.stderr)
 
 
+def events(context, backend):
+    """fork, exec, exit in the order in which they happen to a process; the front's own; the end."""
+    with state_of(context, backend) as state:
+        state.start("f", *SLEEP)
+
+        def watch():
+            process = subprocess.Popen([str(context.unifork), "events", "--state-dir", state.folder,
+                                        "--format", "json", "f"], stdout=subprocess.PIPE,
+                                       env=runs.environment(state.mark), start_new_session=True)
+            wait_for(lambda: marked(process), "it watches")
+            return process
+
+        def marked(process):
+            """Until something that happens now is seen."""
+            state("exec", "f", "/bin/true")
+            return bool(select.select([process.stdout], [], [], 0.2)[0])
+
+        with watch() as first, watch() as second:
+            state("exec", "f", "sh", "-c", "/bin/false; kill -9 $$", status=None)
+            state("exec", "f", "sh", "-c", "for i in 1 2 3 4 5; do /bin/true; done")
+            state("pause", "f")
+            state("unpause", "f")
+            second.kill()
+            state("kill", "f")
+            lines = [json.loads(line) for line in first.stdout.read().splitlines()]
+            require(first.wait() == 0, "its status")
+        by_pid = {}
+        for line in lines:
+            by_pid.setdefault(line.get("pid"), []).append(line)
+        names = [line["event"] for line in by_pid[None]]
+        require(names == ["pause", "unpause", "end"], str(names))
+        require(by_pid[None][2]["status"] == 137, str(by_pid[None]))
+        false, = [each for each in by_pid.values() if each[-1].get("name") == "false"]
+        require([line["event"] for line in false] == ["fork", "exec", "exit"], str(false))
+        require(false[-1]["status"] == 1 and false[0]["ppid"] == false[-1]["ppid"], str(false))
+        shell = by_pid[false[0]["ppid"]]
+        require([line["event"] for line in shell] == ["fork", "exec", "exit"], str(shell))
+        require(shell[-1]["status"] == 137 and shell[-1]["ppid"] == 0, str(shell))
+        require(shell[0]["time"] <= false[0]["time"] <= false[2]["time"] <= shell[2]["time"],
+                "the times")
+        whole = [each for each in by_pid.values() if each[0]["event"] == "fork"]
+        require(sum(each[-1].get("name") == "true" for each in whole) >= 5, "some are missing")
+        state("events", "f", status=1)
+        require("is not running" in state.stderr, state.stderr)
+
+
+def events_flood(context, backend):
+    """More than anybody reads: they are counted, and nobody waits for who stands still."""
+    with state_of(context, backend) as state:
+        state.start("f", "/bin/busybox", "sh", "-c", "while :; do (:); done")
+        client = state.connect("f") # which reads one answer, and no more
+        client.send(b'{"version": 1, "request": "events"}')
+        require(json.loads(client.recv(65536)) == {"version": 1}, "no answer")
+        with state.connect("f") as reader:
+            reader.send(b'{"version": 1, "request": "events"}')
+            require(json.loads(reader.recv(65536)) == {"version": 1}, "no answer")
+            seen = 0
+            while seen < 600:
+                packet = json.loads(reader.recv(65536))
+                seen += len(packet["events"]) + packet["lost"]
+        require(state.states() == {"f": "running"} and state.inspect("f")["members"], "held up")
+        client.close()
+
+
 def restarts(context, backend):
     """--restart on-failure: again while it fails, until somebody asks for the end."""
     def lives(name):
@@ -147,5 +212,5 @@ def cases(context):
         return lambda: check(context, backend)
 
     return [Case(f"integration/families/{check.__name__}@{backend}", bound(check, backend))
-            for check in (labels, ports, attach, restarts, completion)
+            for check in (labels, ports, attach, events, events_flood, restarts, completion)
             for backend in context.backends()]

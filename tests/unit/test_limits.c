@@ -30,6 +30,10 @@ const struct backend_ops backend_process = {.name = "process", .kind = BACKEND_P
 
 static char said[512];
 
+void events_oom(struct supervisor *s, u32 index)
+{
+}
+
 void message(const char *fmt, ...)
 {
 	va_list ap;

@@ -542,9 +542,7 @@ static void poke(struct input *in)
 	case 12: KIN->spawner_ready = (u32)v; break;
 	case 13: KIN->spawner_serves = v; break;
 	case 14: KIN->memory_wanted = (u32)v; break;
-	case 15: /* of the sessions, which are large, the first one's head */
-		memcpy((char *)KIN + input_u64(in) % (offsetof(struct kin_header, sessions) + 24), &v,
-			   sizeof(v));
+	case 15: memcpy((char *)KIN + input_u64(in) % (sizeof(struct kin_header) - 8), &v, sizeof(v));
 	}
 }
 
@@ -708,7 +706,11 @@ static void step(struct input *in)
 	u8 op = input_u8(in), n;
 
 	switch (op % 16) {
-	case 0: sessions_check(&s); break;
+	case 0:
+		events_want(&s, true);
+		sessions_check(&s);
+		events_check(&s);
+		break;
 	case 1: members_mailbox(&s); break;
 	case 2: members_reap(&s); break;
 	case 3: members_retry_unclaimed(&s); break;

@@ -36,7 +36,7 @@ END
 nginx -c $PWD/conf -p $PWD
 for i in $(seq 100); do [ -s pid ] && break; sleep 0.05; done
 for host in 127.0.0.1:18080 '[::1]:18080' 127.0.0.1:18081; do python3 get.py $host 20; done
-python3 get.py 127.0.0.1:18080 200 & python3 get.py 127.0.0.1:18081 200 & wait
+{ python3 get.py 127.0.0.1:18080 200 & python3 get.py 127.0.0.1:18081 200 & wait; } | sort
 nginx -c $PWD/conf -p $PWD -s reload 2>/dev/null
 python3 get.py 127.0.0.1:18080 40
 worker=$(cut -d' ' -f1 /proc/$(cat pid)/task/$(cat pid)/children)
