@@ -3,7 +3,7 @@
  * Which pages mincore calls resident: those that were touched, not those that only are mapped;
  * after MADV_DONTNEED, fork, mlock, MAP_POPULATE and changes of protection; of files what they
  * have.
- * @test timeout=30 members=3 svm
+ * @test timeout=30 members=3 nosvm
  */
 #include "guest.h"
 
