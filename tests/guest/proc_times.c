@@ -2,7 +2,7 @@
 /*
  * The processor time of other processes while they live: of one that computes and one that sleeps,
  * in /proc/PID/stat and by their clocks, and the sum in /proc/stat.
- * @test timeout=60 members=3
+ * @test timeout=60 members=3 nosvm
  */
 #include "guest.h"
 
