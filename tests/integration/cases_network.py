@@ -748,7 +748,8 @@ def price(context, backend):
             asked = served(context, backend, how, MORE) - served(context, backend, how, FEW)
             each = asked / (MORE - FEW)
             require(each <= limit + 0.05, f"{how}: {each} calls for a request, not {limit}")
-            require(each >= 2, f"{how}: {each} calls for a request cannot be all")
+            # one to receive and one to send; the two runs differ by a few calls beside them
+            require(each >= 1.9, f"{how}: {each} calls for a request cannot be all")
     return check
 
 
